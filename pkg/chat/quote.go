@@ -1,0 +1,52 @@
+package chat
+
+import "unicode/utf8"
+
+const hex = "0123456789abcdef"
+
+// AppendString appends s as a JSON string in which only what must be escaped is: quotes, backslashes, control
+// characters, and U+2028 and U+2029 for readers that take them for line ends. Other characters stay UTF-8 (escaped, CJK text would be
+// twice as long on the wire), and < > & stay as they are. A byte that is not UTF-8 becomes U+FFFD.
+func AppendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			switch {
+			case r == utf8.RuneError && n == 1:
+				dst = append(append(dst, s[from:i]...), "\uFFFD"...)
+			case r == '\u2028' || r == '\u2029':
+				dst = append(append(dst, s[from:i]...), `\u202`...)
+				dst = append(dst, hex[r&0xf])
+			default:
+				i += n
+				continue
+			}
+			i += n
+			from = i
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+		}
+		i++
+		from = i
+	}
+	return append(append(dst, s[from:]...), '"')
+}

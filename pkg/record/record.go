@@ -1,0 +1,310 @@
+// Package record is the stream that a run leaves behind: what was asked for, what happened to every request, what the
+// server said of itself, and how it ended. Reports, comparisons and plans read nothing else.
+//
+// # The format
+//
+// JSONL. Each line is an object whose "type" says what it is:
+//
+//	run      the header, first line: format and version, effective options (no secrets), dataset, tokenizer, host, server
+//	turn     one request: when, what, how it went
+//	scrape   one reading of the server's metrics
+//	end      last line: why the run ended, planned/started/finished/abandoned, the client's certificate
+//
+// Times are milliseconds since the run's start on the monotonic clock, with six decimals (nanoseconds); the header has
+// the wall clock of that start. A clock that never ticked (no first token in a failed turn) is left out, never 0.
+//
+// Unknown fields and unknown types are ignored; a newer major version is refused; a missing last newline is fine; a
+// broken line is named by its number, counted, and skipped. Several runs may follow each other in one stream.
+package record
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// Format and Version name the stream in its header. Within a major version fields are only added.
+const (
+	Format  = "multiturn-records"
+	Version = "1.0"
+)
+
+// Types of a line.
+const (
+	TypeRun    = "run"
+	TypeTurn   = "turn"
+	TypeScrape = "scrape"
+	TypeEnd    = "end"
+)
+
+// Clock is nanoseconds since the run's start; 0 = it never ticked. In JSON: milliseconds with up to six decimals.
+type Clock int64
+
+// At is the clock of an instant of a run that began at start; the zero instant gives the zero clock.
+func At(start, t time.Time) Clock {
+	if t.IsZero() {
+		return 0
+	}
+	return max(1, Clock(t.Sub(start)))
+}
+
+// OK says whether the clock ticked.
+func (c Clock) OK() bool { return c != 0 }
+
+// IsZero makes encoding/json's omitzero leave out a clock that never ticked.
+func (c Clock) IsZero() bool { return c == 0 }
+
+// MS is the clock in milliseconds.
+func (c Clock) MS() float64 { return float64(c) / 1e6 }
+
+// Since is the time from b to c, and whether both ticked.
+func (c Clock) Since(b Clock) (time.Duration, bool) { return time.Duration(c - b), c != 0 && b != 0 }
+
+// MarshalJSON writes milliseconds, exactly.
+func (c Clock) MarshalJSON() ([]byte, error) { return appendMillis(nil, int64(c)), nil }
+
+// UnmarshalJSON reads milliseconds.
+func (c *Clock) UnmarshalJSON(b []byte) error {
+	f, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
+		if string(b) == "null" {
+			return nil
+		}
+		return err
+	}
+	*c = Clock(round(f * 1e6))
+	return nil
+}
+
+// Run is the header.
+type Run struct {
+	Type    string `json:"type"`
+	Format  string `json:"format"`
+	Version string `json:"version"`
+	// ID is unique to the run: turns of merged streams are told apart by the header they follow.
+	ID      string          `json:"id"`
+	Start   time.Time       `json:"start"`
+	Program string          `json:"program"`
+	Label   string          `json:"label,omitempty"`
+	Options json.RawMessage `json:"options,omitempty"` // flag name to effective value, secrets as "***"
+	Model   string          `json:"model,omitempty"`
+	URL     string          `json:"url,omitempty"` // without user, password and query
+	Seed    int64           `json:"seed"`
+	Clients int             `json:"clients"`
+	// ActiveConversations is k, how many conversations are in progress at once.
+	ActiveConversations int `json:"active_conversations"`
+	// OutputLength is how answers' lengths are asked for: exact or cap.
+	OutputLength string    `json:"output_length,omitempty"`
+	Dataset      Dataset   `json:"dataset"`
+	Tokenizer    Tokenizer `json:"tokenizer"`
+	Clocks       string    `json:"clocks,omitempty"` // where arrivals were stamped: kernel or user
+	Host         Host      `json:"host"`
+	Server       Server    `json:"server"`
+}
+
+// Dataset says which conversations were sent.
+type Dataset struct {
+	Name          string `json:"name,omitempty"`
+	SHA256        string `json:"sha256,omitempty"` // of the conversations in order, each as its JSON line
+	Conversations int    `json:"conversations"`
+	Turns         int    `json:"turns"` // answers to ask for
+	// Generator is the generator's config when the data was generated on the fly.
+	Generator json.RawMessage `json:"generator,omitempty"`
+}
+
+// Tokenizer says who counted.
+type Tokenizer struct {
+	Name   string `json:"name,omitempty"`
+	Source string `json:"source,omitempty"` // file, cache, hub or embedded
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// Host is the machine of the client.
+type Host struct {
+	Name string `json:"name,omitempty"`
+	OS   string `json:"os"`
+	Arch string `json:"arch"`
+	CPUs int    `json:"cpus"`
+	Go   string `json:"go"`
+}
+
+// Server is what the server told of itself at start-up.
+type Server struct {
+	Kind        string   `json:"kind,omitempty"` // vllm, sglang, llamacpp, sim, ... as far as it can be told
+	Version     string   `json:"version,omitempty"`
+	Models      []string `json:"models,omitempty"`
+	MaxModelLen int      `json:"max_model_len,omitempty"` // tokens
+}
+
+// Outcome says how a request went. Only OK and OKNoDone count as success.
+type Outcome string
+
+// Outcomes, as measurement of streams needs them: status 200 is not success.
+const (
+	OK            Outcome = "ok"
+	OKNoDone      Outcome = "ok_no_done"      // finished, but the stream ended without [DONE]
+	Empty         Outcome = "empty"           // a proper end, but no token
+	Truncated     Outcome = "truncated"       // the stream ended without a finish_reason
+	ErrorInStream Outcome = "error_in_stream" // an error object under status 200
+	BadEvent      Outcome = "bad_event"       // not JSON, or not what a stream holds
+	HTTPStatus    Outcome = "http_status"     // a status other than 200
+	Connect       Outcome = "connect"         // no connection, or it broke before the response's head
+	Timeout       Outcome = "timeout"
+	IdleTimeout   Outcome = "idle_timeout"
+	Cancelled     Outcome = "cancelled"
+)
+
+// Outcomes lists them all, in the order of a table.
+var Outcomes = []Outcome{OK, OKNoDone, Empty, Truncated, ErrorInStream, BadEvent, HTTPStatus, Connect, Timeout, IdleTimeout, Cancelled}
+
+// OK says whether the answer counts.
+func (o Outcome) OK() bool { return o == OK || o == OKNoDone }
+
+// Turn is one request. Token clocks tick only for text: role, empty and usage-only events set none of them.
+type Turn struct {
+	Type         string `json:"type"`
+	Conversation string `json:"conversation"`
+	Client       int    `json:"client"`
+	// Turn counts the conversation's requests from 0; Messages is how many messages were sent.
+	Turn     int    `json:"turn"`
+	Messages int    `json:"messages"`
+	Warmup   bool   `json:"warmup,omitempty"`
+	Arm      string `json:"arm,omitempty"` // control arm, when the run has some
+	// Attempts is 1 unless failures were retried. The clocks are the last attempt's.
+	Attempts int     `json:"attempts"`
+	Outcome  Outcome `json:"outcome"`
+	Status   int     `json:"status,omitempty"` // HTTP status, when a head arrived
+	Error    string  `json:"error,omitempty"`
+	// Finish is the finish_reason.
+	Finish string `json:"finish,omitempty"`
+	// Verify is "match" or "mismatch" when answers are compared with the dataset's.
+	Verify string `json:"verify,omitempty"`
+
+	Scheduled   Clock `json:"scheduled_ms,omitzero"` // should have started: the previous answer's end plus think time
+	Issued      Clock `json:"issued_ms,omitzero"`    // our code asked for it to be sent
+	Sent        Clock `json:"sent_ms,omitzero"`      // just before the request's first Write
+	Written     Clock `json:"written_ms,omitzero"`   // after its last
+	Headers     Clock `json:"headers_ms,omitzero"`
+	FirstEvent  Clock `json:"first_event_ms,omitzero"`  // of any kind, the role chunk too
+	FirstToken  Clock `json:"first_token_ms,omitzero"`  // content, reasoning or tool-call text
+	FirstAnswer Clock `json:"first_answer_ms,omitzero"` // content
+	LastToken   Clock `json:"last_token_ms,omitzero"`
+	End         Clock `json:"end_ms,omitzero"`
+
+	// Connection is "reused", "new", or "retried" (a pooled one had been closed by the server; sent again on a fresh one).
+	Connection string  `json:"connection,omitempty"`
+	ConnectMS  float64 `json:"connect_ms,omitzero"` // dial and TLS, when it was not reused
+	Stream     bool    `json:"stream"`
+
+	// Chunks counts events with text; ChunksContent those with content, ChunksReasoning with reasoning, ChunksTool with
+	// tool calls. Reads counts the reads that delivered any of them: fewer than Chunks means that some came together.
+	Chunks          int `json:"chunks"`
+	ChunksContent   int `json:"chunks_content,omitempty"`
+	ChunksReasoning int `json:"chunks_reasoning,omitempty"`
+	ChunksTool      int `json:"chunks_tool,omitempty"`
+	Reads           int `json:"reads,omitempty"`
+	// Merged counts chunks whose arrival is known only as not later than their read: they waited in the socket together.
+	Merged int `json:"merged,omitempty"`
+	// ReadLateUS is how long after their arrival our code saw the bytes, the worst of the turn, in microseconds.
+	ReadLateUS int64 `json:"read_late_us,omitzero"`
+	// GapsUS are the times between chunks in microseconds: Chunks-1 of them.
+	GapsUS []int64 `json:"gaps_us,omitempty"`
+
+	MaxTokens int     `json:"max_tokens,omitempty"` // the length asked for; 0 = not limited
+	MinTokens int     `json:"min_tokens,omitempty"`
+	Usage     *Usage  `json:"usage,omitempty"` // nil: the server sent none
+	Counted   Counted `json:"counted"`
+	BodyBytes int64   `json:"body_bytes,omitempty"` // of the request
+	// ServerTimings is what the server says of its own times (llama.cpp timings, vLLM metrics), as it came.
+	ServerTimings json.RawMessage `json:"server_timings,omitempty"`
+}
+
+// Usage is the server's own count of tokens. A nil pointer is unknown, which is not 0.
+type Usage struct {
+	Prompt     int  `json:"prompt"`
+	Completion int  `json:"completion"`
+	Reasoning  *int `json:"reasoning,omitempty"`
+	Cached     *int `json:"cached,omitempty"`
+	// CachedField is the name of the response field that Cached was read from.
+	CachedField string `json:"cached_field,omitempty"`
+	Created     *int   `json:"created,omitempty"` // tokens newly put into the cache, where the server says so
+	// Tiers splits Cached by where it was, where the server says so: device, host, disk, ...
+	Tiers map[string]int `json:"tiers,omitempty"`
+}
+
+// Counted are counts by the client's tokenizer: texts only, without special tokens and without the chat template, as
+// the reference counts.
+type Counted struct {
+	Input      int `json:"input"`       // all messages sent
+	NewInput   int `json:"new_input"`   // the messages since the last answer
+	Output     int `json:"output"`      // the whole answer's content
+	FirstChunk int `json:"first_chunk"` // the first event with content
+}
+
+// Scrape is one reading of a server's metrics.
+type Scrape struct {
+	Type string `json:"type"`
+	At   Clock  `json:"at_ms"`
+	URL  string `json:"url"`
+	// When is before, during or after the measured turns.
+	When    string             `json:"when"`
+	Error   string             `json:"error,omitempty"`
+	Samples map[string]float64 `json:"samples,omitempty"` // name{labels} as exposed, those that the catalogue knows
+}
+
+// End is the last line. A stream without it is of a run that was killed.
+type End struct {
+	Type string `json:"type"`
+	At   Clock  `json:"at_ms"`
+	// Why is done, limit, interrupted, cancelled or failed.
+	Why           string      `json:"why"`
+	Error         string      `json:"error,omitempty"`
+	Conversations Tally       `json:"conversations"`
+	Turns         Tally       `json:"turns"`
+	WarmupMS      float64     `json:"warmup_ms,omitzero"`
+	Certificate   Certificate `json:"certificate"`
+}
+
+// Tally is planned = finished + abandoned + not started. Abandoned ones were started and not finished, or, of turns,
+// can no longer be reached because an earlier turn failed.
+type Tally struct {
+	Planned   int `json:"planned"`
+	Started   int `json:"started"`
+	Finished  int `json:"finished"`
+	Failed    int `json:"failed"`
+	Abandoned int `json:"abandoned"`
+}
+
+// Certificate is what the client knows about itself.
+type Certificate struct {
+	// Verdict is ok, or warn with Reasons: which numbers not to trust and why.
+	Verdict string   `json:"verdict"`
+	Reasons []string `json:"reasons,omitempty"`
+	// Clocks says where arrivals were stamped: kernel or user.
+	Clocks string `json:"clocks,omitempty"`
+	// Lag is sent minus scheduled, Wake the lateness of a probe's timer, ReadLate the time between arrival and read.
+	Lag      Quantiles `json:"lag_ms"`
+	Wake     Quantiles `json:"wake_ms"`
+	ReadLate Quantiles `json:"read_late_ms"`
+
+	CPUSeconds    float64 `json:"cpu_s"`
+	CPUShare      float64 `json:"cpu_share"` // of all the machine's processors, 0 to 1
+	GCs           int     `json:"gcs"`
+	GCPauseMaxMS  float64 `json:"gc_pause_max_ms"`
+	PeakMemoryMB  float64 `json:"peak_memory_mb"` // 10^6 bytes
+	Chunks        int64   `json:"chunks"`
+	Reads         int64   `json:"reads"`
+	Merged        int64   `json:"merged"`
+	Opened        int     `json:"connections_opened"`
+	Reconnects    int     `json:"reconnects"` // pooled connections that the server had closed
+	MaxInFlight   int     `json:"max_in_flight"`
+	DroppedWrites int64   `json:"dropped_writes"` // times a record had to wait for the writer
+}
+
+// Quantiles of a sample, in the unit of the field's name.
+type Quantiles struct {
+	N   int     `json:"n"`
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
