@@ -1,0 +1,181 @@
+package pyrand
+
+import (
+	"math"
+	"math/bits"
+)
+
+// Numpy is the stream of numpy's legacy generator, numpy.random.RandomState (frozen by numpy since 1.17). It is not
+// safe for concurrent use.
+type Numpy struct {
+	mersenne
+	// spare is the second value of the last pair of normals, kept across calls and across distributions.
+	spare    float64
+	hasSpare bool
+}
+
+// NewNumpy returns the stream of numpy.random.seed(seed). numpy refuses seeds that do not fit in 32 bits.
+func NewNumpy(seed uint32) *Numpy {
+	n := new(Numpy)
+	n.seedWord(seed)
+	return n
+}
+
+// Integers returns randint(lo, hi): an integer in [lo, hi), lo < hi. One that has only one value to give takes nothing
+// from the stream.
+func (n *Numpy) Integers(lo, hi int64) int64 {
+	span := uint64(hi) - uint64(lo) - 1
+	mask := uint64(1)<<bits.Len64(span) - 1
+	switch {
+	case span == 0:
+		return lo
+	case span <= math.MaxUint32:
+		r := n.Uint32() & uint32(mask)
+		for r > uint32(span) {
+			r = n.Uint32() & uint32(mask)
+		}
+		return lo + int64(r)
+	}
+	r := n.uint64() & mask
+	for r > span {
+		r = n.uint64() & mask
+	}
+	return lo + int64(r)
+}
+
+func (n *Numpy) uint64() uint64 {
+	hi := uint64(n.Uint32())
+	return hi<<32 | uint64(n.Uint32())
+}
+
+// Uniform returns uniform(lo, hi): a real in [lo, hi).
+func (n *Numpy) Uniform(lo, hi float64) float64 {
+	return lo + float64((hi-lo)*n.Float64())
+}
+
+// Exponential returns exponential(scale): its mean is scale.
+func (n *Numpy) Exponential(scale float64) float64 {
+	return scale * -math.Log(1-n.Float64())
+}
+
+// Normal returns normal(mean, sigma).
+func (n *Numpy) Normal(mean, sigma float64) float64 {
+	return mean + float64(sigma*n.gauss())
+}
+
+// gauss is the polar form of Box and Muller: two values at a time, of which the second drawn is the first given.
+func (n *Numpy) gauss() float64 {
+	if n.hasSpare {
+		n.hasSpare = false
+		return n.spare
+	}
+	for {
+		x1 := float64(2*n.Float64()) - 1
+		x2 := float64(2*n.Float64()) - 1
+		r2 := float64(x1*x1) + float64(x2*x2)
+		if r2 >= 1 || r2 == 0 {
+			continue
+		}
+		f := math.Sqrt(-2 * math.Log(r2) / r2)
+		n.spare, n.hasSpare = f*x1, true
+		return f * x2
+	}
+}
+
+// Lognormal returns lognormal(mean, sigma): the exponential of a normal.
+func (n *Numpy) Lognormal(mean, sigma float64) float64 {
+	return math.Exp(n.Normal(mean, sigma))
+}
+
+// Poisson returns poisson(lam), 0 <= lam < about 9.2e18.
+func (n *Numpy) Poisson(lam float64) int64 {
+	switch {
+	case lam >= 10:
+		return n.poissonLarge(lam)
+	case lam == 0:
+		return 0
+	}
+	// The count of arrivals before their gaps, whose exponentials are the uniforms, fill the interval.
+	limit, product := math.Exp(-lam), 1.0
+	for k := int64(0); ; k++ {
+		if product *= n.Float64(); product <= limit {
+			return k
+		}
+	}
+}
+
+// poissonLarge is the transformed rejection PTRS of W. Hoermann, "The transformed rejection method for generating
+// Poisson random variables", Insurance: Mathematics and Economics 12 (1993).
+func (n *Numpy) poissonLarge(lam float64) int64 {
+	logLam := math.Log(lam)
+	b := 0.931 + float64(2.53*math.Sqrt(lam))
+	a := -0.059 + float64(0.02483*b)
+	invAlpha := 1.1239 + 1.1328/(b-3.4)
+	vr := 0.9277 - 3.6224/(b-2)
+	for {
+		u := n.Float64() - 0.5
+		v := n.Float64()
+		us := 0.5 - math.Abs(u)
+		k := math.Floor(float64((2*a/us+b)*u) + lam + 0.43)
+		if us >= 0.07 && v <= vr {
+			return int64(k)
+		}
+		if k < 0 || us < 0.013 && v > us {
+			continue
+		}
+		if math.Log(v)+math.Log(invAlpha)-math.Log(a/float64(us*us)+b) <= -lam+float64(k*logLam)-logGamma(k+1) {
+			return int64(k)
+		}
+	}
+}
+
+// stirling holds B(2k)/(2k(2k-1)), k = 1 to 10: the series of Stirling for the logarithm of the gamma function, the last
+// rounded as numpy has it.
+var stirling = [...]float64{
+	8.333333333333333e-02, -2.777777777777778e-03, 7.936507936507937e-04, -5.952380952380952e-04, 8.417508417508418e-04,
+	-1.917526917526918e-03, 6.410256410256410e-03, -2.955065359477124e-02, 1.796443723688307e-01, -1.39243221690590e+00,
+}
+
+// logGamma sums the series above 7 and steps down from there. math.Lgamma is as good, but for a large mean the test
+// above is a small difference of large terms, and the errors have to be the same ones.
+func logGamma(x float64) float64 {
+	if x == 1 || x == 2 {
+		return 0
+	}
+	steps := 0
+	if x < 7 {
+		steps = int(7 - x)
+	}
+	x0 := x + float64(steps)
+	r2 := float64((1 / x0) * (1 / x0))
+	sum := stirling[len(stirling)-1]
+	for i := len(stirling) - 2; i >= 0; i-- {
+		sum = float64(sum*r2) + stirling[i]
+	}
+	const logTwoPi = 1.8378770664093453
+	lg := sum/x0 + 0.5*logTwoPi + float64((x0-0.5)*math.Log(x0)) - x0
+	for range steps {
+		x0--
+		lg -= math.Log(x0)
+	}
+	return lg
+}
+
+// Zipf returns zipf(a), a > 1: 1 or more, k with a probability proportional to k to the power of -a. As a nears 1 most
+// tries exceed an int64 and are thrown away: at 1.000001 it takes about 23,000 for each value.
+func (n *Numpy) Zipf(a float64) int64 {
+	a1 := a - 1
+	b := math.Pow(2, a1)
+	for {
+		u := 1 - n.Float64()
+		v := n.Float64()
+		x := math.Floor(math.Pow(u, -1/a1))
+		if x < 1 || x >= 1<<63 {
+			continue
+		}
+		t := math.Pow(1+1/x, a1)
+		if v*x*(t-1)/(b-1) <= t/b {
+			return int64(x)
+		}
+	}
+}
