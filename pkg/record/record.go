@@ -265,13 +265,17 @@ type End struct {
 	Certificate   Certificate `json:"certificate"`
 }
 
-// Tally is planned = finished + abandoned + not started. Abandoned ones were started and not finished, or, of turns,
-// can no longer be reached because an earlier turn failed.
+// Tally accounts for what was to be done. Started = Finished + Failed + Cut + Abandoned for conversations;
+// Planned = Finished + Failed + Abandoned for turns, of which -n leaves only as many planned as it allows.
 type Tally struct {
-	Planned   int `json:"planned"`
-	Started   int `json:"started"`
-	Finished  int `json:"finished"`
-	Failed    int `json:"failed"`
+	Planned  int `json:"planned"`
+	Started  int `json:"started"`
+	Finished int `json:"finished"`
+	// Failed conversations had a turn that failed, after its retries.
+	Failed int `json:"failed"`
+	// Cut conversations were in progress when the limit of requests was reached.
+	Cut int `json:"cut,omitempty"`
+	// Abandoned were given up: conversations in progress at an interrupt, turns that can no longer be reached.
 	Abandoned int `json:"abandoned"`
 }
 
