@@ -55,7 +55,7 @@ func (n *Numpy) Uniform(lo, hi float64) float64 {
 
 // Exponential returns exponential(scale): its mean is scale.
 func (n *Numpy) Exponential(scale float64) float64 {
-	return scale * -math.Log(1-n.Float64())
+	return scale * -log(1-n.Float64())
 }
 
 // Normal returns normal(mean, sigma).
@@ -76,7 +76,7 @@ func (n *Numpy) gauss() float64 {
 		if r2 >= 1 || r2 == 0 {
 			continue
 		}
-		f := math.Sqrt(-2 * math.Log(r2) / r2)
+		f := math.Sqrt(-2 * log(r2) / r2)
 		n.spare, n.hasSpare = f*x1, true
 		return f * x2
 	}
@@ -84,7 +84,7 @@ func (n *Numpy) gauss() float64 {
 
 // Lognormal returns lognormal(mean, sigma): the exponential of a normal.
 func (n *Numpy) Lognormal(mean, sigma float64) float64 {
-	return math.Exp(n.Normal(mean, sigma))
+	return exp(n.Normal(mean, sigma))
 }
 
 // Poisson returns poisson(lam), 0 <= lam < about 9.2e18.
@@ -96,7 +96,7 @@ func (n *Numpy) Poisson(lam float64) int64 {
 		return 0
 	}
 	// The count of arrivals before their gaps, whose exponentials are the uniforms, fill the interval.
-	limit, product := math.Exp(-lam), 1.0
+	limit, product := exp(-lam), 1.0
 	for k := int64(0); ; k++ {
 		if product *= n.Float64(); product <= limit {
 			return k
@@ -107,7 +107,7 @@ func (n *Numpy) Poisson(lam float64) int64 {
 // poissonLarge is the transformed rejection PTRS of W. Hoermann, "The transformed rejection method for generating
 // Poisson random variables", Insurance: Mathematics and Economics 12 (1993).
 func (n *Numpy) poissonLarge(lam float64) int64 {
-	logLam := math.Log(lam)
+	logLam := log(lam)
 	b := 0.931 + float64(2.53*math.Sqrt(lam))
 	a := -0.059 + float64(0.02483*b)
 	invAlpha := 1.1239 + 1.1328/(b-3.4)
@@ -123,7 +123,7 @@ func (n *Numpy) poissonLarge(lam float64) int64 {
 		if k < 0 || us < 0.013 && v > us {
 			continue
 		}
-		if math.Log(v)+math.Log(invAlpha)-math.Log(a/float64(us*us)+b) <= -lam+float64(k*logLam)-logGamma(k+1) {
+		if log(v)+log(invAlpha)-log(a/float64(us*us)+b) <= -lam+float64(k*logLam)-logGamma(k+1) {
 			return int64(k)
 		}
 	}
@@ -153,27 +153,32 @@ func logGamma(x float64) float64 {
 		sum = float64(sum*r2) + stirling[i]
 	}
 	const logTwoPi = 1.8378770664093453
-	lg := sum/x0 + 0.5*logTwoPi + float64((x0-0.5)*math.Log(x0)) - x0
+	lg := sum/x0 + 0.5*logTwoPi + float64((x0-0.5)*log(x0)) - x0
 	for range steps {
 		x0--
-		lg -= math.Log(x0)
+		lg -= log(x0)
 	}
 	return lg
 }
 
-// Zipf returns zipf(a), a > 1: 1 or more, k with a probability proportional to k to the power of -a. As a nears 1 most
-// tries exceed an int64 and are thrown away: at 1.000001 it takes about 23,000 for each value.
+// Zipf returns zipf(a), 1 < a < 1025: 1 or more, k with a probability proportional to k to the power of -a. As a nears 1
+// most tries exceed an int64 and are thrown away: at 1.000001 it takes about 23,000 for each value.
 func (n *Numpy) Zipf(a float64) int64 {
 	a1 := a - 1
-	b := math.Pow(2, a1)
+	b := pow(2, a1)
+	// What is sure to be too large need not be worked out, and for a near 1 that is nearly all of it.
+	least := pow(2, -63*a1) * (1 - 1e-9)
 	for {
 		u := 1 - n.Float64()
 		v := n.Float64()
-		x := math.Floor(math.Pow(u, -1/a1))
+		if u < least {
+			continue
+		}
+		x := math.Floor(pow(u, -1/a1))
 		if x < 1 || x >= 1<<63 {
 			continue
 		}
-		t := math.Pow(1+1/x, a1)
+		t := pow(1+1/x, a1)
 		if v*x*(t-1)/(b-1) <= t/b {
 			return int64(x)
 		}
