@@ -191,7 +191,7 @@ type Turn struct {
 	LastToken   Clock `json:"last_token_ms,omitzero"`
 	End         Clock `json:"end_ms,omitzero"`
 
-	// Connection is "reused", "new", or "retried" (a pooled one had been closed by the server; sent again on a fresh one).
+	// Connection is one of the Connection constants; "" = none was had.
 	Connection string  `json:"connection,omitempty"`
 	ConnectMS  float64 `json:"connect_ms,omitzero"` // dial and TLS, when it was not reused
 	Stream     bool    `json:"stream"`
@@ -218,6 +218,13 @@ type Turn struct {
 	// ServerTimings is what the server says of its own times (llama.cpp timings, vLLM metrics), as it came.
 	ServerTimings json.RawMessage `json:"server_timings,omitempty"`
 }
+
+// Connections of a turn.
+const (
+	ConnectionReused  = "reused"
+	ConnectionNew     = "new"
+	ConnectionRetried = "retried" // a pooled one had been closed by the server; sent again on a fresh one
+)
 
 // Usage is the server's own count of tokens. A nil pointer is unknown, which is not 0.
 type Usage struct {
