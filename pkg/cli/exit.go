@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+)
+
+// Code is how a command ended.
+type Code int
+
+// The exit codes.
+const (
+	OK          Code = 0
+	Failed      Code = 1
+	Usage       Code = 2   // wrong words, values or files: nothing was done
+	Missed      Code = 3   // finished, but a threshold, an error budget or a planned turn was missed
+	Interrupted Code = 130 // by a signal, after the drain
+)
+
+type exitError struct {
+	code Code
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// Exit gives an error the exit code to end with; nil stays nil.
+func Exit(code Code, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{code, err}
+}
+
+// UsageErrorf is an error of the one who called: exit code 2.
+func UsageErrorf(format string, args ...any) error { return Exit(Usage, fmt.Errorf(format, args...)) }
+
+// CodeOf is the exit code that the error carries; an error without one is Failed, nil is OK.
+func CodeOf(err error) Code {
+	var e *exitError
+	switch {
+	case err == nil:
+		return OK
+	case errors.As(err, &e):
+		return e.code
+	}
+	return Failed
+}
+
+// printError prints the name and the error: one line for each line of its text. Control characters, which may come
+// from a file's name or content, are shown and not sent to the terminal.
+func printError(w io.Writer, name string, err error) {
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			fmt.Fprintf(w, "%s: %s\n", name, visible(line))
+		}
+	}
+}
+
+func visible(s string) string {
+	if strings.IndexFunc(s, unicode.IsControl) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			fmt.Fprintf(&b, "\\x%02x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+)
+
+// console is stderr: whole writes at a time, above a progress bar when there is one.
+type console struct {
+	mu  sync.Mutex
+	raw io.Writer
+	bar *mpb.Progress
+}
+
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bar != nil {
+		if n, err := c.bar.Write(p); err == nil {
+			return n, nil
+		}
+	}
+	return c.raw.Write(p)
+}
+
+func (c *console) show(bar *mpb.Progress) {
+	c.mu.Lock()
+	c.bar = bar
+	c.mu.Unlock()
+}
+
+// isTerminal says whether the stream is a terminal that can show a bar.
+func isTerminal(stream any, env map[string]string) bool {
+	f, ok := stream.(*os.File)
+	return ok && env["TERM"] != "dumb" && term.IsTerminal(int(f.Fd()))
+}
+
+// Progress shows how far a piece of work is: a bar when stderr is a terminal, else a line every 10 s. Its methods may
+// be used by several goroutines; Add costs an atomic addition.
+type Progress struct {
+	title, unit string
+	n, total    atomic.Int64
+	start       time.Time
+	print       func(string)
+	stop        func()
+}
+
+// lineEvery is how often a line is printed where no bar can be.
+const lineEvery = 10 * time.Second
+
+// Progress starts to show work of so many units; a total of 0 is not known (yet). The title says what is done
+// ("generating"), the unit what is counted ("conversations"); the unit "B" is bytes. Nothing is shown with --quiet. One
+// is shown at a time. End it with Done.
+func (c *Call) Progress(title, unit string, total int64) *Progress {
+	p := &Progress{title: title, unit: unit, start: time.Now(), stop: func() {}}
+	p.total.Store(total)
+	if c.common.quiet {
+		return p
+	}
+	p.print = func(s string) { fmt.Fprintf(c.Stderr, "%s: %s\n", c.root.Name, s) }
+	every, step := lineEvery, func() { p.print(p.line(time.Now())) }
+	end := func() {}
+	if con, ok := c.Stderr.(*console); ok && isTerminal(con.raw, c.env) {
+		every, step, end = p.bar(con)
+	}
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		t := time.NewTicker(every)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				step()
+			case <-over:
+				return
+			}
+		}
+	}()
+	p.stop = sync.OnceFunc(func() { close(over); <-done; end() })
+	return p
+}
+
+// bar shows a bar on the terminal; it returns how often to bring it up to date, how, and how to take it away.
+func (p *Progress) bar(con *console) (every time.Duration, step, end func()) {
+	box := mpb.New(mpb.WithOutput(con.raw), mpb.WithAutoRefresh())
+	rest := decor.Any(func(decor.Statistics) string { return " " + p.state(time.Now()) })
+	bar := box.AddBar(p.total.Load(), mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name(p.title+" ")), mpb.AppendDecorators(rest))
+	con.show(box)
+	step = func() {
+		// mpb takes a bar off the screen when its count reaches its total: one more is kept to come until Done.
+		total := p.total.Load()
+		bar.SetTotal(max(total, 1)+1, false)
+		bar.SetCurrent(min(p.n.Load(), max(total, 1)))
+	}
+	step()
+	return 100 * time.Millisecond, step, func() {
+		con.show(nil)
+		bar.Abort(true)
+		box.Wait()
+	}
+}
+
+// Add counts n more units as done. It can be handed to a library as a callback.
+func (p *Progress) Add(n int) { p.n.Add(int64(n)) }
+
+// SetTotal says how many units there are, once that is known or when it changes.
+func (p *Progress) SetTotal(total int64) { p.total.Store(total) }
+
+// Done ends the showing. More calls do nothing.
+func (p *Progress) Done() { p.stop() }
+
+func (p *Progress) line(now time.Time) string { return p.title + ": " + p.state(now) }
+
+// state is "120/1000 conversations (12%), 12.3/s, 1m12s left".
+func (p *Progress) state(now time.Time) string {
+	n, total, elapsed := p.n.Load(), p.total.Load(), now.Sub(p.start)
+	rate := 0.0
+	if elapsed > 0 {
+		rate = float64(n) / elapsed.Seconds()
+	}
+	amount := func(x float64) string { return fmt.Sprintf("%.0f", x) }
+	unit := " " + p.unit
+	if p.unit == "B" {
+		amount, unit = byteAmount, ""
+	}
+	s := amount(float64(n))
+	if total > 0 {
+		s += "/" + amount(float64(total)) + unit + fmt.Sprintf(" (%d%%)", min(100, n*100/total))
+	} else {
+		s += unit
+	}
+	switch {
+	case p.unit == "B":
+		s += ", " + byteAmount(rate) + "/s"
+	case rate >= 100:
+		s += fmt.Sprintf(", %.0f/s", rate)
+	case rate > 0:
+		s += fmt.Sprintf(", %.3g/s", rate)
+	}
+	if left := float64(total-n) / rate; total > n && rate > 0 && left < 1e6 {
+		s += ", " + (time.Duration(left+0.5) * time.Second).String() + " left"
+	}
+	return s
+}
+
+func byteAmount(x float64) string {
+	for _, u := range []string{"B", "kB", "MB", "GB"} {
+		if x < 1000 || u == "GB" {
+			if u == "B" {
+				return fmt.Sprintf("%.0f %s", x, u)
+			}
+			return fmt.Sprintf("%.1f %s", x, u)
+		}
+		x /= 1000
+	}
+	return ""
+}
