@@ -1,0 +1,211 @@
+// Package bench decides who sends what when: conversations are dealt to clients, turn after turn, and every request
+// becomes a record. It does not know HTTP: it declares the Sender that it needs.
+//
+// # Scheduling
+//
+// Clients bounds the requests in flight, Active the conversations in progress. A turn becomes ready when the answer
+// before it has ended and the think time before it has passed; ready turns are taken first-in first-out, or at random,
+// by whichever client is free. A conversation starts, in the order of the input, when one ends. Everything that was
+// started is finished, unless a turn fails (which ends its conversation, not the run), the limit of requests is reached,
+// or the user interrupts.
+//
+// This is vLLM's benchmarks/multi_turn with its scheduling faults mended: it gave each client its own share of the
+// conversations, rounded down, left the others' unfinished when one client ran out of work, and ended the run, or hung,
+// on one failure.
+//
+// # Nothing grows between two turns
+//
+// Messages of the dataset are encoded, and the lengths of its answers counted, ahead of their conversation's start; of
+// an answer only its own text is encoded. History is a list of encoded pieces, never joined. Answers are counted after
+// the fact, off the path (see ledger.go).
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/record"
+)
+
+// Sender sends one turn and waits for the end of its answer. What goes wrong is in the reply: a failed request is data.
+type Sender interface {
+	Send(ctx context.Context, r *Request) *Reply
+}
+
+// Request is one turn to send.
+type Request struct {
+	Conversation string
+	// Messages, concatenated, are the messages as JSON objects with commas between them. The pieces belong to the
+	// conversation and stay as they are.
+	Messages [][]byte
+	// MaxTokens is the length to ask for, 0 = no limit; MinTokens 0 = none.
+	MaxTokens, MinTokens int
+	// Timeout of the whole request.
+	Timeout time.Duration
+}
+
+// Reply is what came back. In Turn the sender fills what it knows: outcome, status, error, clocks, chunks, usage,
+// connection; the rest is the bench's.
+type Reply struct {
+	Turn record.Turn
+	// Text is the answer's content, First the content of the first event that had some.
+	Text, First string
+	// ToolCalls is the answer's tool calls as a JSON array, nil if there were none.
+	ToolCalls json.RawMessage
+}
+
+// Counter counts tokens of a text, without special tokens; safe for concurrent use.
+type Counter interface {
+	Count(text string) int
+}
+
+// Exchange is one finished request and its texts, as the ledger hands it on.
+type Exchange struct {
+	Turn *record.Turn
+	// Asked are the messages since the last answer; Answer is the text that came.
+	Asked  []chat.Message
+	Answer string
+}
+
+// Order is how ready turns are taken.
+type Order string
+
+// Orders, by the reference's names.
+const (
+	RoundRobin Order = "round_robin" // first-in first-out
+	Random     Order = "random"
+)
+
+// History is what the next turn is asked with.
+type History string
+
+// Histories.
+const (
+	ServerAnswers  History = "server"  // what the server really said, as the reference does
+	DatasetAnswers History = "dataset" // what the dataset has, so that every server sees the same tokens
+)
+
+// Failure is what a failed turn does to its conversation, once its retries are used up.
+type Failure string
+
+// Failures.
+const (
+	EndConversation Failure = "end"     // the turns after it are abandoned
+	GoOn            Failure = "dataset" // goes on with the dataset's answer in the history
+)
+
+// Options of a run. Zero values are the defaults that the comments name.
+type Options struct {
+	Clients int // requests in flight at most; 0 = 1
+	Active  int // conversations in progress at most; 0 = Clients
+	// MaxRequests ends the run after so many turns; 0 = no limit. Warm-up requests do not count.
+	MaxRequests int
+	// MaxTurns is how many messages of each conversation are played; 0 = all. An odd number plays the turn it cuts.
+	MaxTurns int
+	// LimitMin and LimitMax bound the answer's length in tokens; 0 = the dataset's answer's own length, negative =
+	// no such bound is sent.
+	LimitMin, LimitMax int
+	// Exact asks for exactly the length, as far as limits do not say otherwise: least = most.
+	Exact bool
+	Order Order // "" = RoundRobin
+	Seed  uint32
+	// Rate is the reference's --request-rate: after each request its client rests for Exp(1/Rate) seconds. 0 = none.
+	Rate float64
+	// Retries of a failed turn, each after 2^attempt seconds, 10 % more or less.
+	Retries int
+	Timeout time.Duration // of a request; a fifth of a second a token asked for, if that is more; 0 = 120 s
+	Warmup  bool          // play every conversation's first turn before the run, outside of its numbers
+	History History       // "" = ServerAnswers
+	Failure Failure       // "" = EndConversation
+	Verify  bool          // compare answers with the dataset's
+
+	// Counter counts what the server does not; nil leaves counts at 0 and asks for no length that has to be counted.
+	Counter Counter
+	// Start is the origin of all clocks: the sender's too.
+	Start time.Time
+	// OnExchange is called for each finished request, from one goroutine, in order of their ends.
+	OnExchange func(*Exchange) error
+	// OnConversation is called with each finished conversation, the answers as they came, from the same goroutine.
+	OnConversation func(*chat.Conversation) error
+}
+
+// Defaults that flags show.
+const (
+	DefaultTimeout = 120 * time.Second
+)
+
+// withDefaults fills zero values in.
+func (o Options) withDefaults() Options {
+	o.Clients = max(o.Clients, 1)
+	if o.Active == 0 {
+		o.Active = o.Clients
+	}
+	if o.Order == "" {
+		o.Order = RoundRobin
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.History == "" {
+		o.History = ServerAnswers
+	}
+	if o.Failure == "" {
+		o.Failure = EndConversation
+	}
+	if o.Start.IsZero() {
+		o.Start = time.Now()
+	}
+	return o
+}
+
+// Validate returns all that is wrong with the options, in terms of the command's flags.
+func (o Options) Validate() error {
+	var errs []error
+	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	if o.Clients < 0 {
+		bad("--num-clients is %d; it must be at least 1", o.Clients)
+	}
+	if o.Active != 0 && o.Active < max(o.Clients, 1) {
+		bad("--max-active-conversations is %d, less than --num-clients %d: no more requests than conversations can be in flight", o.Active, max(o.Clients, 1))
+	}
+	if o.MaxRequests < 0 {
+		bad("--max-num-requests is %d; it must be at least 1", o.MaxRequests)
+	}
+	if o.MaxTurns < 0 {
+		bad("--max-turns is %d; it must be at least 1", o.MaxTurns)
+	}
+	if o.LimitMin > 0 || o.LimitMax > 0 {
+		if o.LimitMin < 1 || o.LimitMax < 1 || o.LimitMin > o.LimitMax {
+			bad("--limit-min-tokens %d and --limit-max-tokens %d: where one is above 0, both must be at least 1, and min not above max", o.LimitMin, o.LimitMax)
+		}
+	}
+	if o.Rate < 0 {
+		bad("--request-rate is %g; it must not be negative", o.Rate)
+	}
+	if o.Retries < 0 {
+		bad("--max-retries is %d; it must not be negative", o.Retries)
+	}
+	if o.Timeout < 0 {
+		bad("--request-timeout-sec is %v; it must be above 0", o.Timeout)
+	}
+	switch o.Order {
+	case "", RoundRobin, Random:
+	default:
+		bad("--conversation-sampling is %q; it must be %s or %s", o.Order, RoundRobin, Random)
+	}
+	switch o.History {
+	case "", ServerAnswers, DatasetAnswers:
+	default:
+		bad("--history is %q; it must be %s or %s", o.History, ServerAnswers, DatasetAnswers)
+	}
+	switch o.Failure {
+	case "", EndConversation, GoOn:
+	default:
+		bad("--on-failure is %q; it must be %s or %s", o.Failure, EndConversation, GoOn)
+	}
+	return errors.Join(errs...)
+}

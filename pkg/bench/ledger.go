@@ -1,0 +1,137 @@
+package bench
+
+import (
+	"sync"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/record"
+)
+
+// ledger keeps the books of a run on a goroutine of its own: it counts answers, completes records and hands them on, so
+// that a client goes from one turn to the next without waiting for a tokenizer, a file or a terminal.
+type ledger struct {
+	opt  *Options
+	fail func(error)
+
+	mu      sync.Mutex
+	more    sync.Cond
+	queue   []entry
+	closing bool
+	stopped chan struct{}
+
+	// The rest is the goroutine's until it has stopped.
+	err            error
+	input          []int // by play: tokens of all its messages so far
+	turns, turnsOK int
+	lag, late      []float64 // milliseconds
+	chunks, reads  int64
+	merged         int64
+	opened         int
+	reconnects     int
+}
+
+// entry is one finished request, not yet counted.
+type entry struct {
+	play     int
+	tokens   int // of the new messages
+	reply    *Reply
+	asked    []chat.Message
+	finished *chat.Conversation // after its last turn, when it is asked for
+}
+
+func newLedger(o *Options, plays int, fail func(error)) *ledger {
+	l := &ledger{opt: o, fail: fail, input: make([]int, plays), stopped: make(chan struct{})}
+	l.more.L = &l.mu
+	go l.run()
+	return l
+}
+
+func (l *ledger) add(e entry) {
+	l.mu.Lock()
+	l.queue = append(l.queue, e)
+	l.mu.Unlock()
+	l.more.Signal()
+}
+
+// close waits until all is written and returns the first error of a sink.
+func (l *ledger) close() error {
+	l.mu.Lock()
+	l.closing = true
+	l.mu.Unlock()
+	l.more.Signal()
+	<-l.stopped
+	return l.err
+}
+
+func (l *ledger) run() {
+	defer close(l.stopped)
+	for {
+		l.mu.Lock()
+		for len(l.queue) == 0 && !l.closing {
+			l.more.Wait()
+		}
+		batch := l.queue
+		l.queue = nil
+		l.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		for i := range batch {
+			if err := l.enter(&batch[i]); err != nil && l.err == nil {
+				l.err = err
+				l.fail(err)
+			}
+			batch[i] = entry{} // its texts may go
+		}
+	}
+}
+
+func (l *ledger) enter(e *entry) error {
+	t := &e.reply.Turn
+	input := l.input[e.play] + e.tokens
+	t.Counted = record.Counted{Input: input, NewInput: e.tokens}
+	if c := l.opt.Counter; c != nil {
+		t.Counted.Output = c.Count(e.reply.Text)
+		t.Counted.FirstChunk = t.Counted.Output
+		if len(e.reply.First) < len(e.reply.Text) {
+			t.Counted.FirstChunk = c.Count(e.reply.First)
+		}
+	}
+	l.input[e.play] = input + t.Counted.Output
+
+	if !t.Warmup {
+		l.turns++
+		if t.Outcome.OK() {
+			l.turnsOK++
+		}
+		if d, ok := t.Sent.Since(t.Scheduled); ok {
+			l.lag = append(l.lag, float64(d)/1e6)
+		}
+		if t.Reads > 0 {
+			l.late = append(l.late, float64(t.ReadLateUS)/1e3)
+		}
+		l.chunks += int64(t.Chunks)
+		l.reads += int64(t.Reads)
+		l.merged += int64(t.Merged)
+	}
+	switch t.Connection {
+	case record.ConnectionNew:
+		l.opened++
+	case record.ConnectionRetried:
+		l.opened++
+		l.reconnects++
+	}
+
+	if l.err != nil {
+		return nil
+	}
+	if l.opt.OnExchange != nil {
+		if err := l.opt.OnExchange(&Exchange{Turn: t, Asked: e.asked, Answer: e.reply.Text}); err != nil {
+			return err
+		}
+	}
+	if e.finished != nil && l.opt.OnConversation != nil {
+		return l.opt.OnConversation(e.finished)
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package bench
+
+import (
+	"sync"
+	"time"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/record"
+)
+
+// play is one conversation: what of it can be prepared, and how far it has come.
+type play struct {
+	index int
+	conv  *chat.Conversation
+	turns []turn
+
+	prepared sync.Once
+
+	// The rest is touched by one goroutine at a time: the client that has the conversation.
+	next   int      // turn to send
+	pieces [][]byte // history, as sent
+	sent   int      // messages in it
+	failed bool
+	ended  record.Clock // the answer before the next turn, plus think time: since when that turn could be sent
+	fresh  []chat.Message
+}
+
+// turn is one request of a conversation, prepared.
+type turn struct {
+	from, to int // messages conv.Messages[from:to] are new
+	answer   int // index of the dataset's answer, -1 = it has none
+	delay    time.Duration
+
+	piece  []byte // the new messages encoded, a comma before each but the conversation's first
+	tokens int    // of their text
+	length int    // tokens of the dataset's answer, at least 1; 0 = it has none
+}
+
+// plan cuts a conversation into turns of which at most the first maxTurns messages are played (0 = all).
+func plan(index int, c *chat.Conversation, maxTurns int) *play {
+	p := &play{index: index, conv: c}
+	from := 0
+	for i := range c.Messages {
+		if !c.EndsTurn(i) {
+			continue
+		}
+		// An odd limit plays the turn that it cuts, as the reference's count does.
+		if maxTurns > 0 && len(p.turns) > 0 && i >= maxTurns {
+			break
+		}
+		t := turn{from: from, to: i + 1, answer: -1}
+		for j := from; j <= i; j++ {
+			t.delay += c.Messages[j].Delay
+		}
+		if i+1 < len(c.Messages) {
+			t.answer = i + 1
+		}
+		p.turns = append(p.turns, t)
+		// The server's answer takes the place of the whole run of the dataset's.
+		for from = i + 1; from < len(c.Messages) && c.Messages[from].Role == chat.Assistant; from++ {
+		}
+	}
+	return p
+}
+
+// prepare encodes and counts what does not depend on the server. Safe to call from several goroutines.
+func (p *play) prepare(counter Counter, lengths bool) {
+	p.prepared.Do(func() {
+		for i := range p.turns {
+			t := &p.turns[i]
+			size := 0
+			for j := t.from; j < t.to; j++ {
+				size += len(p.conv.Messages[j].Text) + len(p.conv.Messages[j].Raw) + 48
+			}
+			t.piece = make([]byte, 0, size)
+			for j := t.from; j < t.to; j++ {
+				m := &p.conv.Messages[j]
+				if j > 0 {
+					t.piece = append(t.piece, ',')
+				}
+				t.piece = m.AppendJSON(t.piece)
+				if counter != nil {
+					t.tokens += counter.Count(m.Text)
+				}
+			}
+			if t.answer >= 0 && lengths {
+				a := &p.conv.Messages[t.answer]
+				switch {
+				case a.OutputTokens > 0:
+					t.length = a.OutputTokens
+				case counter != nil:
+					t.length = max(1, counter.Count(a.Text))
+				}
+			}
+		}
+	})
+}
+
+// ask puts the next turn's messages into the history.
+func (p *play) ask() *turn {
+	t := &p.turns[p.next]
+	p.pieces = append(p.pieces, t.piece)
+	p.sent += t.to - t.from
+	p.fresh = append(p.fresh, p.conv.Messages[t.from:t.to]...)
+	return t
+}
+
+// answer puts an answer into the history.
+func (p *play) answer(m chat.Message) {
+	// Only this text is encoded: what was sent before is as it was.
+	piece := make([]byte, 0, len(m.Text)+len(m.Raw)+48)
+	p.pieces = append(p.pieces, m.AppendJSON(append(piece, ',')))
+	p.sent++
+	p.fresh = append(p.fresh, m)
+	p.next++
+}
+
+// release lets go of what a conversation needed to be played.
+func (p *play) release() {
+	p.pieces, p.fresh = nil, nil
+	for i := range p.turns {
+		p.turns[i].piece = nil
+	}
+}
+
+// played is the conversation as it really went. Messages that were not played follow as the dataset has them, as in the
+// reference's output file.
+func (p *play) played() *chat.Conversation {
+	c := &chat.Conversation{ID: p.conv.ID, Messages: append([]chat.Message(nil), p.fresh...)}
+	if p.next < len(p.turns) {
+		c.Messages = append(c.Messages, p.conv.Messages[p.turns[p.next].from:]...)
+		return c
+	}
+	last := p.turns[len(p.turns)-1]
+	rest := last.to
+	for rest < len(p.conv.Messages) && p.conv.Messages[rest].Role == chat.Assistant {
+		rest++
+	}
+	c.Messages = append(c.Messages, p.conv.Messages[rest:]...)
+	return c
+}

@@ -1,0 +1,439 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/pyrand"
+	"multiturn/pkg/record"
+)
+
+// Run plays the conversations and returns how it ended. Closing drain lets requests in flight finish and starts no
+// more; cancelling ctx ends those too. The error is of a sink (OnExchange, OnConversation) or of the options; requests
+// that failed are in the records.
+func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversation, drain <-chan struct{}) (*record.End, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	r := &run{opt: o, sender: s, halt: make(chan struct{})}
+	r.wake = sync.NewCond(&r.mu)
+	for i := range conversations {
+		if p := plan(len(r.plays), &conversations[i], o.MaxTurns); len(p.turns) > 0 {
+			r.plays = append(r.plays, p)
+		}
+	}
+	if len(r.plays) == 0 {
+		return nil, errors.New("no conversation has a turn to play: there is no user message")
+	}
+
+	// The ledger stops the run when a sink is broken: measuring what cannot be kept is waste.
+	r.ledger = newLedger(&r.opt, len(r.plays), func(err error) { r.stop(whyFailed); cancel(err) })
+	self := watch()
+	stopDrain := context.AfterFunc(ctx, func() { r.stop(whyCancelled) })
+	defer stopDrain()
+	done := make(chan struct{})
+	var side sync.WaitGroup
+	side.Go(func() {
+		select {
+		case <-drain:
+			r.stop(whyInterrupted)
+		case <-done:
+		}
+	})
+	side.Go(func() { r.prepareAhead(done) })
+
+	if o.Warmup {
+		from := r.now()
+		r.phase(ctx, true)
+		r.warmupMS = r.now().MS() - from.MS()
+	}
+	if !r.stopped() {
+		r.phase(ctx, false)
+	}
+	close(done)
+	side.Wait()
+	err := r.ledger.close()
+	end := r.end()
+	end.Certificate = self.certificate(r)
+	return end, err
+}
+
+const (
+	whyDone        = "done"
+	whyLimit       = "limit"
+	whyInterrupted = "interrupted"
+	whyCancelled   = "cancelled"
+	whyFailed      = "failed"
+)
+
+// run is the state that clients share.
+type run struct {
+	opt    Options
+	sender Sender
+	plays  []*play
+	ledger *ledger
+
+	halt chan struct{} // closed when nothing more is to be started, but for the limit
+
+	mu      sync.Mutex
+	wake    *sync.Cond
+	over    chan struct{} // closed when this phase has no more turn to hand out
+	ready   []*play       // turns that may be sent, in the order in which they became ready
+	dealt   int           // plays[:dealt] were started in this phase
+	active  int           // conversations in progress
+	issued  int           // turns handed to clients in the measured phase
+	warming bool
+	why     string // set when nothing more is to be started
+	choose  *rand.Rand
+
+	warmupMS  float64
+	inFlight  atomic.Int64
+	maxFlight atomic.Int64
+}
+
+func (r *run) now() record.Clock { return record.At(r.opt.Start, time.Now()) }
+
+// stop starts nothing more. The first reason stays, but that the limit was reached does not hide an interrupt.
+func (r *run) stop(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped() {
+		return
+	}
+	close(r.halt)
+	r.finish(why)
+}
+
+func (r *run) stopped() bool {
+	select {
+	case <-r.halt:
+		return true
+	default:
+		return false
+	}
+}
+
+// finish ends the phase: clients that wait or rest stop doing so. The lock is held.
+func (r *run) finish(why string) {
+	r.why = why
+	select {
+	case <-r.over:
+	default:
+		close(r.over)
+	}
+	r.wake.Broadcast()
+}
+
+// prepareAhead encodes and counts conversations in the order in which they will be dealt. A client that comes first to
+// one does it itself.
+func (r *run) prepareAhead(done <-chan struct{}) {
+	for _, p := range r.plays {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		p.prepare(r.opt.Counter, r.opt.needsLengths())
+	}
+}
+
+// needsLengths says whether any answer's length is taken from the dataset.
+func (o *Options) needsLengths() bool { return o.LimitMax == 0 || o.LimitMin == 0 }
+
+// phase plays all conversations with all clients: their first turn only when warming up.
+func (r *run) phase(ctx context.Context, warming bool) {
+	r.mu.Lock()
+	r.warming, r.dealt, r.active, r.ready = warming, 0, 0, nil
+	r.over = make(chan struct{})
+	if r.stopped() {
+		close(r.over)
+	}
+	// Each phase draws from a stream of its own, so that a warm-up moves nothing in the run.
+	r.choose = rand.New(rand.NewPCG(uint64(r.opt.Seed), map[bool]uint64{false: 1, true: 2}[warming]))
+	r.mu.Unlock()
+	var g errgroup.Group
+	for i := range min(r.opt.Clients, len(r.plays)) {
+		g.Go(func() error {
+			r.client(ctx, i)
+			return nil
+		})
+	}
+	_ = g.Wait() // clients return no error
+}
+
+// client sends ready turns, one at a time, until there are none.
+func (r *run) client(ctx context.Context, id int) {
+	var rest *pyrand.Numpy
+	if r.opt.Rate > 0 && !r.warming {
+		// The reference's stream: numpy's, seeded with seed + client + 1.
+		rest = pyrand.NewNumpy(r.opt.Seed + uint32(id) + 1)
+	}
+	jitter := rand.New(rand.NewPCG(uint64(r.opt.Seed), uint64(id)+1<<32))
+	free := r.now()
+	for {
+		p, ready := r.take()
+		if p == nil {
+			return
+		}
+		r.play(ctx, id, p, max(ready, free), jitter)
+		free = r.now()
+		if rest != nil {
+			pause := time.Duration(rest.Exponential(1/r.opt.Rate) * float64(time.Second))
+			sleep(pause, r.over)
+			free += record.Clock(pause)
+		}
+	}
+}
+
+// take waits for a turn to send, and says since when it could have been sent. Nil: there is none and will be none.
+func (r *run) take() (*play, record.Clock) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		if r.stopped() {
+			return nil, 0
+		}
+		if !r.warming && r.opt.MaxRequests > 0 && r.issued >= r.opt.MaxRequests {
+			r.finish(whyLimit)
+			return nil, 0
+		}
+		for r.active < r.opt.Active && r.dealt < len(r.plays) {
+			p := r.plays[r.dealt]
+			r.dealt++
+			if !r.playable(p) {
+				continue
+			}
+			r.active++
+			p.ended = r.now()
+			r.enqueue(p)
+		}
+		if len(r.ready) > 0 {
+			i := 0
+			if r.opt.Order == Random {
+				i = r.choose.IntN(len(r.ready))
+			}
+			p := r.ready[i]
+			r.ready = append(r.ready[:i], r.ready[i+1:]...)
+			if !r.warming {
+				r.issued++
+				if r.issued == r.opt.MaxRequests {
+					r.finish(r.why) // nobody need rest for another turn
+				}
+			}
+			return p, p.ended
+		}
+		if r.active == 0 {
+			r.finish(r.why)
+			return nil, 0
+		}
+		r.wake.Wait()
+	}
+}
+
+// playable says whether a conversation has a turn in this phase.
+func (r *run) playable(p *play) bool {
+	return !p.failed && p.next < len(p.turns) && (!r.warming || p.next == 0)
+}
+
+// enqueue makes p's next turn ready, now or after its think time. The lock is held.
+func (r *run) enqueue(p *play) {
+	delay := p.turns[p.next].delay
+	if r.warming || delay <= 0 {
+		r.ready = append(r.ready, p)
+		return
+	}
+	p.ended += record.Clock(delay)
+	time.AfterFunc(time.Duration(p.ended-r.now()), func() {
+		r.mu.Lock()
+		r.ready = append(r.ready, p)
+		r.mu.Unlock()
+		r.wake.Signal()
+	})
+}
+
+// giveBack hands a conversation back after a turn: it goes on, or it has ended.
+func (r *run) giveBack(p *play) {
+	r.mu.Lock()
+	if r.playable(p) {
+		r.enqueue(p)
+	} else {
+		r.active--
+		if r.active == 0 && r.dealt == len(r.plays) {
+			r.finish(r.why)
+		}
+	}
+	r.mu.Unlock()
+	r.wake.Signal()
+}
+
+// play sends one turn of p, again if it fails and may be tried again.
+func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Clock, jitter *rand.Rand) {
+	p.prepare(r.opt.Counter, r.opt.needsLengths())
+	number := p.next
+	t := p.ask()
+	req := &Request{Conversation: p.conv.ID, Messages: p.pieces}
+	req.MinTokens, req.MaxTokens = r.opt.lengths(t)
+	// As the reference: a long answer may take a fifth of a second a token.
+	req.Timeout = max(r.opt.Timeout, time.Duration(req.MaxTokens/5)*time.Second)
+
+	var reply *Reply
+	var issued record.Clock
+	attempts := 0
+	for {
+		attempts++
+		r.flight(+1)
+		issued = r.now()
+		reply = r.sender.Send(ctx, req)
+		r.flight(-1)
+		if reply.Turn.Outcome.OK() || attempts > r.opt.Retries || ctx.Err() != nil || r.stopped() {
+			break
+		}
+		pause := time.Duration(float64(time.Second) * float64(int64(1)<<min(attempts-1, 20)) * (0.9 + 0.2*jitter.Float64()))
+		if !sleep(pause, r.halt) {
+			break
+		}
+		scheduled = r.now()
+	}
+
+	rec := &reply.Turn
+	rec.Type = record.TypeTurn
+	rec.Conversation, rec.Client, rec.Turn, rec.Messages = p.conv.ID, client, number, p.sent
+	rec.Warmup = r.warming
+	rec.Attempts = attempts
+	rec.Scheduled, rec.Issued = scheduled, issued
+	rec.MaxTokens, rec.MinTokens = req.MaxTokens, req.MinTokens
+	if r.opt.Verify && rec.Outcome.OK() && t.answer >= 0 {
+		rec.Verify = "match"
+		if reply.Text != p.conv.Messages[t.answer].Text {
+			rec.Verify = "mismatch"
+		}
+	}
+
+	asked := p.fresh[len(p.fresh)-(t.to-t.from):]
+	e := entry{play: p.index, tokens: t.tokens, reply: reply, asked: asked}
+	switch {
+	case rec.Outcome.OK():
+		p.answer(r.history(p, t, reply))
+	case r.opt.Failure == GoOn && t.answer >= 0 && ctx.Err() == nil:
+		p.answer(p.conv.Messages[t.answer])
+	default:
+		p.failed = true
+	}
+	p.ended = max(rec.End, issued)
+	last := p.failed || p.next >= len(p.turns)
+	if last && !p.failed && r.opt.OnConversation != nil {
+		e.finished = p.played()
+	}
+	r.ledger.add(e)
+	if last {
+		p.release()
+	}
+	r.giveBack(p)
+}
+
+// history is the answer as the next turn will be asked with it.
+func (r *run) history(p *play, t *turn, reply *Reply) chat.Message {
+	if r.opt.History == DatasetAnswers && t.answer >= 0 {
+		return p.conv.Messages[t.answer]
+	}
+	m := chat.Message{Role: chat.Assistant, Text: reply.Text}
+	if reply.ToolCalls != nil {
+		raw := fmt.Appendf(nil, `{"role":"assistant","content":`)
+		raw = chat.AppendString(raw, reply.Text)
+		raw = append(append(append(raw, `,"tool_calls":`...), reply.ToolCalls...), '}')
+		m.Raw = raw
+	}
+	return m
+}
+
+// lengths are the least and most tokens to ask for, 0 = none.
+func (o *Options) lengths(t *turn) (least, most int) {
+	bound := func(limit int) int {
+		switch {
+		case limit < 0:
+			return 0
+		case limit > 0:
+			return limit
+		}
+		return t.length
+	}
+	least, most = bound(o.LimitMin), bound(o.LimitMax)
+	if !o.Exact {
+		least = 0
+	}
+	return least, most
+}
+
+// sleep waits for d, or until quit is closed; it says whether it slept to the end.
+func sleep(d time.Duration, quit <-chan struct{}) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-quit:
+		return false
+	}
+}
+
+func (r *run) flight(d int64) {
+	n := r.inFlight.Add(d)
+	for {
+		m := r.maxFlight.Load()
+		if n <= m || r.maxFlight.CompareAndSwap(m, n) {
+			return
+		}
+	}
+}
+
+// end adds up what was planned and what came of it.
+func (r *run) end() *record.End {
+	e := &record.End{Type: record.TypeEnd, At: r.now(), Why: r.why, WarmupMS: r.warmupMS}
+	if e.Why == "" {
+		e.Why = whyDone
+	}
+	l := r.ledger
+	e.Turns = record.Tally{Started: l.turns, Finished: l.turnsOK, Failed: l.turns - l.turnsOK}
+	for _, p := range r.plays {
+		e.Conversations.Planned++
+		planned := len(p.turns)
+		if r.opt.Warmup {
+			planned-- // played before the run
+		}
+		e.Turns.Planned += planned
+		switch {
+		case p.failed:
+			e.Conversations.Started++
+			e.Conversations.Failed++
+		case p.next == len(p.turns):
+			e.Conversations.Started++
+			e.Conversations.Finished++
+		case p.next > 0 && e.Why == whyLimit:
+			e.Conversations.Started++
+			e.Conversations.Cut++
+		case p.next > 0:
+			e.Conversations.Started++
+			e.Conversations.Abandoned++
+		}
+	}
+	if r.opt.MaxRequests > 0 {
+		e.Turns.Planned = min(e.Turns.Planned, r.opt.MaxRequests)
+	}
+	e.Turns.Abandoned = e.Turns.Planned - e.Turns.Started
+	return e
+}
