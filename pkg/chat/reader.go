@@ -1,0 +1,374 @@
+package chat
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"multiturn/pkg/jsonseq"
+)
+
+// Reader reads a stream of conversations, one at a time:
+//
+//	r := chat.NewReader(file, "data.json")
+//	if config := r.Config(); config != nil {
+//		// not conversations, but what to generate them from
+//	}
+//	for r.Scan() {
+//		c := r.Conversation()
+//	}
+//	if err := r.Err(); err != nil {
+//
+// The first error ends the stream, and says what is wrong where: `data.json: line 12: item 3: messages is empty`. Input
+// packed with gzip is unpacked, told by its content. Memory is that of one conversation, and of the ids, which must be
+// unique.
+type Reader struct {
+	name string
+	in   io.Reader
+	seq  *jsonseq.Scanner
+	ids  map[string]int // and the line of each
+	conv *Conversation
+	err  error
+
+	peeked  bool // seq holds an item that Scan has not seen
+	ended   bool
+	config  bool // the stream began with a generator's config
+	scratch []byte
+}
+
+// NewReader returns a Reader of r. Errors call the input by name.
+func NewReader(r io.Reader, name string) *Reader {
+	return &Reader{name: name, in: r, ids: make(map[string]int)}
+}
+
+// Config returns the first item of the stream if it is a generator's config, an object with
+// "filetype": "generate_conversations", and nil otherwise. It must be called before the first Scan. A config stands
+// alone: Scan then returns false, with an error if something follows it.
+func (r *Reader) Config() json.RawMessage {
+	if r.seq != nil || !r.next() {
+		return nil
+	}
+	r.peeked = true
+	item := r.seq.Item()
+	if item.Err != nil || fileType(item.Data) != generatorType {
+		return nil
+	}
+	r.peeked, r.config = false, true
+	return bytes.Clone(item.Data)
+}
+
+// generatorType is the filetype of a config in place of conversations.
+const generatorType = "generate_conversations"
+
+// fileType returns the key filetype of an object, "" for everything else.
+func fileType(item []byte) (name string) {
+	c := jsonseq.Cursor{Text: item}
+	if c.Peek() != '{' {
+		return ""
+	}
+	for key := range c.Object {
+		switch string(key) {
+		case `"messages"`:
+			return "" // a conversation; it may be long
+		case `"filetype"`:
+			if c.Peek() == '"' {
+				text, _ := jsonseq.Unquote(nil, c.String())
+				name = string(text)
+			}
+		}
+	}
+	return name
+}
+
+// next moves seq to its next item.
+func (r *Reader) next() bool {
+	if r.seq == nil {
+		in, err := jsonseq.Unpack(r.in)
+		if err != nil {
+			r.err = fmt.Errorf("%s: %w", r.name, err)
+			r.ended = true
+			in = strings.NewReader("")
+		}
+		r.seq = jsonseq.NewScanner(in)
+	}
+	if r.ended || !r.seq.Scan() {
+		if err := r.seq.Err(); err != nil && r.err == nil {
+			r.err = fmt.Errorf("%s: %w", r.name, err)
+		}
+		r.ended = true
+	}
+	return !r.ended
+}
+
+// Scan moves to the next conversation. It returns false at the end of the stream and at the first error.
+func (r *Reader) Scan() bool {
+	r.conv = nil
+	if !r.peeked && !r.next() {
+		return false
+	}
+	r.peeked = false
+	item := r.seq.Item()
+	c, line, err := r.parse(item)
+	if err != nil {
+		r.err = fmt.Errorf("%s: line %d: item %d: %w", r.name, line, item.Number, err)
+		r.ended = true
+		return false
+	}
+	r.conv = c
+	return true
+}
+
+// Conversation returns what Scan found. It is the caller's to keep and to change.
+func (r *Reader) Conversation() *Conversation { return r.conv }
+
+// Err returns the error that ended the stream, nil at its end.
+func (r *Reader) Err() error { return r.err }
+
+// Offset returns how many bytes of the (unpacked) stream have been read, for progress.
+func (r *Reader) Offset() int64 {
+	if r.seq == nil {
+		return 0
+	}
+	return r.seq.Offset()
+}
+
+// parse returns the conversation of an item, or what is wrong and the line to look at.
+func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
+	if item.Err != nil {
+		syntax := item.Err.(*jsonseq.SyntaxError)
+		return nil, syntax.Line, errors.New(syntax.Kind.String())
+	}
+	if r.config {
+		return nil, item.Line, errors.New("a generator's config stands alone: put what follows it into a stream of its own")
+	}
+	cur := jsonseq.Cursor{Text: item.Data}
+	if cur.Peek() != '{' {
+		return nil, item.Line, errors.New(`want a conversation, {"id": ..., "messages": [...]}, or an array of them`)
+	}
+	c := &Conversation{}
+	var bad error // the first one
+	wrong := func(format string, args ...any) {
+		if bad == nil {
+			bad = fmt.Errorf(format, args...)
+		}
+	}
+	hasID, hasMessages := false, false
+	for key := range cur.Object {
+		switch string(key) {
+		case `"id"`:
+			hasID = true
+			if cur.Peek() != '"' {
+				wrong("id is %s, want a string", clip(cur.Skip()))
+				break
+			}
+			c.ID = r.text(cur.String())
+		case `"messages"`:
+			hasMessages = true
+			if cur.Peek() != '[' {
+				wrong("messages is %s, want an array", clip(cur.Skip()))
+				break
+			}
+			c.Messages = nil
+			for i := range cur.Array {
+				m, err := r.message(&cur)
+				if err != nil {
+					wrong("messages[%d]: %w", i, err)
+				}
+				c.Messages = append(c.Messages, m)
+			}
+		}
+	}
+	if err := cur.End(); err != nil {
+		syntax := err.(*jsonseq.SyntaxError)
+		line := item.Line + bytes.Count(item.Data[:min(int(syntax.Offset), len(item.Data))], []byte("\n"))
+		return nil, line, errors.New(syntax.Kind.String())
+	}
+	switch {
+	case bad != nil:
+		return nil, item.Line, bad
+	case !hasID && !hasMessages && fileType(item.Data) != "":
+		return nil, item.Line, fmt.Errorf("filetype is %q: want conversations, or a config with %q as the only item", fileType(item.Data), generatorType)
+	case !hasMessages:
+		return nil, item.Line, errors.New(`messages is missing, want {"id": ..., "messages": [...]} (for ShareGPT's "conversations" run sharegpt2openai first)`)
+	case !hasID:
+		return nil, item.Line, errors.New("id is missing, want a string that no other conversation has")
+	case c.ID == "":
+		return nil, item.Line, errors.New("id is empty, want a string that no other conversation has")
+	case len(c.Messages) == 0:
+		return nil, item.Line, errors.New("messages is empty: a conversation needs at least one")
+	}
+	if line, ok := r.ids[c.ID]; ok {
+		return nil, item.Line, fmt.Errorf("id %s was used before in line %d: ids must be unique", clip([]byte(strconv.Quote(c.ID))), line)
+	}
+	r.ids[c.ID] = item.Line
+	return c, 0, nil
+}
+
+// message reads one message.
+func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
+	var m Message
+	if cur.Peek() != '{' {
+		return m, fmt.Errorf("is %s, want an object with role and content", clip(cur.Skip()))
+	}
+	var bad error // the first one
+	wrong := func(format string, args ...any) {
+		if bad == nil {
+			bad = fmt.Errorf(format, args...)
+		}
+	}
+	content := byte(0) // first byte of it
+	extra := false     // keys of no meaning here
+	calls := false
+	steered, delayed := false, false
+	from := cur.Pos()
+	for key := range cur.Object {
+		switch string(key) {
+		case `"role"`:
+			if cur.Peek() != '"' {
+				wrong("role is %s, want a string", clip(cur.Skip()))
+				break
+			}
+			if m.Role = r.role(cur.String()); m.Role == "" {
+				wrong("role is empty")
+			}
+		case `"content"`:
+			switch content = cur.Peek(); content {
+			case '"':
+				m.Text = r.text(cur.String())
+			case '[':
+				extra = true
+				m.Text = r.parts(cur, wrong)
+			case 'n':
+				extra = true
+				cur.Skip()
+			default:
+				wrong("content is %s, want a string or an array of parts", clip(cur.Skip()))
+			}
+		case `"output_tokens"`:
+			steered = true
+			text := cur.Skip()
+			n, ok := jsonseq.Int(text)
+			if !ok || n < 0 {
+				wrong("output_tokens is %s, want a whole number of tokens", clip(text))
+			}
+			m.OutputTokens = n
+		case `"delay_ms"`:
+			delayed = true
+			text := cur.Skip()
+			ms, err := strconv.ParseFloat(string(text), 64)
+			if err != nil || !(ms >= 0 && ms < 1e12) {
+				wrong("delay_ms is %s, want milliseconds as a number from 0", clip(text))
+				break
+			}
+			m.Delay = time.Duration(ms * float64(time.Millisecond))
+		case `"tool_calls"`:
+			extra = true
+			calls = cur.Peek() == '['
+			cur.Skip()
+		default:
+			extra = true
+			cur.Skip()
+		}
+	}
+	if cur.Err() != nil {
+		return m, nil // the caller sees it
+	}
+	switch {
+	case m.Role == "":
+		wrong("role is missing")
+	case content == 0 || content == 'n':
+		if m.Role != Assistant || !calls && m.OutputTokens == 0 {
+			wrong("content is missing (only an assistant message with tool_calls or output_tokens can do without)")
+		}
+		extra = true
+	case steered && m.Role != Assistant:
+		wrong("output_tokens belongs on an assistant message, this one's role is %q", m.Role)
+	case delayed && m.Role != User && m.Role != Tool:
+		wrong("delay_ms belongs on a user or tool message, this one's role is %q", m.Role)
+	}
+	if extra && bad == nil {
+		m.Raw = raw(cur.Text[from:cur.Pos()])
+	}
+	return m, bad
+}
+
+// role returns a role's name; those that everybody uses cost no memory.
+func (r *Reader) role(quoted []byte) string {
+	switch string(quoted) {
+	case `"user"`:
+		return User
+	case `"assistant"`:
+		return Assistant
+	case `"system"`:
+		return System
+	case `"tool"`:
+		return Tool
+	}
+	return r.text(quoted)
+}
+
+func (r *Reader) text(quoted []byte) string {
+	if quoted == nil {
+		return ""
+	}
+	r.scratch, _ = jsonseq.Unquote(r.scratch[:0], quoted)
+	return string(r.scratch)
+}
+
+// parts joins the texts of content that is given as parts. Parts of other types have no text.
+func (r *Reader) parts(cur *jsonseq.Cursor, wrong func(string, ...any)) string {
+	var all strings.Builder
+	for i := range cur.Array {
+		switch cur.Peek() {
+		case '"': // some clients send plain strings
+			all.WriteString(r.text(cur.String()))
+		case '{':
+			for key := range cur.Object {
+				if string(key) == `"text"` && cur.Peek() == '"' {
+					all.WriteString(r.text(cur.String()))
+				}
+			}
+		default:
+			wrong("content[%d] is %s, want an object with type and text", i, clip(cur.Skip()))
+		}
+	}
+	return all.String()
+}
+
+// raw returns an object in one line, less the keys that steer a run.
+func raw(object []byte) json.RawMessage {
+	out := bytes.NewBuffer(make([]byte, 0, len(object)))
+	out.WriteByte('{')
+	cur := jsonseq.Cursor{Text: object}
+	for key := range cur.Object {
+		value := cur.Skip()
+		if k := string(key); k == `"output_tokens"` || k == `"delay_ms"` {
+			continue
+		}
+		if out.Len() > 1 {
+			out.WriteByte(',')
+		}
+		out.Write(key)
+		out.WriteByte(':')
+		if json.Compact(out, value) != nil {
+			out.Write(value) // not reached: the text was checked
+		}
+	}
+	out.WriteByte('}')
+	return out.Bytes()
+}
+
+// clip shortens a piece of input for an error of one line.
+func clip(text []byte) string {
+	const most = 40
+	s := strings.Join(strings.Fields(string(text)), " ")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return s
+}

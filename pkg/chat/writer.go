@@ -1,0 +1,298 @@
+package chat
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Format is a way to write conversations. What is read back is the same for all of them.
+type Format struct {
+	// Lines writes JSONL, one conversation a line. Else all of them are one JSON array, printed over several lines as
+	// Python's json.dump does it: no line break at the end, and [] if there is none.
+	Lines bool
+	// Indent is the number of spaces a level of an array is indented by.
+	Indent int
+	// ASCII escapes every character that is not, as Python does by default.
+	ASCII bool
+	// Gzip packs the whole.
+	Gzip bool
+}
+
+// The formats in use.
+var (
+	// JSONL is one conversation a line, in UTF-8.
+	JSONL = Format{Lines: true}
+	// Generated is the array that the reference's generator and runner write, byte for byte.
+	Generated = Format{Indent: 4, ASCII: true}
+	// Converted is the array that the reference's ShareGPT converter writes, byte for byte.
+	Converted = Format{Indent: 2}
+)
+
+// FormatFor returns the format for a file: JSONL for "-" (the standard output) and for .jsonl and .ndjson, the array
+// format for .json and every other name; .gz behind any of them packs it. override, if not empty, is "json" or "jsonl"
+// and goes before the name.
+func FormatFor(name, override string, array Format) (Format, error) {
+	f := array
+	name, packed := strings.CutSuffix(strings.ToLower(name), ".gz")
+	switch {
+	case override == "jsonl":
+		f = JSONL
+	case override == "json":
+	case override != "":
+		return f, fmt.Errorf("format is %q, want json or jsonl", override)
+	case name == "-", strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
+		f = JSONL
+	}
+	f.Gzip = packed
+	return f, nil
+}
+
+// Writer writes a stream of conversations, one at a time and in constant memory.
+type Writer struct {
+	format Format
+	out    *bufio.Writer
+	zip    *gzip.Writer
+	item   []byte
+	n      int
+}
+
+// NewWriter returns a Writer to w, which Close does not close.
+func NewWriter(w io.Writer, f Format) *Writer {
+	out := &Writer{format: f}
+	if f.Gzip {
+		out.zip = gzip.NewWriter(w)
+		w = out.zip
+	}
+	out.out = bufio.NewWriterSize(w, 64<<10)
+	return out
+}
+
+// Write writes one conversation.
+func (w *Writer) Write(c *Conversation) error {
+	w.item = w.format.Append(w.item[:0], c)
+	return w.WriteEncoded(w.item)
+}
+
+// WriteEncoded writes one conversation that Format.Append has encoded already, in the format of this Writer.
+func (w *Writer) WriteEncoded(item []byte) error {
+	// bufio.Writer keeps the first error and returns it from every later call.
+	if !w.format.Lines {
+		if w.n == 0 {
+			w.out.WriteByte('[')
+		} else {
+			w.out.WriteByte(',')
+		}
+		w.out.WriteByte('\n')
+	}
+	w.n++
+	_, err := w.out.Write(item)
+	if w.format.Lines {
+		err = w.out.WriteByte('\n')
+	}
+	return err
+}
+
+// Flush hands everything written so far on, for a reader at the other end of a pipe. Packed output is handed on by Close
+// only.
+func (w *Writer) Flush() error { return w.out.Flush() }
+
+// Close ends the array and hands everything on.
+func (w *Writer) Close() error {
+	if !w.format.Lines {
+		if w.n == 0 {
+			w.out.WriteByte('[')
+		} else {
+			w.out.WriteByte('\n')
+		}
+		w.out.WriteByte(']')
+	}
+	err := w.out.Flush()
+	if w.zip != nil {
+		if e := w.zip.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// Append appends one conversation as it stands in a file of this format, without what stands between two.
+func (f Format) Append(dst []byte, c *Conversation) []byte {
+	if f.Lines {
+		dst = append(dst, `{"id":`...)
+		dst = AppendString(dst, c.ID)
+		dst = append(dst, `,"messages":[`...)
+		for i := range c.Messages {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = c.Messages[i].appendSteered(dst)
+		}
+		return append(dst, "]}"...)
+	}
+	return f.appendIndented(dst, c)
+}
+
+// appendSteered is AppendJSON with the keys that steer a run.
+func (m *Message) appendSteered(dst []byte) []byte {
+	dst = m.AppendJSON(dst)
+	if m.OutputTokens == 0 && m.Delay == 0 {
+		return dst
+	}
+	dst = dst[:len(dst)-1]
+	if m.OutputTokens != 0 {
+		dst = append(dst, `,"output_tokens":`...)
+		dst = strconv.AppendInt(dst, int64(m.OutputTokens), 10)
+	}
+	if m.Delay != 0 {
+		dst = append(dst, `,"delay_ms":`...)
+		dst = appendDelay(dst, m.Delay)
+	}
+	return append(dst, '}')
+}
+
+func appendDelay(dst []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(dst, float64(d)/float64(time.Millisecond), 'f', -1, 64)
+}
+
+// indentation is as deep as a conversation of the widest format goes without Raw.
+const indentation = "                                                                "
+
+func (f Format) newline(dst []byte, level int) []byte {
+	dst = append(dst, '\n')
+	return f.spaces(dst, level)
+}
+
+func (f Format) spaces(dst []byte, level int) []byte {
+	n := level * f.Indent
+	for ; n > len(indentation); n -= len(indentation) {
+		dst = append(dst, indentation...)
+	}
+	return append(dst, indentation[:n]...)
+}
+
+func (f Format) appendIndented(dst []byte, c *Conversation) []byte {
+	dst = append(f.spaces(dst, 1), '{')
+	dst = append(f.newline(dst, 2), `"id": `...)
+	dst = f.appendString(dst, c.ID)
+	dst = append(dst, ',')
+	dst = append(f.newline(dst, 2), `"messages": [`...)
+	for i := range c.Messages {
+		m := &c.Messages[i]
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = f.newline(dst, 3)
+		if m.Raw != nil {
+			dst = f.appendRaw(dst, m)
+			continue
+		}
+		dst = append(dst, '{')
+		dst = append(f.newline(dst, 4), `"role": `...)
+		dst = f.appendString(dst, m.Role)
+		dst = append(dst, ',')
+		dst = append(f.newline(dst, 4), `"content": `...)
+		dst = f.appendString(dst, m.Text)
+		if m.OutputTokens != 0 {
+			dst = append(dst, ',')
+			dst = append(f.newline(dst, 4), `"output_tokens": `...)
+			dst = strconv.AppendInt(dst, int64(m.OutputTokens), 10)
+		}
+		if m.Delay != 0 {
+			dst = append(dst, ',')
+			dst = append(f.newline(dst, 4), `"delay_ms": `...)
+			dst = appendDelay(dst, m.Delay)
+		}
+		dst = append(f.newline(dst, 3), '}')
+	}
+	if len(c.Messages) > 0 {
+		dst = f.newline(dst, 2)
+	}
+	dst = append(dst, ']')
+	return append(f.newline(dst, 1), '}')
+}
+
+// appendRaw appends a message of which the Reader kept the object.
+func (f Format) appendRaw(dst []byte, m *Message) []byte {
+	var out bytes.Buffer
+	object := m.appendSteered(nil)
+	prefix := string(f.spaces(nil, 3))
+	if json.Indent(&out, object, prefix, string(f.spaces(nil, 1))) != nil {
+		out.Reset() // not JSON: Raw was not made by a Reader; writing it as it is loses nothing
+		out.Write(object)
+	}
+	if !f.ASCII {
+		return append(dst, out.Bytes()...)
+	}
+	for _, r := range out.String() {
+		if r < 0x7f {
+			dst = append(dst, byte(r))
+		} else {
+			dst = appendEscaped(dst, r)
+		}
+	}
+	return dst
+}
+
+// appendString appends a JSON string as Python's json module writes it.
+func (f Format) appendString(dst []byte, s string) []byte {
+	if !f.ASCII && !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	dst = append(dst, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if asIs[c] || c >= 0x7f && !f.ASCII {
+			i++
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		case '\b':
+			dst = append(dst, '\\', 'b')
+		case '\f':
+			dst = append(dst, '\\', 'f')
+		default:
+			r, n := utf8.DecodeRuneInString(s[i:])
+			dst = appendEscaped(dst, r)
+			i += n - 1
+		}
+		i++
+		from = i
+	}
+	return append(append(dst, s[from:]...), '"')
+}
+
+// asIs is true for the printable ASCII characters that stand for themselves in a JSON string.
+var asIs = func() (t [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// appendEscaped appends \uXXXX, twice for a character beyond the first plane.
+func appendEscaped(dst []byte, r rune) []byte {
+	if r >= 0x10000 {
+		r -= 0x10000
+		dst = appendEscaped(dst, 0xd800+r>>10)
+		r = 0xdc00 + r&0x3ff
+	}
+	return append(dst, '\\', 'u', hex[r>>12&0xf], hex[r>>8&0xf], hex[r>>4&0xf], hex[r&0xf])
+}

@@ -1,0 +1,492 @@
+// Package jsonseq cuts a stream of JSON into its items, because conversations, ShareGPT collections and records all come
+// as such streams and must agree on what an item, its line and a syntax error are.
+//
+// A stream is a JSON array, JSON values one after the other (JSONL, or printed over several lines), or any number of
+// both in turn. The elements of an array at the top are items, and so is every other value at the top. A byte order mark
+// before a value at the top is skipped. Memory is that of the largest item, whatever the length of the stream.
+//
+// [Scanner] cuts: it follows strings, brackets, colons and commas, which is fast and enough to find where an item ends.
+// [Cursor] reads inside an item and is strict: what it accepts is JSON by RFC 8259 in UTF-8.
+package jsonseq
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+)
+
+// MaxItem is the size of an item, in bytes, that a Scanner refuses to go beyond unless told otherwise.
+const MaxItem = 256 << 20
+
+// MaxDepth is how deep brackets may be nested in an item.
+const MaxDepth = 1000
+
+// Item is one value of a stream.
+type Item struct {
+	// Data is the text of the value, without white space around it. It holds until the next Scan. The Scanner has
+	// checked its strings and brackets only: read it with a Cursor, or call Check.
+	Data []byte
+	// Number counts the items of the stream from 1, broken ones included.
+	Number int
+	// Line is the line in which the item begins, from 1.
+	Line int
+	// Offset is the position of Data's first byte in the stream (of a packed stream: in the unpacked bytes).
+	Offset int64
+	// Err is set for a place where no item could be cut out: a *SyntaxError. Data is then nil. Scanning goes on behind
+	// it where that is possible.
+	Err error
+}
+
+// SyntaxError is text that is not JSON.
+type SyntaxError struct {
+	Kind Kind
+	// Offset is the position of the error: in the stream from a Scanner, in the given text from a Cursor.
+	Offset int64
+	// Line is the line of the error in the stream, from 1; 0 from a Cursor, which knows only its text.
+	Line int
+}
+
+func (e *SyntaxError) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s (line %d)", e.Kind, e.Line)
+	}
+	return fmt.Sprintf("%s (at byte %d of the item)", e.Kind, e.Offset)
+}
+
+// Kind is a way in which text is not JSON.
+type Kind int
+
+// The kinds of syntax errors.
+const (
+	WantValue   Kind = iota + 1 // something else where a value must be
+	WantKey                     // something else where a key in quotes must be
+	WantColon                   // no colon behind a key
+	WantComma                   // neither a comma nor the closing bracket behind a value
+	OpenString                  // the text ends inside a string
+	ControlChar                 // a control character as such in a string
+	BadEscape                   // a backslash with a letter that JSON does not know
+	BadUnicode                  // \u without four hexadecimal digits
+	BadUTF8                     // bytes that are not UTF-8
+	ExtraData                   // something behind the value
+	OpenItem                    // the text ends inside an array or object
+	TooDeep                     // brackets nested deeper than MaxDepth
+	TooLarge                    // an item beyond the limit
+	LongNumber                  // an integer of more digits than Python takes (only with Cursor.Python)
+)
+
+var kinds = map[Kind]string{
+	WantValue:   "want a value here",
+	WantKey:     "want a key in quotes here",
+	WantColon:   "want a colon behind a key",
+	WantComma:   "want a comma or a closing bracket here",
+	OpenString:  "a string has no closing quote",
+	ControlChar: "a string holds a line break or another control character that is not escaped",
+	BadEscape:   "a string holds a backslash escape that JSON does not know",
+	BadUnicode:  "a string holds \\u without four hexadecimal digits",
+	BadUTF8:     "text is not UTF-8",
+	ExtraData:   "something follows the value",
+	OpenItem:    "the input ends inside an array or object",
+	TooDeep:     "brackets are nested too deeply",
+	TooLarge:    "the item is too large",
+	LongNumber:  "a number has more than 4300 digits",
+}
+
+func (k Kind) String() string { return kinds[k] }
+
+// Unpack returns r, or what r holds if that is packed with gzip. It tells by the first two bytes, not by a name.
+func Unpack(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReaderSize(r, 64<<10)
+	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		return b, nil // a read error comes back with the next read
+	}
+	z, err := gzip.NewReader(b)
+	if err != nil {
+		return nil, fmt.Errorf("unpacking gzip: %w", err)
+	}
+	return z, nil
+}
+
+// Scanner cuts a stream into items. Its use is that of bufio.Scanner:
+//
+//	s := jsonseq.NewScanner(r)
+//	for s.Scan() {
+//		item := s.Item()
+//	}
+//	if err := s.Err(); err != nil {
+//
+// A syntax error is an item with Err set, and scanning goes on at the next line that begins as the stream's first item
+// did (same indentation, same bracket), so one broken line of JSONL or one broken element of a printed array costs no
+// other. In an array that stands in one line nothing behind such an error can be trusted, and the stream ends there.
+type Scanner struct {
+	// Max is the size of an item, in bytes, that is an error; 0 means MaxItem. Set it before the first Scan.
+	Max int
+
+	r      io.Reader
+	buf    []byte
+	pos    int // where scanning goes on
+	end    int // end of what was read
+	base   int64
+	line   int // of pos
+	number int
+	item   Item
+	err    error // of r; io.EOF when all was read
+
+	array  bool // inside an array at the top
+	first  bool // at its beginning, where no comma is due
+	value  bool // behind an item of it, where a comma or its end is due
+	closed bool // nothing more can be cut
+	stack  []byte
+
+	lead   []byte // white space so far in the line of pos
+	fresh  bool   // nothing but lead stands before pos in its line
+	indent []byte // how the line of the first item of this array, or at the top, begins, with the item's bracket
+}
+
+// NewScanner returns a Scanner that reads from r. It does not unpack: see Unpack.
+func NewScanner(r io.Reader) *Scanner {
+	return &Scanner{r: r, line: 1, fresh: true}
+}
+
+// Item returns the item that Scan found.
+func (s *Scanner) Item() Item { return s.item }
+
+// Err returns the error that ended reading, nil at the end of the stream. Syntax errors are items.
+func (s *Scanner) Err() error {
+	if s.err == io.EOF {
+		return nil
+	}
+	return s.err
+}
+
+// Offset returns how many bytes of the stream have been scanned, for progress.
+func (s *Scanner) Offset() int64 { return s.base + int64(s.pos) }
+
+// Scan moves to the next item. It returns false at the end of the stream and at an error of the reader.
+func (s *Scanner) Scan() bool {
+	s.item = Item{}
+	for !s.closed {
+		c, ok := s.next()
+		if !ok {
+			s.closed = true
+			if s.err != io.EOF || !s.array {
+				return false
+			}
+			return s.fail(s.pos, OpenItem)
+		}
+		switch {
+		case !s.array && c == 0xef && s.skipMark():
+		case !s.array && c == '[':
+			s.array, s.first, s.value = true, true, false
+			s.indent = nil
+			s.pass()
+		case s.array && c == ']' && (s.value || s.first):
+			s.array, s.indent = false, nil
+			s.pass()
+		case s.array && s.value && c == ',':
+			s.value, s.first = false, false
+			s.pass()
+		case s.array && s.value:
+			return s.broken(s.pos, s.pos, s.line, s.line, WantComma)
+		default:
+			return s.cut()
+		}
+	}
+	return false
+}
+
+// next skips white space and returns the byte at pos.
+func (s *Scanner) next() (byte, bool) {
+	for {
+		for ; s.pos < s.end; s.pos++ {
+			switch c := s.buf[s.pos]; c {
+			case '\n':
+				s.line++
+				s.lead, s.fresh = s.lead[:0], true
+			case ' ', '\t', '\r':
+				if s.fresh {
+					s.lead = append(s.lead, c)
+				}
+			default:
+				return c, true
+			}
+		}
+		if !s.fill(s.pos) {
+			return 0, false
+		}
+	}
+}
+
+// pass moves behind the byte at pos.
+func (s *Scanner) pass() {
+	s.pos++
+	s.fresh = false
+}
+
+// skipMark skips a byte order mark at pos.
+func (s *Scanner) skipMark() bool {
+	for s.end-s.pos < 3 {
+		if !s.fill(s.pos) {
+			return false
+		}
+	}
+	if !bytes.HasPrefix(s.buf[s.pos:s.end], []byte("\uFEFF")) {
+		return false
+	}
+	s.pos += 3
+	return true
+}
+
+// cut finds the end of the value at pos and makes it the item.
+func (s *Scanner) cut() bool {
+	if s.indent == nil && s.fresh {
+		s.indent = append(append(make([]byte, 0, len(s.lead)+1), s.lead...), s.buf[s.pos])
+	}
+	s.fresh = false
+	line := s.line
+	n, kind, at := s.measure()
+	if s.err != nil && s.err != io.EOF {
+		s.closed = true
+		return false
+	}
+	if kind != 0 {
+		errLine := s.line
+		s.line = line
+		return s.broken(s.pos, s.pos+at, line, errLine, kind)
+	}
+	s.number++
+	s.item = Item{Data: s.buf[s.pos : s.pos+n : s.pos+n], Number: s.number, Line: line, Offset: s.base + int64(s.pos)}
+	s.pos += n
+	s.value, s.first = true, false
+	return true
+}
+
+// fail makes the item an error at buf[at].
+func (s *Scanner) fail(at int, kind Kind) bool {
+	s.number++
+	s.item = Item{Number: s.number, Line: s.line, Offset: s.base + int64(at),
+		Err: &SyntaxError{Kind: kind, Offset: s.base + int64(at), Line: s.line}}
+	return true
+}
+
+// broken makes the item an error at buf[at], line errLine, of an item that begins at buf[start] in the given line, and
+// moves on to where the next item seems to begin.
+func (s *Scanner) broken(start, at, line, errLine int, kind Kind) bool {
+	s.number++
+	s.item = Item{Number: s.number, Line: line, Offset: s.base + int64(start),
+		Err: &SyntaxError{Kind: kind, Offset: s.base + int64(at), Line: errLine}}
+	s.pos, s.line = start, line
+	s.resume()
+	return true
+}
+
+// resume moves to the next line that begins as the first item's did, from the line after the one that holds pos. Without
+// one, nothing more can be cut.
+func (s *Scanner) resume() {
+	for {
+		n := bytes.IndexByte(s.buf[s.pos:s.end], '\n')
+		if n < 0 {
+			s.pos = s.end
+			if !s.fill(s.pos) {
+				s.closed = true
+				return
+			}
+			continue
+		}
+		s.pos += n + 1
+		s.line++
+		s.lead, s.fresh = s.lead[:0], true
+		if s.indent == nil {
+			continue
+		}
+		for s.end-s.pos < len(s.indent) && s.fill(s.pos) {
+		}
+		rest := s.buf[s.pos:s.end]
+		indented := len(s.indent) > 1
+		switch {
+		case bytes.HasPrefix(rest, s.indent):
+			s.value, s.first = false, true
+			return
+		case s.array && indented && len(rest) > 0 && rest[0] == ']':
+			s.value = true
+			return
+		case s.array && indented && len(rest) > 0 && rest[0] == '{':
+			s.array, s.indent = false, nil // the array was never closed, something else follows it
+			return
+		}
+	}
+}
+
+// measure returns the length of the value at pos, or the kind of its error and where it is, relative to pos. It leaves
+// pos, and moves line to the line of the value's end or of the error.
+func (s *Scanner) measure() (n int, kind Kind, at int) {
+	s.stack = s.stack[:0]
+	limit := s.Max
+	if limit <= 0 {
+		limit = MaxItem
+	}
+	// before is the last byte outside strings that is not white space; ':' also stands for "at the beginning" and 'v'
+	// for the end of a string or the inside of a number.
+	before := byte(':')
+	inside := byte('{') // the innermost bracket; at the top a value must come as behind a colon
+	i := 0              // relative to pos, which fill may move
+	for {
+		buf := s.buf[s.pos:s.end]
+		for i < len(buf) {
+			switch c := buf[i]; c {
+			case '"':
+				if before == 'v' || before == '}' || before == ']' {
+					return 0, WantComma, i
+				}
+				j, kind := s.closeQuote(i + 1)
+				if kind != 0 {
+					return 0, kind, i
+				}
+				buf = s.buf[s.pos:s.end]
+				before = 'v'
+				i = j
+				if len(s.stack) == 0 {
+					return i, 0, 0
+				}
+			case '{', '[':
+				if inside == '{' && before != ':' || inside == '[' && before != '[' && before != ',' {
+					if inside == '{' && (before == '{' || before == ',') {
+						return 0, WantKey, i
+					}
+					return 0, WantComma, i
+				}
+				if len(s.stack) == MaxDepth {
+					return 0, TooDeep, i
+				}
+				s.stack = append(s.stack, c)
+				inside, before = c, c
+				i++
+			case '}', ']':
+				if len(s.stack) == 0 {
+					if i > 0 && before == 'v' {
+						return i, 0, 0 // a number before the end of the array
+					}
+					return 0, WantValue, i
+				}
+				if c != inside+2 || before == ':' || before == ',' {
+					if before == ':' || before == ',' {
+						return 0, WantValue, i
+					}
+					return 0, WantComma, i
+				}
+				s.stack = s.stack[:len(s.stack)-1]
+				i++
+				before = c
+				if len(s.stack) == 0 {
+					return i, 0, 0
+				}
+				inside = s.stack[len(s.stack)-1]
+			case ',', ':':
+				if len(s.stack) == 0 {
+					if i > 0 && before == 'v' {
+						return i, 0, 0
+					}
+					return 0, WantValue, i
+				}
+				if before == ',' || before == ':' || before == '{' || before == '[' {
+					return 0, WantValue, i
+				}
+				before = c
+				i++
+			case '\n', ' ', '\t', '\r':
+				if len(s.stack) == 0 {
+					return i, 0, 0 // behind a number
+				}
+				if c == '\n' {
+					s.line++
+				}
+				i++
+			default:
+				before = 'v'
+				i++
+			}
+		}
+		if i > limit {
+			return 0, TooLarge, 0
+		}
+		if !s.fill(s.pos) {
+			if s.err == io.EOF && len(s.stack) == 0 && i > 0 {
+				return i, 0, 0 // a number at the end of the input
+			}
+			return 0, OpenItem, i
+		}
+	}
+}
+
+// closeQuote returns the position behind the quote that ends the string whose text begins at i; both relative to pos.
+func (s *Scanner) closeQuote(i int) (int, Kind) {
+	text := i
+	for {
+		buf := s.buf[s.pos:s.end]
+		n := bytes.IndexByte(buf[i:], '"')
+		// A line break inside a string is the sign of a lost quote: without this check the rest of the stream would be
+		// read inside out.
+		to := len(buf)
+		if n >= 0 {
+			to = i + n
+		}
+		if bytes.IndexByte(buf[i:to], '\n') >= 0 {
+			return 0, ControlChar
+		}
+		if n >= 0 {
+			i = to + 1
+			k := to
+			for k > text && buf[k-1] == '\\' {
+				k--
+			}
+			if (to-k)%2 == 0 {
+				return i, 0
+			}
+			continue
+		}
+		i = to
+		limit := s.Max
+		if limit <= 0 {
+			limit = MaxItem
+		}
+		if i > limit {
+			return 0, TooLarge
+		}
+		if !s.fill(s.pos) {
+			return 0, OpenString
+		}
+	}
+}
+
+// fill reads more. Bytes before keep are let go; pos moves along with them.
+func (s *Scanner) fill(keep int) bool {
+	if s.err != nil {
+		return false
+	}
+	if keep > 0 && s.end == len(s.buf) || keep == s.end {
+		copy(s.buf, s.buf[keep:s.end])
+		s.base += int64(keep)
+		s.end -= keep
+		s.pos -= keep
+	}
+	if s.end == len(s.buf) {
+		size := max(256<<10, 2*len(s.buf))
+		grown := make([]byte, size)
+		copy(grown, s.buf[:s.end])
+		s.buf = grown
+	}
+	for tries := 0; tries < 100; tries++ {
+		n, err := s.r.Read(s.buf[s.end:])
+		s.end += n
+		if err != nil {
+			s.err = err
+			return n > 0
+		}
+		if n > 0 {
+			return true
+		}
+	}
+	s.err = io.ErrNoProgress
+	return false
+}
