@@ -1,0 +1,168 @@
+package sockclock
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestArrival(t *testing.T) {
+	t.Parallel()
+	c := New(time.Now())
+	off := c.offset.Load()
+	const ms = time.Millisecond
+	for _, x := range []struct {
+		name  string
+		r     Reading
+		wall  int64
+		after time.Duration
+		want  time.Duration
+	}{
+		{"no stamp", Reading{at: 10 * ms, old: off, off: off}, 0, 5 * ms, 10 * ms},
+		{"between", Reading{at: 10 * ms, old: off, off: off}, off + int64(7*ms), 5 * ms, 7 * ms},
+		{"just after, as the offset is not exact", Reading{at: 10 * ms, old: off, off: off}, off + int64(10*ms) + 200, 5 * ms, 10 * ms},
+		{"in the future", Reading{at: 10 * ms, old: off, off: off}, off + int64(11*ms), 5 * ms, 10 * ms},
+		{"before the read before", Reading{at: 10 * ms, old: off, off: off}, off + int64(4*ms), 5 * ms, 10 * ms},
+		{"stamped before a step, read after it", Reading{at: 10 * ms, old: off, off: off + int64(time.Hour)}, off + int64(7*ms), 5 * ms, 7 * ms},
+		{"stamped and read after a step", Reading{at: 10 * ms, old: off, off: off - int64(time.Hour)}, off - int64(time.Hour) + int64(7*ms), 5 * ms, 7 * ms},
+	} {
+		if got := x.r.Arrival(x.wall, x.after); got != x.want {
+			t.Errorf("%s: %v, want %v", x.name, got, x.want)
+		}
+	}
+}
+
+// TestStep sets the clock's idea of the wall clock wrong, as if the wall clock had been set: the next reading notices.
+func TestStep(t *testing.T) {
+	t.Parallel()
+	for _, step := range []time.Duration{time.Second, -time.Hour, time.Millisecond} {
+		c := New(time.Now())
+		right := c.offset.Load()
+		c.offset.Store(right - int64(step))
+		r := c.Read()
+		if c.Steps() != 1 {
+			t.Errorf("a step of %v was not noticed", step)
+		}
+		if d := time.Duration(c.offset.Load() - right); d.Abs() > stepLimit {
+			t.Errorf("after a step of %v the offset is %v off", step, d)
+		}
+		stamp := right + int64(r.at-100*time.Microsecond)
+		if got := r.Arrival(stamp, -time.Second); (r.at - got - 100*time.Microsecond).Abs() > stepLimit {
+			t.Errorf("a stamp after a step of %v: %v before its reading, want 100µs", step, r.at-got)
+		}
+	}
+}
+
+// TestPipe is exact: a bubble's time stands still but for the sleeps.
+func TestPipe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		clock := New(time.Now())
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		c := clock.Wrap(ours)
+		if c.Source() != User {
+			t.Errorf("source of a pipe: %s", c.Source())
+		}
+		go func() {
+			io.ReadFull(theirs, make([]byte, 5))
+			time.Sleep(30 * time.Millisecond)
+			theirs.Write([]byte("abc"))
+			theirs.Close()
+		}()
+		time.Sleep(time.Millisecond)
+		c.Mark()
+		c.Write([]byte("ab"))
+		time.Sleep(2 * time.Millisecond)
+		c.Write([]byte("cde"))
+		if c.Sent() != time.Millisecond || c.Written() != 3*time.Millisecond {
+			t.Errorf("sent %v, written %v, want 1ms and 3ms", c.Sent(), c.Written())
+		}
+		if b, err := io.ReadAll(c); err != nil || string(b) != "abc" {
+			t.Errorf("read %q, %v", b, err)
+		}
+		if c.Arrived() != 33*time.Millisecond || c.Seen() != c.Arrived() || c.Reads() != 1 {
+			t.Errorf("arrived %v, seen %v in %d reads, want 33ms in 1", c.Arrived(), c.Seen(), c.Reads())
+		}
+		c.Mark()
+		if c.Sent() != 0 {
+			t.Errorf("sent %v after Mark", c.Sent())
+		}
+	})
+}
+
+// TestKernel lets bytes wait in the socket: they arrived when they were written, however late they are read.
+func TestKernel(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Skip("no loopback here: ", err)
+	}
+	defer l.Close()
+	clock := New(time.Now())
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := clock.Wrap(conn)
+	defer c.Close()
+	if runtime.GOOS != "linux" {
+		if c.Source() != User {
+			t.Errorf("source %s", c.Source())
+		}
+		t.Skip("kernel stamps are read on Linux only")
+	}
+	if c.Source() != Kernel {
+		t.Fatalf("source %s", c.Source())
+	}
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 10)
+	for range 3 {
+		before := clock.Now()
+		server.Write([]byte("hello"))
+		after := clock.Now()
+		const late = 50 * time.Millisecond
+		time.Sleep(late)
+		n, err := c.Read(buf)
+		if err != nil || n != 5 {
+			t.Fatalf("read %d, %v", n, err)
+		}
+		if c.Arrived() < before-time.Microsecond || c.Seen() < after+late {
+			t.Errorf("written between %v and %v: arrived %v, seen %v", before, after, c.Arrived(), c.Seen())
+		}
+		// On loopback the segment is received inside the write. A machine that is busy may defer it, but not by the whole sleep.
+		if c.Arrived() > after+late/2 {
+			t.Errorf("written at %v, stamped %v: that is the time of the read", after, c.Arrived())
+		}
+	}
+	// A deadline and a close must end a read as on any connection.
+	c.SetReadDeadline(time.Now().Add(time.Millisecond))
+	if _, err := c.Read(buf); !isTimeout(err) {
+		t.Errorf("read past its deadline: %v", err)
+	}
+	c.SetReadDeadline(time.Time{})
+	server.Close()
+	if _, err := c.Read(buf); err != io.EOF {
+		t.Errorf("read at the end: %v, want EOF", err)
+	}
+}
+
+func isTimeout(err error) bool {
+	e, ok := err.(net.Error)
+	return ok && e.Timeout()
+}
+
+func BenchmarkClockRead(b *testing.B) {
+	c := New(time.Now())
+	b.ReportAllocs()
+	for b.Loop() {
+		r := c.Read()
+		r.Arrival(1, 0)
+	}
+}

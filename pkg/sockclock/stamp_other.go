@@ -1,0 +1,15 @@
+//go:build !linux
+
+package sockclock
+
+import (
+	"errors"
+	"net"
+)
+
+// stamper finds no stamps on this system.
+type stamper struct{}
+
+func (*stamper) enable(net.Conn) bool { return false }
+
+func (*stamper) read([]byte) (int, int64, error) { return 0, 0, errors.ErrUnsupported }
