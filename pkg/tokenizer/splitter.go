@@ -1,0 +1,315 @@
+package tokenizer
+
+import "unicode/utf8"
+
+// A splitter returns the end of the piece that starts at s[i], i < len(s), as the regular expression it stands for
+// would match it. The pieces cover the text.
+type splitter func(s string, i int) int
+
+// The patterns with a splitter, as they stand in the files.
+const (
+	patternGPT2 = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+
+	// cl100k, digits up to three (Llama 3) or one by one (Qwen 2 and 3).
+	patternCL100k       = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	patternCL100kDigits = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
+	patternO200k = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|` +
+		`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|` +
+		`\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
+	// DeepSeek V3 splits three times.
+	patternDeepSeekDigits = `\p{N}{1,3}`
+	patternDeepSeekCJK    = "[一-龥\u3040-ゟ゠-ヿ]+"
+	patternDeepSeekWords  = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"
+)
+
+var splitters = map[string]splitter{
+	patternGPT2:           splitGPT2,
+	patternCL100k:         func(s string, i int) int { return splitCL100k(s, i, 3) },
+	patternCL100kDigits:   func(s string, i int) int { return splitCL100k(s, i, 1) },
+	patternO200k:          splitO200k,
+	patternDeepSeekDigits: splitDigits,
+	patternDeepSeekCJK:    splitCJK,
+	patternDeepSeekWords:  splitDeepSeek,
+}
+
+// contraction returns the length of 's|'t|'re|'ve|'m|'ll|'d at s[i], or 0.
+func contraction(s string, i int, fold bool) int {
+	if i+1 >= len(s) || s[i] != '\'' {
+		return 0
+	}
+	lower := func(b byte) byte {
+		if fold && b >= 'A' && b <= 'Z' {
+			return b + 'a' - 'A'
+		}
+		return b
+	}
+	switch lower(s[i+1]) {
+	case 's', 't', 'm', 'd':
+		return 2
+	case 'r', 'v':
+		if i+2 < len(s) && lower(s[i+2]) == 'e' {
+			return 3
+		}
+	case 'l':
+		if i+2 < len(s) && lower(s[i+2]) == 'l' {
+			return 3
+		}
+	case 0xc5: // U+017F, the long s, folds to s
+		if fold && i+2 < len(s) && s[i+2] == 0xbf {
+			return 3
+		}
+	}
+	return 0
+}
+
+// whitespace matches \s*[\r\n]+|\s+(?!\S)|\s+, or without lines the last two, at the white space s[i].
+func whitespace(s string, i int, lines bool) int {
+	j, line, last := i, -1, i
+	for j < len(s) {
+		c, n := classAt(s, j)
+		if c&classSpace == 0 {
+			break
+		}
+		last = j
+		j += n
+		if c&classLine != 0 {
+			line = j
+		}
+	}
+	if lines && line >= 0 {
+		return line
+	}
+	// The last one is left for the word after it, unless it is the only one.
+	if j == len(s) || last == i {
+		return j
+	}
+	return last
+}
+
+// digits returns the end of up to most numbers at s[i], of which the first is known to be n bytes.
+func digits(s string, i, n, most int) int {
+	for i += n; most > 1 && i < len(s); most-- {
+		c, n := classAt(s, i)
+		if c&classNumber == 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+func splitGPT2(s string, i int) int {
+	if n := contraction(s, i, false); n > 0 {
+		return i + n
+	}
+	j := i
+	c, _ := classAt(s, i)
+	if s[i] == ' ' && i+1 < len(s) {
+		if next, _ := classAt(s, i+1); next&classSpace == 0 {
+			j, c = i+1, next
+		}
+	}
+	switch {
+	case c&classLetter != 0:
+		return run(s, j, classLetter)
+	case c&classNumber != 0:
+		return run(s, j, classNumber)
+	case c&classSpace == 0:
+		return runNot(s, j, classLetter|classNumber|classSpace)
+	}
+	return whitespace(s, i, false)
+}
+
+func splitCL100k(s string, i, most int) int {
+	if n := contraction(s, i, true); n > 0 {
+		return i + n
+	}
+	c, n := classAt(s, i)
+	switch {
+	case c&classLetter != 0:
+		return run(s, i+n, classLetter)
+	case c&classNumber != 0:
+		return digits(s, i, n, most)
+	}
+	if c&classLine == 0 && i+n < len(s) {
+		next, width := classAt(s, i+n)
+		if next&classLetter != 0 {
+			return run(s, i+n+width, classLetter)
+		}
+		if s[i] == ' ' && next&(classSpace|classNumber) == 0 {
+			return run(s, runNot(s, i+1, classLetter|classNumber|classSpace), classLine)
+		}
+	}
+	if c&classSpace == 0 {
+		return run(s, runNot(s, i, classLetter|classNumber|classSpace), classLine)
+	}
+	return whitespace(s, i, true)
+}
+
+func splitO200k(s string, i int) int {
+	c, n := classAt(s, i)
+	if c&(classNumber|classLine) == 0 {
+		if c&classLetter != 0 {
+			if end := capitalized(s, i); end > 0 {
+				return end
+			}
+			return capitals(s, i)
+		}
+		// One character of another kind may lead the word; a mark may also be part of it.
+		if end := capitalized(s, i+n); end > 0 {
+			return end
+		}
+		if c&classMark != 0 {
+			if end := capitalized(s, i); end > 0 {
+				return end
+			}
+		}
+		if end := capitals(s, i+n); end > 0 {
+			return end
+		}
+		if c&classMark != 0 {
+			if end := capitals(s, i); end > 0 {
+				return end
+			}
+		}
+	}
+	if c&classNumber != 0 {
+		return digits(s, i, n, 3)
+	}
+	j := -1
+	if c&classSpace == 0 {
+		j = i
+	} else if s[i] == ' ' && i+1 < len(s) {
+		if next, _ := classAt(s, i+1); next&(classSpace|classLetter|classNumber) == 0 {
+			j = i + 1
+		}
+	}
+	if j < 0 {
+		return whitespace(s, i, true)
+	}
+	j = runNot(s, j, classLetter|classNumber|classSpace)
+	for j < len(s) && (s[j] == '\r' || s[j] == '\n' || s[j] == '/') {
+		j++
+	}
+	return j
+}
+
+const (
+	o200kUpper = classUpper | classOther | classMark
+	o200kLower = classLower | classOther | classMark
+)
+
+// capitalized matches [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ and a contraction; 0 is no match.
+func capitalized(s string, i int) int {
+	j, both := i, -1 // both: after the last character that is in either class
+	for j < len(s) {
+		c, n := classAt(s, j)
+		if c&o200kUpper == 0 {
+			break
+		}
+		j += n
+		if c&o200kLower != 0 {
+			both = j
+		}
+	}
+	end := both
+	if j < len(s) {
+		if c, n := classAt(s, j); c&o200kLower != 0 {
+			end = run(s, j+n, o200kLower)
+		}
+	}
+	if end < 0 {
+		return 0
+	}
+	return end + contraction(s, end, true)
+}
+
+// capitals matches [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]* and a contraction; 0 is no match.
+func capitals(s string, i int) int {
+	j := run(s, i, o200kUpper)
+	if j == i {
+		return 0
+	}
+	j = run(s, j, o200kLower)
+	return j + contraction(s, j, true)
+}
+
+func splitDigits(s string, i int) int {
+	if c, n := classAt(s, i); c&classNumber != 0 {
+		return digits(s, i, n, 3)
+	}
+	return runNot(s, i, classNumber)
+}
+
+func splitCJK(s string, i int) int {
+	in := isCJK(s, i)
+	for i < len(s) && isCJK(s, i) == in {
+		_, n := utf8.DecodeRuneInString(s[i:])
+		i += n
+	}
+	return i
+}
+
+func isCJK(s string, i int) bool {
+	if s[i] < utf8.RuneSelf {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(s[i:])
+	return r >= 0x4e00 && r <= 0x9fa5 || r >= 0x3040 && r <= 0x30ff
+}
+
+// splitDeepSeek matches patternDeepSeekWords. The pattern leaves controls out: they stay together as one piece.
+func splitDeepSeek(s string, i int) int {
+	if end := deepSeekWord(s, i); end > 0 {
+		return end
+	}
+	for {
+		_, n := classAt(s, i)
+		i += n
+		if i >= len(s) || deepSeekWord(s, i) > 0 {
+			return i
+		}
+	}
+}
+
+func deepSeekWord(s string, i int) int {
+	b := s[i]
+	if isPunct(b) && i+1 < len(s) && isLetter(s[i+1]) {
+		for i += 2; i < len(s) && isLetter(s[i]); i++ {
+		}
+		return i
+	}
+	c, n := classAt(s, i)
+	if c&(classLine|classLetter|classPunct) == 0 && i+n < len(s) {
+		if next, width := classAt(s, i+n); next&(classLetter|classMark) != 0 {
+			return run(s, i+n+width, classLetter|classMark)
+		}
+	}
+	if c&(classLetter|classMark) != 0 {
+		return run(s, i+n, classLetter|classMark)
+	}
+	j := -1
+	if c&classPunct != 0 {
+		j = i
+	} else if b == ' ' && i+1 < len(s) {
+		if next, _ := classAt(s, i+1); next&classPunct != 0 {
+			j = i + 1
+		}
+	}
+	switch {
+	case j >= 0:
+		return run(s, run(s, j, classPunct), classLine)
+	case c&classSpace != 0:
+		return whitespace(s, i, true)
+	}
+	return 0
+}
+
+// isPunct and isLetter are of ASCII.
+func isPunct(b byte) bool {
+	return b >= '!' && b <= '/' || b >= ':' && b <= '@' || b >= '[' && b <= '`' || b >= '{' && b <= '~'
+}
+
+func isLetter(b byte) bool { return b|32 >= 'a' && b|32 <= 'z' }

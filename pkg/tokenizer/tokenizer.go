@@ -1,0 +1,140 @@
+package tokenizer
+
+import (
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// Tokenizer turns text into token ids and back. It is safe for concurrent use.
+type Tokenizer struct {
+	name, source string
+
+	raw, normalized *addedTokens // found in the text as it came, and after the normalizers
+	normalizers     []func(string) string
+	steps           []step
+	model           model
+
+	decodings  []decoding
+	plainBytes bool              // the decoder is ByteLevel and nothing else
+	spelled    map[uint32]string // tokens whose spelling is not that of their bytes in the byte-level alphabet
+	special    []bool            // by id
+
+	added   int  // special tokens around a text
+	cleanUp bool // clean_up_tokenization_spaces
+
+	workers sync.Pool
+}
+
+// Name is what to call the tokenizer in outputs: o200k_base, or the last part of the path that it was loaded from.
+func (t *Tokenizer) Name() string { return t.name }
+
+// Source is where the tokenizer came from: the path of the file; "embedded" of O200kBase; empty after Parse.
+func (t *Tokenizer) Source() string { return t.source }
+
+// Size is the number of ids: the largest one plus one, added tokens among them.
+func (t *Tokenizer) Size() int { return len(t.model.spans) }
+
+// SpecialTokensAdded is the number of special tokens that encoding with special tokens puts around a text, such as a
+// BOS token; Encode and Count leave them out.
+func (t *Tokenizer) SpecialTokensAdded() int { return t.added }
+
+// CleansUpSpaces reports whether tokenizer_config.json asks for clean_up_tokenization_spaces, which transformers up to
+// version 4 obeys. Decode never does; see CleanUpSpaces.
+func (t *Tokenizer) CleansUpSpaces() bool { return t.cleanUp }
+
+// Encode returns the ids of text. Added tokens in the text are found, special or not; none are put around it. This is
+// Hugging Face's encode(add_special_tokens=False). Invalid UTF-8 is replaced as by Python's errors="replace".
+func (t *Tokenizer) Encode(text string) []int32 {
+	return t.Append(make([]int32, 0, len(text)/4+8), text)
+}
+
+// Append appends the ids of text to dst.
+func (t *Tokenizer) Append(dst []int32, text string) []int32 {
+	w := t.workers.Get().(*worker)
+	w.out = dst
+	w.encode(text)
+	dst, w.out = w.out, nil
+	t.workers.Put(w)
+	return dst
+}
+
+// Count returns len(Encode(text)), without making the ids.
+func (t *Tokenizer) Count(text string) int {
+	w := t.workers.Get().(*worker)
+	w.out = w.own[:0]
+	w.encode(text)
+	n := len(w.out)
+	w.own, w.out = w.out, nil
+	t.workers.Put(w)
+	return n
+}
+
+// worker is the scratch memory of one call. Workers are pooled, so that they keep their cache of words.
+type worker struct {
+	*Tokenizer
+	out    []int32 // the ids so far
+	own    []int32 // memory for out in Count
+	pieces []piece // scratch of delimited
+
+	// Of the model.
+	cache      []cached
+	ids, ranks []uint32
+	prev, next []int32
+	heap       []uint64
+}
+
+// encode appends the ids of text to w.out: the added tokens cut it, the rest is normalized, cut by the added tokens
+// of normalized text, and pre-tokenized.
+func (w *worker) encode(text string) {
+	if !utf8.ValidString(text) {
+		text = validUTF8(text)
+	}
+	w.splitAdded(w.raw, text, true)
+}
+
+// splitAdded looks for the tokens of a in s and encodes what lies between them. start says that s starts the text.
+func (w *worker) splitAdded(a *addedTokens, s string, start bool) {
+	at := 0 // what follows is not encoded yet
+	for i := 0; i < len(s); {
+		from, to, token := a.find(s, i)
+		if token == nil {
+			break
+		}
+		i = to
+		if token.SingleWord && (endsWithWord(s[:from]) || startsWithWord(s[to:])) {
+			continue
+		}
+		if token.LStrip {
+			from = max(at, len(strings.TrimRightFunc(s[:from], isSpace)))
+		}
+		if token.RStrip {
+			to = len(s) - len(strings.TrimLeftFunc(s[to:], isSpace))
+		}
+		if from > at {
+			w.between(a, s[at:from], start && at == 0)
+		}
+		w.out = append(w.out, int32(token.ID))
+		at = to
+	}
+	if at < len(s) {
+		w.between(a, s[at:], start && at == 0)
+	}
+}
+
+func (w *worker) between(a *addedTokens, s string, start bool) {
+	if a == w.raw {
+		w.splitAdded(w.normalized, w.normalize(s), start)
+		return
+	}
+	w.pretokenize(0, s, start)
+}
+
+// pretokenize hands s to the given step, and after the last one to the model.
+func (w *worker) pretokenize(step int, s string, start bool) {
+	if step < len(w.steps) {
+		w.steps[step].split(w, step+1, s, start)
+		return
+	}
+	w.words(s)
+}

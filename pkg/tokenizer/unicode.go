@@ -1,0 +1,138 @@
+package tokenizer
+
+import (
+	_ "embed"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Classes of characters, as bits: what \p{…} and \s of the known patterns tell apart.
+const (
+	classLower  uint8 = 1 << iota // Ll
+	classUpper                    // Lu, Lt
+	classOther                    // Lm, Lo
+	classMark                     // M
+	classNumber                   // N
+	classPunct                    // P, S
+	classSpace                    // White_Space
+	classLine                     // \r, \n
+
+	classLetter = classLower | classUpper | classOther
+)
+
+// The classes are Unicode 16's, as in the regular expressions of Hugging Face's tokenizers; Go's unicode package is at
+// another version, and moves. The file holds runs in the order of the code points: a varint length, then the class.
+// scripts/oracle/unicode.js writes it.
+//
+//go:embed unicode16.rle
+var classRuns string
+
+// The classes in two steps: a block of 256 code points, then the code point. Most blocks are alike, so the whole fits
+// in a few dozen kilobytes of cache, where a flat table would take a megabyte.
+var (
+	classBlock [(utf8.MaxRune + 1) >> 8]uint8
+	classTable [][256]uint8
+)
+
+// loadClasses fills the tables; everything that makes a Tokenizer calls it first.
+var loadClasses = sync.OnceFunc(func() {
+	blocks := map[[256]uint8]uint8{}
+	var block [256]uint8
+	c := 0
+	for i := 0; i < len(classRuns); {
+		n, shift := 0, 0
+		for ; classRuns[i] > 127; i++ {
+			n |= int(classRuns[i]&127) << shift
+			shift += 7
+		}
+		n |= int(classRuns[i]) << shift
+		class := classRuns[i+1]
+		i += 2
+		for ; n > 0; n-- {
+			block[c&255] = class
+			if c++; c&255 == 0 {
+				k, ok := blocks[block]
+				if !ok {
+					k = uint8(len(classTable))
+					blocks[block] = k
+					classTable = append(classTable, block)
+				}
+				classBlock[c>>8-1] = k
+			}
+		}
+	}
+})
+
+// classOf returns the class of r.
+func classOf(r rune) uint8 { return classTable[classBlock[r>>8]][r&255] }
+
+// classAt returns the class and the width of the character at s[i]; i < len(s).
+func classAt(s string, i int) (class uint8, width int) {
+	if b := s[i]; b < utf8.RuneSelf {
+		return classTable[0][b], 1
+	}
+	r, n := utf8.DecodeRuneInString(s[i:])
+	return classOf(r), n
+}
+
+// run returns the end of the characters of the given classes that start at s[i].
+func run(s string, i int, classes uint8) int {
+	for i < len(s) {
+		c, n := classAt(s, i)
+		if c&classes == 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// runNot returns the end of the characters of other classes that start at s[i].
+func runNot(s string, i int, classes uint8) int {
+	for i < len(s) {
+		c, n := classAt(s, i)
+		if c&classes != 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// isNumeric, isSpace, isPunctuation and isWord are Rust's is_numeric and is_whitespace, the punctuation of Hugging
+// Face's pre-tokenizers, and \w of Rust's regular expressions.
+func isNumeric(r rune) bool { return classOf(r)&classNumber != 0 }
+
+func isSpace(r rune) bool { return classOf(r)&classSpace != 0 }
+
+func isPunctuation(r rune) bool {
+	if r < utf8.RuneSelf {
+		return isPunct(byte(r))
+	}
+	return unicode.Is(unicode.P, r)
+}
+
+func isWord(r rune) bool {
+	c := classOf(r)
+	return c&(classLetter|classMark) != 0 || c&classNumber != 0 && !unicode.Is(unicode.No, r) ||
+		unicode.In(r, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
+}
+
+// words finds the matches of \w+|[^\w\s]+.
+func words(s string, match func(from, to int)) {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		from := i
+		i += n
+		if isSpace(r) {
+			continue
+		}
+		for word := isWord(r); i < len(s); i += n {
+			if r, n = utf8.DecodeRuneInString(s[i:]); isSpace(r) || isWord(r) != word {
+				break
+			}
+		}
+		match(from, i)
+	}
+}
