@@ -134,10 +134,10 @@ func (b *bound) Set(text string) error {
 
 // common are the flags that every command has.
 type common struct {
-	config                    string
-	level                     slog.Level
-	quiet                     bool
-	help, version, completion bool
+	config        string
+	level         slog.Level
+	quiet         bool
+	help, version bool
 }
 
 func commonGroup(o *common) Group {
