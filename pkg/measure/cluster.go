@@ -1,0 +1,184 @@
+package measure
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// Interval is where a number lies with the confidence that was asked for. Both ends are NaN when there is too little to
+// tell.
+type Interval struct{ Low, High float64 }
+
+// OK says whether the interval is one.
+func (i Interval) OK() bool { return !math.IsNaN(i.Low) && !math.IsNaN(i.High) }
+
+// Contains says whether v lies in the interval.
+func (i Interval) Contains(v float64) bool { return i.Low <= v && v <= i.High }
+
+// MinClusters is how many clusters an interval needs. With fewer, resampling shows little but its own grain.
+const MinClusters = 8
+
+// Clusters are values that come in groups: the turns of conversations. Values of one group may depend on each other;
+// groups may not.
+type Clusters struct {
+	values []float64 // ascending
+	of     []int32   // the cluster of each value
+	n      int       // clusters
+}
+
+// NewClusters groups values: value i belongs to the cluster that is named names[i]. NaN is left out.
+func NewClusters(values []float64, names []string) *Clusters {
+	if len(values) != len(names) {
+		panic("measure: values and names of clusters differ in number")
+	}
+	type member struct {
+		value   float64
+		cluster int32
+	}
+	var (
+		number  = make(map[string]int32)
+		members = make([]member, 0, len(values))
+	)
+	for i, v := range values {
+		if math.IsNaN(v) {
+			continue
+		}
+		id, ok := number[names[i]]
+		if !ok {
+			id = int32(len(number))
+			number[names[i]] = id
+		}
+		members = append(members, member{v, id})
+	}
+	slices.SortStableFunc(members, func(a, b member) int {
+		switch {
+		case a.value < b.value:
+			return -1
+		case a.value > b.value:
+			return 1
+		}
+		return 0
+	})
+	c := &Clusters{n: len(number), values: make([]float64, len(members)), of: make([]int32, len(members))}
+	for i, m := range members {
+		c.values[i], c.of[i] = m.value, m.cluster
+	}
+	return c
+}
+
+// N is how many clusters there are.
+func (c *Clusters) N() int { return c.n }
+
+// Resample is one draw of as many clusters as there are, with replacement: how often each was drawn.
+type Resample struct {
+	c     *Clusters
+	times []int32
+	total int // values, repeated ones as often as they were drawn
+}
+
+// Statistic is a number of a resample.
+type Statistic func(*Resample) float64
+
+// Mean is the mean of a resample.
+func Mean(r *Resample) float64 {
+	var sum float64
+	for i, v := range r.c.values {
+		sum += v * float64(r.times[r.c.of[i]])
+	}
+	return sum / float64(r.total)
+}
+
+// Percentile is the statistic that Sample.Percentile is, 0 <= p <= 100.
+func Percentile(p float64) Statistic {
+	return func(r *Resample) float64 {
+		if r.total == 0 {
+			return math.NaN()
+		}
+		rank := p / 100 * float64(r.total-1)
+		k := int(rank)
+		frac := rank - float64(k)
+		// Walk to the value of rank k, and on to the one of rank k+1: no resample has to be written out and sorted.
+		seen := 0
+		for i, v := range r.c.values {
+			seen += int(r.times[r.c.of[i]])
+			if seen <= k {
+				continue
+			}
+			if frac == 0 || seen > k+1 {
+				return v
+			}
+			for j := i + 1; j < len(r.c.values); j++ {
+				if r.times[r.c.of[j]] > 0 {
+					return v + frac*(r.c.values[j]-v)
+				}
+			}
+			return v
+		}
+		return math.NaN()
+	}
+}
+
+// Bootstrap says how intervals are made. The zero value is 1,000 resamples, 95 % and seed 0.
+type Bootstrap struct {
+	Resamples int
+	Level     float64
+	Seed      uint64
+}
+
+func (b Bootstrap) withDefaults() Bootstrap {
+	if b.Resamples <= 0 {
+		b.Resamples = 1000
+	}
+	if b.Level <= 0 || b.Level >= 1 {
+		b.Level = 0.95
+	}
+	return b
+}
+
+// Intervals gives an interval for each statistic: the percentile bootstrap over clusters. The same values and the same
+// seed give the same intervals. Fewer than MinClusters clusters give none.
+func (c *Clusters) Intervals(b Bootstrap, of ...Statistic) []Interval {
+	out := make([]Interval, len(of))
+	if c.n < MinClusters {
+		for i := range out {
+			out[i] = Interval{math.NaN(), math.NaN()}
+		}
+		return out
+	}
+	b = b.withDefaults()
+	drawn := make([][]float64, len(of))
+	c.resample(b, func(r *Resample) {
+		for i, stat := range of {
+			drawn[i] = append(drawn[i], stat(r))
+		}
+	})
+	tail := 100 * (1 - b.Level) / 2
+	for i := range out {
+		s := New(drawn[i])
+		out[i] = Interval{s.Percentile(tail), s.Percentile(100 - tail)}
+	}
+	return out
+}
+
+// resample draws. The Resample is the same one every time.
+func (c *Clusters) resample(b Bootstrap, each func(*Resample)) {
+	var (
+		rng  = rand.New(rand.NewPCG(b.Seed, 0x6d756c7469747572))
+		size = make([]int, c.n)
+		r    = Resample{c: c, times: make([]int32, c.n)}
+	)
+	for _, cluster := range c.of {
+		size[cluster]++
+	}
+	for range b.Resamples {
+		clear(r.times)
+		r.total = 0
+		for range c.n {
+			cluster := rng.IntN(c.n)
+			r.times[cluster]++
+			r.total += size[cluster]
+		}
+		each(&r)
+	}
+}
