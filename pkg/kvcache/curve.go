@@ -1,0 +1,147 @@
+package kvcache
+
+import (
+	"math"
+	"sort"
+)
+
+// Curve is the hits of a cache against its capacity, exact at every capacity.
+type Curve struct {
+	BlockSize    int   // tokens
+	Accesses     int64 // blocks used
+	PromptTokens int64
+	Unique       int // different blocks
+	Largest      int // blocks of the largest request: below this capacity a server could not run them all
+
+	steps []Point // where the curve rises
+}
+
+// Point is a capacity in blocks, and what a cache of that size hits in all.
+type Point struct {
+	Capacity  int
+	HitBlocks int64
+	HitTokens int64
+}
+
+// At returns the hits at a capacity in blocks; Unlimited gives those of the ideal cache.
+func (c *Curve) At(capacity int) Point {
+	p := Point{Capacity: capacity}
+	n := len(c.steps)
+	if capacity >= 0 {
+		n = sort.Search(n, func(i int) bool { return c.steps[i].Capacity > capacity })
+	}
+	if n > 0 {
+		p.HitBlocks, p.HitTokens = c.steps[n-1].HitBlocks, c.steps[n-1].HitTokens
+	}
+	return p
+}
+
+// Ideal returns the hits of an unlimited cache, at the smallest capacity that reaches them.
+func (c *Curve) Ideal() Point {
+	if len(c.steps) == 0 {
+		return Point{}
+	}
+	return c.steps[len(c.steps)-1]
+}
+
+// Rate is the share of all prompt tokens that a point hits, 0 if there are none.
+func (c *Curve) Rate(p Point) float64 { return share(p.HitTokens, c.PromptTokens) }
+
+// Reach returns the smallest capacity that hits the given share (0.9 = 90 %) of the tokens the ideal cache hits.
+func (c *Curve) Reach(ofIdeal float64) Point {
+	want := ofIdeal * float64(c.Ideal().HitTokens)
+	i := sort.Search(len(c.steps), func(i int) bool { return float64(c.steps[i].HitTokens) >= want })
+	if i == len(c.steps) {
+		return c.Ideal()
+	}
+	return c.steps[i]
+}
+
+// Cliff is where a curve rises most.
+type Cliff struct {
+	// From and To are capacities in blocks: up to From nothing of the rise is had, from To on all of it.
+	From, To int
+	// Rise is the part of the ideal cache's hit tokens that the rise is worth. Near 1 the curve is a step, and a capacity
+	// is either useless or perfect; a curve that rises evenly over ten doublings has 0.1.
+	Rise float64
+}
+
+// Cliff finds the doubling of capacity that gains the most hit tokens, and within it the part without its lowest and
+// highest twentieth of the gain.
+func (c *Curve) Cliff() Cliff {
+	var best, low, high int64
+	j := 0
+	for _, p := range c.steps {
+		for c.steps[j].Capacity <= p.Capacity/2 {
+			j++
+		}
+		before := int64(0)
+		if j > 0 {
+			before = c.steps[j-1].HitTokens
+		}
+		if gain := p.HitTokens - before; gain > best {
+			best, low, high = gain, before, p.HitTokens
+		}
+	}
+	if best == 0 {
+		return Cliff{}
+	}
+	edge := best / 20
+	from := sort.Search(len(c.steps), func(i int) bool { return c.steps[i].HitTokens > low+edge })
+	to := sort.Search(len(c.steps), func(i int) bool { return c.steps[i].HitTokens >= high-edge })
+	cliff := Cliff{From: c.steps[from].Capacity - 1, To: c.steps[to].Capacity}
+	cliff.Rise = share(c.At(cliff.To).HitTokens-c.At(cliff.From).HitTokens, c.Ideal().HitTokens)
+	return cliff
+}
+
+// Split returns what each tier of the given capacities (blocks; 0 = no such tier, Unlimited) would hit. Exclusive tiers
+// add up; an inclusive tier repeats what is above it, and only what it holds beyond that counts.
+func (c *Curve) Split(capacities [NumTiers]int, exclusive bool) [NumTiers]Point {
+	var points [NumTiers]Point
+	var above Point
+	for t, capacity := range capacities {
+		reach := above.Capacity
+		switch {
+		case reach == Unlimited || capacity == Unlimited:
+			reach = Unlimited
+		case exclusive:
+			reach += capacity
+		default:
+			reach = max(reach, capacity)
+		}
+		p := c.At(reach)
+		points[t] = Point{capacity, p.HitBlocks - above.HitBlocks, p.HitTokens - above.HitTokens}
+		above = p
+	}
+	return points
+}
+
+// Points returns the curve for drawing: at most n points, spread evenly over the logarithm of the capacity, from the first
+// hit to the ideal cache.
+func (c *Curve) Points(n int) []Point {
+	if len(c.steps) == 0 || n < 1 {
+		return nil
+	}
+	if len(c.steps) <= n {
+		return append([]Point(nil), c.steps...)
+	}
+	points := make([]Point, 0, n)
+	first, last := float64(c.steps[0].Capacity), float64(c.Ideal().Capacity)
+	for i := range n {
+		capacity := int(last)
+		if i < n-1 {
+			capacity = int(first * math.Pow(last/first, float64(i)/float64(n-1)))
+		}
+		if k := len(points); k == 0 || points[k-1].Capacity < capacity {
+			points = append(points, c.At(capacity))
+		}
+	}
+	return points
+}
+
+func share(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}

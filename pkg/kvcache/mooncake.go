@@ -1,0 +1,124 @@
+package kvcache
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+)
+
+// MooncakeBlock is the block size of Mooncake's traces, in tokens.
+const MooncakeBlock = 512
+
+// TraceRequest is one request of a trace.
+type TraceRequest struct {
+	Arrival time.Duration // since the start of the trace; Mooncake's own traces are quantised to about 3 s
+	Input   int           // prompt tokens
+	Output  int           // generated tokens
+	Hashes  []Hash        // the prompt's blocks, of which the last may be partial
+}
+
+// Trace reads a trace in Mooncake's format: JSONL, one request a line, in order of arrival:
+//
+//	{"timestamp": 0, "input_length": 6758, "output_length": 500, "hash_ids": [0, 1, 2, 3]}
+//
+// timestamp is in milliseconds; equal hash_ids mean equal prefixes. Other keys are ignored, and so are empty lines.
+//
+//	for t.Scan() {
+//		use(t.Request())
+//	}
+//	err := t.Err()
+//
+// The format is that of FAST25-release/traces in kvcache-ai/Mooncake.
+type Trace struct {
+	lines   *bufio.Scanner
+	size    int
+	number  int
+	request TraceRequest
+	err     error
+}
+
+// maxTraceLine is the longest line accepted: 16 MiB, room for more than a million ids.
+const maxTraceLine = 16 << 20
+
+// NewTrace reads from r a trace of blocks of blockSize tokens (MooncakeBlock for Mooncake's own).
+func NewTrace(r io.Reader, blockSize int) *Trace {
+	if blockSize < 1 {
+		panic("kvcache: block size below 1")
+	}
+	t := &Trace{lines: bufio.NewScanner(r), size: blockSize}
+	t.lines.Buffer(make([]byte, 0, 64<<10), maxTraceLine)
+	return t
+}
+
+// Scan reads the next request. It returns false at the end and at the first line that is not a request.
+func (t *Trace) Scan() bool {
+	for t.err == nil && t.lines.Scan() {
+		t.number++
+		line := t.lines.Bytes()
+		if blank(line) {
+			continue
+		}
+		t.err = t.parse(line)
+		if t.err != nil {
+			t.err = fmt.Errorf("line %d: %w", t.number, t.err)
+		}
+		return t.err == nil
+	}
+	if err := t.lines.Err(); t.err == nil && err != nil {
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = fmt.Errorf("longer than %d MiB", maxTraceLine>>20)
+		}
+		t.err = fmt.Errorf("line %d: %w", t.number+1, err)
+	}
+	return false
+}
+
+// Request returns the request read last. Its Hashes are valid until the next Scan.
+func (t *Trace) Request() TraceRequest { return t.request }
+
+// Err returns the first error, with its line; nil at a proper end.
+func (t *Trace) Err() error { return t.err }
+
+func blank(line []byte) bool {
+	for _, b := range line {
+		if b != ' ' && b != '\t' && b != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *Trace) parse(line []byte) error {
+	row := struct {
+		Timestamp *float64 `json:"timestamp"`
+		Input     *int64   `json:"input_length"`
+		Output    int64    `json:"output_length"`
+		Hashes    []Hash   `json:"hash_ids"`
+	}{Hashes: t.request.Hashes[:0]}
+	if err := json.Unmarshal(line, &row); err != nil {
+		return fmt.Errorf("not a request of a trace: %w", err)
+	}
+	const most = math.MaxInt32 // far above any context
+	switch {
+	case row.Timestamp == nil || *row.Timestamp < 0 || !(*row.Timestamp <= 1e12):
+		return errors.New("timestamp must be milliseconds, 0 or more")
+	case row.Input == nil || *row.Input < 0 || *row.Input > most:
+		return errors.New("input_length must be a number of tokens")
+	case row.Output < 0 || row.Output > most:
+		return errors.New("output_length must be a number of tokens")
+	}
+	// Fewer ids than the prompt fills would count as misses without a reason, more as hits of nothing.
+	full, part := int(*row.Input)/t.size, (int(*row.Input)+t.size-1)/t.size
+	if n := len(row.Hashes); n != full && n != part {
+		return fmt.Errorf("%d hash_ids for %d tokens: blocks of %d tokens would be %d", n, *row.Input, t.size, part)
+	}
+	t.request = TraceRequest{
+		Arrival: time.Duration(*row.Timestamp * float64(time.Millisecond)),
+		Input:   int(*row.Input), Output: int(row.Output), Hashes: row.Hashes,
+	}
+	return nil
+}
