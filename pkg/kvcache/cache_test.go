@@ -2,7 +2,9 @@ package kvcache
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -57,5 +59,289 @@ func TestRealVLLM(t *testing.T) {
 	}
 	if c.Running() != 0 {
 		t.Errorf("%d blocks pinned at the end", c.Running())
+	}
+}
+
+func newCache(t testing.TB, config Config) *Cache {
+	t.Helper()
+	c, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// run plays a request through a cache on its own and returns what it hit.
+func run(t *testing.T, c *Cache, a access) Hits {
+	t.Helper()
+	s, ok := c.Start(Request{Hashes: a.hashes, Tokens: a.prompt})
+	if !ok {
+		t.Fatalf("refused %d tokens", a.prompt)
+	}
+	if full := len(a.hashes) * c.config.BlockSize; full > s.Computed() && !s.Grow(a.hashes, full-s.Computed()) {
+		t.Fatalf("refused %d tokens", full)
+	}
+	hits := s.Hits()
+	s.Finish()
+	return hits
+}
+
+// Two roads to the same numbers: requests one at a time through the cache, and the curve. A mirror below the GPU holds
+// full blocks only and is plain LRU, so it agrees to the block. The GPU itself loses a block to the partial one of the
+// request that runs, and a block for every twin (a prompt that is hit whole recomputes its last block), so it lies
+// between the curve's values at its capacity and a little below.
+func TestCacheAgainstCurve(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		size := 2 + rng.IntN(6)
+		accesses := conversations(rng, 150, size)
+		r := NewReuse(size)
+		largest := 0
+		for i := range accesses {
+			if accesses[i].prompt%size == 0 {
+				accesses[i].prompt-- // no twins
+			}
+			r.Add(accesses[i].hashes, accesses[i].prompt)
+			largest = max(largest, len(accesses[i].hashes)+1)
+		}
+		curve := r.Curve()
+		for range 4 {
+			gpu := largest + rng.IntN(curve.Unique)
+			cpu := gpu + 1 + rng.IntN(curve.Unique)
+			for _, exclusive := range []bool{false, true} {
+				c := newCache(t, Config{BlockSize: size, Exclusive: exclusive, Tiers: [NumTiers]TierConfig{GPU: {Blocks: gpu}, CPU: {Blocks: cpu}}})
+				var total, onGPU int64
+				for _, a := range accesses {
+					hits := run(t, c, a)
+					total += int64(hits.Blocks())
+					onGPU += int64(hits[GPU])
+				}
+				if low, high := curve.At(gpu-1).HitBlocks, curve.At(gpu).HitBlocks; onGPU < low || onGPU > high {
+					t.Errorf("seed %d exclusive %v: %d hits on a GPU of %d blocks, the curve says %d to %d", seed, exclusive, onGPU, gpu, low, high)
+				}
+				low, high := curve.At(cpu).HitBlocks, curve.At(cpu).HitBlocks
+				if exclusive {
+					low, high = curve.At(gpu+cpu-1).HitBlocks, curve.At(gpu+cpu).HitBlocks
+				}
+				if total < low || total > high {
+					t.Errorf("seed %d exclusive %v: %d hits with %d + %d blocks, the curve says %d to %d", seed, exclusive, total, gpu, cpu, low, high)
+				}
+			}
+		}
+	}
+}
+
+func hashes(n int) []Hash {
+	c := NewChain(1, "")
+	for i := range n {
+		c.Append(int32(i))
+	}
+	return c.Hashes()
+}
+
+// vLLM's rules one by one, on a cache of 10 blocks of 4.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	config := Config{BlockSize: 4, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 10}}}
+	h := hashes(20)
+
+	t.Run("one prompt token is computed", func(t *testing.T) {
+		c := newCache(t, config)
+		run(t, c, access{h[:3], 13})
+		for tokens, want := range map[int]int{1: 0, 4: 0, 5: 1, 8: 1, 9: 2, 12: 2, 13: 3, 40: 3} {
+			if got := c.Lookup(h[:10], tokens).Blocks(); got != want {
+				t.Errorf("%d tokens hit %d blocks, want %d", tokens, got, want)
+			}
+		}
+	})
+	t.Run("a request that cannot start changes nothing", func(t *testing.T) {
+		c := newCache(t, config)
+		run(t, c, access{h[:4], 17})
+		s, _ := c.Start(Request{Hashes: h[10:17], Tokens: 28})
+		before := c.Stats()
+		if _, ok := c.Start(Request{Hashes: h[:5], Tokens: 20}); ok || c.Room(h[:5], 20) {
+			t.Error("it started")
+		}
+		before.Refused++
+		if c.Stats() != before || c.Running() != 7 || c.Lookup(h[:5], 20).Blocks() != 3 {
+			t.Errorf("stats %+v, %d pinned, %d hit", c.Stats(), c.Running(), c.Lookup(h[:5], 20).Blocks())
+		}
+		if s.Grow(h[10:20], 13) || !s.Grow(h[10:20], 12) || s.Grow(nil, 1) {
+			t.Error("growth does not stop at ten blocks")
+		}
+		if c.Fits(41) || !c.Fits(40) {
+			t.Error("ten blocks of four hold 40 tokens, no more")
+		}
+		s.Finish()
+	})
+	t.Run("a preempted request hits its own blocks", func(t *testing.T) {
+		c := newCache(t, config)
+		s, _ := c.Start(Request{Hashes: h[:3], Tokens: 14})
+		s.Grow(h[:4], 3)
+		s.Preempt()
+		s, ok := c.Start(Request{Hashes: h[:4], Tokens: 18, Prompt: 14})
+		if !ok || s.CachedTokens() != 16 || s.Computed() != 18 {
+			t.Errorf("%d cached, %d computed", s.CachedTokens(), s.Computed())
+		}
+		if st := c.Stats(); st.Preempted != 1 || st.Computed != 14+3+2 {
+			t.Errorf("stats %+v", st)
+		}
+	})
+	t.Run("chunked prefill takes blocks by chunks", func(t *testing.T) {
+		c := newCache(t, config)
+		s, _ := c.Start(Request{Hashes: h[:8], Tokens: 32, Compute: 6})
+		if s.Blocks() != 2 || c.Cached(GPU) != 1 || s.Computed() != 6 {
+			t.Errorf("%d blocks, %d cached, %d computed", s.Blocks(), c.Cached(GPU), s.Computed())
+		}
+		s.Grow(h[:8], 26)
+		if s.Blocks() != 8 || c.Cached(GPU) != 8 {
+			t.Errorf("%d blocks, %d cached", s.Blocks(), c.Cached(GPU))
+		}
+	})
+	t.Run("running blocks are never evicted", func(t *testing.T) {
+		c := newCache(t, config)
+		s, _ := c.Start(Request{Hashes: h[:4], Tokens: 17})
+		for i := range 5 {
+			run(t, c, access{h[5+i*3 : 8+i*3], 13})
+		}
+		if c.Lookup(h[:4], 17).Blocks() != 4 {
+			t.Error("the running request's blocks are gone")
+		}
+		if c.Reset() || c.Cached(GPU) == 0 {
+			t.Error("reset under a running request")
+		}
+		s.Finish()
+		if !c.Reset() || c.Cached(GPU) != 0 || c.Lookup(h, 21).Blocks() != 0 {
+			t.Error("no reset of an idle cache")
+		}
+		run(t, c, access{h[:10], 40})
+	})
+	t.Run("twins are two blocks", func(t *testing.T) {
+		c := newCache(t, config)
+		a, _ := c.Start(Request{Hashes: h[:2], Tokens: 9, Compute: 8})
+		run(t, c, access{h[:2], 8}) // hits one, recomputes the other
+		if c.Running() != 2 || c.Cached(GPU) != 2 {
+			t.Errorf("%d pinned, %d cached", c.Running(), c.Cached(GPU))
+		}
+		a.Finish()
+		s, ok := c.Start(Request{Hashes: h[10:18], Tokens: 32}) // room for eight: seven empty ones and the twin
+		if !ok || s.Evicted() != [NumTiers]int{1, 0, 0} || c.Lookup(h[:2], 9).Blocks() != 2 {
+			t.Errorf("evicted %v, %d left", s.Evicted(), c.Lookup(h[:2], 9).Blocks())
+		}
+	})
+	t.Run("answers reach a prompt-only tier when they come back", func(t *testing.T) {
+		config := config
+		config.Tiers[CPU] = TierConfig{Blocks: Unlimited, Store: PromptOnly}
+		c := newCache(t, config)
+		run(t, c, access{h[:5], 9}) // two blocks of prompt, three with answer
+		if c.Cached(GPU) != 5 || c.Cached(CPU) != 2 {
+			t.Errorf("%d on the GPU, %d on the CPU", c.Cached(GPU), c.Cached(CPU))
+		}
+		run(t, c, access{h[:6], 25})
+		if c.Cached(CPU) != 6 {
+			t.Errorf("%d on the CPU", c.Cached(CPU))
+		}
+	})
+	t.Run("nothing stored, nothing hit", func(t *testing.T) {
+		config := config
+		config.Tiers[GPU].Store = Nothing
+		c := newCache(t, config)
+		run(t, c, access{h[:5], 21})
+		if hits := run(t, c, access{h[:5], 21}); hits.Blocks() != 0 || c.Cached(GPU) != 0 {
+			t.Errorf("hits %v, %d cached", hits, c.Cached(GPU))
+		}
+	})
+	t.Run("a sequence ends once", func(t *testing.T) {
+		c := newCache(t, config)
+		s, _ := c.Start(Request{Tokens: 3})
+		s.Finish()
+		defer func() {
+			if recover() == nil {
+				t.Error("a second end went unnoticed")
+			}
+		}()
+		s.Finish()
+	})
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		config Config
+		want   []string
+	}{
+		"zero":     {Config{}, []string{"block size is 0", "gpu tier of 0 blocks"}},
+		"negative": {Config{BlockSize: 1, Tiers: [NumTiers]TierConfig{{Blocks: 5}, {Blocks: -2}}}, []string{"cpu tier of -2 blocks"}},
+		"policy":   {Config{BlockSize: 1, Tiers: [NumTiers]TierConfig{{Blocks: Unlimited}, {}, {Store: 7}}}, []string{"disk tier: no store policy 7"}},
+	} {
+		_, err := New(test.config)
+		for _, want := range test.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", name, err, want)
+			}
+		}
+	}
+	for p := PromptAndOutput; p <= Nothing; p++ {
+		if got, err := ParseStore(p.String()); got != p || err != nil {
+			t.Errorf("%v: %v, %v", p, got, err)
+		}
+	}
+	if _, err := ParseStore("all"); err == nil {
+		t.Error("no error for an unknown policy")
+	}
+}
+
+// The steady path of a server: 50 conversations in turn on a full cache with a mirror that is full too.
+func cachePath(b testing.TB, exclusive bool) (*Cache, func()) {
+	const size = 16
+	c := newCache(b, Config{BlockSize: size, Exclusive: exclusive, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 4000}, CPU: {Blocks: 6000}}})
+	chains := make([]*Chain, 50)
+	for i := range chains {
+		chains[i] = NewChain(size, "")
+		for j := range 300 * size {
+			chains[i].Append(int32(i), int32(j))
+		}
+	}
+	next := 0
+	return c, func() {
+		hashes := chains[next%len(chains)].Hashes()
+		next++
+		s, ok := c.Start(Request{Hashes: hashes, Tokens: 290 * size})
+		if !ok {
+			b.Fatal("refused")
+		}
+		for range 10 * size {
+			s.Grow(hashes, 1)
+		}
+		s.Finish()
+	}
+}
+
+func TestCacheDoesNotAllocate(t *testing.T) {
+	for _, exclusive := range []bool{false, true} {
+		_, step := cachePath(t, exclusive)
+		for range 200 {
+			step()
+		}
+		if n := testing.AllocsPerRun(200, step); n != 0 {
+			t.Errorf("exclusive %v: %v allocations a request on the steady path", exclusive, n)
+		}
+	}
+}
+
+func BenchmarkCache(b *testing.B) {
+	for name, exclusive := range map[string]bool{"inclusive": false, "exclusive": true} {
+		b.Run(name, func(b *testing.B) {
+			_, step := cachePath(b, exclusive)
+			for range 200 {
+				step()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				step()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/300, "ns/block")
+		})
 	}
 }
