@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Runs go test with the given arguments, shows its usual output while it comes, and ends with a count of what passed and
+# of what was skipped, with the reasons.
+set -euo pipefail
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+# Skipped tests are seen only with -v. Shown is what go test shows without it: a line for each package, and before it
+# what a failed one printed, less the lines of passed tests.
+go test -v "$@" 2>&1 | tee "$log" | awk '
+  /^(ok|\?)[ \t]/ { n = 0; print; fflush(); next }
+  /^FAIL\t/ { for (i = 1; i <= n; i++) print held[i]; n = 0; print; fflush(); next }
+  /^[ \t]*(=== |--- PASS|--- SKIP)/ { next }
+  { held[++n] = $0 }
+  END { for (i = 1; i <= n; i++) print held[i] }
+' || status=$?
+
+count() { grep -cE "^[[:space:]]*--- $1" "$log" || true; }
+echo "Tests: $(count PASS) passed, $(count FAIL) failed, $(count SKIP) skipped (subtests counted)."
+reasons=$(awk '
+  /^[ \t]*=== (RUN|NAME|CONT)/ { test = $3; next }
+  /^[ \t]+[^ ]+\.go:[0-9]+: / { said[test] = $0; sub(/^[ \t]+[^ ]+: /, "", said[test]); next }
+  /^[ \t]*--- SKIP: / { test = $3; print (test in said ? said[test] : "(no reason given)") }
+' "$log" | sort | uniq -c | sort -rn)
+if [[ -n "$reasons" ]]; then
+  echo "Skipped because:"
+  echo "$reasons"
+fi
+exit "$status"
