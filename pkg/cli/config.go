@@ -132,6 +132,8 @@ func (c *Call) applyConfig(name string) error {
 func (t *flagTable) checkKey(file string, e configEntry, command string, known []string) error {
 	f := t.long[e.key]
 	switch {
+	case f == nil && e.key == "filetype":
+		return UsageErrorf("%s:%d: this is a generator config, an input; --config takes a file with values for flags", file, e.line)
 	case f == nil:
 		return UsageErrorf("%s:%d: unknown key %q: not a flag of %s%s", file, e.line, e.key, command, didYouMean(e.key, known, ""))
 	case f.Name != e.key:
