@@ -1,0 +1,41 @@
+package dist
+
+import "multiturn/pkg/pyrand"
+
+// Series is the values that Fill would put into a slice, one after the other and without the slice: there may be any
+// number of them.
+type Series struct {
+	d      Distribution
+	stream pyrand.Numpy
+	// mean is that of the values before scaling, of a LognormalAverage.
+	mean float64
+}
+
+// NewSeries takes n values from the stream, which is left behind them, and gives them again with Next.
+func NewSeries(d Distribution, r *pyrand.Numpy, n int) *Series {
+	s := &Series{d: d, stream: *r}
+	switch d := d.(type) {
+	case Constant:
+	case LognormalAverage:
+		mu, sigma := d.normal()
+		sum := pairwise(n, func() float64 { return r.Lognormal(mu, sigma) })
+		s.mean = sum / float64(n)
+	default:
+		var v [1]float64
+		for range n {
+			d.Fill(r, v[:])
+		}
+	}
+	return s
+}
+
+// Next returns the next value.
+func (s *Series) Next() float64 {
+	if d, ok := s.d.(LognormalAverage); ok {
+		mu, sigma := d.normal()
+		return d.finish(s.stream.Lognormal(mu, sigma), s.mean)
+	}
+	var v [1]float64
+	s.d.Fill(&s.stream, v[:])
+	return v[0]
+}
