@@ -434,13 +434,13 @@ func TestWriterLeavesOutWhatMetricsCannotSay(t *testing.T) {
 	t.Parallel()
 	file := new(sink)
 	w := NewWriter(file)
-	s := &Scrape{Samples: map[string]float64{"nan": math.NaN(), "inf": math.Inf(1), "a": 1}}
+	s := &Scrape{Values: map[string]float64{"nan": math.NaN(), "inf": math.Inf(1), "a": 1}}
 	_ = w.Scrape(s)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := file.b.String(); !strings.Contains(got, `"samples":{"a":1}`) || len(s.Samples) != 3 {
-		t.Errorf("%s, and the caller's map has %d samples", got, len(s.Samples))
+	if got := file.b.String(); !strings.Contains(got, `"values":{"a":1}`) || len(s.Values) != 3 {
+		t.Errorf("%s, and the caller's map has %d values", got, len(s.Values))
 	}
 }
 

@@ -245,8 +245,8 @@ func appendRecord(dst []byte, rec any) ([]byte, error) {
 		c := *r
 		c.Type = TypeScrape
 		// Servers do expose NaN and infinities (a ratio before the first request); JSON has no such numbers.
-		c.Samples = maps.Clone(r.Samples)
-		maps.DeleteFunc(c.Samples, func(_ string, f float64) bool { return !finite(f) })
+		c.Values = maps.Clone(r.Values)
+		maps.DeleteFunc(c.Values, func(_ string, f float64) bool { return !finite(f) })
 		rec = &c
 	case *End:
 		c := *r

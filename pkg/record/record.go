@@ -248,15 +248,25 @@ type Counted struct {
 	FirstChunk int `json:"first_chunk"` // the first event with content
 }
 
+// Values of Scrape.When.
+const (
+	Before = "before"
+	During = "during"
+	After  = "after"
+)
+
 // Scrape is one reading of a server's metrics.
 type Scrape struct {
 	Type string `json:"type"`
 	At   Clock  `json:"at_ms"`
 	URL  string `json:"url"`
 	// When is before, during or after the measured turns.
-	When    string             `json:"when"`
-	Error   string             `json:"error,omitempty"`
-	Samples map[string]float64 `json:"samples,omitempty"` // name{labels} as exposed, those that the catalogue knows
+	When  string `json:"when"`
+	Error string `json:"error,omitempty"`
+	// Values are by quantity of the catalogue in package scrape; Names says, in the first reading of a URL and wherever
+	// they change, which exposed metrics they were read from. What is not exposed is in neither.
+	Values map[string]float64 `json:"values,omitempty"`
+	Names  map[string]string  `json:"names,omitempty"`
 }
 
 // End is the last line. A stream without it is of a run that was killed.

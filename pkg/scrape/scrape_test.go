@@ -1,0 +1,176 @@
+package scrape
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, name string) Reading {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	e, err := Parse(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Read(e)
+}
+
+// The expositions are real servers', after runs whose numbers are known.
+func TestRealExpositions(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		file   string
+		want   map[string]float64
+		names  map[string]string
+		absent []string
+	}{
+		{
+			"vllm-0.32.0.prom",
+			map[string]float64{
+				"prompt_tokens": 8701, "computed_tokens": 4861, "cached_tokens": 3840, "cached_tokens_gpu": 3840,
+				"cached_tokens_cpu": 0, "cached_tokens_disk": 0, "cached_tokens_external": 0, "generation_tokens": 5952,
+				"requests": 20, "preemptions": 1, "prefix_queries": 8701, "prefix_hits": 3840, "running": 0, "waiting": 0,
+				"kv_usage": 0, "block_size": 32, "gpu_blocks": 96, "prefill_seconds": 1.335970432999602,
+				"queue_seconds": 0.0008511169980920386, "ttft_seconds": 1.747016191482544,
+			},
+			map[string]string{"cached_tokens_gpu": `vllm:prompt_tokens_cached_by_source_total{source="device"}`},
+			[]string{"load_bytes", "cpu_usage"},
+		},
+		{
+			"llamacpp-11434.prom",
+			map[string]float64{
+				// One conversation of 607 + 955 + 1303 prompt tokens, of which 0 + 646 + 994 were cached.
+				"prompt_tokens": 2865, "computed_tokens": 1225, "cached_tokens": 1640, "generation_tokens": 120,
+				"prefill_seconds": 13.4543, "running": 0, "waiting": 0,
+			},
+			map[string]string{"prompt_tokens": "llamacpp:prompt_tokens_total + llamacpp:prompt_tokens_cached_total"},
+			[]string{"cached_tokens_gpu", "preemptions", "gpu_blocks", "kv_usage"},
+		},
+		{
+			"llm-d-inference-sim-0.10.2.prom", // counters without _total
+			map[string]float64{
+				"prompt_tokens": 1014, "cached_tokens": 608, "prefix_queries": 1014, "generation_tokens": 60, "requests": 3,
+				"block_size": 16, "gpu_blocks": 64, "kv_usage": 0, "running": 0, "waiting": 0,
+				"prefill_seconds": 0.467015577, "ttft_seconds": 0.466, "prefix_hits": 608,
+			},
+			map[string]string{"cached_tokens": "vllm:prefix_cache_hits"},
+			[]string{"computed_tokens", "cached_tokens_cpu", "preemptions"},
+		},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			t.Parallel()
+			got := read(t, tc.file)
+			for q, want := range tc.want {
+				if v, ok := got.Values[q]; !ok || v != want {
+					t.Errorf("%s = %v (%v), want %v", q, v, ok, want)
+				}
+			}
+			for q, want := range tc.names {
+				if got.Names[q] != want {
+					t.Errorf("%s was read from %q, want %q", q, got.Names[q], want)
+				}
+			}
+			for _, q := range tc.absent {
+				if v, ok := got.Values[q]; ok {
+					t.Errorf("%s = %v, but it is not exposed", q, v)
+				}
+			}
+		})
+	}
+}
+
+func TestSources(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, text, quantity string
+		want                 float64
+	}{
+		{"engines are added", "vllm:prompt_tokens_total{engine=\"0\"} 3\nvllm:prompt_tokens_total{engine=\"1\"} 4\n", "prompt_tokens", 7},
+		{"shares are averaged", "vllm:kv_cache_usage_perc{engine=\"0\"} 0.5\nvllm:kv_cache_usage_perc{engine=\"1\"} 1\n", "kv_usage", 0.75},
+		{"generations are not added", "vllm:kv_offload_load_bytes_total 5\nvllm:kv_offload_total_bytes_total{transfer_type=\"CPU_to_GPU\"} 5\n", "load_bytes", 5},
+		{"the older one alone", "vllm:kv_offload_total_bytes_total{transfer_type=\"CPU_to_GPU\"} 5\nvllm:kv_offload_total_bytes_total{transfer_type=\"GPU_to_CPU\"} 9\n", "load_bytes", 5},
+		{"SGLang's total is not added to its parts", "sglang:cached_tokens_total{cache_source=\"device\"} 3\nsglang:cached_tokens_total{cache_source=\"host\"} 4\nsglang:cached_tokens_total{cache_source=\"total\"} 7\n", "cached_tokens", 7},
+		{"SGLang's storage of any kind", "sglang:cached_tokens_total{cache_source=\"storage_file\"} 3\nsglang:cached_tokens_total{cache_source=\"storage_nixl\"} 4\n", "cached_tokens_disk", 7},
+		{"a histogram's sum", "# TYPE vllm:request_prefill_time_seconds histogram\nvllm:request_prefill_time_seconds_bucket{le=\"+Inf\"} 2\nvllm:request_prefill_time_seconds_sum 1.5\nvllm:request_prefill_time_seconds_count 2\n", "prefill_seconds", 1.5},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			e, err := Parse(strings.NewReader(tc.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := Read(e).Values[tc.quantity]; got != tc.want {
+				t.Errorf("%s = %v, want %v", tc.quantity, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestBetween(t *testing.T) {
+	t.Parallel()
+	reading := func(text string) Reading {
+		e, err := Parse(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Read(e)
+	}
+	a := reading("vllm:prompt_tokens_total 10\nvllm:num_requests_running 3\n")
+	b := reading("vllm:prompt_tokens_total 25\nvllm:num_requests_running 1\nvllm:generation_tokens_total 7\n")
+	w := Between(a, b)
+	if want := map[string]float64{"prompt_tokens": 15, "running": 1}; !maps.Equal(w.Values, want) || w.Invalid != "" {
+		t.Errorf("window %v (%s), want %v", w.Values, w.Invalid, want)
+	}
+	if w := Between(b, a); !strings.Contains(w.Invalid, "went back from 25 to 10") {
+		t.Errorf("a restart gives %q", w.Invalid)
+	}
+}
+
+// Every source of the catalogue has a name and no quantity is there twice.
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	for _, q := range Quantities() {
+		if q.Name == "" || q.Unit == "" || q.About == "" || len(q.From) == 0 || slices.Contains(seen, q.Name) {
+			t.Errorf("quantity %+v is incomplete or there twice", q)
+		}
+		seen = append(seen, q.Name)
+		for _, s := range q.From {
+			if (s.Name == "") == (len(s.Sum) == 0) {
+				t.Errorf("%s: a source needs a name or a sum: %+v", q.Name, s)
+			}
+			if strings.HasSuffix(s.Name, "_total") {
+				t.Errorf("%s: %s: names are written without _total", q.Name, s.Name)
+			}
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, name := range []string{"llamacpp-11434.prom", "llm-d-inference-sim-0.10.2.prom"} {
+		b, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(b))
+	}
+	f.Add("vllm:cache_config_info{block_size=\"x\"} 1\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		e, err := Parse(strings.NewReader(s))
+		if err != nil {
+			return
+		}
+		r := Read(e)
+		if w := Between(r, r); w.Invalid != "" {
+			t.Errorf("nothing happened, and yet: %s", w.Invalid)
+		}
+	})
+}

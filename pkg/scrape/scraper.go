@@ -1,0 +1,157 @@
+package scrape
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"multiturn/pkg/record"
+)
+
+// maxBody is the longest exposition that is read, in bytes; a busy router's has a few MB.
+const maxBody = 64 << 20
+
+// Scraper reads the metrics of one run's servers: replicas, ranks, a separate cache process.
+type Scraper struct {
+	urls   []string
+	header http.Header
+	client *http.Client
+	start  time.Time
+
+	mu    sync.Mutex
+	names map[string]map[string]string // last written, by URL
+}
+
+// New makes a scraper of these /metrics addresses. Clocks are since start. The header (a bearer key, for one) goes with
+// every request. The client's Timeout bounds one reading; nil = 5 s.
+func New(urls []string, header http.Header, client *http.Client, start time.Time) *Scraper {
+	if client == nil {
+		client = &http.Client{Timeout: 5 * time.Second}
+	}
+	return &Scraper{urls: urls, header: header, client: client, start: start, names: map[string]map[string]string{}}
+}
+
+// URLOf derives the address of a server's metrics from its base address: the last /v1 and all behind it is dropped.
+func URLOf(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" {
+		return "", fmt.Errorf("%q is not an address", base)
+	}
+	if i := strings.LastIndex(u.Path, "/v1"); i >= 0 {
+		u.Path = u.Path[:i]
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/") + "/metrics"
+	u.RawQuery, u.Fragment = "", ""
+	return u.String(), nil
+}
+
+// Scrape reads all addresses at once. What cannot be read is a record with its error: never a reason to stop a run.
+func (s *Scraper) Scrape(ctx context.Context, when string) []record.Scrape {
+	out := make([]record.Scrape, len(s.urls))
+	var wg sync.WaitGroup
+	for i, u := range s.urls {
+		wg.Go(func() {
+			r, err := s.read(ctx, u)
+			out[i] = record.Scrape{At: record.At(s.start, time.Now()), URL: plain(u), When: when, Values: r.Values}
+			if err != nil {
+				out[i].Error = err.Error()
+				return
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if last, ok := s.names[u]; !ok || !maps.Equal(last, r.Names) {
+				out[i].Names = r.Names
+				s.names[u] = r.Names
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// Every scrapes at the interval until ctx ends, on the caller's goroutine, and hands each reading to sink.
+func (s *Scraper) Every(ctx context.Context, interval time.Duration, sink func(record.Scrape)) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, r := range s.Scrape(ctx, record.During) {
+			if ctx.Err() == nil {
+				sink(r)
+			}
+		}
+	}
+}
+
+func (s *Scraper) read(ctx context.Context, address string) (Reading, error) {
+	body, err := s.get(ctx, address)
+	if err != nil {
+		return Reading{}, err
+	}
+	if json.Valid(body) {
+		// TensorRT-LLM has an array of statistics at /metrics, and the text one door further.
+		if further := strings.TrimSuffix(address, "/metrics") + "/prometheus/metrics"; !strings.HasSuffix(address, "/prometheus/metrics") {
+			if body, err = s.get(ctx, further); err != nil {
+				return Reading{}, fmt.Errorf("the answer is JSON, and %w", err)
+			}
+		}
+	}
+	e, err := Parse(strings.NewReader(string(body)))
+	if err != nil {
+		return Reading{}, fmt.Errorf("%s: %w", plain(address), err)
+	}
+	r := Read(e)
+	if len(r.Values) == 0 {
+		return r, fmt.Errorf("%s: none of its %d metrics is in the catalogue", plain(address), len(e))
+	}
+	return r, nil
+}
+
+func (s *Scraper) get(ctx context.Context, address string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not an address", plain(address))
+	}
+	maps.Copy(req.Header, s.header)
+	req.Header.Set("Accept", "text/plain")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		// url.Error repeats the address with its password.
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		return nil, fmt.Errorf("%s: %w", plain(address), err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", plain(address), err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: status %d", plain(address), resp.StatusCode)
+	}
+	return body, nil
+}
+
+// plain is an address without user, password and query.
+func plain(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(an address that cannot be read)"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
