@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// apiError is an answer other than 200, in the shape that vLLM gives it.
+type apiError struct {
+	status  int
+	message string
+	kind    string
+	param   string // "" = null
+	// body, when set, is sent in place of the error object.
+	body string
+}
+
+func (e *apiError) Error() string { return e.message }
+
+// object is the value of "error".
+func (e *apiError) object() []byte {
+	o := struct {
+		Message string  `json:"message"`
+		Type    string  `json:"type"`
+		Param   *string `json:"param"`
+		Code    int     `json:"code"`
+	}{Message: e.message, Type: e.kind, Code: e.status}
+	if e.param != "" {
+		o.Param = &e.param
+	}
+	return marshal(o)
+}
+
+// json is the whole body.
+func (e *apiError) json() []byte {
+	if e.body != "" {
+		return []byte(e.body)
+	}
+	return append(append([]byte(`{"error":`), e.object()...), '}')
+}
+
+func badRequest(param, format string, args ...any) *apiError {
+	return &apiError{status: http.StatusBadRequest, kind: "BadRequestError", param: param, message: fmt.Sprintf(format, args...)}
+}
+
+// invalid is what vLLM's request validation says of one field.
+func invalid(kind, loc, msg, context string) *apiError {
+	ctx := ""
+	if context != "" {
+		ctx = ", 'ctx': {'error': '" + context + "'}"
+	}
+	return &apiError{status: http.StatusBadRequest, kind: "Bad Request", param: loc,
+		message: fmt.Sprintf("1 validation error:\n  {'type': '%s', 'loc': '%s', 'msg': '%s', 'input': '<dict of 0 items>'%s}", kind, loc, msg, ctx)}
+}
+
+var (
+	errNotFound     = &apiError{status: http.StatusNotFound, body: `{"detail":"Not Found"}`}
+	errMethod       = &apiError{status: http.StatusMethodNotAllowed, body: `{"detail":"Method Not Allowed"}`}
+	errUnauthorized = &apiError{status: http.StatusUnauthorized, body: `{"error":"Unauthorized"}`}
+	errTooLarge     = &apiError{status: http.StatusRequestEntityTooLarge, kind: "BadRequestError", message: "the request body is too large"}
+)
+
+func errModel(name string) *apiError {
+	return &apiError{status: http.StatusNotFound, kind: "NotFoundError", param: "model", message: fmt.Sprintf("The model `%s` does not exist.", name)}
+}
+
+func errOverflow(limit, prompt int) *apiError {
+	return badRequest("input_tokens", "This model's maximum context length is %d tokens. However, your prompt contains at least %d input tokens, "+
+		"which exceeds this limit even without any output tokens. Please reduce the length of the input prompt. (parameter=input_tokens, value=%d)", limit, prompt, prompt)
+}
+
+// marshal is json.Marshal of values that cannot fail, without escaping for HTML.
+func marshal(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("sim: " + err.Error())
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

@@ -1,0 +1,213 @@
+package sim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tidwall/gjson"
+)
+
+// request is what a client asked for.
+type request struct {
+	chat   bool // /v1/chat/completions, else /v1/completions
+	model  string
+	stream bool
+	// usage asks for a chunk with usage at the end, continuous for usage in every chunk.
+	usage, continuous bool
+	// max is the longest answer asked for, 0 = not limited; min the shortest.
+	max, min  int
+	ignoreEOS bool
+	messages  []message
+	// promptIDs is a prompt given as token ids.
+	promptIDs []int32
+}
+
+// message is a part of the prompt: a chat message, or of /v1/completions the prompt itself with an empty role.
+type message struct {
+	role, text string
+}
+
+// parseRequest reads a body. What it refuses, and how, is vLLM's way.
+func parseRequest(body []byte, chat bool) (*request, *apiError) {
+	if !gjson.ValidBytes(body) {
+		return nil, badJSON(body)
+	}
+	root := gjson.ParseBytes(body)
+	if !root.IsObject() {
+		return nil, invalid("model_attributes_type", "body", "Input should be a valid dictionary or object to extract fields from", "")
+	}
+	r := &request{chat: chat}
+	var max, maxCompletion gjson.Result
+	var messages, prompt gjson.Result
+	var fail *apiError
+	root.ForEach(func(k, v gjson.Result) bool {
+		switch k.Str {
+		case "model":
+			if v.Type != gjson.String && v.Type != gjson.Null {
+				fail = invalid("string_type", "body.model", "Input should be a valid string", "")
+			}
+			r.model = v.Str
+		case "messages":
+			messages = v
+		case "prompt":
+			prompt = v
+		case "stream":
+			r.stream = v.Bool()
+		case "stream_options":
+			r.usage = v.Get("include_usage").Bool()
+			r.continuous = v.Get("continuous_usage_stats").Bool()
+		case "max_tokens":
+			max = v
+		case "max_completion_tokens":
+			maxCompletion = v
+		case "min_tokens":
+			r.min, fail = integer(v, "min_tokens", fail)
+		case "ignore_eos":
+			r.ignoreEOS = v.Bool()
+		case "n":
+			if n := v.Int(); v.Type == gjson.Number && n != 1 {
+				fail = badRequest("n", "n=%d is not supported: one answer a request.", n)
+			}
+		}
+		return fail == nil
+	})
+	if fail != nil {
+		return nil, fail
+	}
+	if set(maxCompletion) {
+		max = maxCompletion
+	}
+	if set(max) {
+		if r.max, fail = integer(max, "max_tokens", nil); fail != nil {
+			return nil, fail
+		}
+		if r.max < 1 {
+			return nil, badRequest("max_tokens", "max_tokens must be at least 1, got %d. (parameter=max_tokens, value=%d)", r.max, r.max)
+		}
+	}
+	if r.min < 0 {
+		return nil, badRequest("", "min_tokens must be greater than or equal to 0, got %d.", r.min)
+	}
+	if r.max > 0 && r.min > r.max {
+		return nil, badRequest("", "min_tokens must be less than or equal to max_tokens=%d, got %d.", r.max, r.min)
+	}
+	if chat {
+		return r, r.takeMessages(messages)
+	}
+	return r, r.takePrompt(prompt)
+}
+
+func set(v gjson.Result) bool { return v.Exists() && v.Type != gjson.Null }
+
+func integer(v gjson.Result, name string, fail *apiError) (int, *apiError) {
+	if v.Type == gjson.Null {
+		return 0, fail
+	}
+	if v.Type != gjson.Number || v.Num != float64(int(v.Num)) {
+		return 0, invalid("int_parsing", "body."+name, "Input should be a valid integer", "")
+	}
+	return int(v.Num), fail
+}
+
+func (r *request) takeMessages(v gjson.Result) *apiError {
+	if !v.Exists() {
+		return invalid("missing", "body.messages", "Field required", "")
+	}
+	if !v.IsArray() {
+		return invalid("list_type", "body.messages", "Input should be a valid list", "")
+	}
+	var fail *apiError
+	v.ForEach(func(_, m gjson.Result) bool {
+		at := fmt.Sprintf("body.messages.%d", len(r.messages))
+		if !m.IsObject() {
+			fail = invalid("dict_type", at, "Input should be a valid dictionary", "")
+			return false
+		}
+		var out message
+		role := false
+		m.ForEach(func(k, f gjson.Result) bool {
+			switch k.Str {
+			case "role":
+				role = f.Type == gjson.String
+				out.role = f.Str
+			case "content":
+				out.text, fail = content(f, at)
+			}
+			return fail == nil
+		})
+		if fail == nil && !role {
+			fail = invalid("missing", at+".role", "Field required", "")
+		}
+		r.messages = append(r.messages, out)
+		return fail == nil
+	})
+	if fail == nil && len(r.messages) == 0 {
+		fail = badRequest("messages", "messages must not be empty.")
+	}
+	return fail
+}
+
+// content is the text of a message: a string, null, or parts whose texts are joined by line ends.
+func content(v gjson.Result, at string) (string, *apiError) {
+	switch {
+	case v.Type == gjson.String:
+		return v.Str, nil
+	case v.Type == gjson.Null:
+		return "", nil
+	case v.IsArray():
+		text, sep := "", ""
+		v.ForEach(func(_, p gjson.Result) bool {
+			if p.Get("type").Str == "text" || p.Get("text").Exists() {
+				text += sep + p.Get("text").Str
+				sep = "\n"
+			}
+			return true
+		})
+		return text, nil
+	}
+	return "", invalid("string_type", at+".content", "Input should be a valid string", "")
+}
+
+func (r *request) takePrompt(v gjson.Result) *apiError {
+	switch {
+	case !set(v):
+		return invalid("missing", "body.prompt", "Field required", "")
+	case v.Type == gjson.String:
+		r.messages = []message{{text: v.Str}}
+		return nil
+	case v.IsArray():
+		items := v.Array()
+		if len(items) == 1 && items[0].Type == gjson.String {
+			r.messages = []message{{text: items[0].Str}}
+			return nil
+		}
+		if len(items) == 1 && items[0].IsArray() {
+			items = items[0].Array()
+		}
+		for _, id := range items {
+			if id.Type != gjson.Number {
+				return badRequest("prompt", "prompt must be a string, a list of one string, or a list of token ids: several prompts a request are not supported.")
+			}
+			r.promptIDs = append(r.promptIDs, int32(id.Int()))
+		}
+		if len(r.promptIDs) == 0 {
+			return badRequest("prompt", "prompt must not be empty.")
+		}
+		return nil
+	}
+	return invalid("string_type", "body.prompt", "Input should be a valid string", "")
+}
+
+// badJSON names the place where body stops being JSON.
+func badJSON(body []byte) *apiError {
+	at, why := int64(0), "Expecting value"
+	var v json.RawMessage
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(body, &v); errors.As(err, &syntax) {
+		if at = syntax.Offset; at < int64(len(body)) {
+			at = max(0, at-1) // the offset is just behind the character that is wrong
+		}
+	}
+	return invalid("json_invalid", fmt.Sprintf("body.%d", at), "JSON decode error", why)
+}
