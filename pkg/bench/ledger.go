@@ -22,12 +22,7 @@ type ledger struct {
 	// The rest is the goroutine's until it has stopped.
 	err            error
 	input          []int // by play: tokens of all its messages so far
-	turns, turnsOK int
-	lag, late      []float64 // milliseconds
-	chunks, reads  int64
-	merged         int64
-	opened         int
-	reconnects     int
+	turns, turnsOK int   // without warm-up
 }
 
 // entry is one finished request, not yet counted.
@@ -104,22 +99,6 @@ func (l *ledger) enter(e *entry) error {
 		if t.Outcome.OK() {
 			l.turnsOK++
 		}
-		if d, ok := t.Sent.Since(t.Scheduled); ok {
-			l.lag = append(l.lag, float64(d)/1e6)
-		}
-		if t.Reads > 0 {
-			l.late = append(l.late, float64(t.ReadLateUS)/1e3)
-		}
-		l.chunks += int64(t.Chunks)
-		l.reads += int64(t.Reads)
-		l.merged += int64(t.Merged)
-	}
-	switch t.Connection {
-	case record.ConnectionNew:
-		l.opened++
-	case record.ConnectionRetried:
-		l.opened++
-		l.reconnects++
 	}
 
 	if l.err != nil {

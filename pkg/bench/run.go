@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -66,7 +65,7 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 	side.Wait()
 	err := r.ledger.close()
 	end := r.end()
-	end.Certificate = self.certificate(r)
+	end.Certificate = self.certificate()
 	return end, err
 }
 
@@ -98,9 +97,7 @@ type run struct {
 	why     string // set when nothing more is to be started
 	choose  *rand.Rand
 
-	warmupMS  float64
-	inFlight  atomic.Int64
-	maxFlight atomic.Int64
+	warmupMS float64
 }
 
 func (r *run) now() record.Clock { return record.At(r.opt.Start, time.Now()) }
@@ -293,10 +290,8 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 	attempts := 0
 	for {
 		attempts++
-		r.flight(+1)
 		issued = r.now()
 		reply = r.sender.Send(ctx, req)
-		r.flight(-1)
 		if reply.Turn.Outcome.OK() || attempts > r.opt.Retries || ctx.Err() != nil || r.stopped() {
 			break
 		}
@@ -388,16 +383,6 @@ func sleep(d time.Duration, quit <-chan struct{}) bool {
 		return true
 	case <-quit:
 		return false
-	}
-}
-
-func (r *run) flight(d int64) {
-	n := r.inFlight.Add(d)
-	for {
-		m := r.maxFlight.Load()
-		if n <= m || r.maxFlight.CompareAndSwap(m, n) {
-			return
-		}
 	}
 }
 

@@ -48,24 +48,16 @@ func watch() *self {
 	return s
 }
 
-// certificate ends the probe and says what is known, without a verdict.
-func (s *self) certificate(r *run) record.Certificate {
+// certificate ends the probe and says what the process knows of itself. What its turns show, and the verdict, is for who
+// reads the records.
+func (s *self) certificate() record.Certificate {
 	close(s.quit)
-	l := r.ledger
 	wall := time.Since(s.start)
 	cpu := cpuTime() - s.cpu
 	c := record.Certificate{
-		Lag:          quantiles(l.lag),
 		Wake:         quantiles(<-s.wake),
-		ReadLate:     quantiles(l.late),
 		CPUSeconds:   cpu.Seconds(),
 		PeakMemoryMB: float64(peakMemory()) / 1e6,
-		Chunks:       l.chunks,
-		Reads:        l.reads,
-		Merged:       l.merged,
-		Opened:       l.opened,
-		Reconnects:   l.reconnects,
-		MaxInFlight:  int(r.maxFlight.Load()),
 	}
 	if wall > 0 {
 		c.CPUShare = cpu.Seconds() / wall.Seconds() / float64(runtime.NumCPU())
