@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The main job end to end, on what the project carries: conversations of the reference's own config, made from Newton's
+# Opticks, replayed against a simulated server. Leaves the conversations and the records in out/.
+# Called by `make demo`, which builds bin/ first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=bin out=out
+mkdir -p "$out"
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*" >&2; }
+
+say "1. a simulated server: 20 ms to the first token and 0.02 ms a prompt token, then a token every 4 ms"
+mkfifo "$out/sim.url.$$"
+"$bin/mtbench" sim --listen 127.0.0.1:0 --model demo --ttft-base 20ms --ttft-per-token 20us --itl 4ms \
+  >"$out/sim.url.$$" 2>"$out/sim.log" &
+sim=$!
+trap 'kill $sim 2>/dev/null || true; rm -f "$out/sim.url.$$"' EXIT
+read -r url <"$out/sim.url.$$" || { cat "$out/sim.log" >&2; exit 1; }
+echo "   $url" >&2
+
+say "2. conversations: the reference's generator config, on examples/opticks.txt"
+"$bin/genconv" --text examples/opticks.txt --seed 0 -o "$out/conversations.json"
+
+say "3. the run: 2 requests in flight, 6 conversations in progress"
+"$bin/mtbench" -i "$out/conversations.json" -m demo --tokenizer o200k_base -u "$url" -p 2 -k 6 \
+  --records "$out/records.jsonl" -o "$out/answered.json"
+
+say "left in $out/: conversations.json, answered.json (with the server's answers), records.jsonl (try: $bin/mtbench report $out/records.jsonl)"
