@@ -7,6 +7,8 @@ type model struct {
 	vocabulary
 	merges
 
+	// ranked: there is no table of merges. Two symbols merge when the bytes of both are a token, whose id is the rank.
+	ranked       bool
 	byteLevel    bool
 	ignoreMerges bool // a piece that is a token is that token
 	byteFallback bool // characters outside the vocabulary become <0xNN>
@@ -68,11 +70,13 @@ func (w *worker) merge(s string) {
 	w.symbols(s)
 	switch n := len(w.ids); {
 	case n > maxLinear:
-		w.mergeHeap()
-	case n > 1:
-		w.mergeLinear()
-	default:
+		w.mergeHeap(s)
+	case n < 2:
 		w.emit(w.ids)
+	case m.ranked:
+		w.mergeRanked(s)
+	default:
+		w.mergeLinear()
 	}
 }
 
@@ -177,58 +181,120 @@ func (w *worker) mergeLinear() {
 	w.emit(ids[:n])
 }
 
+// grow makes room for n symbols.
 func (w *worker) grow(n int) {
 	if cap(w.ranks) < n {
-		w.ranks = make([]uint32, n+n/2)
+		n += n/2 + maxLinear
+		w.ranks = make([]uint32, n)
+		w.prev, w.next = make([]int32, n), make([]int32, n)
 	}
 }
 
-// mergeHeap is mergeLinear with a linked list of symbols and a heap of pairs, for pieces of any length.
-func (w *worker) mergeHeap() {
+// mergeRanked is mergeLinear for a ranked model.
+func (w *worker) mergeRanked(s string) {
 	m := &w.model
 	ids := w.ids
 	n := len(ids)
 	w.grow(n)
-	if cap(w.prev) < n {
-		w.prev, w.next = make([]int32, n+n/2), make([]int32, n+n/2)
+	ranks, start := w.ranks[:n], w.prev[:n] // start[i] is where symbol i begins
+	for i := range n {
+		start[i] = int32(i)
+		if i+1 < n {
+			ranks[i] = m.joined(s[i : i+2])
+		}
 	}
+	end := func(i int) int32 {
+		if i < n {
+			return start[i]
+		}
+		return int32(len(s))
+	}
+	for n > 1 {
+		best, at := uint32(none), -1
+		for i, r := range ranks[:n-1] {
+			if r < best {
+				best, at = r, i
+			}
+		}
+		if at < 0 {
+			break
+		}
+		ids[at] = best
+		copy(ids[at+1:], ids[at+2:n])
+		copy(ranks[at+1:], ranks[at+2:n])
+		copy(start[at+1:], start[at+2:n])
+		n--
+		if at > 0 {
+			ranks[at-1] = m.joined(s[start[at-1]:end(at+1)])
+		}
+		if at < n-1 {
+			ranks[at] = m.joined(s[start[at]:end(at+2)])
+		}
+	}
+	w.emit(ids[:n])
+}
+
+// joined is the rank of two symbols with the bytes s of a ranked model.
+func (m *model) joined(s string) uint32 {
+	if len(s) > m.long {
+		return none
+	}
+	return m.id(s)
+}
+
+// mergeHeap is mergeLinear with a linked list of symbols and a heap of pairs, for pieces of any length.
+func (w *worker) mergeHeap(s string) {
+	m := &w.model
+	ids := w.ids
+	n := len(ids)
+	w.grow(n)
 	// ranks[i] is of the pair that starts at i. An entry of the heap is rank<<32 | i, and stale if the rank is not that.
 	ranks, prev, next := w.ranks[:n], w.prev[:n], w.next[:n]
 	h := w.heap[:0]
+	rank := func(i, j int32) uint32 {
+		if m.ranked { // a symbol's index is that of its first byte
+			return m.joined(s[i:next[j]])
+		}
+		return m.rank(ids[i], ids[j])
+	}
 	for i := range ids {
 		prev[i], next[i] = int32(i-1), int32(i+1)
+	}
+	for i := range n {
 		ranks[i] = none
 		if i+1 < n {
-			if ranks[i] = m.rank(ids[i], ids[i+1]); ranks[i] != none {
+			if ranks[i] = rank(int32(i), int32(i+1)); ranks[i] != none {
 				h = append(h, uint64(ranks[i])<<32|uint64(i))
 			}
 		}
 	}
-	for i := len(h)/2 - 1; i >= 0; i-- {
+	for i := (len(h)+2)/4 - 1; i >= 0; i-- {
 		siftDown(h, i)
 	}
 	for len(h) > 0 {
 		top := h[0]
 		h[0] = h[len(h)-1]
-		h = h[:len(h)-1]
-		siftDown(h, 0)
-		i, rank := int32(uint32(top)), uint32(top>>32)
-		if ranks[i] != rank {
+		if h = h[:len(h)-1]; len(h) > 0 {
+			siftDown(h, 0)
+		}
+		i, best := int32(uint32(top)), uint32(top>>32)
+		if ranks[i] != best {
 			continue
 		}
+		if ids[i] = best; !m.ranked {
+			ids[i] = m.made[best]
+		}
 		j := next[i]
-		ids[i] = m.made[rank]
-		ranks[j] = none
+		ranks[i], ranks[j] = none, none
 		next[i] = next[j]
-		ranks[i] = none
 		if k := next[i]; int(k) < n {
 			prev[k] = i
-			if ranks[i] = m.rank(ids[i], ids[k]); ranks[i] != none {
+			if ranks[i] = rank(i, k); ranks[i] != none {
 				h = push(h, uint64(ranks[i])<<32|uint64(i))
 			}
 		}
 		if k := prev[i]; k >= 0 {
-			if ranks[k] = m.rank(ids[k], ids[i]); ranks[k] != none {
+			if ranks[k] = rank(k, i); ranks[k] != none {
 				h = push(h, uint64(ranks[k])<<32|uint64(k))
 			}
 		}
@@ -239,32 +305,41 @@ func (w *worker) mergeHeap() {
 	}
 }
 
+// The heap has four children a node: half the levels of two, and the children of a node lie in one line of cache.
+
 func siftDown(h []uint64, i int) {
+	v := h[i]
 	for {
-		child := 2*i + 1
-		if child >= len(h) {
-			return
+		first := 4*i + 1
+		if first >= len(h) {
+			break
 		}
-		if right := child + 1; right < len(h) && h[right] < h[child] {
-			child = right
+		child := first
+		for k := first + 1; k < min(first+4, len(h)); k++ {
+			if h[k] < h[child] {
+				child = k
+			}
 		}
-		if h[i] <= h[child] {
-			return
+		if v <= h[child] {
+			break
 		}
-		h[i], h[child] = h[child], h[i]
+		h[i] = h[child]
 		i = child
 	}
+	h[i] = v
 }
 
 func push(h []uint64, v uint64) []uint64 {
 	h = append(h, v)
-	for i := len(h) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if h[parent] <= h[i] {
+	i := len(h) - 1
+	for i > 0 {
+		parent := (i - 1) / 4
+		if h[parent] <= v {
 			break
 		}
-		h[parent], h[i] = h[i], h[parent]
+		h[i] = h[parent]
 		i = parent
 	}
+	h[i] = v
 	return h
 }

@@ -24,7 +24,7 @@ func sections(b []byte, i int) (map[string]section, error) {
 // Parse reads a tokenizer.json. A component that is not implemented is an error that names it.
 func Parse(b []byte) (*Tokenizer, error) {
 	loadClasses()
-	t := &Tokenizer{}
+	t := &Tokenizer{spelled: map[uint32]string{}}
 	t.model.unk = none
 	file, err := sections(b, 0)
 	if err != nil {
@@ -117,7 +117,7 @@ func Parse(b []byte) (*Tokenizer, error) {
 	if err := t.addTokens(added); err != nil {
 		return nil, fmt.Errorf("added_tokens: %w", err)
 	}
-	t.workers.New = func() any { return &worker{Tokenizer: t, cache: make([]cached, 1<<cacheBits)} }
+	t.ready()
 	return t, nil
 }
 
@@ -134,7 +134,6 @@ func (t *Tokenizer) bytesOf(buf []byte, s []byte) (b []byte, ok bool) {
 
 func (t *Tokenizer) readVocabulary(b []byte, i int) error {
 	t.model.vocabulary = newVocabulary((len(b) - i) / 80)
-	t.spelled = map[uint32]string{}
 	var buf []byte
 	_, err := object(b, i, func(key []byte, i int) (int, error) {
 		id, i, err := number(b, i, maxIDs)

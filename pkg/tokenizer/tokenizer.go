@@ -26,6 +26,11 @@ type Tokenizer struct {
 	workers sync.Pool
 }
 
+// ready is the last step of making a Tokenizer.
+func (t *Tokenizer) ready() {
+	t.workers.New = func() any { return &worker{Tokenizer: t, cache: make([]cached, 1<<cacheBits)} }
+}
+
 // Name is what to call the tokenizer in outputs: o200k_base, or the last part of the path that it was loaded from.
 func (t *Tokenizer) Name() string { return t.name }
 

@@ -1,0 +1,136 @@
+package tokenizer
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// opticks is the book that the Go distribution carries in its tests' data.
+func opticks(tb testing.TB) string {
+	tb.Helper()
+	b, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "src", "testdata", "Isaac.Newton-Opticks.txt"))
+	if err != nil {
+		tb.Skipf("this Go distribution is without its test data: %v", err)
+	}
+	return string(b)
+}
+
+// shared loads one of the tokenizers of the shared folder.
+func shared(tb testing.TB, name string) *Tokenizer {
+	tb.Helper()
+	dir := os.Getenv("SHARED")
+	if dir == "" {
+		tb.Skip("SHARED does not name the folder with real tokenizers")
+	}
+	tok, err := Load(filepath.Join(dir, "data", "tokenizers", name+".tokenizer.json.gz"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return tok
+}
+
+var named = []string{O200k, "qwen3", "gptoss", "llama2"}
+
+func open(tb testing.TB, name string) *Tokenizer {
+	if name == O200k {
+		return O200kBase()
+	}
+	return shared(tb, name)
+}
+
+// BenchmarkProse is of English prose on one core.
+func BenchmarkProse(b *testing.B) {
+	for _, name := range named {
+		b.Run(name, func(b *testing.B) {
+			tok, text := open(b, name), opticks(b)
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				tok.Count(text)
+			}
+		})
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	for _, name := range named {
+		b.Run(name, func(b *testing.B) {
+			tok, text := open(b, name), opticks(b)
+			ids := tok.Encode(text)
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				tok.Decode(ids, true)
+			}
+		})
+	}
+}
+
+// BenchmarkRuns is of what could take quadratic time: 200 kB of one class of characters.
+func BenchmarkRuns(b *testing.B) {
+	for _, name := range named {
+		for _, r := range longRuns {
+			b.Run(name+"/"+r.name, func(b *testing.B) {
+				tok := open(b, name)
+				text := r.text(200_000)
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					tok.Count(text)
+				}
+			})
+		}
+	}
+}
+
+// longRuns are of characters in an order that only looks random, so that merges meet many pairs.
+var longRuns = []longRun{
+	{"space", " "}, {"newline", "\n"}, {"tab", "\t"}, {"blank", " \n\t"}, {"lower", "a"}, {"upper", "A"}, {"letters", "etaoinshrdlu"},
+	{"capitals", "ETAOINSHRDLU"}, {"digits", "7"}, {"dash", "-"}, {"punct", "!?.,;:"}, {"marks", "\u0301"}, {"han", "的一是不了人我在"},
+	{"kana", "かなカナ"}, {"emoji", "😀😁"}, {"nbsp", "\u00a0"}, {"control", "\x01"}, {"quote", "'"}, {"wordmark", "▁"},
+	{"unassigned", "\U000e1000"}, {"invalid", "\xff"}, {"slash", "/"}, {"angle", "<"},
+}
+
+type longRun struct{ name, chars string }
+
+// text is about n bytes.
+func (r longRun) text(n int) string {
+	chars := []rune(r.chars)
+	if !utf8.ValidString(r.chars) {
+		return strings.Repeat(r.chars, n/len(r.chars))
+	}
+	var b strings.Builder
+	for state := uint32(1); b.Len() < n; {
+		state = state*1664525 + 1013904223
+		b.WriteRune(chars[int(state>>16)%len(chars)])
+	}
+	return b.String()
+}
+
+func BenchmarkLoad(b *testing.B) {
+	b.Run(O200k, func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := parseRanks(o200kTokens); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	for _, name := range named[1:] {
+		b.Run(name, func(b *testing.B) {
+			file := shared(b, name).Source()
+			packed, err := readFile(file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Parse(packed); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,74 @@
+package tokenizer
+
+import (
+	"bytes"
+	"compress/gzip"
+	_ "embed"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// O200k is the name of the embedded tokenizer.
+const O200k = "o200k_base"
+
+// The tokens in the order of their ranks, which are their ids, each with its length in front. scripts/o200k writes it.
+//
+//go:embed o200k_base.gz
+var o200kTokens []byte
+
+const (
+	o200kCount = 199998
+	o200kBytes = 1_603_000 // of the unpacked tokens and lengths, about
+)
+
+// O200kBase returns o200k_base, the vocabulary of OpenAI's newer models, and of gpt-oss but for its special tokens. It
+// is embedded and made at the first call.
+func O200kBase() *Tokenizer { return o200k() }
+
+var o200k = sync.OnceValue(func() *Tokenizer {
+	t, err := parseRanks(o200kTokens)
+	if err != nil {
+		panic(fmt.Sprintf("tokenizer: the embedded %s: %v", O200k, err)) // cannot be: tests unpack it
+	}
+	t.name, t.source = O200k, "embedded"
+	return t
+})
+
+func parseRanks(packed []byte) (*Tokenizer, error) {
+	loadClasses()
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, o200kBytes)
+	text := bytes.NewBuffer(b)
+	if _, err := io.Copy(text, z); err != nil {
+		return nil, err
+	}
+	t := &Tokenizer{steps: []step{splitters[patternO200k]}, plainBytes: true, spelled: map[uint32]string{}}
+	m := &t.model
+	m.byteLevel, m.ranked, m.ignoreMerges, m.unk = true, true, true, none
+	m.vocabulary = newVocabulary(o200kCount)
+	m.text = text.Bytes()
+	for i := 0; i < len(m.text); {
+		end := i + 1 + int(m.text[i])
+		if end > len(m.text) {
+			return nil, io.ErrUnexpectedEOF
+		}
+		id := uint32(len(m.spans))
+		m.spans = append(m.spans, span{uint32(i + 1), uint32(end)})
+		m.long = max(m.long, end-i-1)
+		m.insert(m.token(id), id)
+		i = end
+	}
+	m.findSymbols()
+	if err := t.addTokens([]addedToken{
+		{ID: 199999, Content: "<|endoftext|>", Special: true},
+		{ID: 200018, Content: "<|endofprompt|>", Special: true},
+	}); err != nil {
+		return nil, err
+	}
+	t.ready()
+	return t, nil
+}
