@@ -1,0 +1,189 @@
+package synth
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/tokenizer"
+)
+
+// instruction stands before the text of every user message.
+const instruction = "Please rewrite the following text and add more content: "
+
+// Options are what a run of a config takes besides its text.
+type Options struct {
+	// Seed is that of the reference's --seed.
+	Seed uint32
+	// CleanUpSpaces decodes as transformers up to version 4 does for a tokenizer with clean_up_tokenization_spaces.
+	CleanUpSpaces bool
+	// Workers is the number of conversations worked on at once; 0 = one for each processor.
+	Workers int
+}
+
+// Generator makes the conversations of a config from a corpus. It is safe for concurrent use.
+type Generator struct {
+	cfg         *Config
+	corpus      *Corpus
+	opts        Options
+	instruction int
+	common      string
+	openings    [1024]atomic.Pointer[string] // by number of tokens; answers are cut from there again and again
+}
+
+// New prepares a run. The error is a *ShortTextError, when the text is too short for the config and seed, or one of the
+// config's draws.
+func New(ctx context.Context, cfg *Config, corpus *Corpus, opts Options) (*Generator, error) {
+	g := &Generator{cfg: cfg, corpus: corpus, opts: opts, instruction: corpus.tok.Count(instruction)}
+	p := g.plan()
+	if p.common > 0 {
+		end := p.common - 2
+		if end < 0 {
+			end += len(corpus.ids)
+		}
+		g.common = g.decode(0, min(max(end, 0), len(corpus.ids))) + "."
+	}
+	if err := g.check(ctx); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Generator) plan() *planner { return newPlanner(g.cfg, g.opts.Seed, g.instruction) }
+
+// All gives the conversations in order. Several are made at once, at any time no more than a few. The error is that of
+// the context, or one that New returns too.
+func (g *Generator) All(ctx context.Context) iter.Seq2[*chat.Conversation, error] {
+	return Map(ctx, g, func(c *chat.Conversation) *chat.Conversation { return c })
+}
+
+// Map gives f of each conversation, in order. f runs on several goroutines, so that what is done to each conversation,
+// to encode it for instance, takes all processors too.
+func Map[T any](ctx context.Context, g *Generator, f func(*chat.Conversation) T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		workers := g.opts.Workers
+		if workers <= 0 {
+			workers = runtime.GOMAXPROCS(0)
+		}
+		type job struct {
+			draft draft
+			err   error
+			done  chan T
+		}
+		// Every job goes to a worker and, in order, to this goroutine, which waits for one after the other.
+		todo, ordered := make(chan job), make(chan job, 2*workers)
+		finished := make(chan struct{})
+		defer func() { cancel(); <-finished }()
+		go func() {
+			defer close(finished)
+			idle := make(chan struct{}, workers)
+			for range workers {
+				go func() {
+					for j := range todo {
+						j.done <- f(g.conversation(j.draft))
+					}
+					idle <- struct{}{}
+				}()
+			}
+			p := g.plan()
+			for range g.cfg.NumConversations {
+				d, err := p.draft()
+				j := job{d, err, make(chan T, 1)}
+				select {
+				case ordered <- j:
+				case <-ctx.Done():
+				}
+				if err != nil || ctx.Err() != nil {
+					break
+				}
+				todo <- j
+			}
+			close(todo)
+			close(ordered)
+			for range workers {
+				<-idle
+			}
+		}()
+		var none T
+		for j := range ordered {
+			if j.err != nil {
+				yield(none, j.err)
+				return
+			}
+			select {
+			case v := <-j.done:
+				if !yield(v, nil) {
+					return
+				}
+			case <-ctx.Done():
+			}
+			if err := ctx.Err(); err != nil {
+				yield(none, err)
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(none, err)
+		}
+	}
+}
+
+// conversation writes out a draft.
+func (g *Generator) conversation(d draft) *chat.Conversation {
+	number := strconv.Itoa(d.number)
+	salt := number + " is a nice number... "
+	saltTokens := g.corpus.tok.Count(salt)
+	c := &chat.Conversation{ID: "CONV_ID_" + number, Messages: make([]chat.Message, d.turns)}
+	base := d.base + d.prefix
+	for t := range c.Messages {
+		m := &c.Messages[t]
+		if t%2 == 1 {
+			m.Role, m.Text = chat.Assistant, g.opening(d.output[t])
+			continue
+		}
+		text, left := salt, d.input[t]-saltTokens
+		if t == 0 {
+			if g.common != "" {
+				text = g.common + salt
+				left = d.input[t] - g.corpus.tok.Count(text)
+			}
+			if d.prefix > 0 {
+				text += number + ", " + g.decode(d.base, base)
+			}
+		}
+		text += instruction
+		left -= g.instruction
+		if left > 0 {
+			start := base + t*d.width
+			text += g.decode(start, start+left)
+		}
+		m.Role, m.Text = chat.User, text
+	}
+	return c
+}
+
+// decode returns the text of a run of the corpus.
+func (g *Generator) decode(from, to int) string {
+	text := g.corpus.tok.Decode(g.corpus.ids[from:to], false)
+	if g.opts.CleanUpSpaces {
+		text = tokenizer.CleanUpSpaces(text)
+	}
+	return text
+}
+
+// opening returns the text of the first n tokens of the corpus.
+func (g *Generator) opening(n int) string {
+	if n >= len(g.openings) {
+		return g.decode(0, n)
+	}
+	if known := g.openings[n].Load(); known != nil {
+		return *known
+	}
+	text := g.decode(0, n)
+	g.openings[n].Store(&text)
+	return text
+}
