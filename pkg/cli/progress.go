@@ -93,14 +93,13 @@ func (c *Call) Progress(title, unit string, total int64) *Progress {
 func (p *Progress) bar(con *console) (every time.Duration, step, end func()) {
 	box := mpb.New(mpb.WithOutput(con.raw), mpb.WithAutoRefresh())
 	rest := decor.Any(func(decor.Statistics) string { return " " + p.state(time.Now()) })
-	bar := box.AddBar(p.total.Load(), mpb.BarRemoveOnComplete(),
+	// A bar made with a total would end by itself on reaching it, and keep that total: Done ends this one.
+	bar := box.AddBar(0, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(p.title+" ")), mpb.AppendDecorators(rest))
 	con.show(box)
 	step = func() {
-		// mpb takes a bar off the screen when its count reaches its total: one more is kept to come until Done.
-		total := p.total.Load()
-		bar.SetTotal(max(total, 1)+1, false)
-		bar.SetCurrent(min(p.n.Load(), max(total, 1)))
+		bar.SetTotal(p.total.Load(), false)
+		bar.SetCurrent(p.n.Load())
 	}
 	step()
 	return 100 * time.Millisecond, step, func() {

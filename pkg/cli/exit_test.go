@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	for _, c := range []struct {
+		name   string
+		err    error
+		code   int
+		stderr string
+	}{
+		{"none", nil, 0, ""},
+		{"plain", boom, 1, "demo: boom\n"},
+		{"usage", UsageErrorf("wrong: %w", boom), 2, "demo: wrong: boom\n"},
+		{"missed", Exit(Missed, boom), 3, "demo: boom\n"},
+		{"wrapped", fmt.Errorf("run: %w", Exit(Missed, boom)), 3, "demo: run: boom\n"},
+		{"several lines", errors.Join(boom, UsageErrorf("bang")), 2, "demo: boom\ndemo: bang\n"},
+		{"terminal codes", errors.New("a\x1b[31mb\r\n\n c\u009bd "), 1, "demo: a\\x1b[31mb\ndemo: c\\x9bd\n"},
+		{"cancelled by nobody", context.Canceled, 1, "demo: context canceled\n"},
+	} {
+		d := newDemo()
+		d.run = func(context.Context, *Call) error { return c.err }
+		r := call(d.command(""), nil)
+		if r.code != c.code || r.errout != c.stderr || r.out != "" {
+			t.Errorf("%s: exit code %d, stderr %q, stdout %q; want %d, %q", c.name, r.code, r.errout, r.out, c.code, c.stderr)
+		}
+	}
+	if Exit(Missed, nil) != nil {
+		t.Error("an exit code makes an error of nil")
+	}
+	if err := Exit(Missed, boom); !errors.Is(err, boom) {
+		t.Error("the error within is lost")
+	}
+}
+
+// interruptible runs the command with signals sent by the test and returns when it has ended.
+func interruptible(t *testing.T, c *Command, signals chan os.Signal) result {
+	t.Helper()
+	var out, errout strings.Builder
+	code := Main(c, Process{Args: []string{c.Name}, Stdout: &out, Stderr: &errout, Signals: signals})
+	return result{code, out.String(), errout.String()}
+}
+
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	signals := make(chan os.Signal, 4)
+	d := newDemo()
+	d.run = func(ctx context.Context, c *Call) error {
+		signals <- os.Interrupt
+		<-ctx.Done()
+		if c.Drain().Err() == nil {
+			t.Error("the context of Run ended before Drain")
+		}
+		return fmt.Errorf("reading: %w", ctx.Err())
+	}
+	r := interruptible(t, d.command(""), signals)
+	equal(t, "result", fmt.Sprint(r.code, " ", r.errout), "130 demo: interrupted\n")
+}
+
+func TestInterruptDrains(t *testing.T) {
+	t.Parallel()
+	command := func(run func(context.Context, *Call) error) *Command {
+		return &Command{Name: "demo", Drain: true, Run: run}
+	}
+	drainNote := "demo: interrupted: finishing what is under way; interrupt again to stop now\n"
+
+	signals := make(chan os.Signal, 4)
+	r := interruptible(t, command(func(ctx context.Context, c *Call) error {
+		signals <- os.Interrupt
+		<-c.Drain().Done()
+		if ctx.Err() != nil {
+			t.Error("the first interrupt ended the context of Run")
+		}
+		fmt.Fprintln(c.Stdout, "the table")
+		return nil
+	}), signals)
+	equal(t, "drained", fmt.Sprint(r.code, " ", r.out), "130 the table\n")
+
+	r = interruptible(t, command(func(ctx context.Context, c *Call) error {
+		signals <- os.Interrupt
+		<-c.Drain().Done()
+		signals <- os.Interrupt
+		<-ctx.Done()
+		return ctx.Err()
+	}), signals)
+	equal(t, "cancelled", fmt.Sprint(r.code, " ", r.errout), "130 "+drainNote+"demo: interrupted\n")
+
+	r = interruptible(t, command(func(ctx context.Context, c *Call) error {
+		signals <- os.Interrupt
+		<-c.Drain().Done()
+		return Exit(Missed, errors.New("p99 above its limit"))
+	}), signals)
+	if r.code != 3 || !strings.HasSuffix(r.errout, "demo: p99 above its limit\n") {
+		t.Errorf("an error after the drain: exit code %d, %q", r.code, r.errout)
+	}
+}
+
+func TestSignalsClosed(t *testing.T) {
+	t.Parallel()
+	signals := make(chan os.Signal)
+	close(signals)
+	wantOK(t, interruptible(t, newDemo().command(""), signals))
+}
