@@ -21,7 +21,13 @@ package openai
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
+	"strings"
 	"time"
+
+	"multiturn/pkg/sockclock"
+	"multiturn/pkg/sse"
 )
 
 // Request is one call. The zero value of everything but Messages is useful.
@@ -56,35 +62,135 @@ type Stats struct {
 
 // Client talks to one server. It is safe for any number of goroutines.
 type Client struct {
-	opts Options
+	opts      Options
+	base      *url.URL // of the server, without /v1, user and password
+	clock     *sockclock.Clock
+	template  *template
+	secrets   secrets
+	transport transport
+	questions *netHTTP // for Identify
 }
+
+// transport moves the bytes of requests and answers.
+type transport interface {
+	// exchange sends the call and feeds the answer until its body ended; the error says why it did not.
+	exchange(ctx context.Context, c *call, a *answer) error
+	preconnect(ctx context.Context, n int) error
+	clocks() sockclock.Source
+	stats() Stats
+	close() error
+}
+
+// call is one request on its way through a transport.
+type call struct {
+	pieces [][]byte // of the body
+	size   int64
+	header http.Header
+	idle   time.Duration // limit of the silence after the first token; 0 = none
+}
+
+const completionsPath = "/chat/completions"
 
 // New makes a client. It does not connect.
 func New(o Options) (*Client, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	return nil, errors.New("openai: not written yet")
+	if o.Start.IsZero() {
+		o.Start = time.Now()
+	}
+	if o.MaxEvent <= 0 {
+		o.MaxEvent = sse.DefaultLimit
+	}
+	target, err := url.Parse(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{opts: o, clock: sockclock.New(o.Start), template: newTemplate(&o, target), secrets: optionSecrets(&o, target)}
+	target.User = nil
+	path := strings.TrimSuffix(strings.TrimRight(target.Path, "/"), completionsPath)
+	path = strings.TrimSuffix(path, "/v1")
+	base := *target
+	base.Path, base.RawPath, base.RawQuery, base.Fragment = path, "", "", ""
+	c.base = &base
+	target.Path, target.RawPath, target.Fragment = path+"/v1"+completionsPath, "", ""
+	if o.Transport == Auto {
+		c.opts.Transport = NetHTTP
+	}
+	c.questions = newNetHTTP(&c.opts, c.clock, target)
+	c.transport = c.questions
+	return c, nil
+}
+
+// optionSecrets collects what no error may show.
+func optionSecrets(o *Options, u *url.URL) secrets {
+	texts := []string{o.APIKey}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		texts = append(texts, password)
+	}
+	for _, values := range o.Header {
+		for _, v := range values {
+			if strings.Contains(v, sessionMark) {
+				continue
+			}
+			texts = append(texts, v)
+			if _, token, ok := strings.Cut(v, " "); ok { // the key in "Bearer key"
+				texts = append(texts, token)
+			}
+		}
+	}
+	return newSecrets(texts...)
 }
 
 // Do sends one request, waits for the end of its answer and says how it went. The result is never nil.
-func (c *Client) Do(ctx context.Context, r *Request) *Result { return &Result{Outcome: Cancelled} }
+func (c *Client) Do(ctx context.Context, r *Request) *Result {
+	timeout, idle := c.opts.Timeout, c.opts.IdleTimeout
+	if r.Timeout != 0 {
+		timeout = r.Timeout
+	}
+	if r.IdleTimeout != 0 {
+		idle = r.IdleTimeout
+	}
+	if timeout > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
+		defer cancel()
+		ctx = limited
+	}
+	a := newAnswer(&c.opts, c.secrets)
+	pieces, size := c.template.body(r)
+	var err error
+	if ctx.Err() != nil {
+		err = ended(ctx, nil)
+	} else {
+		err = c.transport.exchange(ctx, &call{pieces, size, c.template.requestHeader(r), idle}, a)
+	}
+	at := a.arrived
+	if err != nil || at == 0 {
+		at = c.clock.Now()
+	}
+	result := a.finish(err, at)
+	result.BodyBytes = size
+	a.free()
+	return result
+}
 
 // Preconnect opens connections until n are idle, so that no request of the run's start has to wait for one.
-func (c *Client) Preconnect(ctx context.Context, n int) error { return nil }
+func (c *Client) Preconnect(ctx context.Context, n int) error {
+	if err := c.transport.preconnect(ctx, n); err != nil {
+		return errors.New(oneLine(c.secrets.remove(err.Error())))
+	}
+	return nil
+}
 
-// Identify asks the server what it is. Everything that a server does not know is tolerated; the error is for one that
-// cannot be reached at all.
-func (c *Client) Identify(ctx context.Context) (Server, error) { return Server{}, nil }
-
-// Clocks says where arrivals are stamped: kernel or user.
-func (c *Client) Clocks() string { return "" }
+// Clocks says where arrivals are stamped: kernel or user. It is known once there was a connection.
+func (c *Client) Clocks() string { return string(c.transport.clocks()) }
 
 // Transport says which one is in use.
 func (c *Client) Transport() Transport { return c.opts.Transport }
 
 // Stats says what connections went through.
-func (c *Client) Stats() Stats { return Stats{} }
+func (c *Client) Stats() Stats { return c.transport.stats() }
 
-// Close closes all idle connections and frees what the client holds. Requests in flight end as cancelled.
-func (c *Client) Close() error { return nil }
+// Close closes all idle connections and frees what the client holds. No request may be in flight.
+func (c *Client) Close() error { return c.transport.close() }

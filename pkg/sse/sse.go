@@ -74,6 +74,11 @@ func (p *Parser) Feed(b []byte) {
 	p.lf, p.cr = p.find('\n'), p.find('\r')
 }
 
+// Reset makes the parser ready for another stream. It keeps its buffers.
+func (p *Parser) Reset() {
+	*p = Parser{Limit: p.Limit, line: p.line[:0], own: p.own[:0], typ: p.typ[:0]}
+}
+
 // Close says that the stream has ended; Next then delivers what is still open.
 func (p *Parser) Close() {
 	p.in, p.pos, p.lf, p.cr = nil, 0, 0, 0

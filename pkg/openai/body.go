@@ -1,0 +1,176 @@
+package openai
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"multiturn/pkg/chat"
+)
+
+const sessionMark = "{session}"
+
+// template is what all requests of a client have in common: the body around the messages, and the header.
+type template struct {
+	before []byte      // of the body, up to the messages
+	after  []byte      // of the body, from the messages' end to the first field that is the request's own
+	header http.Header // without those that depend on the session
+	// sessionHeader and sessionFields hold {session}.
+	sessionHeader  http.Header
+	sessionFields  []byte
+	maxTokensField string
+	own            map[string]bool // body fields that the user set: they win
+}
+
+// newTemplate prepares what o asks for in every request; u is the parsed URL.
+func newTemplate(o *Options, u *url.URL) *template {
+	t := &template{own: map[string]bool{}, header: http.Header{}, sessionHeader: http.Header{}, maxTokensField: o.MaxTokensField}
+	if t.maxTokensField == "" {
+		t.maxTokensField = "max_tokens"
+	}
+	var fields []byte
+	for _, f := range o.Fields {
+		t.own[f.Name] = true
+		dst := &fields
+		if bytes.Contains(f.Value, []byte(sessionMark)) {
+			dst = &t.sessionFields
+		}
+		*dst = append(chat.AppendString(append(*dst, ','), f.Name), ':')
+		*dst = append(*dst, f.Value...)
+	}
+	if o.SendSession && !t.own["conversation_id"] {
+		t.sessionFields = append(t.sessionFields, `,"conversation_id":"`+sessionMark+`"`...)
+	}
+
+	t.before = append(chat.AppendString([]byte(`{"model":`), o.Model), `,"messages":[`...)
+	t.after = []byte(`],"stream":true`)
+	if o.NoStream {
+		t.after = []byte(`],"stream":false`)
+	} else if !o.NoUsage && !t.own["stream_options"] {
+		t.after = append(t.after, `,"stream_options":{"include_usage":true}`...)
+	}
+	if o.Temperature != nil && !t.own["temperature"] {
+		t.after = strconv.AppendFloat(append(t.after, `,"temperature":`...), *o.Temperature, 'g', -1, 64)
+	}
+	if o.Seed != nil && !t.own["seed"] {
+		t.after = strconv.AppendInt(append(t.after, `,"seed":`...), *o.Seed, 10)
+	}
+	t.after = append(t.after, fields...)
+
+	t.header.Set("User-Agent", "multiturn")
+	t.header.Set("Accept", "text/event-stream")
+	if o.NoStream {
+		t.header.Set("Accept", "application/json")
+	}
+	t.header.Set("Content-Type", "application/json")
+	if u.User != nil {
+		password, _ := u.User.Password()
+		t.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+	}
+	for name, values := range o.Header {
+		name = http.CanonicalHeaderKey(name)
+		switch name {
+		case "Content-Length", "Transfer-Encoding", "Connection": // of the exchange, not of the request
+			continue
+		}
+		t.header.Del(name)
+		for _, v := range values {
+			if strings.Contains(v, sessionMark) {
+				t.sessionHeader.Add(name, v)
+			} else {
+				t.header.Add(name, v)
+			}
+		}
+	}
+	if o.SendSession && len(t.sessionHeader.Values("X-Session-ID")) == 0 && t.header.Get("X-Session-ID") == "" {
+		t.sessionHeader.Set("X-Session-ID", sessionMark)
+	}
+	if o.APIKey != "" {
+		t.header.Set("Authorization", "Bearer "+o.APIKey)
+		t.sessionHeader.Del("Authorization")
+	}
+	return t
+}
+
+// appendTail appends the body after the messages.
+func (t *template) appendTail(dst []byte, r *Request) []byte {
+	dst = append(dst, t.after...)
+	count := func(name string, n int) {
+		if n > 0 && !t.own[name] {
+			dst = append(chat.AppendString(append(dst, ','), name), ':')
+			dst = strconv.AppendInt(dst, int64(n), 10)
+		}
+	}
+	count(t.maxTokensField, r.MaxTokens)
+	count("min_tokens", r.MinTokens)
+	if r.IgnoreEOS && !t.own["ignore_eos"] {
+		dst = append(dst, `,"ignore_eos":true`...)
+	}
+	if len(t.sessionFields) > 0 {
+		quoted := chat.AppendString(nil, r.Session)
+		dst = append(dst, bytes.ReplaceAll(t.sessionFields, []byte(sessionMark), quoted[1:len(quoted)-1])...)
+	}
+	return append(dst, '}')
+}
+
+// body is the whole request body, in pieces. The messages stay where they are.
+func (t *template) body(r *Request) (pieces [][]byte, size int64) {
+	pieces = make([][]byte, 0, len(r.Messages)+2)
+	pieces = append(append(append(pieces, t.before), r.Messages...), t.appendTail(nil, r))
+	for _, p := range pieces {
+		size += int64(len(p))
+	}
+	return pieces, size
+}
+
+// sessionValue makes a session fit for a header: what cannot stand in one is percent-encoded.
+func sessionValue(s string) string {
+	for _, c := range []byte(s) {
+		if c < ' ' || c >= 0x7f {
+			return url.PathEscape(s)
+		}
+	}
+	return s
+}
+
+// requestHeader is the header of one request. It is not to be changed.
+func (t *template) requestHeader(r *Request) http.Header {
+	if len(t.sessionHeader) == 0 {
+		return t.header
+	}
+	h := t.header.Clone()
+	for name, values := range t.sessionHeader {
+		for _, v := range values {
+			h.Add(name, strings.ReplaceAll(v, sessionMark, sessionValue(r.Session)))
+		}
+	}
+	return h
+}
+
+// piecesReader reads the pieces of a body one after the other.
+type piecesReader struct {
+	pieces [][]byte
+}
+
+func (p *piecesReader) Read(b []byte) (n int, err error) {
+	for n < len(b) && len(p.pieces) > 0 {
+		m := copy(b[n:], p.pieces[0])
+		n += m
+		if m < len(p.pieces[0]) {
+			// The slice of slices is this reader's own, the pieces are not.
+			p.pieces[0] = p.pieces[0][m:]
+			break
+		}
+		p.pieces = p.pieces[1:]
+	}
+	if n == 0 && len(b) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (p *piecesReader) Close() error { return nil }

@@ -1,0 +1,172 @@
+package openai
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/tidwall/gjson"
+)
+
+// maxErrorLine is the longest error, in characters.
+const maxErrorLine = 500
+
+// failureText says in a few words what a server's error, in any of the shapes they use, says: {"error":{...}},
+// {"error":"text"}, {"detail":...}, {"message":...}, a JSON string, a page of HTML, plain text.
+func failureText(body []byte) string {
+	text := strings.TrimSpace(string(body))
+	if !gjson.Valid(text) {
+		if strings.HasPrefix(text, "<") {
+			return pageText(text)
+		}
+		return text
+	}
+	v := gjson.Parse(text)
+	if v.Type == gjson.String {
+		return v.Str
+	}
+	if !v.IsObject() {
+		return text
+	}
+	if e := v.Get("error"); e.IsObject() {
+		v = e
+	} else if e.Type == gjson.String {
+		return withKind(e.Str, v.Get("error_type").String())
+	}
+	message := v.Get("message")
+	if !message.Exists() {
+		message = v.Get("detail")
+	}
+	if message.IsArray() { // FastAPI: one object for each field that is wrong
+		var all []string
+		for _, m := range message.Array() {
+			var where []string
+			for _, l := range m.Get("loc").Array() {
+				where = append(where, l.String())
+			}
+			s := m.Get("msg").String()
+			if s == "" {
+				s = m.String()
+			}
+			if len(where) > 0 {
+				s = strings.Join(where, ".") + ": " + s
+			}
+			all = append(all, s)
+		}
+		return strings.Join(all, "; ")
+	}
+	if message.String() == "" {
+		return text
+	}
+	var kinds []string
+	for _, name := range []string{"type", "code"} {
+		if k := v.Get(name); k.Type == gjson.String || k.Type == gjson.Number {
+			kinds = append(kinds, k.String())
+		}
+	}
+	return withKind(message.String(), kinds...)
+}
+
+// withKind adds what kind of error it is.
+func withKind(message string, kinds ...string) string {
+	kept := kinds[:0]
+	for _, k := range kinds {
+		if k != "" {
+			kept = append(kept, k)
+		}
+	}
+	if len(kept) == 0 {
+		return message
+	}
+	return message + " (" + strings.Join(kept, ", ") + ")"
+}
+
+var (
+	pageTitle = regexp.MustCompile(`(?is)<(?:title|h1)[^>]*>(.*?)</`)
+	pageTag   = regexp.MustCompile(`(?s)<[^>]*>`)
+)
+
+// pageText is the title of a page, or its text.
+func pageText(page string) string {
+	if m := pageTitle.FindStringSubmatch(page); m != nil && strings.TrimSpace(m[1]) != "" {
+		page = m[1]
+	}
+	return "a page: " + html.UnescapeString(pageTag.ReplaceAllString(page, " "))
+}
+
+// statusLine is the error of a status other than 200.
+func statusLine(status int, body []byte, retryAfter time.Duration) string {
+	s := "HTTP " + strconv.Itoa(status)
+	if t := http.StatusText(status); t != "" {
+		s += " " + t
+	}
+	if text := failureText(body); text != "" {
+		s += ": " + text
+	}
+	if retryAfter > 0 {
+		s += fmt.Sprintf("; retry after %v", retryAfter)
+	}
+	return s
+}
+
+// oneLine makes any text one line that is safe to print, not longer than maxErrorLine.
+func oneLine(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }), " ")
+	if len(s) > maxErrorLine {
+		n := 0
+		for i := range s {
+			if n++; n == maxErrorLine {
+				return s[:i] + "…"
+			}
+		}
+	}
+	return s
+}
+
+// secrets are texts that no error may show, though a server repeats them.
+type secrets []string
+
+// newSecrets leaves out texts so short that they would turn up by chance.
+func newSecrets(texts ...string) (s secrets) {
+	for _, t := range texts {
+		if len(t) >= 4 {
+			s = append(s, t)
+		}
+	}
+	// The longest first: a part of it must not be put away before it.
+	sort.Slice(s, func(i, j int) bool { return len(s[i]) > len(s[j]) })
+	return s
+}
+
+func (s secrets) remove(text string) string {
+	for _, secret := range s {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	return text
+}
+
+// retryAfter reads the header of that name: seconds or a date.
+func retryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return 0
+	}
+	if s, err := strconv.ParseFloat(value, 64); err == nil && s >= 0 && s < 1e9 {
+		return time.Duration(s * float64(time.Second))
+	}
+	if t, err := http.ParseTime(value); err == nil && t.After(now) {
+		return t.Sub(now).Round(time.Second)
+	}
+	return 0
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func mib(n int) string { return fmt.Sprintf("%.3g MiB", float64(n)/(1<<20)) }

@@ -1,0 +1,402 @@
+package openai
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"multiturn/pkg/sockclock"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// doneGrace is how long a connection may stay open after [DONE] before it is given up: a connection that ends its body
+// properly, as all but broken servers do at once, can be used again.
+const doneGrace = time.Second
+
+// netHTTP is the transport over the standard library's client.
+type netHTTP struct {
+	transport *http.Transport
+	clock     *sockclock.Clock
+	target    *url.URL
+	opened    atomic.Int64
+	retried   atomic.Int64
+	user      atomic.Bool // some connection has no kernel stamps
+
+	mu    sync.Mutex
+	spare []net.Conn // opened ahead, not yet the transport's
+}
+
+// dialled is a connection and what it cost.
+type dialled struct {
+	*sockclock.Conn
+	took  time.Duration
+	spare bool // opened ahead: it may have been closed by the server since
+}
+
+func newNetHTTP(o *Options, clock *sockclock.Clock, target *url.URL) *netHTTP {
+	t := &netHTTP{clock: clock, target: target}
+	t.transport = &http.Transport{
+		DialContext:         t.dial,
+		TLSClientConfig:     &tls.Config{InsecureSkipVerify: o.Insecure, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: 30 * time.Second,
+		DisableCompression:  true,
+		MaxIdleConns:        0, // no limit: there are as many as clients
+		MaxIdleConnsPerHost: 1 << 20,
+		WriteBufferSize:     64 << 10,
+		ReadBufferSize:      8 << 10,
+		ForceAttemptHTTP2:   o.HTTP2,
+		Protocols:           new(http.Protocols),
+	}
+	t.transport.Protocols.SetHTTP1(true)
+	t.transport.Protocols.SetHTTP2(o.HTTP2)
+	if o.Proxy != nil {
+		t.transport.Proxy = http.ProxyURL(o.Proxy)
+	} else {
+		t.transport.DialTLSContext = t.dialTLS
+	}
+	return t
+}
+
+// open dials one connection.
+func (t *netHTTP) open(ctx context.Context, network, addr string) (*dialled, error) {
+	start := time.Now()
+	conn, err := (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	t.opened.Add(1)
+	c := &dialled{Conn: t.clock.Wrap(conn), took: time.Since(start)}
+	if c.Source() == sockclock.User {
+		t.user.Store(true)
+	}
+	return c, nil
+}
+
+func (t *netHTTP) openTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := t.open(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	config := t.transport.TLSClientConfig.Clone()
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	if len(config.NextProtos) == 0 {
+		config.NextProtos = []string{"http/1.1"}
+		if t.transport.ForceAttemptHTTP2 {
+			config.NextProtos = []string{"h2", "http/1.1"}
+		}
+	}
+	secure := tls.Client(c, config)
+	ctx, cancel := context.WithTimeout(ctx, t.transport.TLSHandshakeTimeout)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("TLS handshake with %s: %w", addr, err)
+	}
+	c.took += time.Since(start)
+	return secure, nil
+}
+
+func (t *netHTTP) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if c := t.takeSpare(); c != nil {
+		return c, nil
+	}
+	return t.open(ctx, network, addr)
+}
+
+func (t *netHTTP) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	if c := t.takeSpare(); c != nil {
+		return c, nil
+	}
+	return t.openTLS(ctx, network, addr)
+}
+
+func (t *netHTTP) takeSpare() net.Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.spare) == 0 {
+		return nil
+	}
+	c := t.spare[len(t.spare)-1]
+	t.spare = t.spare[:len(t.spare)-1]
+	return c
+}
+
+func (t *netHTTP) preconnect(ctx context.Context, n int) error {
+	if t.transport.Proxy != nil || t.transport.ForceAttemptHTTP2 {
+		return nil // the transport's own business
+	}
+	t.mu.Lock()
+	n -= len(t.spare)
+	t.mu.Unlock()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxDials)
+	for range n {
+		g.Go(func() error {
+			var c net.Conn
+			var err error
+			if t.target.Scheme == "https" {
+				c, err = t.openTLS(ctx, "tcp", hostPort(t.target))
+			} else {
+				c, err = t.open(ctx, "tcp", hostPort(t.target))
+			}
+			if err != nil {
+				return err
+			}
+			timed(c).spare = true
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.spare = append(t.spare, c)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// maxDials is how many connections are opened at the same time before a run.
+const maxDials = 64
+
+// hostPort is the address to dial.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// timed finds the timed connection under TLS; nil if it is not there.
+func timed(c net.Conn) *dialled {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	d, _ := c.(*dialled)
+	return d
+}
+
+func (t *netHTTP) clocks() sockclock.Source {
+	if t.user.Load() {
+		return sockclock.User
+	}
+	return sockclock.Kernel
+}
+
+func (t *netHTTP) stats() Stats {
+	return Stats{Opened: int(t.opened.Load()), Reconnects: int(t.retried.Load())}
+}
+
+func (t *netHTTP) close() error {
+	t.transport.CloseIdleConnections()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.spare {
+		c.Close()
+	}
+	t.spare = nil
+	return nil
+}
+
+// bodies are the buffers of one answer's reads.
+var bodies = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
+
+// exchange sends the call and feeds the answer. The error says why the answer is not whole.
+func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	var mu sync.Mutex // the hooks may come late, from the transport's goroutines
+	var conn *dialled
+	var pooled, answered bool
+	var got time.Duration
+	tries := 0
+	trace := &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			tries++
+			got = t.clock.Now()
+			conn = timed(info.Conn)
+			pooled = info.Reused
+			if conn != nil {
+				pooled = pooled || conn.spare
+				conn.Mark()
+			}
+		},
+		GotFirstResponseByte: func() {
+			mu.Lock()
+			defer mu.Unlock()
+			answered = true
+		},
+	}
+	open := func() (io.ReadCloser, error) { return &piecesReader{slices.Clone(c.pieces)}, nil }
+
+	var resp *http.Response
+	var err error
+	for {
+		body, _ := open()
+		req := (&http.Request{
+			Method: http.MethodPost, URL: t.target, Host: t.target.Host, Header: c.header.Clone(),
+			Body: body, GetBody: open, ContentLength: c.size,
+			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		}).WithContext(httptrace.WithClientTrace(ctx, trace))
+		before := tries
+		resp, err = t.transport.RoundTrip(req)
+		mu.Lock()
+		again := err != nil && ctx.Err() == nil && tries > before && pooled && !answered
+		mu.Unlock()
+		if !again {
+			break
+		}
+		// A pooled connection that the server had closed. Each try uses one up, so this ends with a fresh one.
+	}
+	mu.Lock()
+	r := a.res
+	used := conn
+	if tries > 0 {
+		r.Connection = NewConnection
+		if pooled {
+			r.Connection = ReusedConnection
+		}
+		if tries > 1 {
+			r.Connection = RetriedConnection
+			t.retried.Add(1)
+		}
+	}
+	h2 := resp != nil && resp.ProtoMajor == 2
+	if used != nil && !pooled {
+		r.ConnectTime = used.took
+	}
+	mu.Unlock()
+	if used != nil {
+		used.spare = false
+	}
+	// Over HTTP/2 the connection's times belong to all its streams together.
+	if used == nil || h2 {
+		r.Sent = got
+	} else {
+		r.Sent, r.Written = used.Sent(), used.Written()
+	}
+	if err != nil {
+		return ended(ctx, connectError(err))
+	}
+	defer resp.Body.Close()
+	stamps := func() (arrived, seen time.Duration) {
+		if used == nil || h2 {
+			now := t.clock.Now()
+			return now, now
+		}
+		return used.Arrived(), used.Seen()
+	}
+	at, _ := stamps()
+	a.head(resp.StatusCode, resp.Header, at)
+
+	buf := bodies.Get().(*[]byte)
+	defer bodies.Put(buf)
+	var watch *idleWatch
+	defer func() { watch.stop() }()
+	var grace *time.Timer
+	for {
+		n, err := resp.Body.Read(*buf)
+		if n > 0 {
+			arrived, seen := stamps()
+			a.read(arrived, seen)
+			a.body((*buf)[:n], 0)
+			if c.idle > 0 && r.FirstToken != 0 {
+				if watch == nil {
+					watch = newIdleWatch(c.idle, func() { cancel(errIdle) })
+				}
+				watch.touch()
+			}
+			if a.done && grace == nil {
+				watch.stop()
+				grace = time.AfterFunc(doneGrace, func() { cancel(errCut) })
+				defer grace.Stop()
+			}
+		}
+		switch {
+		case err == io.EOF:
+			a.arrived, _ = stamps() // the end of a body may have come after its last event
+			return nil
+		case err != nil:
+			return ended(ctx, bodyError(err))
+		}
+	}
+}
+
+// ended is why an exchange ended: what cancelled its context, if something did, else err.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	switch cause := context.Cause(ctx); {
+	case cause == errTimeout || cause == errIdle || cause == errCut:
+		return cause
+	case errors.Is(cause, context.DeadlineExceeded):
+		return errTimeout
+	}
+	return errCancelled
+}
+
+// connectError words what went wrong before the response's head.
+func connectError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the server closed the connection before it answered")
+	}
+	return err
+}
+
+// bodyError words what broke a body.
+func bodyError(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return errCut
+	}
+	return fmt.Errorf("the connection broke: %w", err)
+}
+
+// idleWatch calls late once nothing has touched it for a while. Touching it costs no more than reading the time.
+type idleWatch struct {
+	limit   time.Duration
+	start   time.Time
+	touched atomic.Int64
+	timer   *time.Timer
+}
+
+func newIdleWatch(limit time.Duration, late func()) *idleWatch {
+	w := &idleWatch{limit: limit, start: time.Now()}
+	w.touch()
+	ready := make(chan struct{})
+	w.timer = time.AfterFunc(limit, func() {
+		<-ready
+		if left := limit - (time.Since(w.start) - time.Duration(w.touched.Load())); left > 0 {
+			w.timer.Reset(left)
+			return
+		}
+		late()
+	})
+	close(ready)
+	return w
+}
+
+func (w *idleWatch) touch() { w.touched.Store(int64(time.Since(w.start))) }
+
+func (w *idleWatch) stop() {
+	if w != nil {
+		w.timer.Stop()
+	}
+}

@@ -1,0 +1,78 @@
+package openai
+
+import (
+	"multiturn/pkg/chat"
+
+	"github.com/tidwall/gjson"
+)
+
+// toolCalls puts the tool calls of an answer together from their deltas, by index.
+type toolCalls []toolCall
+
+type toolCall struct {
+	index          int64
+	id, kind, name string
+	arguments      []byte
+}
+
+// add merges one tool_calls array, valid JSON, and says whether it brought any text.
+func (t *toolCalls) add(deltas []byte) (text bool) {
+	at := int64(-1)
+	gjson.ParseBytes(deltas).ForEach(func(_, d gjson.Result) bool {
+		if at++; d.Get("index").Type == gjson.Number {
+			at = d.Get("index").Int()
+		}
+		call := t.call(at)
+		function := d.Get("function")
+		// Some servers repeat id and name in every delta.
+		first := func(dst *string, v gjson.Result) bool {
+			if *dst == "" && v.Type == gjson.String {
+				*dst = v.Str
+			}
+			return v.Type == gjson.String && v.Str != ""
+		}
+		first(&call.id, d.Get("id"))
+		first(&call.kind, d.Get("type"))
+		text = first(&call.name, function.Get("name")) || text
+		// Arguments are JSON in a string; whole answers of some servers have the JSON itself.
+		if arguments := function.Get("arguments"); arguments.Type == gjson.String {
+			call.arguments = append(call.arguments, arguments.Str...)
+			text = text || arguments.Str != ""
+		} else if arguments.IsObject() {
+			call.arguments = append(call.arguments, arguments.Raw...)
+			text = true
+		}
+		return true
+	})
+	return text
+}
+
+func (t *toolCalls) call(index int64) *toolCall {
+	for i := range *t {
+		if (*t)[i].index == index {
+			return &(*t)[i]
+		}
+	}
+	*t = append(*t, toolCall{index: index})
+	return &(*t)[len(*t)-1]
+}
+
+// appendJSON appends the array that a history takes back.
+func (t toolCalls) appendJSON(dst []byte) []byte {
+	dst = append(dst, '[')
+	for i, c := range t {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		kind := c.kind
+		if kind == "" {
+			kind = "function"
+		}
+		dst = chat.AppendString(append(dst, `{"id":`...), c.id)
+		dst = chat.AppendString(append(dst, `,"type":`...), kind)
+		dst = chat.AppendString(append(dst, `,"function":{"name":`...), c.name)
+		dst = chat.AppendString(append(dst, `,"arguments":`...), string(c.arguments))
+		dst = append(dst, "}}"...)
+	}
+	return append(dst, ']')
+}
