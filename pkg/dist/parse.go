@@ -51,31 +51,23 @@ func Parse(o *field.Object) Distribution {
 		o.Refuse("distribution", allowed)
 		return nil
 	}
+	before := o.Problems()
 	o.Only(append([]string{"distribution"}, kinds[i].keys...)...)
-	p := parser{o, new(bool)}
-	d := kinds[i].parse(p)
-	if *p.bad {
+	d := kinds[i].parse(parser{o})
+	if o.Problems() > before {
 		return nil
 	}
 	return d
 }
 
 // parser reads the fields of one distribution.
-type parser struct {
-	*field.Object
-	bad *bool
-}
-
-func (p parser) refuse(key, allowed string) {
-	p.Refuse(key, allowed)
-	*p.bad = true
-}
+type parser struct{ *field.Object }
 
 // number reads a required number that passes the test.
 func (p parser) number(key, allowed string, good func(float64) bool) field.Number {
 	n, ok := p.Number(key)
 	if !ok || !good(n.Value) {
-		p.refuse(key, allowed)
+		p.Refuse(key, allowed)
 	}
 	return n
 }
@@ -94,12 +86,12 @@ func (p parser) constant() Distribution {
 	if s, ok := p.Text("value"); ok {
 		n.Value, text = textInt(s)
 		if !text {
-			p.refuse("value", "a number, or a whole number as text")
+			p.Refuse("value", "a number, or a whole number as text")
 		}
 		return Constant{Value: n.Value, Text: true}
 	}
 	if !text || math.Abs(n.Value) > largest {
-		p.refuse("value", "a number, up to 2^53")
+		p.Refuse("value", "a number, up to 2^53")
 	}
 	return Constant{Value: n.Value, Real: n.Real}
 }
@@ -125,14 +117,12 @@ func (p parser) lognormal() Distribution {
 	if !p.Has("average") && (p.Has("mean") || p.Has("sigma") || !p.Has("median_ratio")) {
 		if !p.Has("mean") && !p.Has("sigma") {
 			p.Notef("average", "is missing, want a number of 1 or more; or give mean and sigma")
-			*p.bad = true
 			return nil
 		}
 		mu := p.number("mean", "a number above 0 (of the logarithms)", positive)
 		sigma := p.number("sigma", "a number of 0 or more (of the logarithms)", func(f float64) bool { return f >= 0 })
 		if p.Has("median_ratio") {
 			p.Notef("median_ratio", "goes with average, not with mean and sigma")
-			*p.bad = true
 		}
 		return Lognormal{mu.Value, sigma.Value, p.max()}
 	}

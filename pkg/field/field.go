@@ -73,6 +73,9 @@ func syntax(text []byte, err error) error {
 // Err returns all that was found wrong so far, in the objects inside this one too, or nil.
 func (o *Object) Err() error { return errors.Join(*o.errs...) }
 
+// Problems is the number of things that were found wrong so far, in the whole config.
+func (o *Object) Problems() int { return len(*o.errs) }
+
 // Has says whether there is such a key.
 func (o *Object) Has(key string) bool {
 	_, ok := o.values[key]
