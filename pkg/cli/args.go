@@ -37,16 +37,7 @@ func sortArgs(root *Command, words []string) (argLine, error) {
 			words = slices.Delete(slices.Clone(words), at, at+1)
 		}
 		if l.leaf == nil { // help [COMMAND]
-			l.stop, l.leaf = "help", root
-			l.named = false
-			if len(words) > 0 {
-				sub := root.command(words[0])
-				if sub == nil {
-					return l, UsageErrorf("no command %q%s", words[0], didYouMean(words[0], root.commandNames(), ""))
-				}
-				l.leaf, l.named = sub, true
-			}
-			return l, nil
+			return helpFor(root, words[at:])
 		}
 	}
 	t := newFlagTable(l.leaf)
@@ -99,6 +90,20 @@ func sortArgs(root *Command, words []string) (argLine, error) {
 	if len(root.Commands) > 0 && !l.named && l.leaf.Args == "" && len(l.args) > 0 {
 		return l, UsageErrorf("no command %q%s (the commands are %s)", l.args[0],
 			didYouMean(l.args[0], root.commandNames(), ""), strings.Join(root.commandNames(), ", "))
+	}
+	return l, nil
+}
+
+// helpFor is what the word help asks for, with the words behind it.
+func helpFor(root *Command, words []string) (argLine, error) {
+	l := argLine{leaf: root, stop: "help"}
+	if d := root.command(root.Default); d != nil {
+		l.leaf = d
+	}
+	if len(words) > 0 {
+		if l.leaf, l.named = root.command(words[0]), true; l.leaf == nil {
+			return l, UsageErrorf("no command %q%s", words[0], didYouMean(words[0], root.commandNames(), ""))
+		}
 	}
 	return l, nil
 }

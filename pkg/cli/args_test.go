@@ -201,17 +201,6 @@ func TestFlagDeclaredTwice(t *testing.T) {
 	call(c, nil)
 }
 
-func TestNearest(t *testing.T) {
-	t.Parallel()
-	known := []string{"seed", "max-items", "max-turns", "min-turns", "language"}
-	for word, want := range map[string]string{
-		"sede": "seed", "max-item": "max-items", "maxturns": "max-turns", "mni-turns": "min-turns", "lang": "language",
-		"SEED": "seed", "x": "", "": "", "unrelated": "",
-	} {
-		equal(t, word, nearest(word, known), want)
-	}
-}
-
 // FuzzSortArgs: whatever is typed, no word is lost or made up. The sorted list read again gives the same, and what
 // comes after -- is untouched.
 func FuzzSortArgs(f *testing.F) {

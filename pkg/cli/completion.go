@@ -23,7 +23,7 @@ func complete(w io.Writer, root *Command, words []string) error {
 	leaf, place := root, -1
 	if len(root.Commands) > 0 {
 		if leaf, place = pickCommand(root, typed); leaf == nil {
-			leaf = root // behind the word help come commands
+			leaf, place = root, -1 // behind the word help come commands
 		}
 	}
 	t := newFlagTable(leaf)
@@ -91,21 +91,19 @@ func firstSentence(s string) string {
 	return s
 }
 
-// writeCompletion writes the script that makes the shell ask the command. PROG is the command's name, FUNC the same as
-// a name of a function.
+// writeCompletion writes the script that makes the shell ask the command. Its words between @ are filled in.
 func writeCompletion(w io.Writer, name, shell string) error {
 	fn := "_" + strings.ToLower(envName(name, "complete"))
-	_, err := io.WriteString(w, strings.NewReplacer("PROG", name, "FUNC", fn, "WORD", completeWord, "FILES", filesWord).Replace(completionScripts[shell]))
+	_, err := io.WriteString(w, strings.NewReplacer("@PROG@", name, "@FUNC@", fn, "@WORD@", completeWord, "@FILES@", filesWord).Replace(completionScripts[shell]))
 	return err
 }
 
 var completionScripts = map[string]string{
-	"bash": `# bash completion for PROG. To use it: source <(PROG --completion bash)
-FUNC() {
+	"bash": `# bash completion for @PROG@. To use it: source <(@PROG@ --completion bash)
+@FUNC@() {
   local cur line words word files=
   cur=${COMP_LINE:0:COMP_POINT}
   cur=${cur##*[[:space:]]}
-  words=("${COMP_WORDS[@]:1:COMP_CWORD-1}")
   # bash breaks words at = and :, so the words behind the command are cut from the line itself.
   read -r -a words <<<"${COMP_LINE:0:COMP_POINT}"
   words=("${words[@]:1}")
@@ -113,12 +111,12 @@ FUNC() {
   COMPREPLY=()
   while IFS= read -r line; do
     word=${line%%$'\t'*}
-    if [[ $word == FILES ]]; then
+    if [[ $word == @FILES@ ]]; then
       files=1
     else
       COMPREPLY+=("$word")
     fi
-  done < <("${COMP_WORDS[0]}" WORD "${words[@]}" "$cur" 2>/dev/null)
+  done < <("${COMP_WORDS[0]}" @WORD@ "${words[@]}" "$cur" 2>/dev/null)
   # What stands before a = on the line is not part of the word that bash replaces.
   if [[ $cur == *=* ]]; then
     COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*=}"}"}")
@@ -131,38 +129,41 @@ FUNC() {
     done < <(compgen -f -- "$cur")
   fi
 }
-complete -F FUNC PROG
+complete -F @FUNC@ @PROG@
 `,
-	"zsh": `#compdef PROG
-# zsh completion for PROG. To use it: source <(PROG --completion zsh), or put it on fpath as _PROG.
-FUNC() {
+	"zsh": `#compdef @PROG@
+# zsh completion for @PROG@. To use it: source <(@PROG@ --completion zsh), or put it on fpath as _@PROG@.
+@FUNC@() {
   local line word about files=
   local -a list
-  for line in "${(@f)$("${words[1]}" WORD "${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
+  for line in "${(@f)$("${words[1]}" @WORD@ "${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
     word=${line%%$'\t'*}
     about=${line#*$'\t'}
-    if [[ $word == FILES ]]; then
+    if [[ $word == @FILES@ ]]; then
       files=1
     elif [[ -n $word ]]; then
       list+=("${word//:/\\:}:$about")
     fi
   done
-  (( ${#list} )) && _describe 'PROG' list
+  (( ${#list} )) && _describe '@PROG@' list
   [[ -n $files ]] && _files
 }
-if [[ ${funcstack[1]} == _PROG ]]; then FUNC "$@"; else compdef FUNC PROG; fi
+if [[ ${funcstack[1]} == _@PROG@ ]]; then @FUNC@ "$@"; else compdef @FUNC@ @PROG@; fi
 `,
-	"fish": `# fish completion for PROG. To use it: PROG --completion fish | source
-function FUNC
-    set -l words (commandline -opc) (commandline -ct)
-    for line in ($words[1] WORD $words[2..-1] 2>/dev/null)
-        if test "$line" = FILES
-            __fish_complete_path (commandline -ct)
+	"fish": `# fish completion for @PROG@. To use it: @PROG@ --completion fish | source
+function @FUNC@
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    # An empty word is no word at all for fish, but says here that a new one begins.
+    test (count $current) -gt 0; or set current ''
+    for line in ($words[1] @WORD@ $words[2..-1] $current 2>/dev/null)
+        if test "$line" = @FILES@
+            __fish_complete_path $current
         else
             echo $line
         end
     end
 end
-complete -c PROG -f -a '(FUNC)'
+complete -c @PROG@ -f -a '(@FUNC@)'
 `,
 }
