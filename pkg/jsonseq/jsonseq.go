@@ -120,8 +120,11 @@ func Unpack(r io.Reader) (io.Reader, error) {
 // did (same indentation, same bracket), so one broken line of JSONL or one broken element of a printed array costs no
 // other. In an array that stands in one line nothing behind such an error can be trusted, and the stream ends there.
 type Scanner struct {
-	// Max is the size of an item, in bytes, that is an error; 0 means MaxItem. Set it before the first Scan.
+	// Max is the size of an item, in bytes, beyond which it is an error; 0 means MaxItem. Set it before the first Scan.
 	Max int
+	// Single makes it an error (ExtraData) when something follows the first value at the top. Set it before the first
+	// Scan.
+	Single bool
 
 	r      io.Reader
 	buf    []byte
@@ -136,6 +139,7 @@ type Scanner struct {
 	array  bool // inside an array at the top
 	first  bool // at its beginning, where no comma is due
 	value  bool // behind an item of it, where a comma or its end is due
+	roots  int  // values at the top so far
 	closed bool // nothing more can be cut
 	stack  []byte
 
@@ -176,10 +180,14 @@ func (s *Scanner) Scan() bool {
 			return s.fail(s.pos, OpenItem)
 		}
 		switch {
+		case !s.array && s.Single && s.roots > 0:
+			s.closed = true
+			return s.fail(s.pos, ExtraData)
 		case !s.array && c == 0xef && s.skipMark():
 		case !s.array && c == '[':
 			s.array, s.first, s.value = true, true, false
 			s.indent = nil
+			s.roots++
 			s.pass()
 		case s.array && c == ']' && (s.value || s.first):
 			s.array, s.indent = false, nil
@@ -244,6 +252,9 @@ func (s *Scanner) cut() bool {
 		s.indent = append(append(make([]byte, 0, len(s.lead)+1), s.lead...), s.buf[s.pos])
 	}
 	s.fresh = false
+	if !s.array {
+		s.roots++
+	}
 	line := s.line
 	n, kind, at := s.measure()
 	if s.err != nil && s.err != io.EOF {

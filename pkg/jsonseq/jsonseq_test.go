@@ -73,6 +73,31 @@ func TestScanner(t *testing.T) {
 	}
 }
 
+func TestScannerSingle(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"[1, 2] \n": "1:1:1 1|2:1:4 2",
+		"[1]\n[]":   "1:1:1 1|2:2:4 ! something follows the value (line 2)",
+		"{}\n{}":    "1:1:0 {}|2:2:3 ! something follows the value (line 2)",
+		"[1],":      "1:1:1 1|2:1:3 ! something follows the value (line 1)",
+	} {
+		s := NewScanner(strings.NewReader(in))
+		s.Single = true
+		var got []string
+		for s.Scan() {
+			it := s.Item()
+			text := string(it.Data)
+			if it.Err != nil {
+				text = "! " + it.Err.Error()
+			}
+			got = append(got, fmt.Sprintf("%d:%d:%d %s", it.Number, it.Line, it.Offset, text))
+		}
+		if strings.Join(got, "|") != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
+
 func TestScannerReadError(t *testing.T) {
 	t.Parallel()
 	gone := errors.New("gone")

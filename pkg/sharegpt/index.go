@@ -1,0 +1,361 @@
+package sharegpt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"multiturn/pkg/jsonseq"
+	"multiturn/pkg/pyrand"
+)
+
+// entry is an item in the index: where it stands, and what must be known of it to join parts.
+type entry struct {
+	offset int64
+	part   int64 // index in its conversation
+	size   int32
+	number int32
+	line   int32
+	key    int32 // of its conversation, in index.keys
+	turns  int32
+	first  int32 // role of its first turn, and of the last: numbers that are equal for equal roles; -1 = none
+	last   int32
+}
+
+// ref is an item's part in a conversation.
+type ref struct {
+	entry     int32
+	dropFirst bool // its first turn repeats the role of the turn before it
+}
+
+// index is where everything is, and what belongs together.
+type index struct {
+	entries []entry
+	keys    []string // ids of conversations
+	byID    map[string]int32
+	roles   map[string]int32
+	madeUp  []int32 // entries that have no id
+	items   int
+	tally   *tally
+	parity  bool
+	bad     map[int32]error // of entries that end a run in parity, when their turn comes
+}
+
+// batch is some items on their way through a worker.
+type batch struct {
+	text  []byte
+	items []scanned
+	done  chan struct{}
+}
+
+// scanned is an item in a batch, and what a worker found in it.
+type scanned struct {
+	from, to int
+	item     jsonseq.Item
+	id       string
+	idKind   byte
+	kind     byte
+	isObject bool
+	turns    int
+	ends     [2]string // roles of the first and the last turn
+	known    [2]bool
+	err      error
+}
+
+// batchSize is how many bytes are handed to a worker at a time.
+const batchSize = 1 << 20
+
+// build reads all of the source once. Items that cannot be used are tallied; in parity the first is the error.
+func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, error) {
+	x := &index{byID: map[string]int32{}, roles: map[string]int32{}, tally: tally, parity: o.Parity, bad: map[int32]error{}}
+	group, ctx := errgroup.WithContext(ctx)
+	work := make(chan *batch, o.workers())
+	ordered := make(chan *batch, 2*o.workers())
+	free := make(chan *batch, 4*o.workers())
+
+	group.Go(func() error {
+		defer close(work)
+		defer close(ordered)
+		return cut(ctx, src, o, work, ordered, free)
+	})
+	for range o.workers() {
+		group.Go(func() error {
+			var it item
+			for b := range work {
+				for i := range b.items {
+					b.items[i].look(b.text, &it, o.Parity)
+				}
+				close(b.done)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		for b := range ordered {
+			<-b.done
+			for i := range b.items {
+				if err := x.add(src, &b.items[i], b.text); err != nil {
+					return err
+				}
+			}
+			select {
+			case free <- b:
+			default:
+			}
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	x.nameTheNameless()
+	return x, src.flush()
+}
+
+// cut reads the source and hands it on in batches.
+func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *batch, free <-chan *batch) error {
+	scan := jsonseq.NewScanner(src.first)
+	scan.Single = o.Parity
+	var b *batch
+	told := int64(0)
+	send := func() error {
+		if b == nil {
+			return nil
+		}
+		o.progress(int(scan.Offset() - told))
+		told = scan.Offset()
+		for _, to := range []chan<- *batch{work, ordered} {
+			select {
+			case to <- b:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		b = nil
+		return nil
+	}
+	for scan.Scan() {
+		it := scan.Item()
+		if b == nil {
+			select {
+			case b = <-free:
+				b.text, b.items = b.text[:0], b.items[:0]
+			default:
+				b = &batch{text: make([]byte, 0, batchSize+batchSize/4)}
+			}
+			b.done = make(chan struct{})
+		}
+		s := scanned{from: len(b.text), item: it}
+		b.text = append(b.text, it.Data...)
+		s.to = len(b.text)
+		s.item.Data = nil
+		b.items = append(b.items, s)
+		if len(b.text) >= batchSize || len(b.items) >= 4096 {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := scan.Err(); err != nil {
+		return fmt.Errorf("%s: %w", src.name, err)
+	}
+	return send()
+}
+
+// look parses an item for what the index needs.
+func (s *scanned) look(text []byte, it *item, parity bool) {
+	if s.err = s.item.Err; s.err != nil {
+		return
+	}
+	it.reset()
+	if s.err = it.parse(text[s.from:s.to], parity); s.err != nil {
+		return
+	}
+	s.id, s.idKind, s.kind, s.isObject, s.turns = it.id, it.idKind, it.kind, it.isObject, len(it.turns)
+	if s.turns == 0 {
+		return
+	}
+	for i, t := range []*turn{&it.turns[0], &it.turns[s.turns-1]} {
+		s.known[i], s.ends[i] = t.hasFrom, t.from
+		if r := role(t.from, false); r != "" && !parity {
+			s.ends[i] = r
+		}
+	}
+}
+
+// add puts an item into the index, or into the tally if it cannot be used.
+func (x *index) add(src *Source, s *scanned, text []byte) error {
+	x.items++
+	drop := func(reason Reason, detail string) error {
+		return x.tally.dropItem(src, &s.item, text[s.from:s.to], reason, detail)
+	}
+	e := entry{offset: s.item.Offset, size: int32(s.to - s.from), number: int32(s.item.Number), line: int32(s.item.Line),
+		turns: int32(s.turns), first: -1, last: -1}
+	if x.parity {
+		if s.err != nil {
+			return pythonSyntaxError(src, s.item.Offset)
+		}
+		e.key = -1
+		if err := referenceKey(s); err != nil {
+			// The error comes when the item's turn comes in shuffled order: it may not be the first.
+			x.bad[int32(len(x.entries))] = err
+			x.entries = append(x.entries, e)
+			return nil
+		}
+		id, _, _ := strings.Cut(s.id, "_")
+		e.key = x.key(id)
+	} else {
+		switch {
+		case s.err != nil:
+			return drop(BadJSON, syntaxDetail(s, text[s.from:s.to]))
+		case !s.isObject || s.kind != '[':
+			return drop(NotAnItem, "")
+		case s.idKind == '{' || s.idKind == '[' || s.idKind == 't' || s.idKind == 'f':
+			return drop(BadID, "")
+		case s.turns == 0:
+			return drop(Empty, "")
+		case s.idKind == 0 || s.idKind == 'n' || s.id == "":
+			x.madeUp = append(x.madeUp, int32(len(x.entries)))
+		default:
+			name, part := splitID(s.id)
+			e.key, e.part = x.key(name), part
+		}
+	}
+	for i, to := range []*int32{&e.first, &e.last} {
+		if s.known[i] {
+			*to = x.role(s.ends[i])
+		}
+	}
+	x.entries = append(x.entries, e)
+	return nil
+}
+
+// splitID takes NAME_INDEX apart; an id of another form is a name.
+func splitID(id string) (name string, part int64) {
+	i := strings.LastIndexByte(id, '_')
+	if i <= 0 || i+1 == len(id) || id[i+1] < '0' || id[i+1] > '9' {
+		return id, 0
+	}
+	part, err := strconv.ParseInt(id[i+1:], 10, 64)
+	if err != nil {
+		return id, 0
+	}
+	return id[:i], part
+}
+
+func (x *index) key(id string) int32 {
+	k, ok := x.byID[id]
+	if !ok {
+		k = int32(len(x.keys))
+		x.keys = append(x.keys, id)
+		x.byID[id] = k
+	}
+	return k
+}
+
+func (x *index) role(name string) int32 {
+	r, ok := x.roles[name]
+	if !ok {
+		r = int32(len(x.roles))
+		x.roles[name] = r
+	}
+	return r
+}
+
+// nameTheNameless gives items without an id one that no other item has.
+func (x *index) nameTheNameless() {
+	for _, i := range x.madeUp {
+		id := "item-" + strconv.Itoa(int(x.entries[i].number))
+		for {
+			if _, taken := x.byID[id]; !taken {
+				break
+			}
+			id += "-"
+		}
+		x.entries[i].key = x.key(id)
+	}
+}
+
+// join shuffles the items and puts those of each conversation together, in the order in which conversations are
+// converted.
+func (x *index) join(src *Source, random *pyrand.Python) (conversations [][]ref, err error) {
+	order := make([]int32, len(x.entries))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+
+	place := make([]int32, len(x.keys)) // of a key in conversations, from 1
+	sizes := make([]int32, len(x.keys))
+	for i := range x.entries {
+		if k := x.entries[i].key; k >= 0 {
+			sizes[k]++
+		}
+	}
+	refs := make([]ref, 0, len(x.entries)) // backs all conversations
+	for _, i := range order {
+		if err := x.bad[i]; err != nil {
+			return nil, err
+		}
+		e := &x.entries[i]
+		if place[e.key] == 0 {
+			from := len(refs)
+			refs = refs[:from+int(sizes[e.key])]
+			conversations = append(conversations, refs[from:from:len(refs)])
+			place[e.key] = int32(len(conversations))
+		}
+		if e.turns == 0 {
+			continue // in parity an item without turns keeps its conversation's place
+		}
+		parts := &conversations[place[e.key]-1]
+		r := ref{entry: i}
+		if n := len(*parts); x.parity && n > 0 {
+			// As the reference does it: each part goes behind the one that came before it.
+			before := &x.entries[(*parts)[n-1].entry]
+			if before.last < 0 || e.first < 0 {
+				return nil, &ReferenceError{"KeyError", "'from'"}
+			}
+			if r.dropFirst = before.last == e.first; r.dropFirst && e.turns == 1 {
+				continue
+			}
+		}
+		*parts = append(*parts, r)
+	}
+	conversations = slices.DeleteFunc(conversations, func(parts []ref) bool { return len(parts) == 0 })
+	if x.parity {
+		return conversations, nil
+	}
+	for c, parts := range conversations {
+		slices.SortStableFunc(parts, func(a, b ref) int {
+			p, q := &x.entries[a.entry], &x.entries[b.entry]
+			switch {
+			case p.part != q.part:
+				return int(max(min(p.part-q.part, 1), -1))
+			}
+			return int(p.number - q.number)
+		})
+		kept := parts[:0]
+		for _, r := range parts {
+			e := &x.entries[r.entry]
+			if n := len(kept); n > 0 {
+				before := &x.entries[kept[n-1].entry]
+				if before.part == e.part {
+					if err := x.tally.dropEntry(src, e, Duplicate, x.keys[e.key]+", also in line "+strconv.Itoa(int(before.line))); err != nil {
+						return nil, err
+					}
+					continue
+				}
+				if r.dropFirst = before.last == e.first; r.dropFirst && e.turns == 1 {
+					continue
+				}
+			}
+			kept = append(kept, r)
+		}
+		conversations[c] = kept
+	}
+	return conversations, nil
+}

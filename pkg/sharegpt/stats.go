@@ -1,0 +1,110 @@
+package sharegpt
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/montanaflynn/stats"
+
+	"multiturn/pkg/chat"
+)
+
+// Statistics describes conversations as the reference does: a sample of each measure, one value a conversation.
+type Statistics struct {
+	samples [measures][]float64
+	tokens  bool
+}
+
+// The measures. Words are what spaces separate; user_tokens and assistant_tokens count TOKENS.
+const (
+	userTurns = iota
+	assistantTurns
+	userWords
+	assistantWords
+	convTurns
+	convWords
+	convCharacters
+	userTokens
+	assistantTokens
+	measures
+)
+
+var measureNames = [measures]string{"user_turns", "assistant_turns", "user_words", "assistant_words", "conv_turns", "conv_words",
+	"conv_characters", "user_tokens", "assistant_tokens"}
+
+// row is the measures of one conversation.
+type row [measures]float64
+
+// measure returns the measures of a conversation. A system message counts for the conversation only.
+func measure(c *chat.Conversation, count func(string) int) (r row) {
+	for i := range c.Messages {
+		m := &c.Messages[i]
+		words := float64(strings.Count(m.Text, " ") + 1)
+		turns, ofWords, tokens := -1, -1, -1
+		switch m.Role {
+		case chat.User:
+			turns, ofWords, tokens = userTurns, userWords, userTokens
+		case chat.Assistant:
+			turns, ofWords, tokens = assistantTurns, assistantWords, assistantTokens
+		}
+		if turns >= 0 {
+			r[turns]++
+			r[ofWords] += words
+			if count != nil {
+				r[tokens] += float64(count(m.Text))
+			}
+		}
+		r[convTurns]++
+		r[convWords] += words
+		r[convCharacters] += float64(utf8.RuneCountInString(m.Text))
+	}
+	return r
+}
+
+func (s *Statistics) add(r *row) {
+	for i := range s.samples {
+		s.samples[i] = append(s.samples[i], r[i])
+	}
+}
+
+// Conversations is how many were described.
+func (s *Statistics) Conversations() int { return len(s.samples[0]) }
+
+// percentiles are the columns between min and max.
+var percentiles = []struct {
+	name    string
+	percent float64
+}{{"25%", 25}, {"50%", 50}, {"75%", 75}, {"90%", 90}, {"99%", 99}, {"99.9%", 99.9}, {"99.99%", 99.99}}
+
+// describe returns the summary that pandas' describe makes, a column for each measure.
+func (s *Statistics) describe() *table {
+	t := &table{columns: []column{{name: "count"}, {name: "mean"}, {name: "std"}, {name: "min"}}}
+	for _, p := range percentiles {
+		t.columns = append(t.columns, column{name: p.name})
+	}
+	t.columns = append(t.columns, column{name: "max"})
+	for i, sample := range s.samples {
+		if i >= userTokens && !s.tokens {
+			break
+		}
+		t.index = append(t.index, measureNames[i])
+		sorted := slices.Sorted(slices.Values(sample)) // once: the library sorts for every percentile
+		mean, _ := stats.Mean(sample)
+		std, err := stats.StandardDeviationSample(sample)
+		if err != nil || len(sample) < 2 {
+			std = math.NaN()
+		}
+		values := []float64{float64(len(sample)), mean, std, sorted[0]}
+		for _, p := range percentiles {
+			v, _ := stats.Percentile(sorted, p.percent)
+			values = append(values, v)
+		}
+		values = append(values, sorted[len(sorted)-1])
+		for c, v := range values {
+			t.columns[c].values = append(t.columns[c].values, v)
+		}
+	}
+	return t
+}
