@@ -93,6 +93,7 @@ func blank(line []byte) bool {
 }
 
 func (t *Trace) parse(line []byte) error {
+	clear(t.request.Hashes[:cap(t.request.Hashes)]) // the decoder leaves what was there in the place of a null
 	row := struct {
 		Timestamp *float64 `json:"timestamp"`
 		Input     *int64   `json:"input_length"`
