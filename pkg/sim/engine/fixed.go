@@ -3,38 +3,43 @@ package engine
 import (
 	"errors"
 	"time"
+
+	"multiturn/pkg/kvcache"
 )
 
 // FixedOptions are the speeds of Fixed.
 type FixedOptions struct {
-	// Base is the time to the first token of an empty prompt; PerToken is added for each prompt token that was not cached.
+	// Base is the time to the first token of an empty prompt; PerToken is added for each prompt token that is computed.
 	Base, PerToken time.Duration
+	// Load is added for each prompt token found in a lower tier.
+	Load LoadTimes
 	// Interval is the time between two tokens; 0 = all at once.
 	Interval time.Duration
 }
 
 // Validate returns all that is wrong.
 func (o *FixedOptions) Validate() error {
-	var errs []error
-	if o.Base < 0 {
-		errs = append(errs, errors.New("time to first token: must not be negative"))
-	}
-	if o.PerToken < 0 {
-		errs = append(errs, errors.New("time per prompt token: must not be negative"))
-	}
-	if o.Interval < 0 {
-		errs = append(errs, errors.New("time between tokens: must not be negative"))
-	}
-	return errors.Join(errs...)
+	return errors.Join(
+		nonNegative("time to first token", o.Base),
+		nonNegative("time per prompt token", o.PerToken),
+		nonNegative("time between tokens", o.Interval),
+		o.Load.validate(),
+	)
 }
 
 // burst is how many tokens an engine without an interval makes before it turns to the next sequence.
 const burst = 64
 
-// Fixed gives every sequence its own schedule: no queue, no batch, no influence of one on another. What a client
-// should measure is then known beforehand.
+// Fixed gives every sequence its own schedule: no queue, no batch, no influence of one on another but through the cache.
+// What a client should measure is known beforehand:
+//
+//	first token   arrival + Base + PerToken × computed + Σ Load[tier] × cached[tier]
+//	each further  Interval later
+//
+// A sequence that finds too few free blocks, at its start or later, runs on beside the cache.
 type Fixed struct {
 	o     FixedOptions
+	cache *kvcache.Cache
 	due   schedule
 	order uint64
 }
@@ -42,13 +47,23 @@ type Fixed struct {
 var _ Engine = (*Fixed)(nil)
 
 // NewFixed returns an engine with the speeds of o, which must be valid.
-func NewFixed(o FixedOptions) *Fixed { return &Fixed{o: o} }
+func NewFixed(o FixedOptions, cache *kvcache.Cache) *Fixed { return &Fixed{o: o, cache: cache} }
 
-// Submit schedules the first token.
+// Submit looks the prompt up, takes its blocks and schedules the first token.
 func (f *Fixed) Submit(at time.Duration, s *Sequence) {
 	s.Arrived, s.Scheduled = at, at
-	s.Computed = s.PromptTokens - s.Cached
-	f.push(at+f.o.Base+time.Duration(s.Computed)*f.o.PerToken, s)
+	var ok bool
+	if s.pinned, ok = f.cache.Start(kvcache.Request{Hashes: s.Chain.Hashes(), Tokens: s.PromptTokens}); ok {
+		s.found(f.cache.Config().BlockSize)
+	} else {
+		s.Beside = true
+	}
+	first := at + f.o.Base + time.Duration(s.Computed())*f.o.PerToken
+	for t, n := range s.Cached {
+		s.Loading += time.Duration(n) * f.o.Load[t]
+	}
+	f.order++
+	f.due.push(due{first + s.Loading, f.order, s})
 }
 
 // Abort takes the sequence out.
@@ -58,6 +73,7 @@ func (f *Fixed) Abort(_ time.Duration, s *Sequence) {
 	}
 	s.Aborted = true
 	f.due.remove(s)
+	s.release((*kvcache.Sequence).Finish)
 }
 
 // Next is when the next token is due.
@@ -67,6 +83,12 @@ func (f *Fixed) Next() (time.Duration, bool) {
 	}
 	return f.due[0].at, true
 }
+
+// Load counts the sequences: all of them run.
+func (f *Fixed) Load() Load { return Load{Running: len(f.due)} }
+
+// Cache is the cache.
+func (f *Fixed) Cache() *kvcache.Cache { return f.cache }
 
 // Advance makes the tokens that are due.
 func (f *Fixed) Advance(now time.Duration, emit Emit) {
@@ -83,9 +105,11 @@ func (f *Fixed) Advance(now time.Duration, emit Emit) {
 			s.First = at
 		}
 		s.Last = at + time.Duration(n-1)*f.o.Interval
+		f.grow(s, n)
 		s.Generated += n
 		if s.Done() {
 			f.due.remove(s)
+			s.release((*kvcache.Sequence).Finish)
 		} else {
 			f.order++
 			f.due.move(s, next, f.order)
@@ -94,7 +118,20 @@ func (f *Fixed) Advance(now time.Duration, emit Emit) {
 	}
 }
 
-func (f *Fixed) push(at time.Duration, s *Sequence) {
-	f.order++
-	f.due.push(due{at, f.order, s})
+// grow puts the next n generated tokens into the cache, except the last one made: its keys and values are computed with
+// the token after it.
+func (f *Fixed) grow(s *Sequence, n int) {
+	if s.pinned == nil {
+		return
+	}
+	for i := range n {
+		s.Chain.Append(s.Owner.Token(s.Generated + i))
+	}
+	if s.Generated == 0 {
+		n--
+	}
+	if n > 0 && !s.pinned.Grow(s.Chain.Hashes(), n) {
+		s.Beside = true
+		s.release((*kvcache.Sequence).Finish)
+	}
 }

@@ -1,0 +1,311 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"multiturn/pkg/kvcache"
+)
+
+// BatchOptions are the speeds and limits of Batch.
+type BatchOptions struct {
+	// MaxSequences is the most that run at once, MaxStepTokens the most tokens that a step computes: prefill beyond that
+	// is cut into chunks (vLLM's max-num-seqs and max-num-batched-tokens).
+	MaxSequences, MaxStepTokens int
+	// Step is what a step takes whatever it does, PerSequence what each generated token adds to it, PerPrefillToken what
+	// each prompt token adds (one over the prefill rate), PerContextToken what each token of context of a sequence that
+	// generates adds (its keys and values are read from memory).
+	Step, PerSequence, PerPrefillToken, PerContextToken time.Duration
+	// Overhead is the time from a request's arrival until the scheduler sees it.
+	Overhead time.Duration
+	// Load is the time a token's load from a lower tier takes. Loads from one tier wait for each other; steps go on.
+	Load LoadTimes
+}
+
+// Validate returns all that is wrong.
+func (o *BatchOptions) Validate() error {
+	var errs []error
+	if o.MaxSequences < 1 {
+		errs = append(errs, fmt.Errorf("at most %d running sequences: at least 1 is needed", o.MaxSequences))
+	}
+	if o.MaxStepTokens < 1 || o.MaxStepTokens < o.MaxSequences {
+		errs = append(errs, fmt.Errorf("at most %d tokens a step: at least one for each of %d running sequences is needed", o.MaxStepTokens, o.MaxSequences))
+	}
+	if o.Step <= 0 {
+		errs = append(errs, fmt.Errorf("a step of %v: must be longer than 0", o.Step))
+	}
+	return errors.Join(append(errs,
+		nonNegative("time per sequence", o.PerSequence), nonNegative("time per prefill token", o.PerPrefillToken),
+		nonNegative("time per token of context", o.PerContextToken), nonNegative("overhead", o.Overhead), o.Load.validate())...)
+}
+
+// Batch is continuous batching in discrete steps, after vLLM V1's scheduler:
+//
+//   - A step first serves the sequences that run, oldest first: those that generate compute one token, those in prefill as
+//     many as the step has room for. If blocks run out the youngest is preempted: it gives up its blocks, goes to the head
+//     of the queue, and later computes what the cache has lost of it again.
+//   - If nothing was preempted, waiting requests follow in order of arrival while there is room for another sequence, for
+//     tokens in the step, and for their blocks. One whose prefix lies in a lower tier is started, but waits for its load.
+//   - At the end of the step every sequence whose known tokens are all computed makes its next token.
+//
+// A step takes Step + PerPrefillToken × prompt tokens + PerSequence × sequences that generate + PerContextToken × their
+// context. Prompt tokens computed again after a preemption are prompt tokens here, generated ones too.
+type Batch struct {
+	o     BatchOptions
+	cache *kvcache.Cache
+
+	now     time.Duration // the end of what has happened
+	waiting []*Sequence   // preempted ones first, then by arrival
+	loading []*Sequence   // in order of start
+	running []*Sequence   // in order of start
+	step    []*Sequence   // those that the running step serves, nil = no step runs
+	end     time.Duration // of the running step
+	link    [kvcache.NumTiers]time.Duration
+
+	stats BatchStats
+}
+
+// BatchStats counts what happened since the start.
+type BatchStats struct {
+	Steps       uint64
+	Preemptions uint64
+	// Busy is the time that steps took.
+	Busy time.Duration
+}
+
+var _ Engine = (*Batch)(nil)
+
+// NewBatch returns an engine with the speeds of o, which must be valid.
+func NewBatch(o BatchOptions, cache *kvcache.Cache) *Batch { return &Batch{o: o, cache: cache} }
+
+// Stats returns the counters.
+func (b *Batch) Stats() BatchStats { return b.stats }
+
+// Load counts the sequences.
+func (b *Batch) Load() Load { return Load{len(b.running), len(b.waiting), len(b.loading)} }
+
+// Cache is the cache.
+func (b *Batch) Cache() *kvcache.Cache { return b.cache }
+
+// Submit puts the request at the end of the queue.
+func (b *Batch) Submit(at time.Duration, s *Sequence) {
+	s.Arrived, s.index = at, -1
+	b.waiting = append(b.waiting, s)
+}
+
+// Abort takes the sequence out of whatever it is in. A step that serves it takes as long as it was going to.
+func (b *Batch) Abort(_ time.Duration, s *Sequence) {
+	if s.Done() {
+		return
+	}
+	s.Aborted = true
+	for _, list := range []*[]*Sequence{&b.waiting, &b.loading, &b.running} {
+		*list = slices.DeleteFunc(*list, func(x *Sequence) bool { return x == s })
+	}
+	s.release((*kvcache.Sequence).Finish)
+}
+
+// Next is the end of the running step, or when the next one can start.
+func (b *Batch) Next() (time.Duration, bool) {
+	if b.step != nil {
+		return b.end, true
+	}
+	return b.nextStart()
+}
+
+// nextStart is when a step has something to do, if none runs.
+func (b *Batch) nextStart() (time.Duration, bool) {
+	if len(b.running) > 0 {
+		return b.now, true
+	}
+	at, ok := time.Duration(0), false
+	earlier := func(t time.Duration) {
+		if !ok || t < at {
+			at, ok = t, true
+		}
+	}
+	for _, s := range b.loading {
+		earlier(s.ready)
+	}
+	if len(b.waiting) > 0 {
+		s := b.waiting[0]
+		// With blocks pinned by loads alone the head may have to wait for them; it is looked at again when one is done.
+		if len(b.loading) == 0 || b.canStart(s) {
+			earlier(b.visible(s))
+		}
+	}
+	return max(at, b.now), ok
+}
+
+func (b *Batch) visible(s *Sequence) time.Duration {
+	if s.scheduled {
+		return 0 // preempted
+	}
+	return s.Arrived + b.o.Overhead
+}
+
+func (b *Batch) canStart(s *Sequence) bool {
+	return len(b.loading) < b.o.MaxSequences && b.cache.Room(s.Chain.Hashes(), s.PromptTokens+s.Generated)
+}
+
+// Advance runs the steps that end by now.
+func (b *Batch) Advance(now time.Duration, emit Emit) {
+	for {
+		if b.step == nil {
+			at, ok := b.nextStart()
+			if !ok || at > now {
+				return
+			}
+			b.now = at
+			b.begin()
+			if b.step == nil {
+				continue // only loads were started
+			}
+		}
+		if b.end > now {
+			return
+		}
+		b.finish(emit)
+	}
+}
+
+// begin decides what the next step computes and how long it takes.
+func (b *Batch) begin() {
+	b.loading = slices.DeleteFunc(b.loading, func(s *Sequence) bool {
+		if s.ready <= b.now {
+			b.running = append(b.running, s)
+			return true
+		}
+		return false
+	})
+	budget := b.o.MaxStepTokens
+	preempted := false
+	var step []*Sequence
+	for i := 0; i < len(b.running) && budget > 0; i++ {
+		s := b.running[i]
+		n := min(b.left(s), budget)
+		for grow := n - s.unpaid; grow > 0 && !s.pinned.Grow(s.Chain.Hashes(), grow); {
+			last := b.running[len(b.running)-1]
+			b.preempt(last)
+			preempted = true
+			if last == s {
+				break
+			}
+		}
+		if s.pinned == nil {
+			break // it was the youngest itself
+		}
+		s.unpaid = 0
+		s.step = n
+		budget -= n
+		step = append(step, s)
+	}
+	for !preempted && len(b.waiting) > 0 && budget > 0 && len(b.running)+len(b.loading) < b.o.MaxSequences {
+		s := b.waiting[0]
+		if b.visible(s) > b.now || !b.start(s, budget) {
+			break
+		}
+		b.waiting = slices.Delete(b.waiting, 0, 1)
+		if s.ready > b.now {
+			b.loading = append(b.loading, s)
+			continue
+		}
+		b.running = append(b.running, s)
+		s.unpaid = 0
+		budget -= s.step
+		step = append(step, s)
+	}
+	if len(step) == 0 {
+		return
+	}
+	d := b.o.Step
+	for _, s := range step {
+		if s.pinned == nil {
+			continue
+		}
+		if known := s.PromptTokens + s.Generated; s.Generated > 0 && s.step == 1 && s.pinned.Computed() == known {
+			d += b.o.PerSequence + time.Duration(known)*b.o.PerContextToken
+		} else {
+			d += time.Duration(s.step) * b.o.PerPrefillToken
+		}
+	}
+	b.step, b.end = step, b.now+d
+	b.stats.Steps++
+	b.stats.Busy += d
+}
+
+// left is how many of its known tokens s has yet to compute.
+func (b *Batch) left(s *Sequence) int {
+	return s.PromptTokens + s.Generated - s.pinned.Computed() + s.unpaid
+}
+
+// start takes the blocks of a waiting request, for as many tokens as the budget allows.
+func (b *Batch) start(s *Sequence, budget int) bool {
+	known := s.PromptTokens + s.Generated
+	hits := b.cache.Lookup(s.Chain.Hashes(), known)
+	r := kvcache.Request{Hashes: s.Chain.Hashes(), Tokens: known, Prompt: s.PromptTokens, Compute: budget}
+	if hits.Loaded() > 0 {
+		r.Compute = 1 // the rest is taken when the load is done
+	}
+	pinned, ok := b.cache.Start(r)
+	if !ok {
+		return false
+	}
+	s.pinned = pinned
+	size := b.cache.Config().BlockSize
+	cached := pinned.CachedTokens()
+	if !s.scheduled {
+		s.scheduled = true
+		s.Scheduled = b.now
+		s.found(size)
+	} else {
+		s.Recomputed += max(0, s.computed-cached)
+	}
+	s.step = pinned.Computed() - cached
+	s.unpaid = s.step
+	s.ready = b.now
+	for t, n := range pinned.Hits() {
+		if n == 0 || b.o.Load[t] == 0 {
+			continue
+		}
+		b.link[t] = max(b.link[t], b.now) + time.Duration(n*size)*b.o.Load[t]
+		s.ready = max(s.ready, b.link[t])
+	}
+	s.Loading += s.ready - b.now
+	return true
+}
+
+// preempt takes the youngest running sequence's blocks away.
+func (b *Batch) preempt(s *Sequence) {
+	s.computed = max(s.computed, s.pinned.Computed()-s.unpaid)
+	s.unpaid = 0
+	s.Preemptions++
+	b.stats.Preemptions++
+	s.release((*kvcache.Sequence).Preempt)
+	b.running = b.running[:len(b.running)-1]
+	b.waiting = slices.Insert(b.waiting, 0, s)
+}
+
+// finish ends the running step: whoever has all its tokens computed makes the next.
+func (b *Batch) finish(emit Emit) {
+	step := b.step
+	b.step, b.now = nil, b.end
+	for _, s := range step {
+		if s.Aborted || s.pinned == nil || s.pinned.Computed() < s.PromptTokens+s.Generated {
+			continue
+		}
+		if s.Generated == 0 {
+			s.First = b.now
+		}
+		s.Last = b.now
+		s.Chain.Append(s.Owner.Token(s.Generated))
+		s.Generated++
+		if s.Done() {
+			b.running = slices.DeleteFunc(b.running, func(x *Sequence) bool { return x == s })
+			s.release((*kvcache.Sequence).Finish)
+		}
+		emit(s, b.now, 1)
+	}
+}
