@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/jsonseq"
+	"multiturn/pkg/synth"
+	"multiturn/pkg/tokenizer"
+)
+
+func (f *flags) run(ctx context.Context, c *cli.Call) error {
+	start := time.Now()
+	cfg, folder, err := f.config(c)
+	if err != nil {
+		return err
+	}
+	format, err := chat.FormatFor(f.output, string(f.format), chat.Generated)
+	if err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	tok, err := f.openTokenizer(c)
+	if err != nil {
+		return err
+	}
+	corpus, err := f.readTexts(c, cfg, folder, tok)
+	if err != nil {
+		return err
+	}
+	out, err := c.Create(f.output)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	g, err := synth.New(ctx, cfg, corpus, synth.Options{Seed: f.seed, CleanUpSpaces: f.cleanUp})
+	if err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	messages, stats, err := write(ctx, c, cfg, g, tok, out, format)
+	if err != nil {
+		return err
+	}
+	if err := out.Commit(); err != nil {
+		return err
+	}
+	c.Remarkf("%d conversations, %d messages in %.2f s; tokens are those of %s (%s)", cfg.NumConversations, messages,
+		time.Since(start).Seconds(), tok.Name(), tok.Source())
+	if cfg.PrintStats {
+		return stats.Write(c.Stderr, 0, false)
+	}
+	return nil
+}
+
+// config reads the config and what the flags change in it. Names of text files may be relative to its folder.
+func (f *flags) config(c *cli.Call) (cfg *synth.Config, folder string, err error) {
+	name, text := "the built-in config", synth.Reference
+	if len(c.Args) > 0 {
+		name, folder = c.Args[0], filepath.Dir(c.Args[0])
+		if text, err = readAll(c, name); err != nil {
+			return nil, "", err
+		}
+		if name == "-" {
+			name, folder = "stdin", ""
+		}
+	}
+	if cfg, err = synth.Parse(text); err != nil {
+		return nil, "", cli.UsageErrorf("%s", prefixed(name, err))
+	}
+	if f.conversations > 0 {
+		cfg.NumConversations = f.conversations
+	}
+	cfg.PrintStats = cfg.PrintStats || f.printStats
+	return cfg, folder, nil
+}
+
+// prefixed puts the name of a file before every line of an error.
+func prefixed(name string, err error) string {
+	return name + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+name+": ")
+}
+
+func readAll(c *cli.Call, name string) ([]byte, error) {
+	in, err := c.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	r, err := jsonseq.Unpack(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return b, nil
+}
+
+// readTexts reads and tokenizes the texts.
+func (f *flags) readTexts(c *cli.Call, cfg *synth.Config, folder string, tok *tokenizer.Tokenizer) (*synth.Corpus, error) {
+	names := f.texts
+	if len(names) == 0 {
+		for _, name := range cfg.TextFiles {
+			names = append(names, beside(name, folder))
+		}
+	}
+	corpus := synth.NewCorpus(tok)
+	for _, name := range names {
+		if _, err := os.Stat(name); err != nil && len(c.Args) == 0 && len(f.texts) == 0 {
+			return nil, cli.UsageErrorf("%s, the book of the built-in config, is not here: scripts/get-text.sh fetches it, or name a text with --text", name)
+		}
+		text, err := readAll(c, name)
+		if err != nil {
+			return nil, err
+		}
+		if name == "-" {
+			name = "stdin"
+		}
+		if err := corpus.Add(name, string(text)); err != nil {
+			return nil, cli.Exit(cli.Usage, err)
+		}
+	}
+	return corpus, nil
+}
+
+// beside returns the name of a text file as it is or, if there is no such file, in the folder of the config.
+func beside(name, folder string) string {
+	if name == "-" || folder == "" || filepath.IsAbs(name) {
+		return name
+	}
+	if _, err := os.Stat(name); err != nil {
+		if there := filepath.Join(folder, name); there != name {
+			if _, err := os.Stat(there); err == nil {
+				return there
+			}
+		}
+	}
+	return name
+}
+
+// made is a conversation ready to be written.
+type made struct {
+	item     []byte
+	messages int
+	size     synth.Size
+}
+
+// write makes the conversations and writes them. The statistics are empty unless the config asks for them.
+func write(ctx context.Context, c *cli.Call, cfg *synth.Config, g *synth.Generator, tok *tokenizer.Tokenizer, out io.Writer,
+	format chat.Format) (messages int, stats synth.Stats, err error) {
+	bar := c.Progress("generating", "conversations", int64(cfg.NumConversations))
+	defer bar.Done()
+	w := chat.NewWriter(out, format)
+	for m, err := range synth.Map(ctx, g, func(conversation *chat.Conversation) made {
+		m := made{item: format.Append(nil, conversation), messages: len(conversation.Messages)}
+		if cfg.PrintStats {
+			m.size = synth.Measure(tok, tok.SpecialTokensAdded(), conversation)
+		}
+		return m
+	}) {
+		if err != nil {
+			return 0, stats, err
+		}
+		if err := w.WriteEncoded(m.item); err != nil {
+			return 0, stats, err
+		}
+		if cfg.PrintStats {
+			stats.Add(m.size)
+		}
+		messages += m.messages
+		bar.Add(1)
+	}
+	return messages, stats, w.Close()
+}
+
+// openTokenizer opens the tokenizer that is named, or else the embedded one.
+func (f *flags) openTokenizer(c *cli.Call) (*tokenizer.Tokenizer, error) {
+	name := f.tokenizer
+	if name == "" {
+		name = f.model
+	}
+	switch name {
+	case "", tokenizer.O200k:
+		return tokenizer.O200kBase(), nil
+	}
+	tok, err := tokenizer.Load(name)
+	if err != nil {
+		return nil, cli.Exit(cli.Usage, err)
+	}
+	if tok.CleansUpSpaces() && !f.cleanUp {
+		c.Log.Info("this tokenizer asks for clean_up_tokenization_spaces, which transformers 5 ignores; --clean-up-spaces obeys", "tokenizer", tok.Name())
+	}
+	return tok, nil
+}
