@@ -41,19 +41,32 @@ func Load(path string) (*Tokenizer, error) {
 	}
 	t.source = file
 	dir, base := filepath.Split(file)
-	t.name = strings.TrimSuffix(base, ".gz")
+	base = strings.TrimSuffix(base, ".gz")
 	// NAME.tokenizer.json goes with NAME.tokenizer_config.json.
-	if stem, ok := strings.CutSuffix(t.name, tokenizerFile); ok {
-		if t.name = strings.TrimSuffix(stem, "."); t.name == "" {
-			if abs, err := filepath.Abs(dir); err == nil {
-				t.name = filepath.Base(abs)
-			}
-		}
+	stem, ok := strings.CutSuffix(base, tokenizerFile)
+	if ok {
 		if err := t.readConfig(filepath.Join(dir, stem+configFile)); err != nil {
 			return nil, err
 		}
 	}
+	if t.name = strings.TrimSuffix(stem, "."); t.name == "" {
+		t.name = folderName(dir)
+	}
 	return t, nil
+}
+
+// folderName is the name of a folder; of a snapshot in the cache of the Hugging Face hub, that of the model.
+func folderName(dir string) string {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	if snapshots := filepath.Dir(dir); filepath.Base(snapshots) == "snapshots" {
+		if model, ok := strings.CutPrefix(filepath.Base(filepath.Dir(snapshots)), "models--"); ok {
+			return strings.ReplaceAll(model, "--", "/")
+		}
+	}
+	return filepath.Base(dir)
 }
 
 // inFolder returns the path of a file or of its packed form, or "".

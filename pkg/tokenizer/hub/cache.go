@@ -1,0 +1,95 @@
+package hub
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// The files of a tokenizer.
+const (
+	tokenizerFile = "tokenizer.json"
+	configFile    = "tokenizer_config.json"
+)
+
+// repo is one model on the hub and in the cache.
+type repo struct {
+	name string
+	Options
+}
+
+// folder is the repository's in the cache.
+func (r *repo) folder() string {
+	return filepath.Join(r.Cache, "models--"+strings.ReplaceAll(r.name, "/", "--"))
+}
+
+var commitHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+func (r *repo) refFile() string {
+	return filepath.Join(r.folder(), "refs", filepath.FromSlash(r.Revision))
+}
+
+func (r *repo) snapshot(commit string) string {
+	return filepath.Join(r.folder(), "snapshots", commit)
+}
+
+// cached returns the folder of the revision's snapshot if a tokenizer.json is in it, else "".
+func (r *repo) cached() string {
+	if r.Cache == "" {
+		return ""
+	}
+	commit := r.Revision
+	if !commitHash.MatchString(commit) {
+		b, err := os.ReadFile(r.refFile())
+		if err != nil {
+			return ""
+		}
+		commit = strings.TrimSpace(string(b))
+	}
+	if commit == "" || filepath.Base(commit) != commit {
+		return ""
+	}
+	dir := r.snapshot(commit)
+	// Stat follows the link: one whose blob is gone does not count.
+	if info, err := os.Stat(filepath.Join(dir, tokenizerFile)); err != nil || info.IsDir() {
+		return ""
+	}
+	return dir
+}
+
+// link makes file of the snapshot a link to the blob, or a copy where there are no links.
+func (r *repo) link(commit, file, blob string) error {
+	path := filepath.Join(r.snapshot(commit), file)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	temp := path + ".new"
+	os.Remove(temp)
+	if err := os.Symlink(filepath.Join("..", "..", "blobs", filepath.Base(blob)), temp); err != nil {
+		b, err := os.ReadFile(blob)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(temp, b, 0o644); err != nil {
+			return err
+		}
+	}
+	return os.Rename(temp, path)
+}
+
+// writeRef notes which commit the revision is.
+func (r *repo) writeRef(commit string) error {
+	if commit == r.Revision {
+		return nil
+	}
+	path := r.refFile()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	temp := path + ".new"
+	if err := os.WriteFile(temp, []byte(commit), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}

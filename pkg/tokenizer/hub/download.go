@@ -1,0 +1,344 @@
+package hub
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// download puts the tokenizer's files into the cache and returns the folder of their snapshot.
+func (r *repo) download(ctx context.Context) (dir string, err error) {
+	if r.Token == "" && r.TokenFile != "" {
+		// A token is not needed for most models, so a file that cannot be read is as good as none.
+		b, _ := os.ReadFile(r.TokenFile)
+		r.Token = strings.TrimSpace(string(b))
+	}
+	// tokenizer.json comes last: the model counts as cached when it is there. The other one is of the same commit.
+	tok, err := r.look(ctx, tokenizerFile, r.Revision)
+	if err != nil {
+		return "", err
+	}
+	switch config, err := r.look(ctx, configFile, tok.commit); {
+	case err == nil:
+		if err := r.fetch(ctx, config); err != nil {
+			return "", err
+		}
+	case !errors.Is(err, errNoFile):
+		return "", err
+	}
+	if err := r.fetch(ctx, tok); err != nil {
+		return "", err
+	}
+	return r.snapshot(tok.commit), r.writeRef(tok.commit)
+}
+
+// remote is what the hub says of a file.
+type remote struct {
+	file, commit, etag string
+	size               int64 // -1: not said
+	url                string
+}
+
+var errNoFile = errors.New("no such file")
+
+// What may become the name of a file in the cache.
+var (
+	safeETag   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	safeCommit = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+)
+
+// look asks for a file's headers. The hub answers for large files with a redirect to their store, and says in its own
+// answer what the file is.
+func (r *repo) look(ctx context.Context, file, revision string) (remote, error) {
+	at := r.Endpoint + "/" + r.name + "/resolve/" + url.PathEscape(revision) + "/" + file
+	for range 5 {
+		req, err := http.NewRequestWithContext(ctx, http.MethodHead, at, nil)
+		if err != nil {
+			return remote{}, err
+		}
+		// Else the ETag and the length would be those of the packed answer.
+		req.Header.Set("Accept-Encoding", "identity")
+		resp, err := r.do(req)
+		if err != nil {
+			return remote{}, fmt.Errorf("the hub cannot be reached: %w", err)
+		}
+		resp.Body.Close()
+		next := resp.Header.Get("Location")
+		moved := resp.StatusCode >= 300 && resp.StatusCode < 400
+		if moved && resp.Header.Get("X-Repo-Commit") == "" && strings.HasPrefix(next, "/") && !strings.HasPrefix(next, "//") {
+			at = r.Endpoint + next // the repository has another name now
+			continue
+		}
+		if resp.StatusCode >= 400 || moved && next == "" {
+			return remote{}, r.refused(resp, file, revision)
+		}
+		f := remote{file: file, commit: resp.Header.Get("X-Repo-Commit"), size: -1, url: at}
+		etag := resp.Header.Get("X-Linked-Etag")
+		if etag == "" {
+			etag = resp.Header.Get("ETag")
+		}
+		f.etag = strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
+		size := resp.Header.Get("X-Linked-Size")
+		if size == "" && !moved {
+			size = resp.Header.Get("Content-Length")
+		}
+		if n, err := strconv.ParseInt(size, 10, 64); err == nil {
+			f.size = n
+		}
+		if !safeCommit.MatchString(f.commit) || !safeETag.MatchString(f.etag) {
+			return remote{}, fmt.Errorf("%s does not answer like a hub (no commit or ETag for %s): look at HF_ENDPOINT", r.Endpoint, file)
+		}
+		return f, nil
+	}
+	return remote{}, fmt.Errorf("%s: too many redirects", r.Endpoint)
+}
+
+// refused explains an answer that is not a file.
+func (r *repo) refused(resp *http.Response, file, revision string) error {
+	what := resp.Header.Get("X-Error-Code")
+	token := "set HF_TOKEN to a token that may read it"
+	if r.Token != "" {
+		token = "the token given may not read it"
+	}
+	switch {
+	case what == "EntryNotFound":
+		if file == tokenizerFile {
+			return fmt.Errorf("the model on %s has no %s (%w): name another model with the same tokenizer", r.Endpoint, file, errNoFile)
+		}
+		return errNoFile
+	case what == "RevisionNotFound":
+		return fmt.Errorf("the model on %s has no revision %q", r.Endpoint, revision)
+	case what == "GatedRepo":
+		return fmt.Errorf("the model is gated on %s: accept its terms there, and %s", r.Endpoint, token)
+	case resp.StatusCode == http.StatusUnauthorized || what == "RepoNotFound":
+		// The hub answers so for models that do not exist, too.
+		return fmt.Errorf("%s has no such model, or it is private (%s): look at the spelling, or %s", r.Endpoint, resp.Status, token)
+	case resp.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%s refuses access (%s): %s", r.Endpoint, resp.Status, token)
+	case resp.StatusCode == http.StatusNotFound:
+		if file != tokenizerFile {
+			return errNoFile
+		}
+		return fmt.Errorf("%s has no such model, or no %s in it (%s)", r.Endpoint, file, resp.Status)
+	}
+	return fmt.Errorf("%s answered %s for %s: try again later", r.Endpoint, resp.Status, file)
+}
+
+// fetch downloads a file, unless its blob is there already, and links it into the snapshot.
+func (r *repo) fetch(ctx context.Context, f remote) error {
+	blob := filepath.Join(r.folder(), "blobs", f.etag)
+	if err := os.MkdirAll(filepath.Dir(blob), 0o755); err != nil {
+		return err
+	}
+	unlock, err := lock(ctx, filepath.Join(r.Cache, ".locks", filepath.Base(r.folder()), f.etag+".lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := os.Stat(blob); err != nil {
+		if err := r.fetchBlob(ctx, f, blob+".incomplete"); err != nil {
+			return err
+		}
+		if err := os.Rename(blob+".incomplete", blob); err != nil {
+			return err
+		}
+	}
+	return r.link(f.commit, f.file, blob)
+}
+
+// A download that breaks off, or of which nothing comes for idle, is taken up again, after a pause that grows.
+const (
+	attempts = 5
+	pause    = 200 * time.Millisecond
+	idle     = time.Minute
+)
+
+// fetchBlob writes the file to path; what is there is the start of it, from an earlier download.
+func (r *repo) fetchBlob(ctx context.Context, f remote, path string) error {
+	out, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	for try := 1; ; try++ {
+		var done int64
+		done, err = r.fetchRest(ctx, f, out)
+		if err == nil && f.size >= 0 && done != f.size {
+			if done > f.size {
+				out.Truncate(0) // not a start of this file
+			}
+			err = fmt.Errorf("%d bytes of %d came", done, f.size)
+		}
+		if err == nil {
+			err = verify(out, f.etag)
+		}
+		switch {
+		case err == nil:
+			return out.Close()
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case try == attempts || errors.As(err, new(permanent)):
+			return fmt.Errorf("%s from %s: %w", f.file, r.Endpoint, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(try) * pause):
+		}
+	}
+}
+
+var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// verify compares a file with its ETag, which is the SHA-256 of the content for large files. A file that is another
+// one is emptied.
+func verify(f *os.File, etag string) error {
+	if !sha256Hex.MatchString(etag) {
+		return nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return permanent{err}
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return permanent{err}
+	}
+	if hex.EncodeToString(h.Sum(nil)) == etag {
+		return nil
+	}
+	if err := f.Truncate(0); err != nil {
+		return permanent{err}
+	}
+	return errors.New("what came is not the file (its SHA-256 is another one)")
+}
+
+// permanent is an answer that would be the same again.
+type permanent struct{ error }
+
+func (r *repo) fetchRest(ctx context.Context, f remote, out *os.File) (done int64, err error) {
+	done, err = out.Seek(0, io.SeekEnd)
+	if err != nil {
+		return done, permanent{err}
+	}
+	if f.size >= 0 && done == f.size {
+		return done, nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(idle, func() { cancel(fmt.Errorf("nothing came for %v", idle)) })
+	defer watchdog.Stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, nil)
+	if err != nil {
+		return done, permanent{err}
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	if done > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", done))
+	}
+	resp, err := r.follow(req)
+	if err != nil {
+		return done, err
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable,
+		resp.StatusCode == http.StatusPartialContent && !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", done)):
+		// All of it, or not what was asked for: from the start.
+		if err := out.Truncate(0); err != nil {
+			return done, permanent{err}
+		}
+		if done, err = out.Seek(0, io.SeekStart); err != nil {
+			return done, permanent{err}
+		}
+		if resp.StatusCode != http.StatusOK {
+			return 0, errors.New(resp.Status)
+		}
+	case resp.StatusCode == http.StatusPartialContent:
+	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
+		return done, errors.New(resp.Status)
+	default:
+		return done, permanent{errors.New(resp.Status)}
+	}
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := resp.Body.Read(buf)
+		watchdog.Reset(idle)
+		if n > 0 {
+			if _, err := out.Write(buf[:n]); err != nil {
+				return done, permanent{err}
+			}
+			done += int64(n)
+			if r.Progress != nil {
+				r.Progress(f.file, done, max(f.size, 0))
+			}
+		}
+		if err == io.EOF {
+			return done, nil
+		}
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				err = cause
+			}
+			return done, err
+		}
+	}
+}
+
+// follow is do for a file's content: it goes to wherever the hub keeps it.
+func (r *repo) follow(req *http.Request) (*http.Response, error) {
+	for range 10 {
+		resp, err := r.do(req)
+		if err != nil || resp.StatusCode < 300 || resp.StatusCode >= 400 || resp.Header.Get("Location") == "" {
+			return resp, err
+		}
+		resp.Body.Close()
+		at, err := req.URL.Parse(resp.Header.Get("Location"))
+		if err != nil {
+			return nil, permanent{errors.New("the hub sends a redirect that is not a URL")}
+		}
+		next := req.Clone(req.Context())
+		next.URL, next.Host = at, ""
+		next.Header.Del("Authorization")
+		req = next
+	}
+	return nil, permanent{errors.New("too many redirects")}
+}
+
+// do sends a request, with the token if it goes to the hub itself, and follows nothing.
+func (r *repo) do(req *http.Request) (*http.Response, error) {
+	req.Header.Set("User-Agent", "multiturn")
+	if hub, err := url.Parse(r.Endpoint); err == nil && r.Token != "" && hub.Host == req.URL.Host && hub.Scheme == req.URL.Scheme {
+		req.Header.Set("Authorization", "Bearer "+r.Token)
+	}
+	c := http.Client{Transport: defaultTransport}
+	if r.Client != nil {
+		c = *r.Client
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := c.Do(req)
+	// What a store's signed URL holds is a secret, too: no URL in an error.
+	if u, ok := err.(*url.Error); ok {
+		err = u.Err
+	}
+	return resp, err
+}
+
+// defaultTransport gives up on a hub that does not answer, not on a long download.
+var defaultTransport = func() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
+	t.ResponseHeaderTimeout = 30 * time.Second
+	return t
+}()
