@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"multiturn/pkg/chat"
+	"multiturn/pkg/frame"
 	"multiturn/pkg/jsonseq"
 )
 
@@ -301,7 +302,7 @@ func (t *Transcript) printf(format string, args ...any) {
 func (t *Transcript) table(s *Statistics) {
 	t.printf("\nCollecting statistics...\n\nStatistics:\n")
 	if t != nil && s.Conversations() > 0 {
-		s.WriteTable(t.W, t.Columns)
+		t.W.Write(s.Table().Append(nil, frame.Options{Precision: 6, Width: t.Columns}))
 	}
 }
 

@@ -66,7 +66,8 @@ type Options struct {
 	KeepOdd              bool
 	Parity               bool
 
-	// Count returns the tokens of a text for the statistics; nil leaves them out. It is called by several goroutines.
+	// Count returns the tokens of a text for the statistics; nil leaves them out, and parity has them of a sample only. It
+	// is called by several goroutines.
 	Count func(text string) int
 	// Workers is how many goroutines parse; 0 = one for each processor.
 	Workers int

@@ -9,6 +9,7 @@ import (
 	"github.com/montanaflynn/stats"
 
 	"multiturn/pkg/chat"
+	"multiturn/pkg/frame"
 )
 
 // Statistics describes conversations as the reference does: a sample of each measure, one value a conversation.
@@ -17,7 +18,8 @@ type Statistics struct {
 	tokens  bool
 }
 
-// The measures. Words are what spaces separate; user_tokens and assistant_tokens count TOKENS.
+// The measures. Words are the spaces plus one, and summed over a conversation like turns and characters. Tokens are those
+// of a message of the conversation on average, less the fraction.
 const (
 	userTurns = iota
 	assistantTurns
@@ -60,6 +62,11 @@ func measure(c *chat.Conversation, count func(string) int) (r row) {
 		r[convWords] += words
 		r[convCharacters] += float64(utf8.RuneCountInString(m.Text))
 	}
+	for _, of := range [][2]int{{userTokens, userTurns}, {assistantTokens, assistantTurns}} {
+		if n := r[of[1]]; n > 0 {
+			r[of[0]] = math.Floor(r[of[0]] / n)
+		}
+	}
 	return r
 }
 
@@ -78,18 +85,20 @@ var percentiles = []struct {
 	percent float64
 }{{"25%", 25}, {"50%", 50}, {"75%", 75}, {"90%", 90}, {"99%", 99}, {"99.9%", 99.9}, {"99.99%", 99.99}}
 
-// describe returns the summary that pandas' describe makes, a column for each measure.
-func (s *Statistics) describe() *table {
-	t := &table{columns: []column{{name: "count"}, {name: "mean"}, {name: "std"}, {name: "min"}}}
+// Table is the summary that pandas' describe makes, a row for each measure.
+func (s *Statistics) Table() frame.Frame {
+	f := frame.Frame{Columns: []string{"count", "mean", "std", "min"}}
 	for _, p := range percentiles {
-		t.columns = append(t.columns, column{name: p.name})
+		f.Columns = append(f.Columns, p.name)
 	}
-	t.columns = append(t.columns, column{name: "max"})
+	f.Columns = append(f.Columns, "max")
+	if s.Conversations() == 0 {
+		return f
+	}
 	for i, sample := range s.samples {
 		if i >= userTokens && !s.tokens {
 			break
 		}
-		t.index = append(t.index, measureNames[i])
 		sorted := slices.Sorted(slices.Values(sample)) // once: the library sorts for every percentile
 		mean, _ := stats.Mean(sample)
 		std, err := stats.StandardDeviationSample(sample)
@@ -101,10 +110,7 @@ func (s *Statistics) describe() *table {
 			v, _ := stats.Percentile(sorted, p.percent)
 			values = append(values, v)
 		}
-		values = append(values, sorted[len(sorted)-1])
-		for c, v := range values {
-			t.columns[c].values = append(t.columns[c].values, v)
-		}
+		f.Rows = append(f.Rows, frame.Row{Name: measureNames[i], Values: append(values, sorted[len(sorted)-1])})
 	}
-	return t
+	return f
 }
