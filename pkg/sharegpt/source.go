@@ -71,3 +71,6 @@ func (s *Source) Close() error {
 	}
 	return err
 }
+
+// Spooled says whether a temporary copy is needed.
+func (s *Source) Spooled() bool { return s.copy != nil }

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"golang.org/x/term"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/frame"
+	"multiturn/pkg/sharegpt"
+	"multiturn/pkg/tokenizer"
+)
+
+func (f *flags) run(ctx context.Context, c *cli.Call) error {
+	from, to := c.Args[0], c.Args[1]
+	o := sharegpt.Options{
+		Seed: f.seed, MaxItems: f.maxItems, MinTurns: f.minTurns, MaxTurns: f.maxTurns, MinLength: f.minLength, MaxLength: f.maxLength,
+		Language: f.language, KeepOdd: f.keepOdd, Parity: f.parity,
+	}
+	if err := o.Validate(); err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	if f.parity && (f.keepOdd || c.IsSet("language")) {
+		return cli.UsageErrorf("--vllm-parity filters as the reference does: --language and --keep-odd have no place beside it")
+	}
+	override := f.format
+	if override == "" && f.parity && to == "-" {
+		override = "json"
+	}
+	format, err := chat.FormatFor(to, override, chat.Converted)
+	if err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	tok, err := f.openTokenizer()
+	if err != nil {
+		return err
+	}
+	if tok != nil {
+		special := 0
+		if f.parity {
+			special = tok.SpecialTokensAdded() // which the reference counts too
+		}
+		o.Count = func(text string) int { return tok.Count(text) + special }
+	}
+	in, err := c.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := c.Create(to)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	var rejects *cli.Output
+	if f.rejects != "" {
+		if rejects, err = c.Create(f.rejects); err != nil {
+			return err
+		}
+		defer rejects.Close()
+		o.Rejects = rejects
+	}
+	talk := c.TextOut()
+	if f.parity {
+		o.Transcript = &sharegpt.Transcript{W: talk, Input: from, Output: to, Model: f.tokenizerName(), Columns: columns(c)}
+	}
+	res, err := convert(ctx, c, in, from, out, format, o)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case err != nil && res != nil && !f.parity:
+		talk.Write(res.AppendSummary(nil))
+		fallthrough
+	case err != nil:
+		if ref := new(sharegpt.ReferenceError); errors.As(err, &ref) {
+			return fmt.Errorf("%s: %w (as the reference; without --vllm-parity bad items are skipped)", from, err)
+		}
+		return err
+	}
+	if err := out.Commit(); err != nil {
+		return err
+	}
+	if rejects != nil {
+		if err := rejects.Commit(); err != nil {
+			return err
+		}
+	}
+	if f.parity {
+		if !c.Quiet() {
+			c.Stderr.Write(res.AppendSummary(nil))
+		}
+		return nil
+	}
+	return report(talk, res, tok)
+}
+
+// convert runs the conversion, showing how far it is.
+func convert(ctx context.Context, c *cli.Call, in io.Reader, name string, out io.Writer, format chat.Format, o sharegpt.Options) (*sharegpt.Result, error) {
+	size := int64(0)
+	if name == "-" {
+		name, in = "stdin", c.Stdin // which may be a file that can be read twice
+	}
+	if file, ok := in.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
+	}
+	src, err := sharegpt.NewSource(in, name)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	if src.Spooled() {
+		size = 0 // that of what is unpacked or piped is not known
+	}
+	bar := c.Progress("converting", "B", 2*size)
+	defer bar.Done()
+	o.Progress = bar.Add
+	return sharegpt.Convert(ctx, src, out, format, o)
+}
+
+// report prints what became of the input, and what the conversations are like.
+func report(w io.Writer, res *sharegpt.Result, tok *tokenizer.Tokenizer) error {
+	stats := res.Kept
+	if res.Sampled != nil {
+		stats = res.Sampled
+	}
+	text := append(res.AppendSummary(nil), '\n')
+	text = stats.Table().Append(text, frame.Options{Precision: 2})
+	if tok != nil {
+		text = fmt.Appendf(text, "tokens are those of a message on average, by %s (%s)\n", tok.Name(), tok.Source())
+	}
+	_, err := w.Write(text)
+	return err
+}
+
+func (f *flags) tokenizerName() string {
+	if f.tokenizer != "" {
+		return f.tokenizer
+	}
+	return f.model
+}
+
+// openTokenizer opens the tokenizer that is named; nil if none is.
+func (f *flags) openTokenizer() (*tokenizer.Tokenizer, error) {
+	switch name := f.tokenizerName(); name {
+	case "":
+		return nil, nil
+	case tokenizer.O200k:
+		return tokenizer.O200kBase(), nil
+	default:
+		tok, err := tokenizer.Load(name)
+		if err != nil {
+			return nil, cli.Exit(cli.Usage, err)
+		}
+		return tok, nil
+	}
+}
+
+// columns is the width that Python takes the terminal to have.
+func columns(c *cli.Call) int {
+	if n, err := strconv.Atoi(c.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if f, ok := c.Stdout.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 80
+}
