@@ -52,6 +52,19 @@ func (c *Chain) Append(ids ...int32) {
 	c.tail = append(c.tail, ids...)
 }
 
+// AppendUnknown adds n tokens of which only the number is known. They equal those that another chain of the same salt has at
+// the same places, and no others: with the conversation's name as salt, a row of token counts becomes the blocks of a
+// conversation that only grows.
+func (c *Chain) AppendUnknown(n int) {
+	for ; n > 0; n-- {
+		c.tail = append(c.tail, int32(len(c.tail)))
+		if len(c.tail) == c.size {
+			c.push(c.tail)
+			c.tail = c.tail[:0]
+		}
+	}
+}
+
 func (c *Chain) push(block []int32) {
 	c.state = hashBlock(c.state, block)
 	c.hashes = append(c.hashes, Hash(c.state))

@@ -101,6 +101,8 @@ func (c *referenceCache) start(hashes []Hash, tokens, prompt, compute int) *refS
 	end := tokens
 	if compute > 0 {
 		end = min(end, i*size+compute)
+	} else if compute == Later {
+		end = i * size
 	}
 	free := c.config.Tiers[GPU].Blocks - c.pinned
 	for _, b := range s.blocks {
@@ -283,8 +285,11 @@ func drive(t *testing.T, seed uint64, steps int) {
 			if rng.IntN(4) == 0 {
 				prompt = max(1, prompt-rng.IntN(6))
 			}
-			if rng.IntN(2) == 0 {
+			switch rng.IntN(5) {
+			case 0, 1:
 				compute = 1 + rng.IntN(9)
+			case 2:
+				compute = Later
 			}
 			request := Request{Hashes: chain.Hashes(), Tokens: tokens, Prompt: prompt, Compute: compute}
 			looked := cache.Lookup(request.Hashes, tokens)

@@ -10,9 +10,13 @@ type Request struct {
 	// Prompt is how many of them are prompt; 0 = all. Only tiers that do not store answers care.
 	Prompt int
 	// Compute is how many tokens the first step computes beyond what is hit; 0 = all. Chunked prefill gives its chunk
-	// here and goes on with Grow.
+	// here and goes on with Grow. Later = none: a request whose blocks are still being loaded pins what it hit and
+	// computes when the load is done.
 	Compute int
 }
+
+// Later is a Request's Compute that takes no block beyond those that are hit.
+const Later = -1
 
 // Sequence is a running request: it pins the blocks it hit and those it fills. It must not be used once it has ended.
 type Sequence struct {
@@ -34,8 +38,11 @@ func (c *Cache) Start(r Request) (*Sequence, bool) {
 	size := c.config.BlockSize
 	hit := len(c.run) + len(c.from)
 	compute := max(1, r.Tokens) - hit*size
-	if r.Compute > 0 {
+	switch {
+	case r.Compute > 0:
 		compute = min(compute, r.Compute)
+	case r.Compute < 0:
+		compute = 0
 	}
 	computed := hit*size + compute
 	if c.blocksOf(computed)-len(c.run) > c.gpu.available()-c.idleRun() {

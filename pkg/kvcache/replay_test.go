@@ -1,0 +1,94 @@
+package kvcache
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+)
+
+func TestTimeline(t *testing.T) {
+	t.Parallel()
+	plays := []Play{{Start: 5, End: 9}, {Start: 0, End: 5}, {Start: 5, End: 5}, {Start: 7, End: 1}, {Start: 5, End: 6}}
+	type step struct {
+		play int
+		end  bool
+	}
+	var got []step
+	for i, end := range Timeline(plays) {
+		got = append(got, step{i, end})
+	}
+	want := []step{{1, false}, {1, true}, {0, false}, {2, false}, {2, true}, {4, false}, {4, true}, {3, false}, {3, true}, {0, true}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// One at a time, a replay is what the requests give when they are run by hand; token counts stand for tokens.
+func TestReplayInTurn(t *testing.T) {
+	t.Parallel()
+	config := Config{BlockSize: 16, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 60}, CPU: {Blocks: 90, Store: PromptOnly}}}
+	byHand := newCache(t, config)
+	rng := rand.New(rand.NewPCG(1, 2))
+	chains := make([]*Chain, 6)
+	for i := range chains {
+		chains[i] = NewChain(16, strconv.Itoa(i))
+	}
+	var plays []Play
+	var want []Hits
+	for i := range 100 {
+		c := rng.IntN(len(chains))
+		if chains[c].Tokens() > 700 {
+			chains[c].Reset(strconv.Itoa(c + 10*i)) // the plays below keep copies
+		}
+		chains[c].AppendUnknown(1 + rng.IntN(90))
+		turn := Turn{chains[c].Tokens(), 1 + rng.IntN(70)}
+		chains[c].AppendUnknown(turn.Output)
+		hashes := slices.Clone(chains[c].Hashes())
+		plays = append(plays, Play{Hashes: hashes, Turn: turn, Start: time.Duration(i), End: time.Duration(i + 1)})
+
+		s, ok := byHand.Start(Request{Hashes: hashes, Tokens: turn.Prompt})
+		if !ok {
+			t.Fatal("refused")
+		}
+		want = append(want, s.Hits())
+		if turn.Output > 1 {
+			s.Grow(hashes, turn.Output-1)
+		}
+		s.Finish()
+	}
+	replayed := newCache(t, config)
+	for i, p := range Replay(replayed, plays) {
+		if p.Hits != want[i] || p.Waited || p.TooLarge {
+			t.Errorf("play %d: %+v, by hand %v", i, p, want[i])
+		}
+	}
+	if replayed.Stats() != byHand.Stats() || replayed.Running() != 0 {
+		t.Errorf("stats %+v, by hand %+v", replayed.Stats(), byHand.Stats())
+	}
+}
+
+func TestReplayWithoutRoom(t *testing.T) {
+	t.Parallel()
+	chain := func(name string, tokens int) []Hash {
+		c := NewChain(4, name)
+		c.AppendUnknown(tokens)
+		return c.Hashes()
+	}
+	c := newCache(t, Config{BlockSize: 4, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 10}}})
+	got := Replay(c, []Play{
+		{Hashes: chain("a", 28), Turn: Turn{24, 5}, Start: 0, End: 10},
+		{Hashes: chain("b", 20), Turn: Turn{20, 1}, Start: 1, End: 11}, // no room beside a
+		{Hashes: chain("c", 4), Turn: Turn{4, 1}, Start: 2, End: 3},    // room, but behind b; over before it began
+		{Hashes: chain("d", 44), Turn: Turn{44, 1}, Start: 4, End: 5},  // never
+		{Hashes: chain("a", 28), Turn: Turn{29, 1}, Start: 12, End: 13},
+	})
+	want := []Prediction{{}, {Waited: true}, {Waited: true}, {TooLarge: true}, {Hits: Hits{GPU: 4}}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if c.Running() != 0 {
+		t.Errorf("%d blocks are still pinned", c.Running())
+	}
+}
