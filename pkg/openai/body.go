@@ -96,6 +96,31 @@ func newTemplate(o *Options, u *url.URL) *template {
 	return t
 }
 
+// secrets collects what no error may show, though a server repeats it.
+func (t *template) secrets(o *Options, u *url.URL) secrets {
+	texts := []string{o.APIKey}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		texts = append(texts, password)
+	}
+	add := func(values []string) {
+		for _, v := range values {
+			if strings.Contains(v, sessionMark) {
+				continue
+			}
+			texts = append(texts, v)
+			if _, key, ok := strings.Cut(v, " "); ok { // the key in "Bearer key"
+				texts = append(texts, key)
+			}
+		}
+	}
+	add(t.header["Authorization"])
+	for _, values := range o.Header {
+		add(values)
+	}
+	return newSecrets(texts...)
+}
+
 // appendTail appends the body after the messages.
 func (t *template) appendTail(dst []byte, r *Request) []byte {
 	dst = append(dst, t.after...)

@@ -24,11 +24,15 @@ import (
 // properly, as all but broken servers do at once, can be used again.
 const doneGrace = time.Second
 
+// dialTimeout limits dialling, and again the TLS handshake.
+const dialTimeout = 30 * time.Second
+
 // netHTTP is the transport over the standard library's client.
 type netHTTP struct {
 	transport *http.Transport
 	clock     *sockclock.Clock
 	target    *url.URL
+	net       func(ctx context.Context, network, addr string) (net.Conn, error) // how connections are dialled
 	opened    atomic.Int64
 	retried   atomic.Int64
 	user      atomic.Bool // some connection has no kernel stamps
@@ -45,11 +49,11 @@ type dialled struct {
 }
 
 func newNetHTTP(o *Options, clock *sockclock.Clock, target *url.URL) *netHTTP {
-	t := &netHTTP{clock: clock, target: target}
+	t := &netHTTP{clock: clock, target: target, net: (&net.Dialer{Timeout: dialTimeout}).DialContext}
 	t.transport = &http.Transport{
 		DialContext:         t.dial,
 		TLSClientConfig:     &tls.Config{InsecureSkipVerify: o.Insecure, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout: 30 * time.Second,
+		TLSHandshakeTimeout: dialTimeout,
 		DisableCompression:  true,
 		MaxIdleConns:        0, // no limit: there are as many as clients
 		MaxIdleConnsPerHost: 1 << 20,
@@ -71,7 +75,7 @@ func newNetHTTP(o *Options, clock *sockclock.Clock, target *url.URL) *netHTTP {
 // open dials one connection.
 func (t *netHTTP) open(ctx context.Context, network, addr string) (*dialled, error) {
 	start := time.Now()
-	conn, err := (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, network, addr)
+	conn, err := t.net(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,8 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{opts: o, clock: sockclock.New(o.Start), template: newTemplate(&o, target), secrets: optionSecrets(&o, target)}
+	c := &Client{opts: o, clock: sockclock.New(o.Start), template: newTemplate(&o, target)}
+	c.secrets = c.template.secrets(&o, target)
 	target.User = nil
 	path := strings.TrimSuffix(strings.TrimRight(target.Path, "/"), completionsPath)
 	path = strings.TrimSuffix(path, "/v1")
@@ -120,27 +121,6 @@ func New(o Options) (*Client, error) {
 	c.questions = newNetHTTP(&c.opts, c.clock, target)
 	c.transport = c.questions
 	return c, nil
-}
-
-// optionSecrets collects what no error may show.
-func optionSecrets(o *Options, u *url.URL) secrets {
-	texts := []string{o.APIKey}
-	if u.User != nil {
-		password, _ := u.User.Password()
-		texts = append(texts, password)
-	}
-	for _, values := range o.Header {
-		for _, v := range values {
-			if strings.Contains(v, sessionMark) {
-				continue
-			}
-			texts = append(texts, v)
-			if _, token, ok := strings.Cut(v, " "); ok { // the key in "Bearer key"
-				texts = append(texts, token)
-			}
-		}
-	}
-	return newSecrets(texts...)
 }
 
 // Do sends one request, waits for the end of its answer and says how it went. The result is never nil.

@@ -1,0 +1,297 @@
+package openai
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+)
+
+// FuzzScanner compares what is JSON with encoding/json, and what a string says.
+func FuzzScanner(f *testing.F) {
+	for _, s := range []string{
+		`{"a":[1,-0.5e+3,true,false,null,"x\u00e9\n\ud83d\ude42\ud83d"],"b":{}}`, `[]`, `"`, `{"a":1,}`, `[1,]`, `01`, `-`, `1.`, `"\u12"`,
+		"\"\x01\"", `{"a" : "b"} x`, ` {} `, `nul`, `{"a":"b" "c":1}`, `[[[[]]]]`, `{1:2}`, `"\ud83dx"`, `"\ud83d\u0041"`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := scanner{b: data}
+		v := s.value()
+		got := s.end()
+		if want := json.Valid(data); got != want {
+			t.Fatalf("%q: valid %v, encoding/json says %v", data, got, want)
+		}
+		if !got || len(v) == 0 || v[0] != '"' || !utf8.Valid(data) {
+			return
+		}
+		var want string
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatal(err)
+		}
+		if got := unquote(v); got != want {
+			t.Fatalf("%q: %q, encoding/json says %q", data, got, want)
+		}
+	})
+}
+
+func TestDepth(t *testing.T) {
+	t.Parallel()
+	s := scanner{b: []byte(strings.Repeat("[", 10_000_000))}
+	if s.value(); !s.bad {
+		t.Error("ten million brackets were taken")
+	}
+}
+
+func TestChunk(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, data string
+		bad        bool
+		content    string
+		reasoning  string
+		finish     string
+		failure    bool
+	}{
+		{name: "plain", data: `{"choices":[{"index":0,"delta":{"content":"a\"b"}}]}`, content: `a"b`},
+		{name: "spaces", data: " {\n\"choices\" : [ { \"delta\" : { \"content\" : \"x\" } , \"finish_reason\" : \"stop\" } ] } ", content: "x", finish: "stop"},
+		{name: "escaped names", data: `{"cho\u0069ces":[{"d\u0065lta":{"c\u006fntent":"x"}}]}`, content: "x"},
+		{name: "null everywhere", data: `{"choices":null,"usage":null,"error":null,"timings":null}`},
+		{name: "null inside", data: `{"choices":[{"index":0,"delta":{"content":null,"reasoning":null,"tool_calls":null,"role":"assistant"},"finish_reason":null}]}`},
+		{name: "null delta", data: `{"choices":[{"index":0,"delta":null,"finish_reason":"stop"}]}`, finish: "stop"},
+		{name: "reasoning", data: `{"choices":[{"delta":{"reasoning":"hm"}}]}`, reasoning: "hm"},
+		{name: "reasoning_content", data: `{"choices":[{"delta":{"reasoning_content":"hm","content":""}}]}`, reasoning: "hm"},
+		{name: "both fields say the same", data: `{"choices":[{"delta":{"reasoning":"hm","reasoning_content":"hm"}}]}`, reasoning: "hm"},
+		{name: "one of both is empty", data: `{"choices":[{"delta":{"reasoning":"hm","reasoning_content":""}}]}`, reasoning: "hm"},
+		{name: "content and reasoning", data: `{"choices":[{"delta":{"reasoning":"hm","content":"x"}}]}`, reasoning: "hm", content: "x"},
+		{name: "parts", data: `{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"x"}]}}]}`, reasoning: "hm", content: "x"},
+		{name: "first choice only", data: `{"choices":[{"index":1,"delta":{"content":"no"}},{"index":0,"delta":{"content":"x"}}]}`, content: "x"},
+		{name: "message", data: `{"choices":[{"message":{"role":"assistant","content":"x"}}]}`, content: "x"},
+		{name: "legacy text", data: `{"choices":[{"text":"x","index":0}]}`, content: "x"},
+		{name: "a ping", data: `{"type":"ping"}`},
+		{name: "error object", data: `{"error":{"message":"x"}}`, failure: true},
+		{name: "error text", data: `{"error":"x"}`, failure: true},
+		{name: "error false", data: `{"error":false,"choices":[]}`},
+		{name: "detail", data: `{"detail":"Not Found"}`, failure: true},
+		{name: "object error", data: `{"object":"error","message":"x"}`, failure: true},
+
+		{name: "nothing", data: ``, bad: true},
+		{name: "a number", data: `1`, bad: true},
+		{name: "an array", data: `[]`, bad: true},
+		{name: "two objects", data: `{}{}`, bad: true},
+		{name: "a broken tail", data: `{"choices":[{"delta":{"content":"x"}}],"id":}`, bad: true},
+		{name: "cut", data: `{"choices":[{"delta":{"content":"x"}}]`, bad: true},
+		{name: "control character", data: "{\"choices\":[{\"delta\":{\"content\":\"\x01\"}}]}", bad: true},
+		{name: "content is a number", data: `{"choices":[{"delta":{"content":1}}]}`, bad: true},
+		{name: "choices is an object", data: `{"choices":{}}`, bad: true},
+		{name: "a choice is a text", data: `{"choices":["x"]}`, bad: true},
+		{name: "tool_calls is a text", data: `{"choices":[{"delta":{"tool_calls":"x"}}]}`, bad: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var d decoder
+			for range 2 { // the second time by the quick way, where there is one
+				chunk, ok := d.chunk([]byte(c.data))
+				if ok == c.bad {
+					t.Fatalf("ok %v", ok)
+				}
+				if !ok {
+					return
+				}
+				content := string(chunk.content.append(nil, []byte(c.data)))
+				reasoning := string(chunk.reasoning.append(nil, []byte(c.data)))
+				if chunk.parts != nil {
+					content, reasoning = partsText(chunk.parts)
+				}
+				if content != c.content || reasoning != c.reasoning || unquote(chunk.finish) != c.finish || (chunk.failure != nil) != c.failure {
+					t.Errorf("content %q, reasoning %q, finish %q, failure %q", content, reasoning, chunk.finish, chunk.failure)
+				}
+				if text, thinking, ok := d.text([]byte(c.data)); ok {
+					if thinking != (c.reasoning != "") || string(text.append(nil, []byte(c.data))) != c.content+c.reasoning {
+						t.Errorf("the quick way: %q, reasoning %v", text.append(nil, []byte(c.data)), thinking)
+					}
+				}
+			}
+		})
+	}
+}
+
+// FuzzQuick checks that the quick way accepts only what the full way reads the same.
+func FuzzQuick(f *testing.F) {
+	before, after := `{"choices":[{"index":0,"delta":{"content":"`, `"},"finish_reason":null}]}`
+	for _, s := range []string{"a", `\"`, `\\`, `","x":"`, `"},"finish_reason":null}]}`, `\u00e9`, `\`, "\x00", "é", `x"},"finish_reason":null}],"a":[{"b":{"content":"`} {
+		f.Add([]byte(before+s+after), []byte(before+"learn"+after))
+	}
+	f.Fuzz(func(t *testing.T, data, first []byte) {
+		var d decoder
+		d.chunk(first)
+		text, thinking, quick := d.text(data)
+		if !quick {
+			return
+		}
+		var full decoder
+		c, ok := full.chunk(data)
+		if !ok {
+			t.Fatalf("%q was taken for a chunk after %q", data, first)
+		}
+		want := c.content
+		if thinking {
+			want = c.reasoning
+		}
+		if text != want || !full.known {
+			t.Fatalf("%q after %q: text %v, want %v", data, first, text, want)
+		}
+	})
+}
+
+func TestToolCalls(t *testing.T) {
+	t.Parallel()
+	var calls toolCalls
+	for _, c := range []struct {
+		deltas string
+		text   bool
+	}{
+		{`[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]`, true},
+		{`[{"index":0,"function":{"arguments":"{\"x\":"}}]`, true},
+		{`[{"index":1,"id":"b","function":{"name":"g"}}]`, true},
+		{`[{"index":0,"id":"a","function":{"name":"f","arguments":"\"ü\"}"}}]`, true},
+		{`[{"index":1,"function":{"arguments":""}}]`, false},
+		{`[{"index":1,"function":{"arguments":{"y":1}}}]`, true},
+		{`[]`, false},
+		{`[1,null,"x"]`, false},
+	} {
+		if text := calls.add([]byte(c.deltas)); text != c.text {
+			t.Errorf("%s: text %v", c.deltas, text)
+		}
+	}
+	got := string(calls[:2].appendJSON(nil))
+	want := `[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":\"ü\"}"}},` +
+		`{"id":"b","type":"function","function":{"name":"g","arguments":"{\"y\":1}"}}]`
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ usage, timings, sglext, want string }{
+		{`{"prompt_tokens":5,"completion_tokens":2}`, "", "", "5 2 unknown unknown"},
+		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":0}}`, "", "", "5 2 0 usage.prompt_tokens_details.cached_tokens"},
+		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":null}`, "", "", "5 2 unknown unknown"},
+		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":null},"prompt_cache_hit_tokens":3}`, "", "", "5 2 3 usage.prompt_cache_hit_tokens"},
+		{`{"prompt_tokens":5,"completion_tokens":2,"cache_read_input_tokens":3,"cached_tokens":4}`, "", "", "5 2 3 usage.cache_read_input_tokens"},
+		{`{"prompt_tokens":5,"completion_tokens":2,"cached_tokens":4}`, `{"cache_n":1}`, "", "5 2 4 usage.cached_tokens"},
+		{`{"prompt_tokens":5,"completion_tokens":2}`, `{"cache_n":1,"prompt_n":4}`, `{"cached_tokens_details":{"device":3}}`, "5 2 1 timings.cache_n map[device:3]"},
+		{`{"prompt_tokens":5,"completion_tokens":2}`, "", `{"cached_tokens_details":{"device":3,"host":1,"storage_backend":"x"}}`, "5 2 4 sglext.cached_tokens_details map[device:3 host:1]"},
+		{`{"input_tokens":5,"output_tokens":2}`, "", "", "5 2 unknown unknown"},
+		{``, `{"cache_n":1}`, "", "none"},
+		{`"x"`, "", "", "none"},
+	} {
+		u := newUsage(nonEmpty([]byte(c.usage)), nonEmpty([]byte(c.timings)), nonEmpty([]byte(c.sglext)))
+		got := "none"
+		if u != nil {
+			field := u.CachedField
+			if field == "" {
+				field = "unknown"
+			}
+			got = fmt.Sprint(u.Prompt, u.Completion, " ", show(u.Cached), " ", field)
+			if u.Tiers != nil {
+				got += fmt.Sprint(" ", u.Tiers)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s %s %s: %s, want %s", c.usage, c.timings, c.sglext, got, c.want)
+		}
+	}
+}
+
+func TestBody(t *testing.T) {
+	t.Parallel()
+	zero, seed := 0.0, int64(-1)
+	messages := [][]byte{[]byte(`{"role":"user","content":"a"}`), []byte(`,{"role":"assistant","content":"b"}`)}
+	session, err := ParseField("prompt_cache_key=s-{session}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		options Options
+		request Request
+		want    string
+	}{
+		{"least", Options{}, Request{}, `"stream":true,"stream_options":{"include_usage":true}`},
+		{"no usage", Options{NoUsage: true}, Request{}, `"stream":true`},
+		{"no stream", Options{NoStream: true}, Request{}, `"stream":false`},
+		{"lengths", Options{NoUsage: true}, Request{MaxTokens: 5, MinTokens: 4, IgnoreEOS: true}, `"stream":true,"max_tokens":5,"min_tokens":4,"ignore_eos":true`},
+		{"other name of the limit", Options{NoUsage: true, MaxTokensField: "max_completion_tokens"}, Request{MaxTokens: 5}, `"stream":true,"max_completion_tokens":5`},
+		{"sampling", Options{NoUsage: true, Temperature: &zero, Seed: &seed}, Request{}, `"stream":true,"temperature":0,"seed":-1`},
+		{"session", Options{NoUsage: true, SendSession: true, Fields: []Field{session}}, Request{Session: "c\"1"},
+			`"stream":true,"prompt_cache_key":"s-c\"1","conversation_id":"c\"1"`},
+		{"fields win", Options{Fields: []Field{{"stream_options", []byte(`{"x":1}`)}, {"max_tokens", []byte("7")}, {"cache_salt", []byte(`"s"`)}}},
+			Request{MaxTokens: 5}, `"stream":true,"stream_options":{"x":1},"max_tokens":7,"cache_salt":"s"`},
+	} {
+		c.options.URL, c.options.Model = "http://localhost:1/v1", `m"1`
+		client, err := New(c.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.request.Messages = messages
+		pieces, size := client.template.body(&c.request)
+		var got []byte
+		for _, p := range pieces {
+			got = append(got, p...)
+		}
+		want := `{"model":"m\"1","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}],` + c.want + "}"
+		if string(got) != want || int64(len(got)) != size || !gjson.ValidBytes(got) {
+			t.Errorf("%s: %d bytes\n%s\nwant\n%s", c.name, size, got, want)
+		}
+	}
+}
+
+func TestParseField(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"a=1": "a 1", `a={"b":[1]}`: `a {"b":[1]}`, "a=x y": `a "x y"`, "a=": `a ""`, `a="q"`: `a "q"`, " a =true": "a true", "a=b=c": `a "b=c"`,
+		"a": "error", "=1": "error", "": "error",
+	} {
+		got := "error"
+		if f, err := ParseField(in); err == nil {
+			got = f.Name + " " + string(f.Value)
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		o    Options
+		want string
+	}{
+		{Options{URL: "http://h", Model: "m"}, ""},
+		{Options{}, "url: required"},
+		{Options{URL: "http://h"}, "model: required"},
+		{Options{URL: "localhost:8000", Model: "m"}, "url: want"},
+		{Options{URL: "http://u:pass word@h", Model: "m"}, "url: "},
+		{Options{URL: "ftp://h", Model: "m"}, "url: want"},
+		{Options{URL: "http://h", Model: "m", Header: map[string][]string{"A b": {"x"}}}, `header "A b"`},
+		{Options{URL: "http://h", Model: "m", Header: map[string][]string{"A": {"x\r\nB: y"}}}, `header "A"`},
+		{Options{URL: "http://h", Model: "m", Fields: []Field{{"messages", []byte("[]")}}}, `body field "messages"`},
+		{Options{URL: "http://h", Model: "m", Fields: []Field{{"x", []byte("{")}}}, `body field "x"`},
+		{Options{URL: "https://h", Model: "m", Transport: Reactor}, "transport reactor"},
+		{Options{URL: "http://h", Model: "m", Transport: "x"}, `transport "x"`},
+	} {
+		err := c.o.Validate()
+		if c.want == "" && err == nil {
+			continue
+		}
+		if err == nil || c.want == "" || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "pass word") {
+			t.Errorf("%+v: %v, want %q", c.o, err, c.want)
+		}
+	}
+}
