@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,14 @@ import (
 // What a real vLLM reported as cached_tokens under eviction, to the token.
 func TestRealVLLM(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/vllm_lru.json")
+	t.Run("testdata", func(t *testing.T) { realVLLM(t, "testdata/vllm_lru.json") })
+	t.Run("shared", func(t *testing.T) {
+		realVLLM(t, filepath.Join(shared(t), "data", "metrics", "vllm-lru-golden.json"))
+	})
+}
+
+func realVLLM(t *testing.T, file string) {
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,6 +35,9 @@ func TestRealVLLM(t *testing.T) {
 	c, err := New(Config{BlockSize: golden.BlockSize, Tiers: [NumTiers]TierConfig{GPU: {Blocks: golden.UsableBlocks}}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(golden.Requests) != 12 {
+		t.Fatalf("%d requests in the golden file", len(golden.Requests))
 	}
 	chains := map[int]*Chain{}
 	for i, r := range golden.Requests {

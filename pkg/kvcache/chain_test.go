@@ -61,6 +61,24 @@ func FuzzChain(f *testing.F) {
 	})
 }
 
+func TestAppendUnknown(t *testing.T) {
+	t.Parallel()
+	whole, pieces, other := NewChain(16, "a"), NewChain(16, "a"), NewChain(16, "b")
+	whole.AppendUnknown(100)
+	other.AppendUnknown(100)
+	for _, n := range []int{1, 0, 20, 11, 64, 4} {
+		pieces.AppendUnknown(n)
+	}
+	if !slices.Equal(whole.Hashes(), pieces.Hashes()) || len(whole.Hashes()) != 6 || pieces.Tokens() != 100 {
+		t.Errorf("in pieces %x, at once %x", pieces.Hashes(), whole.Hashes())
+	}
+	all := slices.Concat(whole.Hashes(), other.Hashes())
+	slices.Sort(all)
+	if len(slices.Compact(all)) != 12 {
+		t.Error("two conversations, or two places of one, share a block")
+	}
+}
+
 // Blocks that differ in one bit of one token get names that differ in half of their bits, wherever the bit is: the names
 // behave like random numbers, which is what the bound on collisions rests on.
 func TestHashAvalanche(t *testing.T) {

@@ -77,6 +77,7 @@ func TestParseModel(t *testing.T) {
 		"weights fp8, not kv":  {`{"quantization_config": {"quant_method": "fp8"}, ` + gqa + `}`, Serving{}, 2048, 1, 2048},
 		"two ranks":            {`{` + gqa + `}`, Serving{TP: 2}, 1024, 1, 1024},
 		"more ranks than kv":   {`{` + gqa + `}`, Serving{TP: 8}, 1024, 1, 1024},
+		"heads not divisible":  {`{"num_hidden_layers": 1, "num_attention_heads": 40, "num_key_value_heads": 10, "hidden_size": 2560}`, Serving{TP: 4}, 3 * 2 * 64 * 2, 1, 768},
 		"latent":               {`{"num_hidden_layers": 10, "num_attention_heads": 128, "kv_lora_rank": 512, "qk_rope_head_dim": 64, "v_head_dim": 128}`, Serving{}, 11520, 1, 11520},
 		"latent, eight ranks":  {`{"num_hidden_layers": 10, "num_attention_heads": 128, "kv_lora_rank": 512, "qk_rope_head_dim": 64}`, Serving{TP: 8}, 11520, 1, 11520},
 		"latent with indexer":  {`{"num_hidden_layers": 10, "kv_lora_rank": 512, "qk_rope_head_dim": 64, "index_head_dim": 128}`, Serving{}, 11520 + 1320, 1, 12840},
