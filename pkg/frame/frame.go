@@ -75,8 +75,8 @@ func (f Frame) text(precision int) [][]string {
 	return columns
 }
 
-// fit returns how many columns pandas prints in the width. It drops them from the middle until the rest fits, and then
-// an even number is left standing, two at least.
+// fit returns how many columns fit the width, as pandas finds it: it drops them from the middle until the rest fits, and
+// keeps two at least. Of an odd number one less is printed, for the dots are in the middle.
 func fit(columns [][]string, width int) int {
 	var lengths []int
 	total := -1
@@ -85,15 +85,12 @@ func fit(columns [][]string, width int) int {
 		lengths = append(lengths, w)
 		total += w + 1
 	}
-	over := total - width + 1
-	if width <= 0 || total <= width {
+	over := total - width + 1 // the last place of a line stays free
+	if width <= 0 {
 		return len(columns) - 1
 	}
 	for over > 0 && len(lengths) > 1 {
 		mid := int(math.RoundToEven(float64(len(lengths)) / 2))
-		if mid == len(lengths) {
-			mid--
-		}
 		over -= lengths[mid] + 1
 		lengths = append(lengths[:mid], lengths[mid+1:]...)
 	}
