@@ -111,7 +111,7 @@ type Cache struct {
 	tiered bool                // there is a lower tier
 	stats  Stats
 	spare  []*Sequence
-	// Scratch of the last match: the pinned run on the GPU, and the tiers of the blocks behind it.
+	// Scratch of the last match: the run found on the GPU, and the tiers of the blocks behind it.
 	run  []int32
 	from []Tier
 	// now is the sequence on whose behalf blocks are evicted and stored.

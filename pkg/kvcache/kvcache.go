@@ -38,7 +38,8 @@
 // Time: a load from a lower tier is done at once and never fails (the simulator adds its duration). Sliding-window and
 // linear-attention layers, whose blocks vLLM frees or keeps apart: a Model counts their bytes, the Cache treats every
 // layer as full attention. Speculative slots, several cache groups, adapters and images in block names (use a salt).
-// vLLM's null block: give one block less. vLLM marks a running request's blocks in lower tiers as used at every block it
+// vLLM's null block: give one block less. Offloading in larger blocks than the GPU's, only from the second use on, or by
+// ARC in place of LRU, which vLLM can be told. vLLM marks a running request's blocks in lower tiers as used at every block it
 // fills, the model only when a request starts and ends. A tier smaller than one request keeps the request's beginning,
 // where vLLM's keeps what fits the moment. SGLang's radix tree (token-accurate) and llama.cpp's slots are other machines:
 // block size 1 comes near the first.
