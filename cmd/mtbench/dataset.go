@@ -1,0 +1,99 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/record"
+)
+
+// dataset is what a run plays.
+type dataset struct {
+	record.Dataset
+	conversations []chat.Conversation
+	// config is the generator's, when the input file is one.
+	config json.RawMessage
+}
+
+// readDataset reads conversations, or a generator's config, from --input-file.
+func readDataset(c *cli.Call, f *runFlags) (*dataset, error) {
+	in, err := c.Open(f.input)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	d := &dataset{Dataset: record.Dataset{Name: f.input}}
+	r := chat.NewReader(in, inputName(f.input))
+	if config := r.Config(); config != nil {
+		d.config = append(d.config, config...)
+	}
+	for r.Scan() {
+		d.conversations = append(d.conversations, *r.Conversation())
+	}
+	if err := r.Err(); err != nil {
+		return nil, cli.Exit(cli.Usage, err)
+	}
+	return d, nil
+}
+
+func inputName(name string) string {
+	if name == "-" {
+		return "stdin"
+	}
+	return name
+}
+
+// check counts and digests the conversations, and says when there are too few of them.
+func (d *dataset) check(f *runFlags) error {
+	name := inputName(f.input)
+	if len(d.conversations) == 0 {
+		return cli.UsageErrorf("%s: no conversation in it", name)
+	}
+	sum := sha256.New()
+	var line []byte
+	for i := range d.conversations {
+		conv := &d.conversations[i]
+		d.Turns += conv.Turns()
+		line = append(chat.JSONL.Append(line[:0], conv), '\n')
+		sum.Write(line)
+	}
+	d.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	d.Conversations = len(d.conversations)
+	if d.Turns == 0 {
+		return cli.UsageErrorf("%s: nothing to ask in it: no conversation has a user message", name)
+	}
+	for _, limit := range []struct {
+		name  string
+		value int
+	}{{"num-clients", f.clients}, {"max-active-conversations", f.active}} {
+		if limit.value > d.Conversations {
+			return cli.UsageErrorf("%s has %d conversations, less than --%s %d: lower it", name, d.Conversations, limit.name, limit.value)
+		}
+	}
+	return nil
+}
+
+// planned is how many turns will be played, warm-up included, for the progress bar.
+func (d *dataset) planned(f *runFlags) int {
+	turns := 0
+	for i := range d.conversations {
+		conv := &d.conversations[i]
+		n := 0
+		for j := range conv.Messages {
+			if conv.EndsTurn(j) && (f.maxTurns == 0 || n == 0 || j < f.maxTurns) {
+				n++
+			}
+		}
+		turns += n
+	}
+	if f.maxRequests > 0 {
+		turns = min(turns, f.maxRequests)
+		if f.warmup {
+			turns += d.Conversations
+		}
+	}
+	return turns
+}

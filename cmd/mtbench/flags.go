@@ -1,0 +1,180 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"multiturn/pkg/bench"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/openai"
+	"multiturn/pkg/report"
+)
+
+// runFlags are the flags of `mtbench run`: the reference's newest runner's, same names, short forms and defaults, and
+// ours.
+type runFlags struct {
+	input         string
+	output        string
+	outputFormat  string
+	records       string
+	statsJSON     string
+	excel         bool
+	excelFile     string
+	label         string
+	model         string
+	servedModel   string
+	tokenizer     string
+	url           string
+	apiKey        string
+	header        http.Header
+	bodyFields    []openai.Field
+	sendID        bool
+	noStream      bool
+	noUsage       bool
+	maxTokensName string
+	temperature   *float64
+	requestSeed   *int64
+	insecure      bool
+	http2         bool
+	proxy         string
+	transport     openai.Transport
+	preconnect    bool
+	identify      bool
+
+	clients     int
+	active      int
+	maxRequests int
+	maxTurns    int
+	order       bench.Order
+	seed        uint32
+	rate        float64
+	warmup      bool
+	noEarlyStop bool
+
+	limitMin, limitMax int
+	length             lengthMode
+	history            bench.History
+	failure            bench.Failure
+	retries            int
+	timeout            time.Duration
+	idleTimeout        time.Duration
+	verify             bool
+
+	verbose           bool
+	printContent      bool
+	warmupPercentages []float64
+	tokens            report.Tokens
+	goodput           report.Limits
+	trustRemoteCode   bool
+}
+
+// lengthMode is how answers' lengths are asked for.
+type lengthMode string
+
+const (
+	lengthAuto  lengthMode = "auto"
+	lengthExact lengthMode = "exact"
+	lengthCap   lengthMode = "cap"
+)
+
+func newRunFlags() *runFlags {
+	return &runFlags{
+		url: "http://localhost:8000", header: http.Header{}, clients: 1, order: bench.RoundRobin, length: lengthAuto,
+		history: bench.ServerAnswers, failure: bench.EndConversation, timeout: bench.DefaultTimeout, preconnect: true,
+		identify: true, warmupPercentages: []float64{0}, tokens: report.Usage, transport: openai.Auto,
+	}
+}
+
+func (f *runFlags) groups() []cli.Group {
+	return []cli.Group{
+		{Title: "Conversations", Flags: []cli.Flag{
+			{Name: "input-file", Short: "i", Value: cli.File(&f.input), Required: true, Usage: "conversations (JSON array, JSONL, several of them, .gz) or a generator's config; - is stdin"},
+			{Name: "max-turns", Value: cli.Int(&f.maxTurns, 1), DefaultText: "all", Usage: "messages of each conversation to play; an odd number plays the turn it cuts"},
+			{Name: "seed", Value: cli.Int(&f.seed), Usage: "seed of the generator, of the random order and of rests"},
+		}},
+		{Title: "Server", Flags: []cli.Flag{
+			{Name: "url", Short: "u", Value: cli.URL(&f.url), Usage: "base address; /v1/chat/completions is appended"},
+			{Name: "model", Short: "m", Value: cli.String(&f.model), Required: true, Usage: "model to ask for; also names the tokenizer"},
+			{Name: "served-model-name", Value: cli.String(&f.servedModel), DefaultText: "--model", Usage: "the model's name in requests, where the server calls it otherwise"},
+			{Name: "api-key", Value: cli.String(&f.apiKey), Secret: true, Usage: "bearer key; wins over an Authorization header"},
+			{Name: "header", Value: cli.Headers(&f.header), Usage: "header of every request, 'K: v' or 'K=v'; {session} is the conversation's id"},
+			{Name: "body-field", Value: fields(&f.bodyFields), Usage: "extra field of every request's body, such as prompt_cache_key={session}; JSON or text"},
+			{Name: "send-conversation-id", Value: cli.Bool(&f.sendID), Usage: "send the body field conversation_id and the header X-Session-ID"},
+			{Name: "no-stream", Value: cli.Bool(&f.noStream), Usage: "ask for whole answers: no time to first token"},
+			{Name: "no-usage", Value: cli.Bool(&f.noUsage), Usage: "do not ask for usage, for servers that refuse stream_options"},
+			{Name: "max-tokens-field", Value: cli.String(&f.maxTokensName), DefaultText: "max_tokens", Usage: "the body's name for the answer's length, such as max_completion_tokens"},
+			{Name: "temperature", Value: optional(&f.temperature, parseFloat), DefaultText: "not sent", Usage: "sampling temperature"},
+			{Name: "request-seed", Value: optional(&f.requestSeed, parseInt), DefaultText: "not sent", Usage: "sampling seed"},
+			{Name: "insecure", Value: cli.Bool(&f.insecure), Usage: "do not verify the server's certificate"},
+			{Name: "http2", Value: cli.Bool(&f.http2), Usage: "allow HTTP/2, where streams share one connection"},
+			{Name: "proxy", Value: cli.URL(&f.proxy), Usage: "HTTP proxy"},
+			{Name: "transport", Value: cli.Enum(&f.transport, openai.Auto, openai.Reactor, openai.NetHTTP), DefaultText: "the best there is", Usage: "code that moves the bytes"},
+			{Name: "preconnect", Value: cli.Bool(&f.preconnect), Usage: "open the connections before the run; --preconnect=false leaves it to the first turns"},
+			{Name: "identify", Value: cli.Bool(&f.identify), Usage: "ask the server what it is first; --identify=false for servers that mind"},
+		}},
+		{Title: "Load", Flags: []cli.Flag{
+			{Name: "num-clients", Short: "p", Value: cli.Int(&f.clients, 1), Usage: "requests in flight at most"},
+			{Name: "max-active-conversations", Short: "k", Value: cli.Int(&f.active, 1), DefaultText: "--num-clients", Usage: "conversations in progress at most: how far apart the turns of one are"},
+			{Name: "max-num-requests", Short: "n", Value: cli.Int(&f.maxRequests, 1), DefaultText: "no limit", Usage: "end the run after so many requests, warm-up not counted"},
+			{Name: "conversation-sampling", Value: cli.Enum(&f.order, bench.RoundRobin, bench.Random), Usage: "which of the turns that are ready goes next"},
+			{Name: "request-rate", Value: cli.Float(&f.rate, 0), DefaultText: "0: no rest", Usage: "each client rests for a random time after each request, 1/N s on average (a closed loop's think time)"},
+			{Name: "warmup-step", Value: cli.Bool(&f.warmup), Usage: "play the first turn of every conversation before the run, outside of its numbers"},
+			{Name: "no-early-stop", Value: cli.Bool(&f.noEarlyStop), Usage: "accepted for the reference's sake: everything started is always finished"},
+			{Name: "max-retries", Value: cli.Int(&f.retries, 0), Env: []string{"MULTITURN_BENCH_MAX_RETRIES"}, Usage: "try a failed turn again so often, after 1 s, 2 s, 4 s, ..."},
+			{Name: "on-failure", Value: cli.Enum(&f.failure, bench.EndConversation, bench.GoOn), Usage: "after a turn that failed: end its conversation, or go on with the dataset's answer"},
+			{Name: "request-timeout-sec", Value: cli.Duration(&f.timeout, time.Millisecond), Usage: "of a whole request; 0.2 s a token asked for if that is more"},
+			{Name: "idle-timeout", Value: cli.Duration(&f.idleTimeout), DefaultText: "none", Usage: "longest silence in a stream once it has begun"},
+		}},
+		{Title: "Answers", Flags: []cli.Flag{
+			{Name: "output-length", Value: cli.Enum(&f.length, lengthAuto, lengthExact, lengthCap), Usage: "exact: least = most and ignore_eos; cap: only the most; auto: exact where the server is known to take it"},
+			{Name: "limit-min-tokens", Value: cli.Int(&f.limitMin), DefaultText: "0: the dataset's", Usage: "least tokens of every answer; negative = do not ask"},
+			{Name: "limit-max-tokens", Value: cli.Int(&f.limitMax), DefaultText: "0: the dataset's", Usage: "most tokens of every answer; negative = do not ask"},
+			{Name: "history", Value: cli.Enum(&f.history, bench.ServerAnswers, bench.DatasetAnswers), Usage: "what the next turn is asked with: the server's answers or the dataset's"},
+			{Name: "verify-output", Value: cli.Bool(&f.verify), Usage: "compare answers with the dataset's and count those that differ"},
+			cli.TokenizerFlag(&f.tokenizer),
+			{Name: "trust-remote-code", Value: cli.Bool(&f.trustRemoteCode), Usage: "accepted for the reference's sake: no code is ever loaded"},
+		}},
+		{Title: "Output", Flags: []cli.Flag{
+			{Name: "records", Value: cli.File(&f.records), Usage: "write every turn as a line of JSON; - is stdout (the table then goes to stderr)"},
+			{Name: "output-file", Short: "o", Value: cli.File(&f.output), Usage: "write the finished conversations, with the server's answers"},
+			{Name: "format", Value: cli.String(&f.outputFormat), DefaultText: "by the file's name", Usage: "of --output-file: json or jsonl"},
+			{Name: "stats-json-output", Value: cli.File(&f.statsJSON), Usage: "write the reference's array of per-request numbers"},
+			{Name: "excel-output", Short: "e", Value: cli.Bool(&f.excel), Usage: "write an Excel file named by the number of clients and the time"},
+			{Name: "excel-file", Value: cli.File(&f.excelFile), Usage: "write an Excel file of this name"},
+			{Name: "verbose", Short: "v", Value: cli.Bool(&f.verbose), Usage: "one more row: the time between starts of consecutive turns"},
+			{Name: "print-content", Value: cli.Bool(&f.printContent), Usage: "print questions and answers to stderr as they end"},
+			{Name: "warmup-percentages", Value: cli.Percents(&f.warmupPercentages), Usage: "a summary for each, of the turns left without so much of the start; not with --warmup-step"},
+			{Name: "tokens", Value: cli.Enum(&f.tokens, report.Usage, report.Tokenizer), Usage: "whose counts the table shows where both are known"},
+			{Name: "goodput", Value: cli.Parsed(&f.goodput, "LIMITS", report.ParseLimits, report.Limits.String), DefaultText: "none", Usage: "what a turn must meet to count as good, in ms: 'ttft:200 tpot:50 latency:5000'"},
+			{Name: "label", Value: cli.String(&f.label), Usage: "a name for the run in its records"},
+		}},
+	}
+}
+
+func (f *runFlags) bench() bench.Options {
+	return bench.Options{
+		Clients: f.clients, Active: f.active, MaxRequests: f.maxRequests, MaxTurns: f.maxTurns,
+		LimitMin: f.limitMin, LimitMax: f.limitMax, Order: f.order, Seed: f.seed, Rate: f.rate, Retries: f.retries,
+		Timeout: f.timeout, Warmup: f.warmup, History: f.history, Failure: f.failure, Verify: f.verify,
+	}
+}
+
+func (f *runFlags) openai(start time.Time) (openai.Options, error) {
+	o := openai.Options{
+		URL: f.url, Model: f.model, APIKey: f.apiKey, Header: f.header, Fields: f.bodyFields, SendSession: f.sendID,
+		NoStream: f.noStream, NoUsage: f.noUsage, MaxTokensField: f.maxTokensName, Temperature: f.temperature,
+		Seed: f.requestSeed, Start: start, IdleTimeout: f.idleTimeout, Transport: f.transport, Insecure: f.insecure,
+		HTTP2: f.http2,
+	}
+	if f.servedModel != "" {
+		o.Model = f.servedModel
+	}
+	if f.proxy != "" {
+		var err error
+		if o.Proxy, err = url.Parse(f.proxy); err != nil {
+			return o, cli.UsageErrorf("--proxy: %w", err)
+		}
+	}
+	return o, o.Validate()
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"os"
+	"runtime"
+	"time"
+
+	"multiturn/pkg/bench"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/openai"
+	"multiturn/pkg/record"
+)
+
+// header says what is going to be done.
+func header(c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s openai.Server, who record.Tokenizer, clocks string) (*record.Run, error) {
+	options, err := json.Marshal(c.Options())
+	if err != nil {
+		return nil, err
+	}
+	name, _ := os.Hostname() // a header without a name is no reason not to run
+	h := &record.Run{
+		ID: runID(o.Start), Start: o.Start, Program: "mtbench " + cli.Version(), Label: f.label, Options: options,
+		Model: f.model, URL: plainURL(f.url), Seed: int64(f.seed), Clients: f.clients, ActiveConversations: max(f.active, f.clients),
+		OutputLength: string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
+		Host:   record.Host{Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()},
+		Server: record.Server{Kind: s.Kind, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen},
+	}
+	if o.Exact {
+		h.OutputLength = string(lengthExact)
+	}
+	return h, nil
+}
+
+// runID sorts by time and is unique.
+func runID(start time.Time) string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return start.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
+}
+
+// plainURL is an address without user, password and query, which may hold keys.
+func plainURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}

@@ -1,0 +1,22 @@
+// Command mtbench measures an LLM server with conversations: it replays them turn by turn, each with the history that
+// the server itself has answered, and says what every turn took and what the server's KV cache was worth.
+package main
+
+import (
+	"os"
+
+	"multiturn/pkg/cli"
+)
+
+func main() { os.Exit(cli.Main(command(), cli.OS())) }
+
+func command() *cli.Command {
+	return &cli.Command{
+		Name:  "mtbench",
+		Usage: "measure an LLM server, and its KV cache, with multi-turn conversations",
+		Description: "Replays conversations against any OpenAI-compatible streaming server and measures every turn. " +
+			"Without a subcommand it runs: `mtbench -i conversations.json -m MODEL -u URL`.",
+		Commands: []*cli.Command{runCommand(), simCommand(), reportCommand()},
+		Default:  "run",
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/record"
+	"multiturn/pkg/report"
+)
+
+// outputs are the files of a run and its table. They are opened before anything is sent: a run whose results cannot be
+// kept is not begun.
+type outputs struct {
+	call *cli.Call
+	f    *runFlags
+
+	recordFile *cli.Output
+	records    *record.Writer
+	convFile   *cli.Output
+	convs      *chat.Writer
+	statsFile  *cli.Output
+	excelFile  *cli.Output
+	collector  *report.Collector
+}
+
+func openOutputs(c *cli.Call, f *runFlags) (_ *outputs, err error) {
+	o := &outputs{call: c, f: f}
+	defer func() {
+		if err != nil {
+			o.close()
+		}
+	}()
+	ro := report.Options{Verbose: f.verbose, Tokens: f.tokens, WarmupPercentages: f.warmupPercentages, Goodput: f.goodput}
+	if f.warmup {
+		ro.WarmupPercentages = nil // the reference ignores them, too: the start is not in the numbers
+	}
+	if err := ro.Validate(); err != nil {
+		return nil, cli.Exit(cli.Usage, err)
+	}
+	o.collector = report.NewCollector("", ro)
+	if f.output != "" {
+		format, err := chat.FormatFor(f.output, f.outputFormat, chat.Generated)
+		if err != nil {
+			return nil, cli.UsageErrorf("--output-file: %w", err)
+		}
+		if o.convFile, err = c.Create(f.output); err != nil {
+			return nil, err
+		}
+		o.convs = chat.NewWriter(o.convFile, format)
+	}
+	if f.statsJSON != "" {
+		if o.statsFile, err = c.Create(f.statsJSON); err != nil {
+			return nil, err
+		}
+	}
+	if f.excel && f.excelFile == "" {
+		f.excelFile = report.ExcelName(f.clients, time.Now())
+	}
+	if f.excelFile != "" {
+		if o.excelFile, err = c.Create(f.excelFile); err != nil {
+			return nil, err
+		}
+	}
+	if f.records != "" {
+		// Under its own name from the start: the records of a run that is killed are worth having.
+		if o.recordFile, err = c.CreateInPlace(f.records); err != nil {
+			return nil, err
+		}
+		o.records = record.NewWriter(o.recordFile)
+	}
+	return o, nil
+}
+
+func (o *outputs) begin(h *record.Run) error {
+	o.collector.Add(h)
+	if o.records == nil {
+		return nil
+	}
+	return o.records.Run(h)
+}
+
+func (o *outputs) turn(t *record.Turn) error {
+	o.collector.Add(t)
+	if o.records == nil {
+		return nil
+	}
+	return o.records.Turn(t)
+}
+
+// finish judges the client, ends the records and writes all that is made of the whole run.
+func (o *outputs) finish(end *record.End) error {
+	if o.records != nil {
+		end.Certificate.DroppedWrites = o.records.Waits()
+	}
+	end.Certificate = o.collector.Certificate(end.Certificate)
+	o.collector.Add(end)
+	s := o.collector.Summary()
+	var errs []error
+	keep := func(err error) { errs = append(errs, err) }
+	if o.records != nil {
+		keep(o.records.End(end))
+		keep(o.records.Close())
+		o.records = nil
+		keep(o.recordFile.Commit())
+	}
+	if o.convs != nil {
+		keep(o.convs.Close())
+		keep(o.convFile.Commit())
+	}
+	if o.statsFile != nil {
+		keep(report.SamplesJSON(o.statsFile, []*report.Summary{s}))
+		keep(o.statsFile.Commit())
+	}
+	if o.excelFile != nil {
+		keep(report.Excel(o.excelFile, s, o.f.verbose))
+		keep(o.excelFile.Commit())
+		o.call.Remarkf("wrote %s", o.excelFile.Name())
+	}
+	keep(report.Text(o.call.TextOut(), []*report.Summary{s}, report.TextOptions{}))
+	return errors.Join(errs...)
+}
+
+// close gives up what was not committed.
+func (o *outputs) close() {
+	if o.records != nil {
+		o.records.Close()
+	}
+	for _, f := range []*cli.Output{o.recordFile, o.convFile, o.statsFile, o.excelFile} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+var _ io.Writer = (*cli.Output)(nil)

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"multiturn/pkg/bench"
+	"multiturn/pkg/chat"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/openai"
+	"multiturn/pkg/record"
+	"multiturn/pkg/tokenizer"
+)
+
+func runCommand() *cli.Command {
+	f := newRunFlags()
+	return &cli.Command{
+		Name:   "run",
+		Usage:  "replay conversations and measure every turn",
+		Groups: f.groups(),
+		Drain:  true,
+		Examples: []cli.Example{
+			{About: "24 conversations, 6 in progress, 2 requests in flight", Line: "mtbench -i generate_multi_turn.json -m MODEL -u http://localhost:8000 -p 2 -k 6"},
+			{About: "ShareGPT conversations, at most 200 requests, records kept", Line: "mtbench -i sharegpt.json -m MODEL -n 200 --records run.jsonl"},
+			{About: "everything in one pipe", Line: "genconv | mtbench -i - -m MODEL --records - | mtbench report -"},
+		},
+		Run: func(ctx context.Context, c *cli.Call) error { return run(ctx, c, f) },
+	}
+}
+
+// run is the run command: read, connect, play, report.
+func run(ctx context.Context, c *cli.Call, f *runFlags) error {
+	o := f.bench()
+	if err := o.Validate(); err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	out, err := openOutputs(c, f)
+	if err != nil {
+		return err
+	}
+	defer out.close()
+
+	o.Start = time.Now()
+	co, err := f.openai(o.Start)
+	if err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	client, err := openai.New(co)
+	if err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	defer client.Close()
+
+	// None of the three needs the others, and together they are the time to the first request.
+	var (
+		tok    *tokenizer.Tokenizer
+		who    record.Tokenizer
+		data   *dataset
+		server openai.Server
+		g      errgroup.Group
+	)
+	g.Go(func() error {
+		t, where, err := c.Tokenizer(ctx, f.tokenizer, f.model)
+		if err == nil {
+			tok, who = t, record.Tokenizer{Name: t.Name(), Source: where}
+		}
+		return err
+	})
+	g.Go(func() (err error) {
+		data, err = readDataset(c, f)
+		return err
+	})
+	g.Go(func() (err error) {
+		if f.identify {
+			server, err = client.Identify(ctx)
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if data.config != nil {
+		if err := data.generate(ctx, c, f, tok); err != nil {
+			return err
+		}
+	}
+	if err := data.check(f); err != nil {
+		return err
+	}
+
+	o.Counter = tok
+	o.Exact = f.length == lengthExact || f.length == lengthAuto && takesExact(server.Kind)
+	if f.preconnect {
+		if err := client.Preconnect(ctx, min(o.Clients, len(data.conversations))); err != nil {
+			return err
+		}
+	}
+	h, err := header(c, f, &o, data, server, who, client.Clocks())
+	if err != nil {
+		return err
+	}
+	if err := out.begin(h); err != nil {
+		return err
+	}
+
+	progress := c.Progress("running", "turns", int64(data.planned(f)))
+	o.OnExchange = func(e *bench.Exchange) error {
+		progress.Add(1)
+		if f.printContent {
+			printExchange(c.Stderr, e)
+		}
+		return out.turn(e.Turn)
+	}
+	if out.convs != nil {
+		o.OnConversation = out.convs.Write
+	}
+	end, err := bench.Run(ctx, o, &sender{client: client, exact: o.Exact}, data.conversations, c.Drain().Done())
+	progress.Done()
+	if end == nil {
+		return err
+	}
+	end.Certificate.Clocks = client.Clocks()
+	if err != nil {
+		end.Error = err.Error()
+	}
+	if e := out.finish(end); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return verdict(end)
+}
+
+// takesExact says whether servers of a kind are known to take min_tokens and ignore_eos.
+func takesExact(kind string) bool {
+	switch kind {
+	case "vllm", "sglang", "llamacpp", "sim":
+		return true
+	}
+	return false
+}
+
+// verdict is the exit code of a run that was reported.
+func verdict(end *record.End) error {
+	switch {
+	case end.Why == "interrupted" || end.Why == "cancelled":
+		return cli.Exit(cli.Interrupted, fmt.Errorf("interrupted: %d of %d turns finished", end.Turns.Finished, end.Turns.Planned))
+	case end.Turns.Finished == 0:
+		return cli.Exit(cli.Failed, fmt.Errorf("no turn of %d succeeded; the table of outcomes says why", end.Turns.Planned))
+	case end.Turns.Failed > 0 || end.Turns.Abandoned > 0:
+		return cli.Exit(cli.Missed, fmt.Errorf("%d of %d turns failed and %d were not reached", end.Turns.Failed, end.Turns.Planned, end.Turns.Abandoned))
+	}
+	return nil
+}
+
+// printExchange shows a turn's texts, for --print-content.
+func printExchange(w io.Writer, e *bench.Exchange) {
+	t := e.Turn
+	fmt.Fprintf(w, "=== %s, turn %d: %s\n", t.Conversation, t.Turn, t.Outcome)
+	for _, m := range e.Asked {
+		fmt.Fprintf(w, "--- %s\n%s\n", m.Role, m.Text)
+	}
+	fmt.Fprintf(w, "--- %s\n%s\n", chat.Assistant, e.Answer)
+}
