@@ -1,0 +1,514 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"multiturn/pkg/measure"
+	"multiturn/pkg/record"
+)
+
+var update = flag.Bool("update", false, "write the golden files of this package's own formats")
+
+// collected is the collector of records.
+func collected(o Options, recs ...any) *Collector {
+	c := NewCollector("example", o)
+	for _, r := range recs {
+		c.Add(r)
+	}
+	return c
+}
+
+// The project's own formats: what they look like is kept, so that a change is seen and meant.
+func TestOwnFormats(t *testing.T) {
+	t.Parallel()
+	limits, err := ParseLimits("ttft:25 tpot:5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := collected(Options{Goodput: limits, Verbose: true}, exampleRun(10, 4)...).Summary()
+	recs := exampleRun(3, 20)
+	cut := collected(Options{}, recs[:len(recs)-1]...).Summary() // killed: no end
+	for _, tc := range []struct {
+		file  string
+		write func(*bytes.Buffer) error
+	}{
+		{"full.txt", func(b *bytes.Buffer) error { return Text(b, []*Summary{full}, TextOptions{}) }},
+		{"killed.txt", func(b *bytes.Buffer) error { return Text(b, []*Summary{cut}, TextOptions{}) }},
+		{"full.json", func(b *bytes.Buffer) error { return JSON(b, []*Summary{full}) }},
+		{"full.csv", func(b *bytes.Buffer) error { return CSV(b, []*Summary{full}) }},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			t.Parallel()
+			var got bytes.Buffer
+			if err := tc.write(&got); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", "own", tc.file)
+			if *update {
+				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("got\n%s\nwant\n%s", &got, want)
+			}
+			for line := range strings.Lines(got.String()) {
+				if strings.HasSuffix(tc.file, ".txt") && len(line) > 121 {
+					t.Errorf("%d columns: %s", len(line)-1, line)
+				}
+			}
+		})
+	}
+}
+
+func TestJSONAndCSVAgree(t *testing.T) {
+	t.Parallel()
+	s := collected(Options{}, exampleRun(10, 4)...).Summary()
+	var b bytes.Buffer
+	if err := JSON(&b, []*Summary{s}); err != nil {
+		t.Fatal(err)
+	}
+	var read []struct {
+		Tables []struct {
+			Rows []map[string]any
+		}
+	}
+	if err := json.Unmarshal(b.Bytes(), &read); err != nil {
+		t.Fatal(err)
+	}
+	b.Reset()
+	if err := CSV(&b, []*Summary{s}); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(&b).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, row := range read[0].Tables[0].Rows {
+		for column, v := range row {
+			if column == "name" {
+				continue
+			}
+			i := slices.IndexFunc(lines, func(l []string) bool { return l[1] == "table" && l[2] == row["name"] && l[3] == column })
+			if i < 0 {
+				t.Fatalf("CSV lacks %s %s", row["name"], column)
+			}
+			if f, err := strconv.ParseFloat(lines[i][4], 64); err != nil || f != v {
+				t.Errorf("%s %s: %v in JSON, %s in CSV", row["name"], column, v, lines[i][4])
+			}
+			n++
+		}
+	}
+	if n != 7*9 {
+		t.Errorf("%d numbers compared", n)
+	}
+}
+
+func TestSampleOf(t *testing.T) {
+	t.Parallel()
+	ms := func(f float64) record.Clock { return record.Clock(f * 1e6) }
+	nan := math.NaN()
+	base := record.Turn{
+		Outcome: record.OK, Stream: true, Issued: ms(999), Sent: ms(1000), FirstToken: ms(1050), FirstAnswer: ms(1050), End: ms(1150),
+		Chunks: 11, Messages: 3, Usage: &record.Usage{Prompt: 120, Completion: 11},
+		Counted: record.Counted{Input: 100, NewInput: 40, Output: 11, FirstChunk: 1},
+	}
+	for _, tc := range []struct {
+		name                string
+		change              func(*record.Turn)
+		prefer              Tokens
+		ttft, tpot, latency float64
+		input, output       int
+		chunks              int
+	}{
+		{"as most", func(*record.Turn) {}, "", 50, 10, 150, 120, 11, 10},
+		{"the tokenizer's count", func(t *record.Turn) { t.Usage.Completion = 21 }, Tokenizer, 50, 10, 150, 100, 11, 10},
+		{"no usage", func(t *record.Turn) { t.Usage = nil }, "", 50, 10, 150, 100, 11, 10},
+		{"nobody counted but the server", func(t *record.Turn) { t.Counted = record.Counted{} }, Tokenizer, 50, 10, 150, 120, 11, 10},
+		{"nobody counted", func(t *record.Turn) { t.Usage, t.Counted = nil, record.Counted{} }, "", 50, nan, 150, 0, 0, 10},
+		{"three tokens in the first chunk", func(t *record.Turn) { t.Counted.FirstChunk = 3 }, "", 25, 12.5, 150, 120, 11, 10},
+		{"a first chunk that takes it all back", func(t *record.Turn) { t.Counted.FirstChunk = 10 }, "", 0.1, 100, 150, 120, 11, 10},
+		{"reasoning first: its tokens were not counted", func(t *record.Turn) { t.FirstAnswer, t.Counted.FirstChunk = ms(1100), 5 }, "", 50, 10, 150, 120, 11, 10},
+		{"one token", func(t *record.Turn) { t.Usage.Completion, t.Chunks = 1, 1 }, "", 50, nan, 150, 120, 1, 0},
+		{"one chunk of many tokens", func(t *record.Turn) { t.Counted.FirstChunk, t.Chunks = 11, 1 }, "", 50, nan, 150, 120, 11, 0},
+		{"an end token that is in no chunk", func(t *record.Turn) { t.Usage.Completion, t.Chunks = 2, 1 }, "", 50, nan, 150, 120, 2, 0},
+		{"not streamed", func(t *record.Turn) { t.Stream, t.FirstToken, t.Chunks = false, 0, 0 }, "", 150, nan, 150, 120, 11, 0},
+		{"sent was not seen", func(t *record.Turn) { t.Sent = 0 }, "", 51, 10, 151, 120, 11, 10},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			turn := base
+			usage := *base.Usage
+			turn.Usage = &usage
+			tc.change(&turn)
+			s, ok := SampleOf(&turn, tc.prefer)
+			if !ok {
+				t.Fatal("no sample")
+			}
+			near := func(what string, got, want float64) {
+				if !(math.Abs(got-want) < 1e-9) && !(math.IsNaN(got) && math.IsNaN(want)) {
+					t.Errorf("%s %v, want %v", what, got, want)
+				}
+			}
+			near("ttft", s.TTFTMS, tc.ttft)
+			near("tpot", s.TPOTMS, tc.tpot)
+			near("latency", s.LatencyMS, tc.latency)
+			if s.InputTokens != tc.input || s.OutputTokens != tc.output || s.OutputChunks != tc.chunks || s.InputTurns != 3 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+	for _, o := range record.Outcomes {
+		turn := base
+		turn.Outcome = o
+		if _, ok := SampleOf(&turn, ""); ok != o.OK() {
+			t.Errorf("outcome %s: sample %v", o, ok)
+		}
+	}
+	never := base
+	never.Sent, never.Issued = 0, 0
+	if _, ok := SampleOf(&never, ""); ok {
+		t.Error("a turn that was never sent has a sample")
+	}
+}
+
+func TestUnknownIsNotZero(t *testing.T) {
+	t.Parallel()
+	recs := exampleRun(4, 3)
+	for _, r := range recs {
+		if turn, ok := r.(*record.Turn); ok {
+			turn.Usage.Cached = nil
+			break
+		}
+	}
+	one := collected(Options{}, recs...).Summary().Details // the first turn is warm-up: nothing is missing
+	if !one.Throughput.NewInput.OK() || one.Cache.Known != one.Cache.Of {
+		t.Errorf("%+v %+v", one.Throughput, one.Cache)
+	}
+	for _, r := range recs {
+		if turn, ok := r.(*record.Turn); ok && turn.Usage != nil {
+			turn.Usage.Cached = nil
+		}
+	}
+	none := collected(Options{}, recs...).Summary()
+	d := none.Details
+	if d.Throughput.NewInput.OK() || d.Cache.Known != 0 || d.Cache.Share.OK() || d.Later.Cached.OK() || d.Later.CachedShare.OK() {
+		t.Errorf("cached tokens of a server that reports none: %+v %+v", d.Cache, d.Later)
+	}
+	var b bytes.Buffer
+	if err := Text(&b, []*Summary{none}, TextOptions{}); err != nil || !strings.Contains(b.String(), "not known, the server does not report them") {
+		t.Errorf("%v\n%s", err, &b)
+	}
+	if err := JSON(&b, []*Summary{none}); err != nil || !strings.Contains(b.String(), `"cached_tokens_mean": null`) {
+		t.Error("JSON says a number of what is not known")
+	}
+}
+
+func TestNothingWentWell(t *testing.T) {
+	t.Parallel()
+	c := collected(Options{}, &record.Run{Model: "m"}, &record.Turn{Conversation: "A", Outcome: record.Connect, Error: "refused", Issued: 1, End: 2},
+		&record.Turn{Conversation: "B", Outcome: record.Cancelled})
+	s := c.Summary()
+	if len(s.Tables) != 0 || len(s.Samples) != 0 {
+		t.Errorf("%+v", s.Tables)
+	}
+	var b bytes.Buffer
+	for _, err := range []error{Text(&b, []*Summary{s}, TextOptions{}), JSON(&b, []*Summary{s}), CSV(&b, []*Summary{s}), Excel(&b, s, true)} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for _, want := range []string{ErrNoSamples.Error(), "Outcomes: connect 1, cancelled 1", "1 x connect: refused"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, &b)
+		}
+	}
+	var empty bytes.Buffer
+	nothing := NewCollector("x", Options{}).Summary()
+	for _, err := range []error{Text(&empty, []*Summary{nothing}, TextOptions{}), JSON(&empty, []*Summary{nothing}), JSON(&empty, nil), CSV(&empty, nil)} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestWindowIsToTheLastEnd(t *testing.T) {
+	t.Parallel()
+	sec := func(f float64) record.Clock { return record.Clock(f * 1e9) }
+	turn := func(conv string, sent, end float64, o record.Outcome, warmup bool) *record.Turn {
+		return &record.Turn{Conversation: conv, Outcome: o, Sent: sec(sent), FirstToken: sec(sent + 0.1), End: sec(end), Warmup: warmup}
+	}
+	s := collected(Options{WarmupPercentages: []float64{50, 0}},
+		turn("W", 0.1, 20, record.OK, true), // no part of it
+		turn("A", 1, 9, record.OK, false),   // ends after those that start later
+		turn("B", 2, 3, record.OK, false),
+		turn("C", 4, 5, record.OK, false),
+		turn("D", 4.5, 11, record.Timeout, false), // the server was busy with it
+		turn("E", 4.6, 6, record.OK, false),
+	).Summary()
+	if len(s.Tables) != 2 || s.Tables[0].RuntimeSec != 10 || s.Tables[0].RequestsPerSec != 0.4 || s.Tables[1].RuntimeSec != 7 {
+		t.Errorf("%+v", s.Tables)
+	}
+	if s.Tables[0].Warmup != 0 || s.Tables[1].Warmup != 0.5 || s.Tables[1].Rows[0].Count != 2 {
+		t.Errorf("%+v", s.Tables)
+	}
+	p := s.Details.Throughput
+	if p.Seconds != 10 || math.Abs(float64(p.DrainSec)-6.4) > 1e-9 || math.Abs(float64(p.InFlight)-1.79) > 1e-9 || p.MaxInFlight != 4 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestReuseDistance(t *testing.T) {
+	t.Parallel()
+	sec := func(f float64) record.Clock { return record.Clock(f * 1e9) }
+	turn := func(conv string, index int, sent, end float64, input int) *record.Turn {
+		return &record.Turn{Conversation: conv, Turn: index, Outcome: record.OK, Sent: sec(sent), End: sec(end), Usage: &record.Usage{Prompt: input, Completion: 1}}
+	}
+	s := collected(Options{},
+		turn("A", 1, 5, 6, 70), // in any order
+		turn("A", 0, 1, 2, 10),
+		turn("B", 0, 2, 3, 20),
+		turn("C", 0, 3, 4, 40),
+		turn("B", 1, 7, 8, 1),
+	).Summary()
+	want := map[string][]float64{"reuse_sec": {3, 4}, "reuse_turns": {2, 2}, "reuse_tokens": {60, 110}}
+	for _, r := range s.Details.Distributions {
+		if w, ok := want[r.Name]; ok {
+			delete(want, r.Name)
+			if r.Count != 2 || float64(r.Min) != w[0] || float64(r.Max) != w[1] {
+				t.Errorf("%s: %+v, want %v", r.Name, r.Description, w)
+			}
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("no %v", want)
+	}
+}
+
+func TestGapsOfSeveralTokens(t *testing.T) {
+	t.Parallel()
+	turn := &record.Turn{
+		Conversation: "A", Outcome: record.OK, Stream: true, Sent: 1, FirstToken: 2, FirstAnswer: 2, End: 1e9, Chunks: 4,
+		GapsUS: []int64{30000, 30000, 60000}, Usage: &record.Usage{Completion: 10}, Counted: record.Counted{Input: 1, Output: 10, FirstChunk: 1},
+	}
+	rows := collected(Options{}, turn).Summary().Details.Distributions
+	if r := rows[0]; r.Name != "chunk_gap_ms" || r.Count != 3 || r.Mean != 40 || r.Max != 60 {
+		t.Errorf("%+v", r)
+	}
+	if r := rows[1]; r.Name != "inter_token_ms" || r.Count != 9 || math.Abs(float64(r.Mean)-40./3) > 1e-9 || r.Max != 20 {
+		t.Errorf("%+v", r)
+	}
+	turn.Usage.Completion = 5 // four chunks and an end token in none: 4/3 of a token a chunk
+	rows = collected(Options{}, turn).Summary().Details.Distributions
+	if r := rows[1]; r.Count != 3 || r.Mean != 30 {
+		t.Errorf("%+v", r)
+	}
+	turn.Usage.Completion = 4
+	rows = collected(Options{}, turn).Summary().Details.Distributions
+	if r := rows[1]; r.Count != 3 || r.Mean != 40 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{1: "1", 12: "12", 13: "13-20", 20: "13-20", 21: "21-40", 41: "41-80", 1000: "641-1280"} {
+		from, to := turnRange(n)
+		if got := span(&Group{From: from, To: to}); got != want {
+			t.Errorf("turn %d is in %s, want %s", n, got, want)
+		}
+	}
+	for n, want := range map[int]string{0: "0-1024", 1024: "0-1024", 1025: "1025-2048", 2049: "2049-4096", 100000: "65537-131072"} {
+		from, to := promptRange(n)
+		if got := span(&Group{From: from, To: to}); got != want {
+			t.Errorf("%d tokens are in %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]Limits{
+		"":                     {},
+		"ttft:200":             {TTFTMS: 200},
+		"ttft:200 tpot:50":     {TTFTMS: 200, TPOTMS: 50},
+		"tpot:0.5,latency:1e3": {TPOTMS: 0.5, LatencyMS: 1000},
+		"e2el:5000, ttft:1":    {TTFTMS: 1, LatencyMS: 5000},
+	} {
+		got, err := ParseLimits(in)
+		if err != nil || got != want {
+			t.Errorf("%q: %+v, %v", in, got, err)
+		}
+		if again, err := ParseLimits(got.String()); err != nil || again != got {
+			t.Errorf("%q: %q came back as %+v, %v", in, got.String(), again, err)
+		}
+	}
+	for _, in := range []string{"ttft", "ttft:", "ttft:x", "ttft:-1", "ttft:0", "ttft:NaN", "ttft:Inf", "itl:5", ":5"} {
+		if l, err := ParseLimits(in); err == nil {
+			t.Errorf("%q was read as %+v", in, l)
+		}
+	}
+	s := record.Sample{TTFTMS: 10, TPOTMS: math.NaN(), LatencyMS: 10}
+	for _, tc := range []struct {
+		l    Limits
+		want bool
+	}{{Limits{}, true}, {Limits{TTFTMS: 10}, true}, {Limits{TTFTMS: 9}, false}, {Limits{TPOTMS: 1}, true}, {Limits{TPOTMS: 1, LatencyMS: 9}, false}} {
+		if got := tc.l.met(&s); got != tc.want {
+			t.Errorf("%+v: %v", tc.l, got)
+		}
+	}
+}
+
+func TestCertificate(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		c    record.Certificate
+		ttft float64
+		want []string // how each reason begins
+	}{
+		{"nothing measured", record.Certificate{}, math.NaN(), nil},
+		{"all well", record.Certificate{Lag: record.Quantiles{N: 9, P99: 4}, Wake: record.Quantiles{N: 9, P99: 4}, CPUShare: 0.5, Chunks: 100, Reads: 99}, 50, nil},
+		{"late, but less than a millisecond", record.Certificate{Lag: record.Quantiles{N: 9, P99: 0.9}}, 1, nil},
+		{"late", record.Certificate{Lag: record.Quantiles{N: 9, P99: 6}}, 50, []string{"turns were sent late, p99 6.0 ms (median TTFT 50.0 ms)"}},
+		{"timers", record.Certificate{Wake: record.Quantiles{N: 9, P99: 6}, Clocks: "kernel"}, 50, []string{"the client's timers woke late"}},
+		{"collection", record.Certificate{GCPauseMaxMS: 6}, 50, []string{"garbage collection"}},
+		{"processor", record.Certificate{CPUShare: 0.81}, 50, []string{"the client used 81 % of the machine"}},
+		{"merged", record.Certificate{Chunks: 100, Reads: 100, Merged: 2}, 50, []string{"2.0 % of chunks waited together"}},
+		{"coalesced", record.Certificate{Chunks: 100, Reads: 90}, 50, []string{"10 % of chunks came in one read"}},
+		{"reads not counted", record.Certificate{Chunks: 100}, 50, nil},
+		{"reconnects", record.Certificate{Reconnects: 2}, 50, []string{"2.0 % of turns were sent twice"}},
+		{"disk", record.Certificate{DroppedWrites: 1}, 50, []string{"1 records had to wait"}},
+		{"two", record.Certificate{DroppedWrites: 1, CPUShare: 1}, 50, []string{"the client used", "1 records"}},
+		{"old reasons go", record.Certificate{Verdict: VerdictWarn, Reasons: []string{"old"}}, 50, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := certify(tc.c, 100, tc.ttft)
+			verdict := VerdictOK
+			if tc.want != nil {
+				verdict = VerdictWarn
+			}
+			if got.Verdict != verdict || len(got.Reasons) != len(tc.want) {
+				t.Fatalf("%s %q", got.Verdict, got.Reasons)
+			}
+			for i, want := range tc.want {
+				if !strings.HasPrefix(got.Reasons[i], want) {
+					t.Errorf("%q, want %q", got.Reasons[i], want)
+				}
+			}
+		})
+	}
+	c := collected(Options{}, exampleRun(10, 4)...)
+	got := c.Certificate(record.Certificate{Clocks: "kernel", Opened: 12, DroppedWrites: 0})
+	if got.Verdict != VerdictOK || got.Lag.N != 38 || math.Abs(got.Lag.P50-0.05) > 1e-9 || got.Chunks != 37*20 || got.Reads != 37*20 || got.Opened != 12 || got.MaxInFlight < 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestReadTellsRunsApart(t *testing.T) {
+	t.Parallel()
+	var stream bytes.Buffer
+	w := record.NewWriter(&stream)
+	_ = w.Turn(&record.Turn{Conversation: "headless", Outcome: record.OK})
+	for range 2 {
+		for _, r := range exampleRun(4, 3) {
+			switch r := r.(type) {
+			case *record.Run:
+				_ = w.Run(r)
+			case *record.Turn:
+				_ = w.Turn(r)
+			case *record.End:
+				_ = w.End(r)
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := Read(record.NewReader(&stream, "f"), "f", Options{})
+	if err != nil || len(runs) != 3 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	var summaries []*Summary
+	for _, r := range runs {
+		summaries = append(summaries, r.Summary())
+	}
+	if summaries[0].Run != nil || summaries[1].Details.Work.Why != "done" || summaries[2].Details.Work.Turns != summaries[1].Details.Work.Turns {
+		t.Error("records went to the wrong run")
+	}
+	var b bytes.Buffer
+	if err := Text(&b, summaries, TextOptions{TableOnly: true}); err != nil || strings.Count(b.String(), "=== f") != 3 || strings.Contains(b.String(), "Outcomes") {
+		t.Errorf("%v\n%s", err, &b)
+	}
+	direct := collected(Options{}, exampleRun(4, 3)...).Summary()
+	var one, two bytes.Buffer
+	direct.Name = "f"
+	_, _ = Text(&one, []*Summary{direct}, TextOptions{}), Text(&two, summaries[2:], TextOptions{})
+	if one.String() != two.String() {
+		t.Errorf("through a stream:\n%s\ndirectly:\n%s", &two, &one)
+	}
+}
+
+func TestIntervalsComeFromConversations(t *testing.T) {
+	t.Parallel()
+	few := collected(Options{}, exampleRun(measure.MinClusters-1, 4)...).Summary().Details.Intervals
+	if len(few) > 0 {
+		t.Errorf("intervals of %d conversations: %+v", measure.MinClusters-1, few)
+	}
+	for _, in := range collected(Options{}, exampleRun(12, 4)...).Summary().Details.Intervals {
+		if in.Conversations != 12 || len(in.Estimates) != 4 {
+			t.Errorf("%+v", in)
+		}
+		for _, e := range in.Estimates {
+			if !(e.Low <= e.Value && e.Value <= e.High) {
+				t.Errorf("%s %s: %v is not in [%v, %v]", in.Name, e.Name, e.Value, e.Low, e.High)
+			}
+		}
+	}
+}
+
+func FuzzReport(f *testing.F) {
+	var stream bytes.Buffer
+	w := record.NewWriter(&stream)
+	for _, r := range exampleRun(3, 3) {
+		if turn, ok := r.(*record.Turn); ok {
+			_ = w.Turn(turn)
+		}
+	}
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(stream.Bytes())
+	f.Add([]byte(`[{"ttft_ms":1,"latency_ms":2,"start_time_ms":3,"tpot_ms":null}]`))
+	f.Add([]byte(`{"type":"turn","outcome":"ok","sent_ms":5,"end_ms":-1,"turn":-7,"usage":{"prompt":-5},"gaps_us":[-1]}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		runs, _ := Read(record.NewReader(bytes.NewReader(in), "f"), "f", Options{Verbose: true, Bootstrap: measure.Bootstrap{Resamples: 5}})
+		for _, r := range runs {
+			s := []*Summary{r.Summary()}
+			var b bytes.Buffer
+			if err := Text(&b, s, TextOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			b.Reset()
+			if err := JSON(&b, s); err != nil || !json.Valid(b.Bytes()) {
+				t.Fatalf("%v\n%s", err, &b)
+			}
+		}
+	})
+}

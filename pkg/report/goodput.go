@@ -1,0 +1,64 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"multiturn/pkg/record"
+)
+
+// Limits are what a turn must stay within to count towards goodput; 0 asks for nothing.
+type Limits struct {
+	TTFTMS    float64 `json:"ttft_ms,omitempty"`
+	TPOTMS    float64 `json:"tpot_ms,omitempty"`
+	LatencyMS float64 `json:"latency_ms,omitempty"`
+}
+
+// ParseLimits reads "ttft:200 tpot:50 latency:5000", milliseconds; commas may part them too.
+func ParseLimits(s string) (Limits, error) {
+	var l Limits
+	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) {
+		name, value, _ := strings.Cut(part, ":")
+		ms, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(ms > 0) || math.IsInf(ms, 0) {
+			return l, fmt.Errorf("limit %q: a name and milliseconds above 0 are due, as in ttft:200", part)
+		}
+		switch name {
+		case "ttft":
+			l.TTFTMS = ms
+		case "tpot":
+			l.TPOTMS = ms
+		case "latency", "e2el":
+			l.LatencyMS = ms
+		default:
+			return l, fmt.Errorf("limit %q: the names are ttft, tpot and latency", part)
+		}
+	}
+	return l, nil
+}
+
+// OK says whether there is any limit.
+func (l Limits) OK() bool { return l != Limits{} }
+
+// String is what ParseLimits reads.
+func (l Limits) String() string {
+	var parts []string
+	for _, p := range []struct {
+		name string
+		ms   float64
+	}{{"ttft", l.TTFTMS}, {"tpot", l.TPOTMS}, {"latency", l.LatencyMS}} {
+		if p.ms > 0 {
+			parts = append(parts, p.name+":"+strconv.FormatFloat(p.ms, 'f', -1, 64))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// met says whether a measured turn stays within all limits. An answer in one chunk has no tpot to exceed.
+func (l Limits) met(s *record.Sample) bool {
+	return within(s.TTFTMS, l.TTFTMS) && within(s.TPOTMS, l.TPOTMS) && within(s.LatencyMS, l.LatencyMS)
+}
+
+func within(v, limit float64) bool { return limit == 0 || !(v > limit) }

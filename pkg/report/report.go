@@ -1,0 +1,116 @@
+// Package report makes the numbers of a run out of its records, and writes them: as text, JSON, CSV and Excel.
+//
+// A [Collector] takes the records of one run and gives a [Summary]; [Read] does so for all runs of a stream. [Text],
+// [JSON], [CSV] and [Excel] write summaries. Nothing here knows how a run is made: what a report shows, it read.
+//
+// # The table
+//
+// Text begins with the table of vLLM's benchmarks/multi_turn: the same rows, columns, formulae and number formats. Of a
+// turn sent at t0 (just before its request's first Write), with the first token at t1 and the stream's end at t2:
+//
+//	latency_ms          t2 - t0
+//	tpot_ms             (latency - (t1 - t0)) / (n - f); n tokens in the answer, f of them in its first chunk
+//	ttft_ms             t1 - t0, less (f - 1) * tpot when the first chunk held more than one token; at least 0.1
+//	input_num_turns     messages sent
+//	input_num_tokens    tokens sent
+//	output_num_tokens   n
+//	output_num_chunks   chunks with text but for the first one
+//
+// Percentiles are interpolated (type 7), std is of a sample (n-1), percentile columns 99, 99.9 and 99.99 come with 100,
+// 1,000 and 10,000 turns. Only turns that went well and were no warm-up are counted. What is not as in the reference:
+//
+//   - t0 is when the request goes out. There it is before the body is encoded and the connection made, which is the
+//     client's time and not the server's.
+//   - t1 is the first token of any kind, reasoning and tool calls too. There only content counts.
+//   - Tokens are the server's own count (usage); the client's tokenizer counts where there is none, or when Options say
+//     so, and then the prompt is without its chat template, as there.
+//   - A tpot that does not exist (an answer in one chunk) is left out and counted in a note. There it is 0, in the mean.
+//   - runtime_sec is from the first send to the last end. There it is to the end of the request that started last,
+//     which is too short when an earlier one ends later.
+//   - No column is ever left out for the width of a terminal.
+//
+// Given the reference's own measurements (the array of its --stats-json-output) none of this applies: every line is the
+// reference's.
+//
+// # Beyond the table
+//
+// Blocks after the table say what was planned and what became of it, and what the reference does not measure. Turns are
+// counted from 1 there. A number that does not exist or is not known is "-" in text, null in JSON and empty in CSV:
+// cached tokens that a server does not report are not 0.
+//
+//	chunk_gap_ms      time between chunks of an answer, as they came
+//	inter_token_ms    the same, each divided over the tokens of a chunk: the answer's tokens after the first chunk by
+//	                  its chunks after the first; counted for each token (answers that have within 5 % as many chunks
+//	                  as tokens count as one token a chunk: a server may count an end token that is not in any chunk)
+//	reuse_*           from the end of a conversation's last answer to its next turn: time, other conversations' turns
+//	                  sent in between, and the input tokens of those
+//	new input         messages since the conversation's last answer; of all input where nobody counted that
+//	concurrency       requests in flight, averaged over the run's time
+//	intervals         95 %, from resampling whole conversations (at least 8), since turns of one are not independent
+package report
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"multiturn/pkg/measure"
+)
+
+// Tokens says whose count of tokens goes before.
+type Tokens string
+
+// Sources of token counts. The zero value is Usage.
+const (
+	Usage     Tokens = "usage"     // the server's, else the tokenizer's
+	Tokenizer Tokens = "tokenizer" // the client's tokenizer, as in the reference; else the server's
+)
+
+// Options say what a summary holds. The zero value is the reference's default.
+type Options struct {
+	// WarmupPercentages are parts of the samples, 0 <= x < 100, to leave out as warm-up: one table for each, in ascending
+	// order. None is the same as one of 0.
+	WarmupPercentages []float64
+	// Verbose adds the row of times between the turns of a conversation.
+	Verbose bool
+	Tokens  Tokens
+	// Goodput is what a turn must meet to count as good; the zero Limits ask for nothing and make no block.
+	Goodput Limits
+	// Bootstrap is how intervals are made.
+	Bootstrap measure.Bootstrap
+}
+
+// Validate says what is wrong with the options.
+func (o *Options) Validate() error {
+	for _, p := range o.WarmupPercentages {
+		if !(p >= 0 && p < 100) {
+			return fmt.Errorf("a warm-up of %v %% leaves nothing to measure: from 0 to below 100 is due", p)
+		}
+	}
+	switch o.Tokens {
+	case "", Usage, Tokenizer:
+		return nil
+	}
+	return fmt.Errorf("token counts %q: usage or tokenizer is due", o.Tokens)
+}
+
+// ErrNoSamples is what a run without a single good turn gives in place of a table; the rest of its summary exists.
+var ErrNoSamples = errors.New("no turn went well: there is nothing to measure")
+
+// Number is a float64 whose JSON is null when it does not exist (NaN) or is infinite.
+type Number float64
+
+// MarshalJSON writes the shortest number that reads back as n, or null.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if !n.OK() {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, float64(n), 'g', -1, 64), nil
+}
+
+// OK says whether the number exists.
+func (n Number) OK() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
+
+// Unknown is a number that does not exist.
+var Unknown = Number(math.NaN())
