@@ -251,7 +251,7 @@ func (c *Call) act(ctx context.Context, args []string) error {
 		level = slog.LevelError
 	}
 	c.Log = slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
-	return c.leaf.Run(ctx, c)
+	return c.wait(ctx)
 }
 
 // checkArgs compares the positional arguments with what the command takes.

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -101,6 +105,45 @@ func TestInterruptDrains(t *testing.T) {
 	}), signals)
 	if r.code != 3 || !strings.HasSuffix(r.errout, "demo: p99 above its limit\n") {
 		t.Errorf("an error after the drain: exit code %d, %q", r.code, r.errout)
+	}
+}
+
+// A Run that does not listen is left: after a while, or with one more interrupt. Its unfinished output goes.
+func TestInterruptOfHanging(t *testing.T) {
+	t.Parallel()
+	for _, drain := range []bool{false, true} {
+		for _, interrupts := range []int{1, 2, 3} {
+			if drain && interrupts < 3 {
+				continue // such a command may take its time
+			}
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				signals, forever := make(chan os.Signal, 4), make(chan struct{})
+				start := time.Now()
+				r := interruptible(t, &Command{Name: "demo", Drain: drain, Run: func(ctx context.Context, c *Call) error {
+					out, err := c.Create(filepath.Join(dir, "out"))
+					if err != nil {
+						return err
+					}
+					io.WriteString(out, "half")
+					for range interrupts {
+						signals <- os.Interrupt
+					}
+					<-forever
+					return nil
+				}}, signals)
+				if r.code != 130 || !strings.HasSuffix(r.errout, "demo: interrupted\n") {
+					t.Errorf("exit code %d, %q", r.code, r.errout)
+				}
+				want := time.Duration(0)
+				if interrupts == 1 {
+					want = patience
+				}
+				equal(t, "waited", time.Since(start), want)
+				equal(t, "files", names(t, dir), []string{})
+				close(forever)
+			})
+		}
 	}
 }
 

@@ -18,6 +18,28 @@ type files struct {
 	mu              sync.Mutex
 	stdin, stdout   bool
 	inputs, outputs []opened
+	parts           map[string]bool // names of unfinished outputs
+}
+
+// giveUp removes unfinished outputs that nobody will close any more.
+func (f *files) giveUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name := range f.parts {
+		os.Remove(name)
+	}
+}
+
+// part notes that the unfinished output is there, or is no more.
+func (f *files) part(name string, there bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.parts == nil {
+		f.parts = map[string]bool{}
+	}
+	if f.parts[name] = true; !there {
+		delete(f.parts, name)
+	}
 }
 
 type opened struct {
@@ -109,6 +131,7 @@ type Output struct {
 	through    io.Writer // in place of part
 	own        *os.File  // what through is, to be closed
 	done       bool
+	files      *files
 }
 
 // Create makes an output of that name; - is stdout, which has one owner. It is a usage error when the folder does not
@@ -177,7 +200,7 @@ func (c *Call) claim(name string) (*Output, error) {
 	if err != nil {
 		return nil, Exit(Usage, err)
 	}
-	o := &Output{name: name, path: path, mode: 0o666}
+	o := &Output{name: name, path: path, mode: 0o666, files: &c.files}
 	out := opened{name: name, path: path}
 	info, err := os.Stat(path)
 	switch {
@@ -229,6 +252,7 @@ func (o *Output) Write(p []byte) (int, error) {
 				return 0, fmt.Errorf("%s: %w", o.name, bare(err))
 			}
 			o.part = f
+			o.files.part(f.Name(), true)
 		}
 		w = o.part
 	}
@@ -259,6 +283,7 @@ func (o *Output) Commit() error {
 		return nil
 	}
 	part := o.part.Name()
+	defer o.files.part(part, false)
 	err := o.part.Close()
 	if err == nil {
 		err = os.Rename(part, o.path)
@@ -282,6 +307,7 @@ func (o *Output) Close() error {
 	}
 	if o.part != nil {
 		o.part.Close()
+		o.files.part(o.part.Name(), false)
 		return os.Remove(o.part.Name())
 	}
 	return nil

@@ -147,7 +147,7 @@ func commonGroup(o *common) Group {
 		{Name: "config", Value: File(&o.config), Usage: "JSON file with values for flags: keys are flag names"},
 		{Name: "log-level", Value: logLevel{&o.level}, Usage: "how much to log to stderr: debug, info, warn or error"},
 		{Name: "quiet", Short: "q", Value: Bool(&o.quiet), Usage: "no progress and no remarks"},
-		{Name: "completion", Value: shells, Usage: "print the completion script for a shell: bash, zsh or fish"},
+		{Name: "completion", Value: shells, Meta: "SHELL", Usage: "print the completion script for a shell: bash, zsh or fish"},
 		{Name: "help", Short: "h", Value: Bool(&o.help), Usage: "show this help"},
 		{Name: "version", Value: Bool(&o.version), Usage: "show the version"},
 	}}
