@@ -84,7 +84,7 @@ func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, 
 	})
 	for range o.workers() {
 		group.Go(func() error {
-			var it item
+			it := item{skipText: true}
 			for b := range work {
 				for i := range b.items {
 					b.items[i].look(b.text, &it, o.Parity)
@@ -278,6 +278,7 @@ func (x *index) nameTheNameless() {
 		}
 		x.entries[i].key = x.key(id)
 	}
+	x.byID, x.roles, x.madeUp = nil, nil, nil // they are large, and not needed again
 }
 
 // join shuffles the items and puts those of each conversation together, in the order in which conversations are

@@ -16,6 +16,8 @@ type item struct {
 	arena    []byte
 	scratch  []byte
 	isObject bool
+	// skipText leaves out the texts of turns, which costs half of the time.
+	skipText bool
 }
 
 // turn is one turn as it stands.
@@ -151,6 +153,9 @@ func (it *item) readValue(cur *jsonseq.Cursor, t *turn, parity bool) {
 }
 
 func (it *item) appendText(quoted []byte, t *turn) {
+	if it.skipText {
+		return
+	}
 	var whole bool
 	it.arena, whole = jsonseq.Unquote(it.arena, orEmpty(quoted))
 	if !whole {

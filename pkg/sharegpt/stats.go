@@ -14,7 +14,7 @@ import (
 
 // Statistics describes conversations as the reference does: a sample of each measure, one value a conversation.
 type Statistics struct {
-	samples [measures][]float64
+	samples [measures][]int32 // they are many, and whole numbers
 	tokens  bool
 }
 
@@ -37,13 +37,13 @@ var measureNames = [measures]string{"user_turns", "assistant_turns", "user_words
 	"conv_characters", "user_tokens", "assistant_tokens"}
 
 // row is the measures of one conversation.
-type row [measures]float64
+type row [measures]int32
 
 // measure returns the measures of a conversation. A system message counts for the conversation only.
 func measure(c *chat.Conversation, count func(string) int) (r row) {
 	for i := range c.Messages {
 		m := &c.Messages[i]
-		words := float64(strings.Count(m.Text, " ") + 1)
+		words := int32(strings.Count(m.Text, " ") + 1)
 		turns, ofWords, tokens := -1, -1, -1
 		switch m.Role {
 		case chat.User:
@@ -55,16 +55,16 @@ func measure(c *chat.Conversation, count func(string) int) (r row) {
 			r[turns]++
 			r[ofWords] += words
 			if count != nil {
-				r[tokens] += float64(count(m.Text))
+				r[tokens] += int32(count(m.Text))
 			}
 		}
 		r[convTurns]++
 		r[convWords] += words
-		r[convCharacters] += float64(utf8.RuneCountInString(m.Text))
+		r[convCharacters] += int32(utf8.RuneCountInString(m.Text))
 	}
 	for _, of := range [][2]int{{userTokens, userTurns}, {assistantTokens, assistantTurns}} {
 		if n := r[of[1]]; n > 0 {
-			r[of[0]] = math.Floor(r[of[0]] / n)
+			r[of[0]] /= n
 		}
 	}
 	return r
@@ -72,6 +72,9 @@ func measure(c *chat.Conversation, count func(string) int) (r row) {
 
 func (s *Statistics) add(r *row) {
 	for i := range s.samples {
+		if i >= userTokens && !s.tokens {
+			break
+		}
 		s.samples[i] = append(s.samples[i], r[i])
 	}
 }
@@ -99,9 +102,13 @@ func (s *Statistics) Table() frame.Frame {
 		if i >= userTokens && !s.tokens {
 			break
 		}
-		sorted := slices.Sorted(slices.Values(sample)) // once: the library sorts for every percentile
-		mean, _ := stats.Mean(sample)
-		std, err := stats.StandardDeviationSample(sample)
+		sorted := make([]float64, len(sample))
+		for j, v := range sample {
+			sorted[j] = float64(v)
+		}
+		mean, _ := stats.Mean(sorted)
+		std, err := stats.StandardDeviationSample(sorted)
+		slices.Sort(sorted) // once: the library sorts for every percentile
 		if err != nil || len(sample) < 2 {
 			std = math.NaN()
 		}
