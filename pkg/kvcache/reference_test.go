@@ -358,7 +358,7 @@ func drive(t *testing.T, seed uint64, steps int) {
 
 func TestCacheAgainstReference(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		drive(t, seed, 400)
 	}
 }
