@@ -33,7 +33,7 @@ func (f *flags) groups() []cli.Group {
 			{Name: "seed", Value: cli.Int(&f.seed), Usage: "seed of all that is random, as the reference's --seed"},
 		}},
 		{Title: "Tokens", Flags: []cli.Flag{
-			{Name: "tokenizer", Value: cli.String(&f.tokenizer), DefaultText: "--model, or else o200k_base", Usage: "folder, tokenizer.json, hub name, or o200k_base (built in)"},
+			cli.TokenizerFlag(&f.tokenizer),
 			{Name: "model", Short: "m", Value: cli.String(&f.model), Usage: "model whose tokenizer to use"},
 			{Name: "clean-up-spaces", Value: cli.Bool(&f.cleanUp), Usage: "remove spaces before punctuation when cutting text, as transformers 4 did for Llama 3"},
 		}},

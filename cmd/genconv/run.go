@@ -26,9 +26,12 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	tok, err := f.openTokenizer(c)
+	tok, where, err := c.Tokenizer(ctx, f.tokenizer, f.model)
 	if err != nil {
 		return err
+	}
+	if tok.CleansUpSpaces() && !f.cleanUp {
+		c.Log.Debug("transformers 4 cleans up spaces for this tokenizer; --clean-up-spaces does too", "tokenizer", tok.Name())
 	}
 	corpus, err := f.readTexts(c, cfg, folder, tok)
 	if err != nil {
@@ -51,7 +54,7 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 		return err
 	}
 	c.Remarkf("%d conversations, %d messages in %.2f s; tokens are those of %s (%s)", cfg.NumConversations, messages,
-		time.Since(start).Seconds(), tok.Name(), tok.Source())
+		time.Since(start).Seconds(), tok.Name(), where)
 	if cfg.PrintStats {
 		return stats.Write(c.Stderr, 0, false)
 	}
@@ -177,24 +180,4 @@ func write(ctx context.Context, c *cli.Call, cfg *synth.Config, g *synth.Generat
 		bar.Add(1)
 	}
 	return messages, stats, w.Close()
-}
-
-// openTokenizer opens the tokenizer that is named, or else the embedded one.
-func (f *flags) openTokenizer(c *cli.Call) (*tokenizer.Tokenizer, error) {
-	name := f.tokenizer
-	if name == "" {
-		name = f.model
-	}
-	switch name {
-	case "", tokenizer.O200k:
-		return tokenizer.O200kBase(), nil
-	}
-	tok, err := tokenizer.Load(name)
-	if err != nil {
-		return nil, cli.Exit(cli.Usage, err)
-	}
-	if tok.CleansUpSpaces() && !f.cleanUp {
-		c.Log.Info("this tokenizer asks for clean_up_tokenization_spaces, which transformers 5 ignores; --clean-up-spaces obeys", "tokenizer", tok.Name())
-	}
-	return tok, nil
 }
