@@ -222,8 +222,11 @@ func (t *text) groups(d *Details) {
 }
 
 func span(g *Group) string {
-	if g.From == g.To {
+	switch g.To {
+	case g.From:
 		return integer(g.From)
+	case 0:
+		return integer(g.From) + "-"
 	}
 	return integer(g.From) + "-" + integer(g.To)
 }

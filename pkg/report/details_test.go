@@ -327,13 +327,13 @@ func TestGapsOfSeveralTokens(t *testing.T) {
 
 func TestRanges(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int]string{1: "1", 12: "12", 13: "13-20", 20: "13-20", 21: "21-40", 41: "41-80", 1000: "641-1280"} {
+	for n, want := range map[int]string{1: "1", 12: "12", 13: "13-20", 20: "13-20", 21: "21-40", 41: "41-80", 1000: "641-1280", math.MaxInt: "687194767361-"} {
 		from, to := turnRange(n)
 		if got := span(&Group{From: from, To: to}); got != want {
 			t.Errorf("turn %d is in %s, want %s", n, got, want)
 		}
 	}
-	for n, want := range map[int]string{0: "0-1024", 1024: "0-1024", 1025: "1025-2048", 2049: "2049-4096", 100000: "65537-131072"} {
+	for n, want := range map[int]string{0: "0-1024", 1024: "0-1024", 1025: "1025-2048", 2049: "2049-4096", 100000: "65537-131072", math.MaxInt: "1099511627777-"} {
 		from, to := promptRange(n)
 		if got := span(&Group{From: from, To: to}); got != want {
 			t.Errorf("%d tokens are in %s, want %s", n, got, want)

@@ -96,12 +96,8 @@ func (d *Details) csv(put func(...string), add func(section, row, column string,
 	}{{"by_turn", d.Turns}, {"by_prompt", d.Contexts}, {"first_turns", []Group{d.First}}, {"later_turns", []Group{d.Later}}} {
 		for i := range part.groups {
 			g := &part.groups[i]
-			row := span(g)
-			if g.To == 0 {
-				row = integer(g.From) + "-"
-			}
 			for _, c := range g.columns() {
-				add(part.section, row, c.Name, c.Value)
+				add(part.section, span(g), c.Name, c.Value)
 			}
 		}
 	}
