@@ -8,8 +8,10 @@ import (
 
 // ShortTextError says that a text is too short for a config.
 type ShortTextError struct {
-	// Have is the number of tokens of the text, Need that which the config needs with its seed.
+	// Have is the number of tokens of the text, Need that which the config needs with its seed, or a part of it: of very
+	// many conversations not all are looked at.
 	Have, Need int
+	Part       bool
 	// Fit is how many conversations the text is long enough for.
 	Fit int
 	// Field of the config takes the most; lowering it helps best.
@@ -23,8 +25,12 @@ func (e *ShortTextError) Error() string {
 	} else if e.Fit > 0 {
 		advice += " to " + thousands(e.Fit)
 	}
+	need := thousands(e.Need)
+	if e.Part {
+		need = "more than " + need
+	}
 	return fmt.Sprintf("the text is too short: it has %s tokens, the config needs %s; %s, or give more text",
-		thousands(e.Have), thousands(e.Need), advice)
+		thousands(e.Have), need, advice)
 }
 
 // check compares the text with what all conversations take from it.
@@ -40,6 +46,9 @@ func (g *Generator) check(ctx context.Context) error {
 	return err
 }
 
+// lookahead is how many conversations are looked at after the text has run out.
+const lookahead = 100_000
+
 // measure returns what is missing, if anything. Unless exact, the common text counts for nothing in the first message,
 // which then may seem to take more than it does.
 func (g *Generator) measure(ctx context.Context, exact bool) (*ShortTextError, error) {
@@ -49,6 +58,10 @@ func (g *Generator) measure(ctx context.Context, exact bool) (*ShortTextError, e
 	for c := range g.cfg.NumConversations {
 		if c%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if c > e.Fit+lookahead {
+			e.Part = true
+			break
 		}
 		d, err := p.draft()
 		if err != nil {
