@@ -197,7 +197,7 @@ func (x *index) add(src *Source, s *scanned, text []byte) error {
 		turns: int32(s.turns), first: -1, last: -1}
 	if x.parity {
 		if s.err != nil {
-			return pythonSyntaxError(src, s.item.Offset)
+			return pythonSyntaxError(src, s.err.(*jsonseq.SyntaxError).Kind, s.item.Offset)
 		}
 		e.key = -1
 		if err := referenceKey(s); err != nil {

@@ -210,15 +210,19 @@ func checkStart(src *Source, first []byte) error {
 	if bytes.HasPrefix(first, []byte("\uFEFF")) {
 		return &ReferenceError{"JSONDecodeError", "Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)"}
 	}
-	if start := bytes.TrimLeft(first, " \t\r\n"); len(start) > 0 && start[0] == '{' {
+	switch start := bytes.TrimLeft(first, " \t\r\n"); {
+	case len(start) == 0:
+		return pythonSyntaxError(src, jsonseq.WantValue, int64(len(first)))
+	case start[0] == '{':
 		return &ReferenceError{"TypeError", src.name + " is not a list"}
 	}
 	return nil
 }
 
-// pythonSyntaxError finds out what Python says of a source whose item at the offset is not JSON. The first reading need
-// not be complete: the rest is not looked at by Python's parser either.
-func pythonSyntaxError(src *Source, offset int64) error {
+// pythonSyntaxError finds out what Python says of a source of which a Scanner or a Cursor said that the item at the
+// offset is broken in the way of kind. The first reading need not be complete: Python's parser does not look at the rest
+// either.
+func pythonSyntaxError(src *Source, kind jsonseq.Kind, offset int64) error {
 	if err := src.flush(); err != nil {
 		return err
 	}
@@ -226,14 +230,22 @@ func pythonSyntaxError(src *Source, offset int64) error {
 	if err != nil {
 		return fmt.Errorf("reading %s again: %w", src.name, err)
 	}
-	cur := jsonseq.Cursor{Text: rest, Python: true}
-	cur.Skip()
-	kind, at := jsonseq.ExtraData, int64(0)
-	if e, ok := cur.Err().(*jsonseq.SyntaxError); ok {
-		kind, at = e.Kind, e.Offset
-	} else {
-		// The item is fine, so what is wrong stands before or behind it: a comma is missing, or one is too many.
-		kind = jsonseq.WantComma
+	at := int64(0)
+	if kind != jsonseq.ExtraData {
+		cur := jsonseq.Cursor{Text: rest, Python: true}
+		cur.Skip()
+		e, ok := cur.Err().(*jsonseq.SyntaxError)
+		switch {
+		case !ok:
+			kind = jsonseq.WantComma // the item is fine: what is wrong stands before it
+		case len(rest) > 0:
+			kind, at = e.Kind, e.Offset
+		default:
+			kind = jsonseq.WantComma
+			if last := lastByte(src, offset); last == 0 || last == '[' || last == ',' {
+				kind = jsonseq.WantValue
+			}
+		}
 	}
 	line, column, char, err := pythonPosition(src, offset+at)
 	if err != nil {
@@ -255,6 +267,17 @@ func pythonSyntaxError(src *Source, offset int64) error {
 		return &ReferenceError{"UnicodeDecodeError", fmt.Sprintf("'utf-8' codec can't decode: invalid text near byte %d", offset+at)}
 	}
 	return &ReferenceError{"JSONDecodeError", fmt.Sprintf("%s: line %d column %d (char %d)", pythonMessages[kind], line, column, char)}
+}
+
+// lastByte returns the last byte before the offset that is not white space, 0 if there is none close by.
+func lastByte(src *Source, offset int64) byte {
+	before := make([]byte, min(offset, 4096))
+	src.again.ReadAt(before, offset-int64(len(before)))
+	before = bytes.TrimRight(before, " \t\r\n")
+	if len(before) == 0 {
+		return 0
+	}
+	return before[len(before)-1]
 }
 
 // pythonPosition counts lines and characters before an offset as Python does, to which a line break of two characters is
