@@ -9,7 +9,7 @@ import (
 type argLine struct {
 	leaf  *Command // the command that is meant: the root, the subcommand named, or the default one
 	named bool     // a subcommand was named
-	// flags are --name=value, or --name for a switch, in their order; args the positional arguments.
+	// flags are --name=value in their order, args the positional arguments.
 	flags, args []string
 	// stop is the name of a flag that ends everything (see stops), stopValue what it was given.
 	stop, stopValue string

@@ -48,6 +48,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"strings"
@@ -263,7 +264,7 @@ func checkArgs(name, spec string, args []string) error {
 			least = i + 1
 		}
 		if strings.Contains(n, "...") {
-			most = int(^uint(0) >> 1)
+			most = math.MaxInt
 		}
 	}
 	switch {
