@@ -60,7 +60,8 @@ func certify(c record.Certificate, turns int, ttft float64) record.Certificate {
 			100*share)
 	}
 	if c.Reads > 0 {
-		if share := ratio(c.Chunks-c.Reads, c.Chunks); share > MaxCoalescedShare {
+		// Those that waited together are named above.
+		if share := ratio(c.Chunks-c.Reads-c.Merged, c.Chunks); share > MaxCoalescedShare {
 			doubt("%.0f %% of chunks came in one read with another, as sent by the server or held up on the way: chunk_gap_ms has zeros for them",
 				100*share)
 		}

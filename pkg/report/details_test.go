@@ -391,6 +391,7 @@ func TestCertificate(t *testing.T) {
 		{"processor", record.Certificate{CPUShare: 0.81}, 50, []string{"the client used 81 % of the machine"}},
 		{"merged", record.Certificate{Chunks: 100, Reads: 100, Merged: 2}, 50, []string{"2.0 % of chunks waited together"}},
 		{"coalesced", record.Certificate{Chunks: 100, Reads: 90}, 50, []string{"10 % of chunks came in one read"}},
+		{"merged, not coalesced as well", record.Certificate{Chunks: 100, Reads: 80, Merged: 20}, 50, []string{"20.0 % of chunks waited together"}},
 		{"reads not counted", record.Certificate{Chunks: 100}, 50, nil},
 		{"reconnects", record.Certificate{Reconnects: 2}, 50, []string{"2.0 % of turns were sent twice"}},
 		{"disk", record.Certificate{DroppedWrites: 1}, 50, []string{"1 records had to wait"}},

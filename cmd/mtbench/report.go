@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"multiturn/pkg/cli"
+	"multiturn/pkg/record"
+	"multiturn/pkg/report"
+)
+
+// reportFormat is a form of the summary.
+type reportFormat string
+
+const (
+	formatText reportFormat = "text"
+	formatJSON reportFormat = "json"
+	formatCSV  reportFormat = "csv"
+)
+
+// reportFlags are the flags of `mtbench report`.
+type reportFlags struct {
+	options   report.Options
+	format    reportFormat
+	tableOnly bool
+	output    string
+	statsJSON string
+	excel     bool
+	excelFile string
+}
+
+// reportCommand is `mtbench report`.
+func reportCommand() *cli.Command {
+	f := &reportFlags{
+		options: report.Options{Tokens: report.Usage, WarmupPercentages: []float64{0}}, format: formatText, output: "-",
+	}
+	return &cli.Command{
+		Name:  "report",
+		Usage: "tables and files from the records of runs",
+		Description: "Reads records (mtbench --records), also packed with gzip and several runs after another, or the array of measurements " +
+			"that the reference writes (--stats-json-output), and prints of each run the reference's table and what that lacks.",
+		Args: "[FILE...]",
+		Groups: []cli.Group{
+			{Title: "Numbers", Flags: []cli.Flag{
+				{Name: "warmup-percentages", Value: cli.Percents(&f.options.WarmupPercentages), Usage: "a table for each, of the turns left without so much of the start"},
+				{Name: "verbose", Short: "v", Value: cli.Bool(&f.options.Verbose), Usage: "one more row: the time between starts of consecutive turns"},
+				{Name: "tokens", Value: cli.Enum(&f.options.Tokens, report.Usage, report.Tokenizer), Usage: "whose counts the table shows where both are known"},
+				{Name: "goodput", Value: cli.Parsed(&f.options.Goodput, "LIMITS", report.ParseLimits, report.Limits.String), DefaultText: "none", Usage: "what a turn must meet to count as good, in ms: 'ttft:200 tpot:50 latency:5000'"},
+			}},
+			{Title: "Output", Flags: []cli.Flag{
+				{Name: "format", Value: cli.Enum(&f.format, formatText, formatJSON, formatCSV), Usage: "form of the summary"},
+				{Name: "table-only", Value: cli.Bool(&f.tableOnly), Usage: "text: only what the reference prints"},
+				{Name: "output-file", Short: "o", Value: cli.File(&f.output), DefaultText: "stdout", Usage: "write the summary there"},
+				{Name: "stats-json-output", Value: cli.File(&f.statsJSON), Usage: "write the reference's array of per-request numbers"},
+				{Name: "excel-output", Short: "e", Value: cli.Bool(&f.excel), Usage: "write an Excel file named by the number of clients and the time"},
+				{Name: "excel-file", Value: cli.File(&f.excelFile), Usage: "write an Excel file of this name"},
+			}},
+		},
+		Examples: []cli.Example{
+			{About: "the table of a run, and the same without its first half", Line: "mtbench report run.jsonl --warmup-percentages 0%,50%"},
+			{About: "what the reference measured", Line: "mtbench report stats.json"},
+			{About: "all numbers for another program", Line: "mtbench report *.jsonl.gz --format csv -o runs.csv"},
+		},
+		Run: func(_ context.Context, c *cli.Call) error { return runReport(c, f) },
+	}
+}
+
+func runReport(c *cli.Call, f *reportFlags) (err error) {
+	if err := f.options.Validate(); err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	names := c.Args
+	if len(names) == 0 {
+		names = []string{"-"}
+	}
+	var summaries []*report.Summary
+	for _, name := range names {
+		more, err := readSummaries(c, name, f.options)
+		if err != nil {
+			return err
+		}
+		summaries = append(summaries, more...)
+	}
+	if f.statsJSON != "" {
+		if err := f.write(c, f.statsJSON, func(w io.Writer) error { return report.SamplesJSON(w, summaries) }); err != nil {
+			return err
+		}
+	}
+	if f.excel || f.excelFile != "" {
+		if err := f.writeExcel(c, summaries); err != nil {
+			return err
+		}
+	}
+	if f.output == "-" && f.format == formatText {
+		// For people: it gives way when stdout carries data.
+		w := c.TextOut()
+		return report.Text(w, summaries, report.TextOptions{Color: color(c, w), TableOnly: f.tableOnly})
+	}
+	return f.write(c, f.output, func(w io.Writer) error {
+		switch f.format {
+		case formatJSON:
+			return report.JSON(w, summaries)
+		case formatCSV:
+			return report.CSV(w, summaries)
+		default:
+			return report.Text(w, summaries, report.TextOptions{TableOnly: f.tableOnly})
+		}
+	})
+}
+
+// readSummaries reads the runs of a file. What it cannot read of it is said and left out.
+func readSummaries(c *cli.Call, name string, o report.Options) (_ []*report.Summary, err error) {
+	in, err := c.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	if name == "-" {
+		name = "stdin"
+	}
+	r := record.NewReader(in, name)
+	runs, err := report.Read(r, name, o)
+	n, first := r.Broken()
+	for _, bad := range first {
+		c.Remarkf("%v (skipped)", bad)
+	}
+	if more := n - len(first); more > 0 {
+		c.Remarkf("%s: %d more that could not be read (skipped)", name, more)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(runs) == 0 {
+		return nil, fmt.Errorf("%s holds no records; they are written by mtbench --records FILE, or by the reference's --stats-json-output", name)
+	}
+	var out []*report.Summary
+	for _, run := range runs {
+		out = append(out, run.Summary())
+	}
+	return out, nil
+}
+
+func (f *reportFlags) write(c *cli.Call, name string, to func(io.Writer) error) (err error) {
+	out, err := c.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	if err := to(out); err != nil {
+		return err
+	}
+	return out.Commit()
+}
+
+func (f *reportFlags) writeExcel(c *cli.Call, summaries []*report.Summary) error {
+	if len(summaries) != 1 {
+		return cli.UsageErrorf("an Excel file holds one run, and %d were read: give one file of one run", len(summaries))
+	}
+	s := summaries[0]
+	name := f.excelFile
+	if name == "" {
+		clients := 0
+		if s.Run != nil {
+			clients = s.Run.Clients
+		} else {
+			seen := make(map[int]bool)
+			for i := range s.Samples {
+				seen[s.Samples[i].Client] = true
+			}
+			clients = len(seen)
+		}
+		name = report.ExcelName(clients, time.Now())
+	}
+	if err := f.write(c, name, func(w io.Writer) error { return report.Excel(w, s, f.options.Verbose) }); err != nil {
+		return err
+	}
+	c.Remarkf("wrote %s", name)
+	return nil
+}
+
+// color says whether headings are coloured on w: on terminals, unless NO_COLOR asks for none.
+func color(c *cli.Call, w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+}
