@@ -255,7 +255,7 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	for {
 		body, _ := open()
 		req := (&http.Request{
-			Method: http.MethodPost, URL: t.target, Host: t.target.Host, Header: c.header.Clone(),
+			Method: http.MethodPost, URL: t.target, Host: c.host(t.target), Header: c.header.Clone(),
 			Body: body, GetBody: open, ContentLength: c.size,
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		}).WithContext(httptrace.WithClientTrace(ctx, trace))

@@ -21,6 +21,7 @@ package openai
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -89,6 +90,14 @@ type call struct {
 	idle   time.Duration // limit of the silence after the first token; 0 = none
 }
 
+// host is the Host header: the user's, or the URL's.
+func (c *call) host(target *url.URL) string {
+	if h := c.header.Get("Host"); h != "" {
+		return h
+	}
+	return target.Host
+}
+
 const completionsPath = "/chat/completions"
 
 // New makes a client. It does not connect.
@@ -115,11 +124,16 @@ func New(o Options) (*Client, error) {
 	base.Path, base.RawPath, base.RawQuery, base.Fragment = path, "", "", ""
 	c.base = &base
 	target.Path, target.RawPath, target.Fragment = path+"/v1"+completionsPath, "", ""
-	if o.Transport == Auto {
-		c.opts.Transport = NetHTTP
-	}
 	c.questions = newNetHTTP(&c.opts, c.clock, target)
-	c.transport = c.questions
+	c.transport, c.opts.Transport = c.questions, NetHTTP
+	if o.Transport == Reactor || o.Transport == Auto && target.Scheme == "http" && o.Proxy == nil && !o.HTTP2 {
+		r, err := newReacting(c.clock, target)
+		if err == nil {
+			c.transport, c.opts.Transport = r, Reactor
+		} else if o.Transport == Reactor {
+			return nil, fmt.Errorf("transport %s: %w", Reactor, err)
+		}
+	}
 	return c, nil
 }
 
@@ -173,4 +187,4 @@ func (c *Client) Transport() Transport { return c.opts.Transport }
 func (c *Client) Stats() Stats { return c.transport.stats() }
 
 // Close closes all idle connections and frees what the client holds. No request may be in flight.
-func (c *Client) Close() error { return c.transport.close() }
+func (c *Client) Close() error { return errors.Join(c.transport.close(), c.questions.close()) }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,12 @@ import (
 )
 
 // transports are those that the tests run over.
-func transports() []Transport { return []Transport{NetHTTP} }
+func transports() []Transport {
+	if runtime.GOOS == "linux" {
+		return []Transport{NetHTTP, Reactor}
+	}
+	return []Transport{NetHTTP}
+}
 
 // serve listens on the loopback interface and gives every connection to handle, until the test ends.
 func serve(t testing.TB, handle func(c net.Conn)) (url string) {

@@ -1,0 +1,123 @@
+package openai
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"multiturn/pkg/reactor"
+	"multiturn/pkg/sockclock"
+)
+
+// reacting is the transport over package reactor.
+type reacting struct {
+	reactor *reactor.Reactor
+	target  *url.URL
+	clock   *sockclock.Clock
+}
+
+func newReacting(clock *sockclock.Clock, target *url.URL) (*reacting, error) {
+	r, err := reactor.New(clock, hostPort(target), (&net.Dialer{Timeout: dialTimeout}).DialContext)
+	if err != nil {
+		return nil, err
+	}
+	return &reacting{r, target, clock}, nil
+}
+
+func (t *reacting) preconnect(ctx context.Context, n int) error { return t.reactor.Preconnect(ctx, n) }
+func (t *reacting) clocks() sockclock.Source                    { return t.reactor.Source() }
+func (t *reacting) close() error                                { return t.reactor.Close() }
+
+func (t *reacting) stats() Stats {
+	s := t.reactor.Stats()
+	return Stats{Opened: s.Opened, Reconnects: s.Reconnects}
+}
+
+// appendHead appends the request's head.
+func (t *reacting) appendHead(dst []byte, c *call) []byte {
+	dst = append(append(dst, "POST "...), t.target.RequestURI()...)
+	dst = append(append(dst, " HTTP/1.1\r\nHost: "...), c.host(t.target)...)
+	names := make([]string, 0, 16)
+	for name := range c.header {
+		if name != "Host" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, v := range c.header[name] {
+			dst = append(append(append(append(dst, "\r\n"...), name...), ": "...), v...)
+		}
+	}
+	dst = strconv.AppendInt(append(dst, "\r\nContent-Length: "...), c.size, 10)
+	return append(dst, "\r\n\r\n"...)
+}
+
+// exchange sends the call and feeds the answer. The error says why the answer is not whole.
+func (t *reacting) exchange(ctx context.Context, c *call, a *answer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	h := handler{a: a, idle: c.idle, cancel: cancel}
+	defer h.stop()
+	request := make([][]byte, 0, len(c.pieces)+1)
+	request = append(append(request, t.appendHead(nil, c)), c.pieces...)
+	trace, err := t.reactor.Do(ctx, request, &h)
+	r := a.res
+	r.Sent, r.Written, r.ConnectTime = trace.Sent, trace.Written, trace.Connect
+	switch {
+	case trace.Retried:
+		r.Connection = RetriedConnection
+	case trace.Pooled:
+		r.Connection = ReusedConnection
+	case trace.Got:
+		r.Connection = NewConnection
+	}
+	if err != nil {
+		return ended(ctx, err)
+	}
+	a.arrived = trace.End // the end of a body may have come after its last event
+	return nil
+}
+
+// handler feeds an answer from the reactor's goroutine.
+type handler struct {
+	a      *answer
+	idle   time.Duration
+	cancel context.CancelCauseFunc
+	watch  *idleWatch
+	grace  *time.Timer
+}
+
+func (h *handler) Head(status int, header http.Header, at time.Duration) {
+	h.a.head(status, header, at)
+}
+func (h *handler) Read(arrived, seen time.Duration) { h.a.read(arrived, seen) }
+func (h *handler) Body(b []byte, frame int)         { h.a.body(b, frame) }
+
+// Wait limits the silence that now begins.
+func (h *handler) Wait() {
+	switch {
+	case h.a.done:
+		if h.grace == nil {
+			h.watch.stop()
+			h.grace = time.AfterFunc(doneGrace, func() { h.cancel(errCut) })
+		}
+	case h.idle > 0 && h.a.res.FirstToken != 0:
+		if h.watch == nil {
+			h.watch = newIdleWatch(h.idle, func() { h.cancel(errIdle) })
+		}
+		h.watch.touch()
+	}
+}
+
+// stop ends the timers, once the reactor is through with the handler.
+func (h *handler) stop() {
+	h.watch.stop()
+	if h.grace != nil {
+		h.grace.Stop()
+	}
+}

@@ -1,0 +1,341 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"multiturn/pkg/sockclock"
+
+	"golang.org/x/sys/unix"
+)
+
+// conn is one connection. Its lock comes before the reactor's.
+type conn struct {
+	r    *Reactor
+	slot int32
+	took time.Duration // what dialling cost
+
+	mu       sync.Mutex
+	fd       int           // -1 when closed
+	x        *exchange     // nil while the connection waits unused
+	response response      // of x
+	last     time.Duration // arrival of the newest bytes
+	writing  bool          // the sender is at it, without the lock: the descriptor has to stay
+	outward  bool          // watched for room to write
+	broken   bool          // not to be used again
+}
+
+// exchange is one request's use of a connection.
+type exchange struct {
+	done     chan error    // how the response ended, once
+	writable chan struct{} // there may be room to write again
+	end      time.Duration // arrival of the last byte
+	any      bool          // of the response has come
+}
+
+// connect opens a connection and has it watched.
+func (r *Reactor) connect(ctx context.Context) (*conn, error) {
+	start := time.Now()
+	dialled, err := r.dial(ctx, "tcp", r.addr)
+	if err != nil {
+		return nil, err
+	}
+	defer dialled.Close()
+	tcp, ok := dialled.(*net.TCPConn)
+	if !ok {
+		return nil, fmt.Errorf("dial %s: not a TCP connection", r.addr)
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", r.addr, err)
+	}
+	c := &conn{r: r, fd: -1}
+	// The runtime's poller keeps and then closes its own descriptor; this copy of it is the reactor's.
+	if cerr := raw.Control(func(fd uintptr) { c.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil || err != nil {
+		return nil, fmt.Errorf("dial %s: %w", r.addr, errors.Join(cerr, os.NewSyscallError("fcntl", err)))
+	}
+	c.took = time.Since(start)
+	if sockclock.Enable(c.fd) != nil {
+		r.unstamped.Store(true)
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		unix.Close(c.fd)
+		return nil, net.ErrClosed
+	}
+	if n := len(r.free); n > 0 {
+		c.slot, r.free = r.free[n-1], r.free[:n-1]
+	} else {
+		c.slot = int32(len(r.conns))
+		r.conns, r.uses = append(r.conns, nil), append(r.uses, 0)
+	}
+	r.conns[c.slot] = c
+	if err := c.watch(unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
+		c.closeLocked()
+		return nil, os.NewSyscallError("epoll_ctl", err)
+	}
+	r.opened.Add(1)
+	return c, nil
+}
+
+// watch has the reactor woken for what events says. The reactor's lock is held.
+func (c *conn) watch(op int, events uint32) error {
+	return unix.EpollCtl(c.r.epoll, op, c.fd, &unix.EpollEvent{Events: events, Fd: c.slot, Pad: c.r.uses[c.slot]})
+}
+
+// rewatch changes what the connection is watched for. The connection's lock is held, and it is open.
+func (c *conn) rewatch(outward bool) {
+	events := uint32(unix.EPOLLIN)
+	if outward {
+		events |= unix.EPOLLOUT
+	}
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	c.outward = outward
+	if err := c.watch(unix.EPOLL_CTL_MOD, events); err != nil {
+		panic("reactor: epoll_ctl: " + err.Error()) // of a descriptor that is open and was added
+	}
+}
+
+// settle puts a connection by or closes it, now that no request is on it. The connection's lock is held.
+func (c *conn) settle() {
+	if c.broken {
+		c.close()
+	} else {
+		c.r.keep(c)
+	}
+}
+
+// close closes the connection and frees its slot. The connection's lock is held.
+func (c *conn) close() {
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	c.closeLocked()
+}
+
+// closeLocked is close with the reactor's lock held too.
+func (c *conn) closeLocked() {
+	if c.fd < 0 {
+		return
+	}
+	unix.Close(c.fd) // which ends its being watched
+	r := c.r
+	c.fd = -1
+	r.conns[c.slot] = nil
+	r.uses[c.slot]++
+	r.free = append(r.free, c.slot)
+	for i, idle := range r.idle {
+		if idle == c {
+			r.idle = append(r.idle[:i], r.idle[i+1:]...)
+			break
+		}
+	}
+}
+
+// end ends the exchange that is going on, if one is, and the connection unless it can be used again. The connection's lock
+// is held.
+func (c *conn) end(err error) {
+	x := c.x
+	c.x = nil
+	c.broken = c.broken || err != nil || x == nil || c.response.close
+	if !c.writing {
+		c.settle() // before the sender wakes up and wants a connection
+	}
+	if x != nil {
+		x.end, x.any = c.last, c.response.any
+		x.done <- err
+	}
+}
+
+// ready reads what has arrived, on the reactor's goroutine.
+func (c *conn) ready(events uint32, recv *sockclock.Receiver, buf []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fd < 0 {
+		return
+	}
+	if c.outward && events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.rewatch(false) // the sender asks again if it has to
+		if c.x != nil {
+			c.x.writable <- struct{}{}
+		}
+	}
+	if events&^unix.EPOLLOUT == 0 || c.x == nil && c.writing {
+		return
+	}
+	n, wall, errno := recv.Receive(c.fd, buf)
+	switch {
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+		return
+	case c.x == nil: // the server closed a connection that waits, or said something unasked
+		c.close()
+		return
+	case errno != 0:
+		err := error(os.NewSyscallError("read", errno))
+		if c.response.any && c.response.state != inHead {
+			err = fmt.Errorf("the connection broke: %w", err)
+		}
+		c.end(err)
+		return
+	case n == 0:
+		c.end(c.response.eof())
+		return
+	}
+	c.r.reads.Add(1)
+	reading := c.r.clock.Read()
+	c.last = reading.Arrival(wall, c.last)
+	c.response.handler.Read(c.last, reading.At())
+	rest, err := c.response.feed(buf[:n], c.last)
+	if err != nil || c.response.state == ended {
+		c.broken = c.broken || len(rest) > 0
+		c.end(err)
+		return
+	}
+	c.response.handler.Wait()
+}
+
+// progress is how far a request came.
+type progress int
+
+const (
+	unsent     progress = iota // the connection was closed before
+	unanswered                 // no byte of a response came
+	answered
+)
+
+// do sends a request on the connection, which is no one else's, and waits for the end of its response.
+func (c *conn) do(ctx context.Context, request [][]byte, h Handler, t *Trace) (progress, error) {
+	x := &exchange{done: make(chan error, 1), writable: make(chan struct{}, 1)}
+	c.mu.Lock()
+	if c.fd < 0 {
+		c.mu.Unlock()
+		return unsent, errUnanswered
+	}
+	c.x, c.writing = x, true
+	c.response = response{handler: h, head: c.response.head[:0], line: c.response.line[:0]}
+	t.Got, t.Sent, t.Written = true, c.r.clock.Now(), 0
+	c.last = t.Sent
+	c.mu.Unlock()
+
+	w := writer{pieces: request}
+	whole, err := w.write(c.fd)
+	over := false
+	for !whole && err == nil && !over {
+		c.mu.Lock()
+		if c.x == x {
+			c.rewatch(true)
+		}
+		c.mu.Unlock()
+		select {
+		case <-x.writable:
+			whole, err = w.write(c.fd)
+		case err = <-x.done: // the server answered without waiting for the rest, or closed the connection
+			over = true
+		case <-ctx.Done():
+			over, err = true, ctx.Err()
+		}
+	}
+	if whole {
+		t.Written = c.r.clock.Now()
+	}
+	c.mu.Lock()
+	c.writing = false
+	c.broken = c.broken || !whole
+	if c.x != x {
+		c.settle()
+	}
+	c.mu.Unlock()
+
+	if !over && err != nil {
+		// The server closed the connection while it was written to. If it has said why, that is on its way.
+		select {
+		case err = <-x.done:
+			over = true
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+	if !over && err == nil {
+		select {
+		case err = <-x.done:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	c.mu.Lock()
+	if c.x == x { // given up on
+		c.x = nil
+		x.end, x.any = c.last, c.response.any
+		c.close()
+	}
+	c.mu.Unlock()
+	t.End = x.end
+	if err != nil && !x.any {
+		return unanswered, err
+	}
+	return answered, err
+}
+
+// maxPieces is how many pieces one call takes (IOV_MAX).
+const maxPieces = 1024
+
+// writer writes pieces to a socket without copying them together.
+type writer struct {
+	pieces [][]byte
+	offset int // into the first
+	iovs   []unix.Iovec
+}
+
+// write writes as much as there is room for and says whether that was all.
+func (w *writer) write(fd int) (whole bool, err error) {
+	for {
+		w.iovs = w.iovs[:0]
+		offset := w.offset
+		for _, p := range w.pieces {
+			if len(w.iovs) == maxPieces {
+				break
+			}
+			if p = p[offset:]; len(p) > 0 {
+				v := unix.Iovec{Base: unsafe.SliceData(p)}
+				v.SetLen(len(p))
+				w.iovs = append(w.iovs, v)
+			}
+			offset = 0
+		}
+		if len(w.iovs) == 0 {
+			return true, nil
+		}
+		n, _, errno := syscall.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&w.iovs[0])), uintptr(len(w.iovs)))
+		switch errno {
+		case 0:
+			w.advance(int(n))
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return false, nil
+		default:
+			return false, os.NewSyscallError("write", errno)
+		}
+	}
+}
+
+// advance steps over n bytes that were written.
+func (w *writer) advance(n int) {
+	for len(w.pieces) > 0 {
+		left := len(w.pieces[0]) - w.offset
+		if n < left {
+			w.offset += n
+			return
+		}
+		n -= left
+		w.pieces, w.offset = w.pieces[1:], 0
+	}
+}

@@ -1,0 +1,216 @@
+package reactor
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"multiturn/pkg/sockclock"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	bufferSize = 256 << 10 // of the one read buffer
+	batchSize  = 512       // sockets taken from epoll at once
+	maxDials   = 64        // connections opened at the same time by Preconnect
+)
+
+// Reactor owns the sockets to one server.
+type Reactor struct {
+	clock *sockclock.Clock
+	addr  string
+	dial  Dial
+
+	epoll int
+	wake  int // an eventfd that ends the loop
+	over  chan struct{}
+
+	mu     sync.Mutex
+	conns  []*conn // by slot; nil where free
+	free   []int32 // free slots
+	uses   []int32 // how often each slot was used: an event of an earlier use is not this one's
+	idle   []*conn // the last one used is the last one here
+	closed bool
+
+	opened, reconnects, reads, wakes atomic.Int64
+	unstamped                        atomic.Bool // some socket has no kernel stamps
+}
+
+// New makes a reactor for the server at addr, host:port, that opens connections with dial. Its goroutine runs until Close.
+func New(clock *sockclock.Clock, addr string, dial Dial) (*Reactor, error) {
+	r := &Reactor{clock: clock, addr: addr, dial: dial, over: make(chan struct{})}
+	var err error
+	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if r.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		unix.Close(r.epoll)
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	if err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, r.wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}); err != nil {
+		unix.Close(r.wake)
+		unix.Close(r.epoll)
+		return nil, os.NewSyscallError("epoll_ctl", err)
+	}
+	go r.run()
+	return r, nil
+}
+
+// Close closes all connections and ends the reactor's goroutine. Requests in flight end as cut.
+func (r *Reactor) Close() error {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil
+	}
+	r.closed = true
+	r.idle = nil
+	conns := make([]*conn, 0, len(r.conns))
+	for _, c := range r.conns {
+		if c != nil {
+			conns = append(conns, c)
+		}
+	}
+	r.mu.Unlock()
+	for _, c := range conns {
+		c.mu.Lock()
+		c.end(net.ErrClosed)
+		c.mu.Unlock()
+	}
+	if _, err := unix.Write(r.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil {
+		return os.NewSyscallError("write", err)
+	}
+	<-r.over
+	unix.Close(r.wake)
+	return os.NewSyscallError("close", unix.Close(r.epoll))
+}
+
+// Source says where the times of arrival come from.
+func (r *Reactor) Source() sockclock.Source {
+	if r.unstamped.Load() {
+		return sockclock.User
+	}
+	return sockclock.Kernel
+}
+
+// Stats counts what happened so far.
+func (r *Reactor) Stats() Stats {
+	return Stats{Opened: int(r.opened.Load()), Reconnects: int(r.reconnects.Load()), Reads: r.reads.Load(), Wakes: r.wakes.Load()}
+}
+
+// Preconnect opens connections until n wait unused.
+func (r *Reactor) Preconnect(ctx context.Context, n int) error {
+	r.mu.Lock()
+	n -= len(r.idle)
+	r.mu.Unlock()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxDials)
+	for range n {
+		g.Go(func() error {
+			c, err := r.connect(ctx)
+			if err != nil {
+				return err
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.settle()
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// keep puts a connection by for the next request. The connection's lock is held.
+func (r *Reactor) keep(c *conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		c.closeLocked()
+		return
+	}
+	r.idle = append(r.idle, c)
+}
+
+// take returns the connection that waited the shortest, nil if none waits.
+func (r *Reactor) take() *conn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.idle)
+	if n == 0 {
+		return nil
+	}
+	c := r.idle[n-1]
+	r.idle[n-1] = nil
+	r.idle = r.idle[:n-1]
+	return c
+}
+
+// Do sends a request, whose bytes are given in pieces, and has its response handled. It returns when the response has
+// ended, with nil; when the connection did; or when ctx is done, with the context's error, the connection being closed.
+func (r *Reactor) Do(ctx context.Context, request [][]byte, h Handler) (t Trace, err error) {
+	for {
+		c := r.take()
+		t.Pooled = c != nil
+		if c == nil {
+			if c, err = r.connect(ctx); err != nil {
+				return t, err
+			}
+			t.Connect = c.took
+		}
+		sent, err := c.do(ctx, request, h, &t)
+		if err == nil || sent == answered || !t.Pooled || ctx.Err() != nil {
+			return t, err
+		}
+		if sent == unsent {
+			continue // closed while it waited: as if it had not been there
+		}
+		r.reconnects.Add(1)
+		t.Retried, t.Pooled = true, false
+		if c, err = r.connect(ctx); err != nil {
+			return t, err
+		}
+		t.Connect = c.took
+		_, err = c.do(ctx, request, h, &t)
+		return t, err
+	}
+}
+
+// run is the reactor's goroutine.
+func (r *Reactor) run() {
+	defer close(r.over)
+	var recv sockclock.Receiver
+	buf := make([]byte, bufferSize)
+	events := make([]unix.EpollEvent, batchSize)
+	ready := make([]*conn, batchSize)
+	for {
+		n, err := unix.EpollWait(r.epoll, events, -1)
+		if err != nil {
+			if err == unix.EINTR {
+				continue
+			}
+			panic("reactor: epoll_wait: " + err.Error()) // nothing but a fault of this package can make it fail
+		}
+		r.wakes.Add(1)
+		r.mu.Lock()
+		for i, e := range events[:n] {
+			ready[i] = nil
+			if e.Fd >= 0 && r.uses[e.Fd] == e.Pad {
+				ready[i] = r.conns[e.Fd]
+			}
+		}
+		closed := r.closed
+		r.mu.Unlock()
+		if closed {
+			return
+		}
+		for i, c := range ready[:n] {
+			if c != nil {
+				c.ready(events[i].Events, &recv, buf)
+			}
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package reactor
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// maxHead is the longest head of a response, in bytes.
+const maxHead = 1 << 20
+
+// response parses one response from bytes as they arrive, and hands on what its handler wants.
+type response struct {
+	handler Handler
+	state   state
+	head    []byte // of the part of the head that came before
+	left    int64  // bytes of the body (by length) or of the HTTP chunk still to come
+	line    []byte // of a chunk's size or a trailer that came before
+	frame   int    // counts HTTP chunks
+	any     bool   // a byte has arrived
+	close   bool   // the connection ends with this response
+}
+
+type state int
+
+const (
+	inHead     state = iota
+	inLength         // so many bytes
+	inRest           // all that comes on the connection
+	inSize           // the line before an HTTP chunk's data
+	inChunk          // its data
+	inChunkEnd       // the line end after it
+	inTrailer        // lines up to an empty one
+	ended
+)
+
+const (
+	maxLine     = 16 << 10 // of the chunked encoding, in bytes
+	headEnd     = "\r\n\r\n"
+	headEndBare = "\n\n"
+)
+
+// feed takes the bytes of a read and returns those that are not the response's. The response has ended when state is ended.
+func (p *response) feed(b []byte, arrived time.Duration) (rest []byte, err error) {
+	p.any = p.any || len(b) > 0
+	for len(b) > 0 {
+		switch p.state {
+		case inHead:
+			if b, err = p.readHead(b, arrived); err != nil {
+				return nil, err
+			}
+		case inLength:
+			n := int(min(int64(len(b)), p.left))
+			p.handler.Body(b[:n], p.frame)
+			b, p.left = b[n:], p.left-int64(n)
+			if p.left == 0 {
+				p.state = ended
+			}
+		case inRest:
+			p.handler.Body(b, p.frame)
+			b = nil
+		case inSize:
+			var line []byte
+			var ok bool
+			if line, b, ok, err = p.readLine(b); err != nil || !ok {
+				return nil, err
+			}
+			if p.left, err = chunkSize(line); err != nil {
+				return nil, err
+			}
+			p.state = inChunk
+			if p.left == 0 {
+				p.state = inTrailer
+			}
+			p.frame++
+		case inChunk:
+			n := int(min(int64(len(b)), p.left))
+			p.handler.Body(b[:n], p.frame)
+			b, p.left = b[n:], p.left-int64(n)
+			if p.left == 0 {
+				p.state = inChunkEnd
+			}
+		case inChunkEnd:
+			var line []byte
+			var ok bool
+			if line, b, ok, err = p.readLine(b); err != nil || !ok {
+				return nil, err
+			}
+			if len(line) > 0 {
+				return nil, errors.New("malformed chunked encoding: no line end after a chunk")
+			}
+			p.state = inSize
+		case inTrailer:
+			var line []byte
+			var ok bool
+			if line, b, ok, err = p.readLine(b); err != nil || !ok {
+				return nil, err
+			}
+			if len(line) == 0 {
+				p.state = ended
+			}
+		case ended:
+			return b, nil
+		}
+	}
+	return nil, nil
+}
+
+// eof says what the end of the connection means.
+func (p *response) eof() error {
+	switch p.state {
+	case inRest, ended:
+		p.state = ended
+		return nil
+	case inHead:
+		return errUnanswered
+	}
+	return ErrCut
+}
+
+// readLine returns the next line without its end, once it is whole.
+func (p *response) readLine(b []byte) (line, rest []byte, ok bool, err error) {
+	i := bytes.IndexByte(b, '\n')
+	if i < 0 {
+		i = len(b)
+	}
+	if len(p.line)+i > maxLine {
+		return nil, nil, false, errors.New("malformed chunked encoding: a line of it is too long")
+	}
+	if i == len(b) {
+		p.line = append(p.line, b...)
+		return nil, nil, false, nil
+	}
+	line = b[:i]
+	if len(p.line) > 0 {
+		line = append(p.line, line...)
+		p.line = line[:0]
+	}
+	return bytes.TrimSuffix(line, []byte("\r")), b[i+1:], true, nil
+}
+
+// chunkSize reads the line before a chunk's data: a hexadecimal number, and perhaps extensions.
+func chunkSize(line []byte) (n int64, err error) {
+	if i := bytes.IndexByte(line, ';'); i >= 0 {
+		line = line[:i]
+	}
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 || len(line) > 15 {
+		return 0, fmt.Errorf("malformed chunked encoding: chunk size %.20q", line)
+	}
+	for _, c := range line {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, fmt.Errorf("malformed chunked encoding: chunk size %.20q", line)
+		}
+		n = n<<4 | int64(c)
+	}
+	return n, nil
+}
+
+// readHead takes bytes of the head and returns what comes after it.
+func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err error) {
+	head, from := b, 0
+	if len(p.head) > 0 {
+		from = max(0, len(p.head)-len(headEnd)) // the end may lie across the reads
+		p.head = append(p.head, b...)
+		head = p.head
+	}
+	end := -1
+	if i := bytes.Index(head[from:], []byte(headEnd)); i >= 0 {
+		end = from + i + len(headEnd)
+	}
+	if i := bytes.Index(head[from:], []byte(headEndBare)); i >= 0 && (end < 0 || from+i+len(headEndBare) < end) {
+		end = from + i + len(headEndBare)
+	}
+	if end < 0 {
+		if len(head) > maxHead {
+			return nil, errors.New("malformed HTTP response: its head does not end")
+		}
+		if !plausible(head) {
+			return nil, fmt.Errorf("malformed HTTP response: %.40q", head)
+		}
+		if len(p.head) == 0 {
+			p.head = append(p.head, b...)
+		}
+		return nil, nil
+	}
+	// b ends where head ends.
+	rest = b[len(b)-(len(head)-end):]
+	resp, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head[:end]), 1024), post)
+	p.head = p.head[:0]
+	if err != nil {
+		return nil, fmt.Errorf("malformed HTTP response: %w", err)
+	}
+	if resp.StatusCode >= 100 && resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
+		return rest, nil // the real one is still to come
+	}
+	switch {
+	case len(resp.TransferEncoding) > 0 && resp.TransferEncoding[0] == "chunked":
+		p.state = inSize
+	case resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified || resp.ContentLength == 0:
+		p.state = ended
+	case resp.ContentLength > 0:
+		p.state, p.left = inLength, resp.ContentLength
+	default:
+		p.state = inRest
+	}
+	p.close = resp.Close || p.state == inRest
+	p.handler.Head(resp.StatusCode, resp.Header, arrived)
+	return rest, nil
+}
+
+// post is the request that a response answers: its method decides whether there is a body.
+var post = &http.Request{Method: http.MethodPost}
+
+// plausible says whether what has come of a head could be one. Something else may never send an empty line.
+func plausible(head []byte) bool {
+	const proto = "HTTP/"
+	n := min(len(head), len(proto))
+	return string(head[:n]) == proto[:n]
+}
