@@ -37,7 +37,7 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	tok, err := f.openTokenizer()
+	tok, err := f.openTokenizer(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -145,22 +145,6 @@ func (f *flags) tokenizerName() string {
 		return f.tokenizer
 	}
 	return f.model
-}
-
-// openTokenizer opens the tokenizer that is named; nil if none is.
-func (f *flags) openTokenizer() (*tokenizer.Tokenizer, error) {
-	switch name := f.tokenizerName(); name {
-	case "":
-		return nil, nil
-	case tokenizer.O200k:
-		return tokenizer.O200kBase(), nil
-	default:
-		tok, err := tokenizer.Load(name)
-		if err != nil {
-			return nil, cli.Exit(cli.Usage, err)
-		}
-		return tok, nil
-	}
 }
 
 // columns is the width that Python takes the terminal to have.

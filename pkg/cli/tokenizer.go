@@ -59,7 +59,7 @@ func (c *Call) Tokenizer(ctx context.Context, named, model string) (t *tokenizer
 	case errors.Is(err, context.Canceled):
 		return nil, "", err
 	case named == model:
-		err = fmt.Errorf("%w; --tokenizer names another one", err)
+		err = fmt.Errorf("%w (name it with --tokenizer)", err)
 	}
 	return nil, "", Exit(Usage, err)
 }

@@ -59,10 +59,10 @@ func TestTokenizer(t *testing.T) {
 
 	// A name that cannot be had is an error, with what to do.
 	_, _, r := open(env, "", "some/model")
-	if r.code != 2 || !strings.Contains(r.errout, `"some/model"`) || !strings.HasSuffix(r.errout, "; --tokenizer names another one\n") || strings.Count(r.errout, "\n") != 1 {
+	if r.code != 2 || !strings.Contains(r.errout, `"some/model"`) || !strings.HasSuffix(r.errout, " (name it with --tokenizer)\n") || strings.Count(r.errout, "\n") != 1 {
 		t.Errorf("exit code %d, %q", r.code, r.errout)
 	}
-	if _, _, r := open(env, "no/such", "some/model"); r.code != 2 || strings.Contains(r.errout, "--tokenizer names") {
+	if _, _, r := open(env, "no/such", "some/model"); r.code != 2 || strings.Contains(r.errout, "with --tokenizer") {
 		t.Errorf("exit code %d, %q", r.code, r.errout)
 	}
 }
