@@ -124,9 +124,8 @@ func (o *Object) Only(known ...string) {
 	}
 }
 
-// Object returns the object in a required field, or nil.
-func (o *Object) Object(key string) *Object {
-	const allowed = "an object: {...}"
+// Object returns the object in a required field. It is nil when there is none, which is then noted.
+func (o *Object) Object(key, allowed string) *Object {
 	var values map[string]json.RawMessage
 	if raw := o.values[key]; raw == nil || json.Unmarshal(raw, &values) != nil || values == nil {
 		o.Refuse(key, allowed)

@@ -85,15 +85,15 @@ func TestFields(t *testing.T) {
 		t.Errorf("reading found errors: %v", o.Err())
 	}
 
-	if o.Object("whole") != nil || o.Object("absent") != nil {
+	if o.Object("whole", "a shape") != nil || o.Object("absent", "a shape") != nil {
 		t.Error("an object out of nothing")
 	}
-	inner := o.Object("twice")
+	inner := o.Object("twice", "")
 	inner.Only("inner", "a")
-	inner.Object("inner").Refuse("x", "a number")
+	inner.Object("inner", "").Refuse("x", "a number")
 	o.Refuse("long", "a short text")
-	want := `config.whole: holds 3, want an object: {...}
-config.absent: is missing, want an object: {...}
+	want := `config.whole: holds 3, want a shape
+config.absent: is missing, want a shape
 config.twice.b: unknown key, known here: inner, a
 config.twice.inner.x: is missing, want a number
 config.long: holds "` + strings.Repeat("é", 56) + `..., want a short text`

@@ -53,7 +53,7 @@ func Parse(text []byte) (*Config, error) {
 			o.Refuse("print_stats", "true or false")
 		}
 	}
-	if in := o.Object("prompt_input"); in != nil {
+	if in := o.Object("prompt_input", "an object with num_turns, num_tokens and prefix_num_tokens"); in != nil {
 		in.Only("num_turns", "num_tokens", "prefix_num_tokens", "common_prefix_num_tokens")
 		c.NumTurns = whole(in, "num_turns", false)
 		c.InputTokens = distribution(in, "num_tokens")
@@ -62,7 +62,7 @@ func Parse(text []byte) (*Config, error) {
 			c.CommonPrefix = whole(in, "common_prefix_num_tokens", true)
 		}
 	}
-	if out := o.Object("prompt_output"); out != nil {
+	if out := o.Object("prompt_output", "an object with num_tokens"); out != nil {
 		out.Only("num_tokens")
 		c.OutputTokens = distribution(out, "num_tokens")
 	}
@@ -73,7 +73,7 @@ func Parse(text []byte) (*Config, error) {
 }
 
 func distribution(o *field.Object, key string) dist.Distribution {
-	if d := o.Object(key); d != nil {
+	if d := o.Object(key, `a distribution: {"distribution": "uniform", "min": 1, "max": 9}`); d != nil {
 		return dist.Parse(d)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"multiturn/pkg/chat"
@@ -76,19 +77,19 @@ func Map[T any](ctx context.Context, g *Generator, f func(*chat.Conversation) T)
 		}
 		// Every job goes to a worker and, in order, to this goroutine, which waits for one after the other.
 		todo, ordered := make(chan job), make(chan job, 2*workers)
-		finished := make(chan struct{})
-		defer func() { cancel(); <-finished }()
-		go func() {
-			defer close(finished)
-			idle := make(chan struct{}, workers)
-			for range workers {
-				go func() {
-					for j := range todo {
-						j.done <- f(g.conversation(j.draft))
-					}
-					idle <- struct{}{}
-				}()
-			}
+		var all sync.WaitGroup
+		defer all.Wait()
+		defer cancel()
+		for range workers {
+			all.Go(func() {
+				for j := range todo {
+					j.done <- f(g.conversation(j.draft))
+				}
+			})
+		}
+		all.Go(func() {
+			defer close(todo)
+			defer close(ordered)
 			p := g.plan()
 			for range g.cfg.NumConversations {
 				d, err := p.draft()
@@ -96,18 +97,14 @@ func Map[T any](ctx context.Context, g *Generator, f func(*chat.Conversation) T)
 				select {
 				case ordered <- j:
 				case <-ctx.Done():
+					return
 				}
-				if err != nil || ctx.Err() != nil {
-					break
+				if err != nil {
+					return
 				}
 				todo <- j
 			}
-			close(todo)
-			close(ordered)
-			for range workers {
-				<-idle
-			}
-		}()
+		})
 		var none T
 		for j := range ordered {
 			if j.err != nil {
@@ -121,9 +118,8 @@ func Map[T any](ctx context.Context, g *Generator, f func(*chat.Conversation) T)
 				}
 			case <-ctx.Done():
 			}
-			if err := ctx.Err(); err != nil {
-				yield(none, err)
-				return
+			if ctx.Err() != nil {
+				break
 			}
 		}
 		if err := ctx.Err(); err != nil {

@@ -130,7 +130,7 @@ func TestParse(t *testing.T) {
 			`filetype: holds "generate", want "generate_conversations"`,
 			"num_conversations: holds 3.0, want a whole number from 1 to 2147483647",
 			`text_files: holds "t", want a list of one or more file names: ["book.txt"]`,
-			"prompt_output: is missing, want an object: {...}"}},
+			"prompt_output: is missing, want an object with num_tokens"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
