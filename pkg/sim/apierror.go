@@ -14,7 +14,9 @@ type apiError struct {
 	kind    string
 	param   string // "" = null
 	// body, when set, is sent in place of the error object.
-	body string
+	body        string
+	contentType string // "" = JSON
+	retryAfter  int    // seconds; 0 or less = not said
 }
 
 func (e *apiError) Error() string { return e.message }
@@ -59,6 +61,8 @@ var (
 	errNotFound     = &apiError{status: http.StatusNotFound, body: `{"detail":"Not Found"}`}
 	errMethod       = &apiError{status: http.StatusMethodNotAllowed, body: `{"detail":"Method Not Allowed"}`}
 	errUnauthorized = &apiError{status: http.StatusUnauthorized, body: `{"error":"Unauthorized"}`}
+	errBusy         = &apiError{status: http.StatusServiceUnavailable, kind: "Service Unavailable", message: "The engine is currently busy and cannot accept new requests. Please try again later or on a different instance."}
+	errEngine       = &apiError{status: http.StatusInternalServerError, kind: "InternalServerError", message: "EngineCore encountered an issue. See stack trace (above) for the root cause."}
 	errTooLarge     = &apiError{status: http.StatusRequestEntityTooLarge, kind: "BadRequestError", message: "the request body is too large"}
 )
 

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"multiturn/pkg/sockclock"
 )
 
 // maxHead bounds the head of a request.
@@ -25,15 +27,14 @@ type conn struct {
 	in   limitReader
 	br   *bufio.Reader
 	// arrived is when the first byte of the request at hand came in.
-	arrived time.Time
+	arrived time.Duration
 	running *stream
 }
 
-// limitReader is a connection whose heads are bounded, and that knows when it last read.
+// limitReader is a connection whose heads are bounded.
 type limitReader struct {
-	conn net.Conn
+	*sockclock.Conn
 	left int
-	at   time.Time
 }
 
 var errHead = errors.New("head too large")
@@ -45,8 +46,7 @@ func (r *limitReader) Read(p []byte) (int, error) {
 	if len(p) > r.left {
 		p = p[:r.left]
 	}
-	n, err := r.conn.Read(p)
-	r.at = time.Now()
+	n, err := r.Conn.Read(p)
 	r.left -= n
 	return n, err
 }
@@ -60,7 +60,7 @@ func (c *conn) serve() {
 				return
 			}
 		}
-		c.arrived = c.in.at
+		c.arrived = c.in.Arrived()
 		if c.running != nil {
 			select {
 			case <-c.running.done:
@@ -68,7 +68,7 @@ func (c *conn) serve() {
 				// Sent before the last answer ended: its time starts when that one does end.
 				select {
 				case <-c.running.done:
-					c.arrived = time.Now()
+					c.arrived = c.srv.loop.clock.Now()
 				case <-c.srv.closed:
 					return
 				}
@@ -88,6 +88,9 @@ func (c *conn) serve() {
 		}
 	}
 }
+
+// stamped says whether arrived is the kernel's.
+func (c *conn) stamped() bool { return c.in.Source() == sockclock.Kernel }
 
 // leave ends what the client will not read, and the connection.
 func (c *conn) leave() {
@@ -134,7 +137,15 @@ func (c *conn) one(hr *http.Request) bool {
 
 // reply answers with an error.
 func (c *conn) reply(keepAlive bool, e *apiError) {
-	c.send(keepAlive, e.status, "application/json", e.json())
+	contentType := "application/json"
+	if e.contentType != "" {
+		contentType = e.contentType
+	}
+	b := appendStatus(nil, e.status, contentType, len(e.json()), true, keepAlive)
+	if e.retryAfter > 0 {
+		b = append(b, "retry-after: "+strconv.Itoa(e.retryAfter)+"\r\n"...)
+	}
+	c.sink.write(append(append(b, "\r\n"...), e.json()...), nil)
 }
 
 // send answers with a whole body.

@@ -5,21 +5,27 @@ import (
 	"time"
 
 	"multiturn/pkg/sim/engine"
+	"multiturn/pkg/sockclock"
 )
 
 // loop ties the engine to the real clock. One goroutine owns the engine: it hands over what arrived, sleeps until the
 // next token is due, and writes the chunks of all streams itself. A goroutine and a timer for each stream would cost more
 // than the writes do, and would be late in bunches whenever many streams are due at once.
 type loop struct {
-	engine engine.Engine
-	start  time.Time
-	once   sync.Once
-	sleep  sleeper
-	done   chan struct{}
+	engine  engine.Engine
+	metrics *metrics
+	clock   *sockclock.Clock
+	start   time.Time
+	encoder encoder
+
+	once  sync.Once
+	sleep sleeper
+	done  chan struct{}
 
 	mu      sync.Mutex
 	inbox   []*stream // arrived
 	gone    []*stream // their client left
+	calls   []func()  // to be run where the engine may be touched
 	closing bool
 }
 
@@ -31,8 +37,8 @@ type sleeper interface {
 	close()
 }
 
-func newLoop(e engine.Engine) *loop {
-	return &loop{engine: e, start: time.Now(), done: make(chan struct{})}
+func newLoop(e engine.Engine, m *metrics, c *sockclock.Clock) *loop {
+	return &loop{engine: e, metrics: m, clock: c, start: c.Start(), done: make(chan struct{})}
 }
 
 // begin starts the loop with the sleeper of the first who calls.
@@ -63,9 +69,30 @@ func (l *loop) submit(st *stream) bool {
 // abort says that nobody waits for st any longer.
 func (l *loop) abort(st *stream) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gone = append(l.gone, st)
-	l.sleep.wake()
+	if !l.closing {
+		l.gone = append(l.gone, st)
+		l.sleep.wake()
+		l.mu.Unlock()
+		return
+	}
+	l.mu.Unlock()
+	<-l.done
+	st.finish(!st.over)
+}
+
+// call runs f in the loop and waits for it. When the loop has ended f is not run.
+func (l *loop) call(f func()) {
+	ran := make(chan struct{})
+	l.mu.Lock()
+	if !l.closing {
+		l.calls = append(l.calls, func() { f(); close(ran) })
+		l.sleep.wake()
+	}
+	l.mu.Unlock()
+	select {
+	case <-ran:
+	case <-l.done:
+	}
 }
 
 func (l *loop) close() {
@@ -78,32 +105,48 @@ func (l *loop) close() {
 	l.sleep.close()
 }
 
+// arriving is how many streams were handed over and not yet looked at.
+func (l *loop) arriving() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int64(len(l.inbox))
+}
+
 func (l *loop) run() {
 	defer close(l.done)
-	emit := func(s *engine.Sequence, at time.Duration, n int) { s.Owner.(*stream).emit(l.start.Add(at), n) }
 	var inbox, gone []*stream
 	for {
 		l.mu.Lock()
 		inbox, l.inbox = l.inbox, inbox[:0]
 		gone, l.gone = l.gone, gone[:0]
+		calls := l.calls
+		l.calls = nil
 		closing := l.closing
 		l.mu.Unlock()
 		if closing {
+			for _, st := range gone {
+				st.finish(!st.over)
+			}
 			return
 		}
 		for _, st := range inbox {
-			l.engine.Submit(l.since(st.arrived), &st.seq)
+			l.engine.Submit(st.truth.arrived, &st.seq)
 		}
-		now := l.since(time.Now())
+		now := l.clock.Now()
+		for _, f := range calls {
+			f()
+		}
 		for _, st := range gone {
 			if !st.seq.Done() {
 				l.engine.Abort(now, &st.seq)
-				st.finish(true)
+				l.metrics.end(&st.seq, "abort")
 			}
+			st.finish(!st.over)
 		}
 		clear(inbox)
 		clear(gone)
-		l.engine.Advance(now, emit)
+		l.engine.Advance(now, l.emit)
+		l.metrics.seen(l.engine)
 
 		if next, ok := l.engine.Next(); !ok {
 			l.sleep.sleep(time.Time{})
@@ -111,6 +154,13 @@ func (l *loop) run() {
 			l.sleep.sleep(until)
 		}
 	}
+}
+
+// emit passes tokens on to their stream.
+func (l *loop) emit(s *engine.Sequence, at time.Duration, n int) {
+	st := s.Owner.(*stream)
+	l.metrics.made(s, at, n, st)
+	st.emit(&l.encoder, at, n)
 }
 
 // timerSleeper is the portable sleeper, and the one for tests with a clock of their own.

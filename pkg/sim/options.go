@@ -3,8 +3,10 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
+	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
 )
 
@@ -14,56 +16,120 @@ const (
 	DefaultModel        = "sim"
 	DefaultMaxModelLen  = 131072
 	DefaultAnswerTokens = 128
+	DefaultBlockSize    = 16
 	DefaultTTFTBase     = 20 * time.Millisecond
 	DefaultTTFTPerToken = 50 * time.Microsecond
 	DefaultITL          = 10 * time.Millisecond
+	// DefaultGPUBlocks is more than any real machine has: 16 million tokens in blocks of 16. It bounds the server's memory.
+	DefaultGPUBlocks = 1 << 20
 )
 
 // maxBody is the largest request body that is read.
 const maxBody = 256 << 20
 
-// Options shape a server. The zero value is a server without any delay that takes every model's name.
+// Options shape a server. The zero value is a server without any delay, with a large cache, that takes every model's name.
 type Options struct {
 	// Model is the name that requests must use; "" takes any name, and lists DefaultModel.
 	Model string
-	// MaxModelLen is the longest prompt plus answer in tokens; 0 = DefaultMaxModelLen.
+	// MaxModelLen is the longest prompt plus answer in tokens; 0 = DefaultMaxModelLen, or less if the GPU tier is smaller.
 	MaxModelLen int
 	// AnswerTokens is the length of an answer whose request sets no limit; 0 = DefaultAnswerTokens.
 	AnswerTokens int
+	// MaxQueued is how many requests may wait in a Batch before others are turned away with 503; 0 = no limit.
+	MaxQueued int
 	// APIKey is the bearer key that requests under /v1 must bring; "" asks for none.
 	APIKey string
-	// Seed decides everything that is random: texts and ids.
+	// Seed decides everything that is random: texts, ids and who is struck by faults.
 	Seed int64
 	// Version is what /version answers.
 	Version string
 
-	// Fixed are the speeds of the simple mode.
+	// Tokenizer counts; nil = Quad.
+	Tokenizer Tokenizer
+	// Template makes prompts of messages; "" = Plain.
+	Template Template
+	// Cache is the shape of the KV cache; with BlockSize 0 it is one GPU tier of DefaultGPUBlocks blocks of DefaultBlockSize.
+	Cache kvcache.Config
+	// BytesPerToken is the size of a token's keys and values, for the counters that count bytes; 0 = unknown.
+	BytesPerToken int64
+
+	// Batch, if not nil, are the speeds of continuous batching; else Fixed are those of streams without influence on each
+	// other.
+	Batch *engine.BatchOptions
 	Fixed engine.FixedOptions
+
+	// Faults strike requests by their shares; a request's own (header X-Sim-Fault) win over them.
+	Faults Faults
+
+	// Truth receives a line for every request; nil = none. See the package comment.
+	Truth io.Writer
+	// TruthGaps adds the time between any two writes of a stream.
+	TruthGaps bool
+	// Metrics are the dialects of /metrics; none = VLLM.
+	Metrics []Dialect
 }
 
 // Validate returns all that is wrong with o.
 func (o *Options) Validate() error {
+	d := o.withDefaults()
 	var errs []error
-	if o.MaxModelLen < 0 {
-		errs = append(errs, fmt.Errorf("max model len %d: must not be negative", o.MaxModelLen))
+	for _, n := range []struct {
+		name string
+		n    int
+	}{{"max model len", o.MaxModelLen}, {"answer tokens", o.AnswerTokens}, {"max queued", o.MaxQueued}} {
+		if n.n < 0 {
+			errs = append(errs, fmt.Errorf("%s %d: must not be negative", n.name, n.n))
+		}
 	}
-	if o.AnswerTokens < 0 {
-		errs = append(errs, fmt.Errorf("answer tokens %d: must not be negative", o.AnswerTokens))
+	if err := d.Cache.Validate(); err != nil {
+		errs = append(errs, err)
+	} else if room := d.room(); o.MaxModelLen > room {
+		errs = append(errs, fmt.Errorf("max model len %d: the GPU tier holds %d tokens only: ask for a shorter one or for more blocks", o.MaxModelLen, room))
 	}
-	errs = append(errs, o.Fixed.Validate())
+	errs = append(errs, d.Template.validate())
+	if o.Batch != nil {
+		errs = append(errs, o.Batch.Validate())
+	} else {
+		errs = append(errs, o.Fixed.Validate())
+	}
+	for _, m := range o.Metrics {
+		errs = append(errs, m.validate())
+	}
 	return errors.Join(errs...)
+}
+
+// room is how many tokens the GPU tier holds.
+func (o *Options) room() int {
+	blocks := o.Cache.Tiers[kvcache.GPU].Blocks
+	if blocks == kvcache.Unlimited {
+		blocks = 1 << 40
+	}
+	return blocks * o.Cache.BlockSize
 }
 
 // withDefaults fills what was left at zero.
 func (o Options) withDefaults() Options {
+	if o.Cache.BlockSize == 0 && o.Cache.Tiers == [kvcache.NumTiers]kvcache.TierConfig{} {
+		o.Cache.BlockSize = DefaultBlockSize
+		o.Cache.Tiers[kvcache.GPU].Blocks = DefaultGPUBlocks
+	}
 	if o.MaxModelLen == 0 {
-		o.MaxModelLen = DefaultMaxModelLen
+		o.MaxModelLen = min(DefaultMaxModelLen, max(1, o.room()))
 	}
 	if o.AnswerTokens == 0 {
 		o.AnswerTokens = DefaultAnswerTokens
 	}
 	if o.Version == "" {
 		o.Version = "devel"
+	}
+	if o.Tokenizer == nil {
+		o.Tokenizer = Quad{}
+	}
+	if o.Template == "" {
+		o.Template = Plain
+	}
+	if len(o.Metrics) == 0 {
+		o.Metrics = []Dialect{VLLM}
 	}
 	return o
 }

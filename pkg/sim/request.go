@@ -18,29 +18,34 @@ type request struct {
 	// max is the longest answer asked for, 0 = not limited; min the shortest.
 	max, min  int
 	ignoreEOS bool
-	messages  []message
+	// salt sets the request's blocks apart from others' (cache_salt).
+	salt string
+	// noReasoning leaves reasoning out of the answer (include_reasoning false).
+	noReasoning bool
+	// tokenIDs and tiers ask for the answer's ids (return_token_ids) and for cached tokens by tier (SGLang's
+	// return_cached_tokens_details).
+	tokenIDs, tiers bool
+	// session and client are what the body says of the conversation and of the request's own name.
+	session, client string
+	messages        []message
 	// promptIDs is a prompt given as token ids.
 	promptIDs []int32
 }
 
 // message is a part of the prompt: a chat message, or of /v1/completions the prompt itself with an empty role.
 type message struct {
-	role, text string
+	role, text, reasoning string
 }
 
 // parseRequest reads a body. What it refuses, and how, is vLLM's way.
 func parseRequest(body []byte, chat bool) (*request, *apiError) {
-	if !gjson.ValidBytes(body) {
-		return nil, badJSON(body)
-	}
-	root := gjson.ParseBytes(body)
-	if !root.IsObject() {
-		return nil, invalid("model_attributes_type", "body", "Input should be a valid dictionary or object to extract fields from", "")
+	root, fail := parseObject(body)
+	if fail != nil {
+		return nil, fail
 	}
 	r := &request{chat: chat}
 	var max, maxCompletion gjson.Result
 	var messages, prompt gjson.Result
-	var fail *apiError
 	root.ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {
 		case "model":
@@ -65,6 +70,18 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 			r.min, fail = integer(v, "min_tokens", fail)
 		case "ignore_eos":
 			r.ignoreEOS = v.Bool()
+		case "cache_salt":
+			r.salt = v.Str
+		case "include_reasoning":
+			r.noReasoning = v.Type == gjson.False
+		case "return_token_ids":
+			r.tokenIDs = v.Bool()
+		case "return_cached_tokens_details":
+			r.tiers = v.Bool()
+		case "conversation_id":
+			r.session = v.String()
+		case "request_id":
+			r.client = v.String()
 		case "n":
 			if n := v.Int(); v.Type == gjson.Number && n != 1 {
 				fail = badRequest("n", "n=%d is not supported: one answer a request.", n)
@@ -96,6 +113,18 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 		return r, r.takeMessages(messages)
 	}
 	return r, r.takePrompt(prompt)
+}
+
+// parseObject is the body as a JSON object.
+func parseObject(body []byte) (gjson.Result, *apiError) {
+	if !gjson.ValidBytes(body) {
+		return gjson.Result{}, badJSON(body)
+	}
+	root := gjson.ParseBytes(body)
+	if !root.IsObject() {
+		return root, invalid("model_attributes_type", "body", "Input should be a valid dictionary or object to extract fields from", "")
+	}
+	return root, nil
 }
 
 func set(v gjson.Result) bool { return v.Exists() && v.Type != gjson.Null }
@@ -133,6 +162,10 @@ func (r *request) takeMessages(v gjson.Result) *apiError {
 				out.role = f.Str
 			case "content":
 				out.text, fail = content(f, at)
+			case "reasoning", "reasoning_content":
+				if f.Type == gjson.String {
+					out.reasoning = f.Str
+				}
 			}
 			return fail == nil
 		})

@@ -15,7 +15,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
+	"multiturn/pkg/sockclock"
 )
 
 // Owner is what /v1/models names as owned_by, and the Server header: by it a client knows that it talks to a simulator.
@@ -25,14 +27,15 @@ const Owner = "mtbench-sim"
 type Server struct {
 	o         Options
 	tokenizer Tokenizer
+	prompts   *prompter
 	words     *words
 	loop      *loop
+	metrics   *metrics
+	ledger    *ledger
 	routes    map[string]route
 	started   time.Time
 	requests  atomic.Uint64
 	lateness  lateness
-	scratch   []byte // the loop's
-	payload   []byte // the loop's
 
 	wg     sync.WaitGroup
 	closed chan struct{}
@@ -51,10 +54,26 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	s := &Server{o: o, tokenizer: Quad{}, started: time.Now(), closed: make(chan struct{}), open: map[io.Closer]struct{}{}}
+	s := &Server{o: o, tokenizer: o.Tokenizer, started: time.Now(), closed: make(chan struct{}), open: map[io.Closer]struct{}{}}
 	var err error
 	if s.words, err = newWords(s.tokenizer); err != nil {
 		return nil, err
+	}
+	cache, err := kvcache.New(o.Cache)
+	if err != nil {
+		return nil, err
+	}
+	var e engine.Engine = engine.NewFixed(o.Fixed, cache)
+	kind := "fixed"
+	if o.Batch != nil {
+		e, kind = engine.NewBatch(*o.Batch, cache), "batch"
+	}
+	s.prompts = newPrompter(s.tokenizer, o.Template, o.Cache.BlockSize)
+	s.metrics = newMetrics(s)
+	s.loop = newLoop(e, s.metrics, sockclock.New(s.started))
+	if o.Truth != nil {
+		s.ledger = newLedger(o.Truth)
+		s.ledger.add(TruthHeader{Type: "sim", Format: TruthFormat, Version: TruthVersion, Start: s.started, Seed: o.Seed, Engine: kind})
 	}
 	s.routes = map[string]route{
 		"/v1/chat/completions": {http.MethodPost, chatCompletions},
@@ -62,8 +81,11 @@ func New(o Options) (*Server, error) {
 		"/v1/models":           {http.MethodGet, models},
 		"/health":              {http.MethodGet, health},
 		"/version":             {http.MethodGet, version},
+		"/metrics":             {http.MethodGet, serveMetrics},
+		"/tokenize":            {http.MethodPost, tokenize},
+		"/detokenize":          {http.MethodPost, detokenize},
+		"/reset_prefix_cache":  {http.MethodPost, resetPrefixCache},
 	}
-	s.loop = newLoop(engine.NewFixed(o.Fixed))
 	return s, nil
 }
 
@@ -103,7 +125,7 @@ func (s *Server) ServeConn(nc net.Conn) {
 		return
 	}
 	s.loop.begin(newTimerSleeper)
-	c := &conn{srv: s, sink: newSink(nc, &s.wg), in: limitReader{conn: nc}}
+	c := &conn{srv: s, sink: newSink(nc, &s.wg), in: limitReader{Conn: s.loop.clock.Wrap(nc)}}
 	c.br = bufio.NewReader(&c.in)
 	s.wg.Go(func() {
 		defer s.untrack(nc)
@@ -136,7 +158,11 @@ func (s *Server) Close() error {
 	}
 	s.loop.close()
 	s.wg.Wait()
-	return nil
+	late := s.Lateness()
+	end := TruthEnd{Type: "end", Requests: s.requests.Load(), Writes: late.Writes}
+	end.LateUS.P50, end.LateUS.P99, end.LateUS.Max = late.P50.Microseconds(), late.P99.Microseconds(), late.Max.Microseconds()
+	s.ledger.add(end)
+	return s.ledger.close()
 }
 
 func (s *Server) track(c io.Closer) bool {
@@ -183,75 +209,10 @@ func (s *Server) modelName(asked string) string {
 	return DefaultModel
 }
 
-func chatCompletions(c *conn, hr *http.Request, body []byte, keepAlive bool) *apiError {
-	return c.generate(hr, body, keepAlive, true)
-}
-
-func completions(c *conn, hr *http.Request, body []byte, keepAlive bool) *apiError {
-	return c.generate(hr, body, keepAlive, false)
-}
-
-// generate starts an answer.
-func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *apiError {
-	s := c.srv
-	req, fail := parseRequest(body, chat)
-	if fail != nil {
-		return fail
-	}
-	if s.o.Model != "" && req.model != "" && req.model != s.o.Model {
-		return errModel(req.model)
-	}
-	prompt := promptTokens(s.tokenizer, req)
-	length, reason, fail := s.answerLength(req, prompt)
-	if fail != nil {
-		return fail
-	}
-	n := s.requests.Add(1)
-	st := &stream{
-		srv: s, req: req, sink: c.sink, arrived: c.arrived, chunked: hr.ProtoAtLeast(1, 1), keepAlive: keepAlive,
-		reason: reason, done: make(chan struct{}), rng: random(uint64(s.o.Seed)*0x9e3779b97f4a7c15 + n),
-	}
-	id := random(uint64(s.o.Seed) ^ n<<32)
-	st.id = "cmpl-" + hex16(id.next())
-	if chat {
-		st.id = "chat" + st.id
-	}
-	st.eos = reason == "stop"
-	st.seq = engine.Sequence{PromptTokens: prompt, OutputTokens: length, Owner: st}
-	st.begin()
-	c.running = st
-	if !s.loop.submit(st) {
-		st.finish(true)
-	}
-	return nil
-}
-
-// answerLength is how many tokens to generate and why the answer ends there.
-func (s *Server) answerLength(r *request, prompt int) (int, string, *apiError) {
-	if r.max > s.o.MaxModelLen {
-		return 0, "", badRequest("max_tokens", "max_tokens=%d cannot be greater than max_model_len=%d. Please request fewer output tokens. "+
-			"(parameter=max_tokens, value=%d)", r.max, s.o.MaxModelLen, r.max)
-	}
-	if prompt >= s.o.MaxModelLen {
-		return 0, "", errOverflow(s.o.MaxModelLen, max(prompt, s.o.MaxModelLen+1))
-	}
-	n, reason := r.max, "length"
-	if n == 0 {
-		n, reason = max(s.o.AnswerTokens, r.min), "stop"
-		if r.ignoreEOS {
-			n, reason = s.o.MaxModelLen, "length"
-		}
-	}
-	if room := s.o.MaxModelLen - prompt; n > room {
-		n, reason = room, "length" // silently, as vLLM does
-	}
-	return n, reason, nil
-}
-
 func models(c *conn, _ *http.Request, _ []byte, keepAlive bool) *apiError {
 	s := c.srv
 	c.send(keepAlive, http.StatusOK, "application/json", fmt.Appendf(nil,
-		`{"object":"list","data":[{"id":%s,"object":"model","created":%d,"owned_by":"%s","root":%[1]s,"parent":null,"max_model_len":%d,"permission":[]}]}`,
+		`{"object":"list","data":[{"id":%s,"object":"model","created":%d,"owned_by":"%s","root":%[1]s,"parent":null,"max_model_len":%[4]d,"permission":[]}]}`,
 		marshal(s.modelName("")), s.started.Unix(), Owner, s.o.MaxModelLen))
 	return nil
 }

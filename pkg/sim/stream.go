@@ -8,91 +8,338 @@ import (
 	"multiturn/pkg/sim/engine"
 )
 
-// stream is one answer on its way: it turns the engine's tokens into bytes. emit and finish are called by the loop only.
+// stream is one answer on its way: it turns the engine's tokens into bytes, as plainly or as oddly as its quirks say.
+// emit is called by the loop only; finish by the loop, or by the sink's goroutine once its last bytes are written.
 type stream struct {
 	srv  *Server
 	req  *request
+	q    *quirks
 	sink *sink
 	seq  engine.Sequence
 
 	id        string
-	arrived   time.Time
+	seed      random
 	chunked   bool // HTTP/1.1 framing; an HTTP/1.0 answer ends with the connection
 	keepAlive bool
-	reason    string // finish_reason
-	rng       random
-	eos       bool // the last token is the end-of-sequence token, which has no text
-	head      []byte
-	text      []byte // of an answer that is not streamed
+	whole     bool          // one JSON body in place of a stream
+	reason    string        // finish_reason
+	eos       bool          // the last token is the end of the answer, which has no text
+	head      []byte        // what all chunks begin with
+	chunks    int           // with text, made so far
+	held      []byte        // not to be sent yet (buffer)
+	madeAt    time.Duration // the newest token
+	over      bool          // cut short: what the engine still makes is not sent
+	ended     bool          // properly, as far as HTTP goes
+
+	truth truth
 
 	mu     sync.Mutex // the sink's goroutine reports too
-	first  time.Time  // first token written
-	last   time.Time  // newest token written
 	closed bool
 	done   chan struct{} // closed when nothing more will be written
 }
 
-var doneMarker = []byte("[DONE]")
+var _ engine.Owner = (*stream)(nil)
 
-// begin sends the head of a stream, long before its first token, as vLLM does.
-func (st *stream) begin() {
-	st.head = st.appendHead(nil)
-	if st.req.stream {
-		st.sink.write(st.appendStatus(nil, 200, "text/event-stream; charset=utf-8", -1), nil)
+// encoder holds the bytes at work, to be used again.
+type encoder struct {
+	out, event []byte
+	tokens     bool // out has some
+}
+
+func (e *encoder) reset() { e.out, e.tokens = e.out[:0], false }
+
+// Token is the id of the answer's token i.
+func (st *stream) Token(i int) int32 {
+	if st.isEOS(i) {
+		return markEnd
+	}
+	return st.srv.words.ids[st.word(i)]
+}
+
+// word is the number of the answer's word i. Nothing is kept: the same number comes out whenever it is asked for.
+func (st *stream) word(i int) int {
+	r := st.seed + random(i)*0x9e3779b97f4a7c15
+	return r.below(len(st.srv.words.ids))
+}
+
+// finishedReason is why the engine ended the answer, whatever the client is told.
+func (st *stream) finishedReason() string {
+	if st.eos {
+		return "stop"
+	}
+	return "length"
+}
+
+func (st *stream) isEOS(i int) bool { return st.eos && i == st.seq.OutputTokens-1 }
+
+// begin sends the head, long before the first token, as vLLM does. False: the answer ends here.
+func (st *stream) begin() bool {
+	st.appendHead()
+	var e encoder
+	if st.q.reset == 0 || st.q.cut == 0 {
+		st.cutShort(&e, 0, op{close: true, reset: st.q.reset == 0})
+		return false
+	}
+	if st.whole {
+		return true
+	}
+	e.out = st.appendStatus(nil, 200, "text/event-stream; charset=utf-8", -1)
+	if st.q.headers > 0 {
+		st.sink.do(op{wait: st.q.headers, bytes: e.out})
+	} else {
+		st.sink.write(e.out, nil)
+	}
+	e.out = nil // the sink may still hold the head
+	if st.q.bom {
+		st.frame(&e, "\ufeff")
+	}
+	if st.q.role == "early" {
+		st.roleChunk(&e)
+	}
+	if st.q.errorAt == 0 {
+		st.fail(&e)
+		return false
+	}
+	st.deliver(&e, false, 0)
+	if st.q.ping > 0 {
+		st.srv.wg.Go(st.ping)
+	}
+	return true
+}
+
+// ping sends comments until the first token.
+func (st *stream) ping() {
+	t := time.NewTicker(st.q.ping)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-st.done:
+			return
+		case <-st.srv.closed:
+			return
+		}
+		if st.truth.started() {
+			return
+		}
+		var e encoder
+		st.frame(&e, ":"+st.q.lineEnd+st.q.lineEnd)
+		st.sink.write(e.out, nil)
 	}
 }
 
 // emit writes the next n tokens, which were due at the time given.
-func (st *stream) emit(at time.Time, n int) {
-	if !st.req.stream {
-		for i := range n {
-			if !st.isEOS(st.seq.Generated - n + i) {
-				st.text = append(st.text, st.srv.words.quoted[st.rng.below(len(st.srv.words.quoted))]...)
-			}
-		}
-		if st.seq.Done() {
+func (st *stream) emit(e *encoder, at time.Duration, n int) {
+	if st.over {
+		return
+	}
+	last := st.seq.Done()
+	if st.whole {
+		if last {
 			body := st.appendAnswer(nil)
-			out := append(st.appendStatus(nil, 200, "application/json", len(body)), body...)
-			if written, ok := st.sink.write(out, func(t time.Time, _ error) { st.wrote(t, true) }); ok {
-				st.wrote(written, true)
-			}
+			e.reset()
+			e.out = append(st.appendStatus(e.out, 200, "application/json", len(body)), body...)
+			e.tokens = true
+			st.deliver(e, true, at)
 		}
 		return
 	}
-	out := st.srv.scratch[:0]
+	e.reset()
 	from := st.seq.Generated - n
-	if from == 0 && st.req.chat {
-		out = st.appendRole(out)
+	if from == 0 && st.req.chat && st.q.role != "early" && st.q.role != "late" && st.q.role != "none" && st.q.role != "merged" {
+		st.roleChunk(e)
+	}
+	if st.q.none {
+		for i := from; i < st.seq.Generated; i++ {
+			st.tokenChunk(e, i, i+1)
+		}
+	} else if !st.emitOddly(e, from, at) {
+		return
+	}
+	if last {
+		st.closing(e)
+	}
+	st.deliver(e, last, at)
+}
+
+// emitOddly is emit's middle part for streams with quirks. False: the stream was cut.
+func (st *stream) emitOddly(e *encoder, from int, at time.Duration) bool {
+	// Several tokens a chunk: a chunk goes out when its last token is made, or the answer's last, or its last of reasoning.
+	begin := from
+	if st.q.tokens > 1 {
+		begin = st.groupStart(from)
 	}
 	for i := from; i < st.seq.Generated; i++ {
-		out = st.appendToken(out, i)
-	}
-	if st.seq.Done() {
-		if st.req.usage {
-			out = st.appendUsageChunk(out)
+		if !st.groupEnd(i) {
+			continue
 		}
-		out = st.appendEvent(out, doneMarker)
+		if st.chunks == st.q.stallAt {
+			st.deliver(e, false, at)
+			e.reset()
+			st.sink.do(op{wait: st.q.stall})
+		}
+		st.tokenChunk(e, begin, i+1)
+		begin = i + 1
+		if st.chunks == 1 && st.q.role == "late" {
+			st.roleChunk(e)
+		}
+		switch st.chunks {
+		case st.q.reset:
+			st.cutShort(e, at, op{reset: true})
+			return false
+		case st.q.cut:
+			st.cutShort(e, at, op{close: true})
+			return false
+		case st.q.truncate:
+			st.end(e)
+			st.cutShort(e, at, op{})
+			return false
+		case st.q.errorAt:
+			st.deliver(e, false, at)
+			e.reset()
+			st.fail(e)
+			return false
+		}
+	}
+	return true
+}
+
+// groupEnd says whether token i is the last of its chunk.
+func (st *stream) groupEnd(i int) bool {
+	return i == st.seq.OutputTokens-1 || i == st.q.reasoning-1 || (i-st.groupBase(i)+1)%st.q.tokens == 0
+}
+
+func (st *stream) groupBase(i int) int {
+	if i >= st.q.reasoning {
+		return st.q.reasoning
+	}
+	return 0
+}
+
+// groupStart is the first token of the chunk that token i belongs to.
+func (st *stream) groupStart(i int) int {
+	base := st.groupBase(i)
+	return i - (i-base)%st.q.tokens
+}
+
+// cutShort delivers what there is and takes the stream from the engine.
+func (st *stream) cutShort(e *encoder, at time.Duration, o op) {
+	st.over = true
+	st.truth.setOutcome("cut")
+	st.deliver(e, false, at)
+	o.then = func(time.Time, error) { st.srv.loop.abort(st) }
+	st.sink.do(o)
+}
+
+// fail puts an error object into the stream, and [DONE], as vLLM does when its engine dies.
+func (st *stream) fail(e *encoder) {
+	st.over = true
+	st.truth.setOutcome("error")
+	object := append(append([]byte(`{"error":`), errEngine.object()...), '}')
+	if st.q.errorKind == "error-text" {
+		object = []byte(`{"error":"the engine died"}`)
+	}
+	if st.q.errorKind == "error-type" {
+		st.frame(e, "event: error"+st.q.lineEnd+"data: "+string(object)+st.q.lineEnd+st.q.lineEnd)
+	} else {
+		st.event(e, object)
+	}
+	st.event(e, doneMarker)
+	st.end(e)
+	st.deliver(e, false, 0)
+	st.sink.do(op{then: func(time.Time, error) { st.srv.loop.abort(st) }})
+}
+
+// closing is what follows the last token.
+func (st *stream) closing(e *encoder) {
+	if st.q.finish == "own" {
+		st.finishChunk(e)
+	}
+	if st.req.tiers {
+		st.tierChunk(e)
+	}
+	if st.wantsUsage() {
+		st.usageChunk(e)
+	}
+	if !st.q.noDone {
+		st.event(e, doneMarker)
+	}
+	st.end(e)
+}
+
+// end closes the transfer coding.
+func (st *stream) end(e *encoder) {
+	if st.q.noLast {
+		for len(e.out) > 0 && st.q.split > 0 && e.out[len(e.out)-1] <= '\r' {
+			e.out = e.out[:len(e.out)-1]
+		}
+	}
+	if st.chunked && st.q.split == 0 {
+		e.out = append(e.out, "0\r\n\r\n"...)
+	}
+	st.ended = true
+}
+
+// deliver writes the bytes of e and notes when. last: nothing will follow. at is when the tokens in them were due.
+func (st *stream) deliver(e *encoder, last bool, at time.Duration) {
+	if st.q.buffer && !st.whole {
+		st.held = append(st.held, e.out...)
+		if !last && !st.over {
+			return
+		}
+		e.out = append(e.out[:0], st.held...)
+		e.tokens, st.held = true, nil
+	}
+	if len(e.out) == 0 && !last {
+		return
+	}
+	tokens := e.tokens
+	if st.q.split > 0 && !st.whole {
+		st.deliverSplit(e.out, tokens, last)
+		return
+	}
+	written, ok := st.sink.write(e.out, func(t time.Time, _ error) { st.wrote(st.srv.loop.since(t), tokens, last) })
+	if !ok {
+		return
+	}
+	t := st.srv.loop.since(written)
+	if tokens {
+		st.srv.lateness.add(t - at)
+		st.truth.late = max(st.truth.late, t-at)
+	}
+	st.wrote(t, tokens, last)
+}
+
+// deliverSplit writes a few bytes at a time, each few a chunk of the transfer coding.
+func (st *stream) deliverSplit(b []byte, tokens, last bool) {
+	for i := 0; i < len(b); i += st.q.split {
+		piece := b[i:min(len(b), i+st.q.split)]
 		if st.chunked {
-			out = append(out, "0\r\n\r\n"...)
+			piece = append(append(strconv.AppendUint(nil, uint64(len(piece)), 16), "\r\n"...), piece...)
+			piece = append(piece, "\r\n"...)
+		} else {
+			piece = append([]byte(nil), piece...)
 		}
+		o := op{bytes: piece, wait: st.q.splitWait}
+		if i == 0 && tokens {
+			o.then = func(t time.Time, _ error) { st.wrote(st.srv.loop.since(t), true, false) }
+		}
+		st.sink.do(o)
 	}
-	st.srv.scratch = out[:0]
-	done := st.seq.Done()
-	if written, ok := st.sink.write(out, func(t time.Time, _ error) { st.wrote(t, done) }); ok {
-		st.srv.lateness.add(written.Sub(at))
-		st.wrote(written, done)
+	if st.ended && st.chunked {
+		st.sink.do(op{bytes: []byte("0\r\n\r\n")})
+	}
+	if last {
+		st.sink.do(op{then: func(time.Time, error) { st.finish(false) }})
 	}
 }
 
-// wrote notes when tokens were given to the kernel.
-func (st *stream) wrote(at time.Time, done bool) {
-	st.mu.Lock()
-	if st.first.IsZero() {
-		st.first = at
+// wrote notes when bytes were given to the kernel.
+func (st *stream) wrote(at time.Duration, tokens, last bool) {
+	if tokens {
+		st.truth.wrote(at, st.srv.o.TruthGaps)
 	}
-	st.last = at
-	st.mu.Unlock()
-	if done {
+	if last {
 		st.finish(false)
 	}
 }
@@ -106,138 +353,15 @@ func (st *stream) finish(abort bool) {
 	if closed {
 		return
 	}
-	if !st.keepAlive || abort {
+	if abort {
+		st.truth.setOutcome("left")
+	}
+	st.truth.setOutcome("done")
+	if !st.keepAlive || st.q.close || abort {
 		st.sink.do(op{close: true})
+	} else if st.q.idle > 0 {
+		_ = st.sink.conn.SetReadDeadline(time.Now().Add(st.q.idle))
 	}
+	st.srv.ledger.add(st.record())
 	close(st.done)
-}
-
-func (st *stream) isEOS(i int) bool { return st.eos && i == st.seq.OutputTokens-1 }
-
-// appendHead is what all chunks of the stream begin with.
-func (st *stream) appendHead(b []byte) []byte {
-	object := "text_completion"
-	if st.req.chat {
-		object = "chat.completion.chunk"
-		if !st.req.stream {
-			object = "chat.completion"
-		}
-	}
-	b = append(b, `{"id":"`...)
-	b = append(b, st.id...)
-	b = append(b, `","object":"`...)
-	b = append(b, object...)
-	b = append(b, `","created":`...)
-	b = strconv.AppendInt(b, st.arrived.Unix(), 10)
-	b = append(b, `,"model":`...)
-	b = append(b, marshal(st.srv.modelName(st.req.model))...)
-	return append(b, `,"choices":[`...)
-}
-
-func (st *stream) appendRole(b []byte) []byte {
-	p := append(st.srv.payload[:0], st.head...)
-	p = append(p, `{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]`...)
-	p = st.appendContinuous(p, 0)
-	p = append(p, `,"prompt_token_ids":null,"prompt_text":null}`...)
-	st.srv.payload = p
-	return st.appendEvent(b, p)
-}
-
-// appendToken is the chunk of token i.
-func (st *stream) appendToken(b []byte, i int) []byte {
-	p := append(st.srv.payload[:0], st.head...)
-	if st.req.chat {
-		p = append(p, `{"index":0,"delta":{"content":"`...)
-	} else {
-		p = append(p, `{"index":0,"text":"`...)
-	}
-	if !st.isEOS(i) {
-		p = append(p, st.srv.words.quoted[st.rng.below(len(st.srv.words.quoted))]...)
-	}
-	if st.req.chat {
-		p = append(p, `"},"logprobs":null,"finish_reason":`...)
-	} else {
-		p = append(p, `","logprobs":null,"finish_reason":`...)
-	}
-	if i == st.seq.OutputTokens-1 {
-		p = append(p, '"')
-		p = append(p, st.reason...)
-		p = append(p, `","stop_reason":null,"token_ids":null}]`...)
-	} else {
-		p = append(p, `null,"token_ids":null}]`...)
-	}
-	p = st.appendContinuous(p, i+1)
-	p = append(p, '}')
-	st.srv.payload = p
-	return st.appendEvent(b, p)
-}
-
-func (st *stream) appendUsageChunk(b []byte) []byte {
-	p := append(st.srv.payload[:0], st.head...)
-	p = append(p, `],"usage":`...)
-	p = st.appendUsage(p, st.seq.Generated, true)
-	p = append(p, '}')
-	st.srv.payload = p
-	return st.appendEvent(b, p)
-}
-
-func (st *stream) appendContinuous(b []byte, generated int) []byte {
-	if !st.req.usage || !st.req.continuous {
-		return b
-	}
-	return st.appendUsage(append(b, `,"usage":`...), generated, false)
-}
-
-func (st *stream) appendUsage(b []byte, generated int, details bool) []byte {
-	b = append(b, `{"prompt_tokens":`...)
-	b = strconv.AppendInt(b, int64(st.seq.PromptTokens), 10)
-	b = append(b, `,"total_tokens":`...)
-	b = strconv.AppendInt(b, int64(st.seq.PromptTokens+generated), 10)
-	b = append(b, `,"completion_tokens":`...)
-	b = strconv.AppendInt(b, int64(generated), 10)
-	if details {
-		b = append(b, `,"prompt_tokens_details":{"cached_tokens":`...)
-		b = strconv.AppendInt(b, int64(st.seq.Cached), 10)
-		b = append(b, '}')
-	}
-	return append(b, '}')
-}
-
-// appendAnswer is the body of an answer that is not streamed.
-func (st *stream) appendAnswer(b []byte) []byte {
-	b = append(b, st.head...)
-	if st.req.chat {
-		b = append(b, `{"index":0,"message":{"role":"assistant","content":"`...)
-		b = append(b, st.text...)
-		b = append(b, `"},"logprobs":null,"finish_reason":"`...)
-	} else {
-		b = append(b, `{"index":0,"text":"`...)
-		b = append(b, st.text...)
-		b = append(b, `","logprobs":null,"finish_reason":"`...)
-	}
-	b = append(b, st.reason...)
-	b = append(b, `","stop_reason":null}],"usage":`...)
-	b = st.appendUsage(b, st.seq.Generated, true)
-	return append(b, '}')
-}
-
-// appendEvent appends one server-sent event, in a chunk of the transfer coding of its own.
-func (st *stream) appendEvent(b, data []byte) []byte {
-	if st.chunked {
-		b = strconv.AppendUint(b, uint64(len("data: ")+len(data)+len("\n\n")), 16)
-		b = append(b, "\r\n"...)
-	}
-	b = append(b, "data: "...)
-	b = append(b, data...)
-	b = append(b, "\n\n"...)
-	if st.chunked {
-		b = append(b, "\r\n"...)
-	}
-	return b
-}
-
-// appendStatus is the head of a response; a negative length means that of a stream.
-func (st *stream) appendStatus(b []byte, status int, contentType string, length int) []byte {
-	b = appendStatus(b, status, contentType, length, st.chunked, st.keepAlive)
-	return append(b, "x-request-id: "+st.id+"\r\n\r\n"...)
 }

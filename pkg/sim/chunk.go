@@ -1,0 +1,352 @@
+package sim
+
+import (
+	"strconv"
+
+	"multiturn/pkg/kvcache"
+)
+
+// What an answer looks like on the wire. The plain form is vLLM 0.32's, byte for byte where it matters.
+
+var doneMarker = []byte("[DONE]")
+
+// appendHead makes what all chunks of the stream begin with.
+func (st *stream) appendHead() {
+	object := "text_completion"
+	if st.req.chat {
+		object = "chat.completion.chunk"
+		if st.whole {
+			object = "chat.completion"
+		}
+	}
+	b := append([]byte(nil), `{"id":"`...)
+	b = append(b, st.id...)
+	b = append(b, `","object":"`...)
+	b = append(b, object...)
+	b = append(b, `","created":`...)
+	b = strconv.AppendInt(b, st.srv.loop.start.Add(st.truth.arrived).Unix(), 10)
+	b = append(b, `,"model":`...)
+	b = append(b, marshal(st.srv.modelName(st.req.model))...)
+	st.head = append(b, `,"choices":[`...)
+}
+
+// appendStatus is the head of the response.
+func (st *stream) appendStatus(b []byte, status int, contentType string, length int) []byte {
+	b = appendStatus(b, status, contentType, length, st.chunked, st.keepAlive)
+	return append(b, "x-request-id: "+st.id+"\r\n\r\n"...)
+}
+
+// frame appends raw bytes of the event stream, in a chunk of the transfer coding of their own.
+func (st *stream) frame(e *encoder, text string) {
+	coded := st.chunked && st.q.split == 0
+	if coded {
+		e.out = strconv.AppendUint(e.out, uint64(len(text)), 16)
+		e.out = append(e.out, "\r\n"...)
+	}
+	e.out = append(e.out, text...)
+	if coded {
+		e.out = append(e.out, "\r\n"...)
+	}
+}
+
+// event appends one server-sent event, in a chunk of the transfer coding of its own.
+func (st *stream) event(e *encoder, data []byte) {
+	if !st.q.none {
+		st.oddEvent(e, data)
+		return
+	}
+	if st.chunked {
+		e.out = strconv.AppendUint(e.out, uint64(len("data: ")+len(data)+len("\n\n")), 16)
+		e.out = append(e.out, "\r\n"...)
+	}
+	e.out = append(e.out, "data: "...)
+	e.out = append(e.out, data...)
+	e.out = append(e.out, "\n\n"...)
+	if st.chunked {
+		e.out = append(e.out, "\r\n"...)
+	}
+}
+
+// oddEvent is event for streams with quirks.
+func (st *stream) oddEvent(e *encoder, data []byte) {
+	end := st.q.lineEnd
+	text := "data: "
+	if st.q.noSpace {
+		text = "data:"
+	}
+	if st.q.comments {
+		text = ": comment" + end + end + text
+	}
+	text += string(data)
+	if !st.q.noLast || string(data) != string(doneMarker) {
+		text += end + end
+	}
+	st.frame(e, text)
+}
+
+// choice opens a chunk with the delta given, and closes it.
+func (st *stream) choice(e *encoder, delta, finish string, tokens int) {
+	p := append(e.event[:0], st.head...)
+	p = append(p, `{"index":0,`...)
+	p = append(p, delta...)
+	p = st.appendEnd(p, finish, tokens)
+	e.event = p
+	st.event(e, p)
+}
+
+// appendEnd closes a chunk's choice and the chunk, behind the delta.
+func (st *stream) appendEnd(p []byte, finish string, generated int) []byte {
+	p = append(p, `,"logprobs":null,"finish_reason":`...)
+	if finish != "" {
+		p = append(p, '"')
+		p = append(p, finish...)
+		p = append(p, `","stop_reason":null`...)
+	} else {
+		p = append(p, `null`...)
+	}
+	p = append(p, `,"token_ids":null}]`...)
+	p = st.appendContinuous(p, generated)
+	return append(p, '}')
+}
+
+func (st *stream) roleChunk(e *encoder) {
+	p := append(e.event[:0], st.head...)
+	p = append(p, `{"index":0,"delta":{"role":"assistant"`...)
+	switch st.q.role {
+	case "null":
+		p = append(p, `,"content":null`...)
+	case "bare":
+	default:
+		p = append(p, `,"content":""`...)
+	}
+	p = append(p, `},"logprobs":null,"finish_reason":null}]`...)
+	p = st.appendContinuous(p, 0)
+	p = append(p, `,"prompt_token_ids":null,"prompt_text":null}`...)
+	e.event = p
+	st.event(e, p)
+}
+
+// tokenChunk is the chunk of tokens from to to-1.
+func (st *stream) tokenChunk(e *encoder, from, to int) {
+	p := append(e.event[:0], st.head...)
+	hidden := false
+	switch {
+	case !st.req.chat:
+		p = append(p, `{"index":0,"text":"`...)
+	case st.q.none:
+		p = append(p, `{"index":0,"delta":{"content":"`...)
+	default:
+		p, hidden = st.appendDelta(p, from, to)
+	}
+	if !hidden {
+		for i := from; i < to; i++ {
+			if !st.isEOS(i) {
+				p = append(p, st.srv.words.quoted[st.word(i)]...)
+			}
+		}
+		switch {
+		case !st.req.chat:
+			p = append(p, '"')
+		case st.q.tools:
+			p = append(p, st.toolTail(to)...)
+		default:
+			p = append(p, `"}`...)
+		}
+	}
+	p = append(p, `,"logprobs":null,"finish_reason":`...)
+	if to == st.seq.OutputTokens && st.q.finish == "last" {
+		p = append(p, '"')
+		p = append(p, st.reason...)
+		p = append(p, `","stop_reason":null,"token_ids":`...)
+	} else {
+		p = append(p, `null,"token_ids":`...)
+	}
+	if st.req.tokenIDs {
+		p = append(p, '[')
+		for i := from; i < to; i++ {
+			if i > from {
+				p = append(p, ',')
+			}
+			p = strconv.AppendInt(p, int64(st.Token(i)), 10)
+		}
+		p = append(p, `]}]`...)
+	} else {
+		p = append(p, `null}]`...)
+	}
+	p = st.appendContinuous(p, to)
+	p = append(p, '}')
+	if st.chunks == st.q.badJSON {
+		p = p[:len(p)/2]
+	}
+	e.event = p
+	st.chunks++
+	e.tokens = true
+	st.event(e, p)
+}
+
+// appendDelta opens the delta of an odd chunk, up to where its text goes. hidden: it takes none.
+func (st *stream) appendDelta(p []byte, from, to int) (_ []byte, hidden bool) {
+	p = append(p, `{"index":0,"delta":{`...)
+	if from == 0 && st.q.role == "merged" {
+		p = append(p, `"role":"assistant",`...)
+	}
+	switch {
+	case to <= st.q.reasoning && st.req.noReasoning:
+		if p[len(p)-1] == ',' {
+			p = p[:len(p)-1]
+		}
+		return append(p, '}'), true
+	case to <= st.q.reasoning:
+		p = append(p, '"')
+		p = append(p, st.q.reasoningField...)
+		p = append(p, `":"`...)
+	case st.q.tools:
+		p = append(p, `"tool_calls":[{"index":0,`...)
+		if from == st.q.reasoning {
+			p = append(p, `"id":"call_`+st.id+`","type":"function","function":{"name":"lookup","arguments":"{\"query\":\"`...)
+		} else {
+			p = append(p, `"function":{"arguments":"`...)
+		}
+	default:
+		p = append(p, `"content":"`...)
+	}
+	return p, false
+}
+
+// toolTail closes the delta of a tool call whose tokens end before to; the last one closes the arguments too.
+func (st *stream) toolTail(to int) string {
+	switch {
+	case to <= st.q.reasoning:
+		return `"}`
+	case to == st.seq.OutputTokens:
+		return `\"}"}}]}`
+	}
+	return `"}}]}`
+}
+
+func (st *stream) finishChunk(e *encoder) {
+	delta := `"delta":{}`
+	if !st.req.chat {
+		delta = `"text":""`
+	}
+	st.choice(e, delta, st.reason, st.seq.Generated)
+}
+
+// tierChunk is SGLang's chunk of cached tokens by tier.
+func (st *stream) tierChunk(e *encoder) {
+	p := append(e.event[:0], st.head...)
+	p = append(p, `],"sglext":{"cached_tokens_details":{"device":`...)
+	p = strconv.AppendInt(p, int64(st.seq.Cached[kvcache.GPU]), 10)
+	p = append(p, `,"host":`...)
+	p = strconv.AppendInt(p, int64(st.seq.Cached[kvcache.CPU]), 10)
+	p = append(p, `,"storage_file":`...)
+	p = strconv.AppendInt(p, int64(st.seq.Cached[kvcache.Disk]), 10)
+	e.event = append(p, `}}}`...)
+	st.event(e, e.event)
+}
+
+func (st *stream) wantsUsage() bool {
+	return st.q.usage != "absent" && (st.req.usage || st.q.usage == "forced")
+}
+
+func (st *stream) usageChunk(e *encoder) {
+	p := append(e.event[:0], st.head...)
+	p = append(p, `],"usage":`...)
+	p = st.appendUsage(p, st.seq.Generated, true)
+	p = append(p, `,"system_fingerprint":"`+Owner+`"}`...)
+	e.event = p
+	st.event(e, p)
+}
+
+// appendContinuous is the usage that comes with every chunk, where it does.
+func (st *stream) appendContinuous(p []byte, generated int) []byte {
+	switch {
+	case st.q.usage == "nulls":
+		return append(p, `,"usage":null`...)
+	case st.q.usage == "continuous" || st.req.usage && st.req.continuous && st.q.usage != "absent":
+		return st.appendUsage(append(p, `,"usage":`...), generated, false)
+	}
+	return p
+}
+
+func (st *stream) appendUsage(p []byte, generated int, details bool) []byte {
+	if st.q.usage == "null" {
+		return append(p, "null"...)
+	}
+	p = append(p, `{"prompt_tokens":`...)
+	p = strconv.AppendInt(p, int64(st.seq.PromptTokens), 10)
+	p = append(p, `,"total_tokens":`...)
+	p = strconv.AppendInt(p, int64(st.seq.PromptTokens+generated), 10)
+	p = append(p, `,"completion_tokens":`...)
+	p = strconv.AppendInt(p, int64(generated), 10)
+	if details {
+		p = st.appendDetails(p)
+	}
+	if st.q.reasoning > 0 {
+		p = append(p, `,"completion_tokens_details":{"reasoning_tokens":`...)
+		p = strconv.AppendInt(p, int64(min(st.q.reasoning, generated)), 10)
+		p = append(p, '}')
+	}
+	return append(p, '}')
+}
+
+// appendDetails says what was cached, and how many tokens of full blocks were put into the cache.
+func (st *stream) appendDetails(p []byte) []byte {
+	cached := st.seq.CachedTokens()
+	switch {
+	case st.q.usage == "details-null":
+		return append(p, `,"prompt_tokens_details":null`...)
+	case st.q.usage == "cached-null":
+		return append(p, `,"prompt_tokens_details":{"cached_tokens":null}`...)
+	case st.q.usage == "zero-omitted" && cached == 0:
+		return p
+	}
+	p = append(p, `,"prompt_tokens_details":{"cached_tokens":`...)
+	p = strconv.AppendInt(p, int64(cached), 10)
+	p = append(p, `,"created_cache_tokens":`...)
+	size := st.srv.o.Cache.BlockSize
+	p = strconv.AppendInt(p, int64(st.seq.PromptTokens/size*size-cached), 10)
+	return append(p, '}')
+}
+
+// appendAnswer is the body of an answer that is not streamed.
+func (st *stream) appendAnswer(p []byte) []byte {
+	p = append(p, st.head...)
+	text := func(from, to int) {
+		for i := from; i < to; i++ {
+			if !st.isEOS(i) {
+				p = append(p, st.srv.words.quoted[st.word(i)]...)
+			}
+		}
+	}
+	n := st.seq.Generated
+	thought := min(st.q.reasoning, n)
+	if st.req.chat {
+		p = append(p, `{"index":0,"message":{"role":"assistant",`...)
+		if thought > 0 && !st.req.noReasoning {
+			p = append(p, `"`+st.q.reasoningField+`":"`...)
+			text(0, thought)
+			p = append(p, `",`...)
+		}
+		if st.q.tools {
+			p = append(p, `"content":null,"tool_calls":[{"id":"call_`+st.id+`","type":"function","function":{"name":"lookup","arguments":"{\"query\":\"`...)
+			text(thought, n)
+			p = append(p, `\"}"}}]}`...)
+		} else {
+			p = append(p, `"content":"`...)
+			text(thought, n)
+			p = append(p, `"}`...)
+		}
+	} else {
+		p = append(p, `{"index":0,"text":"`...)
+		text(0, n)
+		p = append(p, '"')
+	}
+	p = append(p, `,"logprobs":null,"finish_reason":"`...)
+	p = append(p, st.reason...)
+	p = append(p, `","stop_reason":null}]`...)
+	if st.q.usage != "absent" {
+		p = st.appendUsage(append(p, `,"usage":`...), n, true)
+	}
+	return append(p, '}')
+}

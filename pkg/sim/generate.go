@@ -1,0 +1,144 @@
+package sim
+
+import (
+	"hash/fnv"
+	"net/http"
+
+	"multiturn/pkg/sim/engine"
+)
+
+// Headers of a request that the server understands beside HTTP's own.
+const (
+	FaultHeader   = "X-Sim-Fault"
+	RequestHeader = "X-Request-Id"
+	SessionHeader = "X-Session-Id"
+)
+
+func chatCompletions(c *conn, hr *http.Request, body []byte, keepAlive bool) *apiError {
+	return c.generate(hr, body, keepAlive, true)
+}
+
+func completions(c *conn, hr *http.Request, body []byte, keepAlive bool) *apiError {
+	return c.generate(hr, body, keepAlive, false)
+}
+
+// generate starts an answer.
+func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *apiError {
+	s := c.srv
+	n := s.requests.Add(1)
+	st := &stream{srv: s, sink: c.sink, chunked: hr.ProtoAtLeast(1, 1), keepAlive: keepAlive, done: make(chan struct{})}
+	ids := random(uint64(s.o.Seed) ^ n<<32)
+	st.id = "cmpl-" + hex16(ids.next())
+	if chat {
+		st.id = "chat" + st.id
+	}
+	st.truth.arrived, st.truth.stamped, st.truth.received = c.arrived, c.stamped(), s.loop.clock.Now()
+	st.truth.path = hr.URL.Path
+	st.truth.request, st.truth.session = hr.Header.Get(RequestHeader), hr.Header.Get(SessionHeader)
+
+	own, err := ParseFaults(hr.Header.Get(FaultHeader))
+	if err != nil {
+		return badRequest("", "header %s: %v", FaultHeader, err)
+	}
+	chance := random(uint64(s.o.Seed)*0x9e3779b97f4a7c15 + n)
+	st.q = draw(s.o.Faults, own, &chance)
+	fail := st.prepare(body, chat)
+	if fail != nil {
+		s.refused(st, fail)
+		return fail
+	}
+	c.running = st
+	if st.begin() && !s.loop.submit(st) {
+		st.finish(true)
+	}
+	return nil
+}
+
+// prepare reads the request and makes the sequence of it.
+func (st *stream) prepare(body []byte, chat bool) *apiError {
+	s := st.srv
+	req, fail := parseRequest(body, chat)
+	if fail != nil {
+		return fail
+	}
+	st.req = req
+	st.whole = !req.stream || st.q.json
+	if st.truth.session == "" {
+		st.truth.session = req.session
+	}
+	if st.truth.request == "" {
+		st.truth.request = req.client
+	}
+	if st.q.status > 0 {
+		return st.q.statusError()
+	}
+	if s.o.Model != "" && req.model != "" && req.model != s.o.Model {
+		return errModel(req.model)
+	}
+	if s.o.MaxQueued > 0 && s.metrics.waiting.Load()+s.loop.arriving() >= int64(s.o.MaxQueued) {
+		s.metrics.rejected.Add(1)
+		return errBusy
+	}
+	chain := s.prompts.chain(req)
+	st.seq = engine.Sequence{Chain: chain, PromptTokens: chain.Tokens(), Owner: st}
+	if st.seq.OutputTokens, st.reason, fail = s.answerLength(req, chain.Tokens()); fail != nil {
+		return fail
+	}
+	if st.q.clip > 0 && st.q.clip < st.seq.OutputTokens {
+		st.seq.OutputTokens, st.reason = st.q.clip, "length"
+	}
+	if st.q.eos > 0 && st.q.eos <= st.seq.OutputTokens {
+		st.seq.OutputTokens, st.reason = st.q.eos, "stop"
+	}
+	st.eos = st.reason == "stop"
+	if st.q.tools {
+		st.reason = "tool_calls"
+	}
+	// The same prompt gets the same answer.
+	h := fnv.New64a()
+	if k := len(req.messages); k > 0 {
+		_, _ = h.Write([]byte(req.messages[k-1].text))
+	}
+	for _, id := range req.promptIDs {
+		_, _ = h.Write([]byte{byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24)})
+	}
+	seed := random(uint64(s.o.Seed) ^ h.Sum64() ^ uint64(chain.Tokens())<<40)
+	if hashes := chain.Hashes(); len(hashes) > 0 {
+		seed ^= random(hashes[len(hashes)-1])
+	}
+	st.seed = random(seed.next())
+	return nil
+}
+
+// answerLength is how many tokens to generate and why the answer ends there.
+func (s *Server) answerLength(r *request, prompt int) (int, string, *apiError) {
+	if r.max > s.o.MaxModelLen {
+		return 0, "", badRequest("max_tokens", "max_tokens=%d cannot be greater than max_model_len=%d. Please request fewer output tokens. "+
+			"(parameter=max_tokens, value=%d)", r.max, s.o.MaxModelLen, r.max)
+	}
+	if prompt >= s.o.MaxModelLen {
+		return 0, "", errOverflow(s.o.MaxModelLen, max(prompt, s.o.MaxModelLen+1))
+	}
+	if prompt == 0 {
+		return 0, "", badRequest("prompt", "The prompt must not be empty.")
+	}
+	n, reason := r.max, "length"
+	if n == 0 {
+		n, reason = max(s.o.AnswerTokens, r.min), "stop"
+		if r.ignoreEOS {
+			n, reason = s.o.MaxModelLen, "length"
+		}
+	}
+	if room := s.o.MaxModelLen - prompt; n > room {
+		n, reason = room, "length" // silently, as vLLM does
+	}
+	return n, reason, nil
+}
+
+// refused notes a request that came to nothing.
+func (s *Server) refused(st *stream, e *apiError) {
+	st.truth.setOutcome("refused")
+	r := st.record()
+	r.Status = e.status
+	s.ledger.add(r)
+}

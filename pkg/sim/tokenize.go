@@ -1,0 +1,78 @@
+package sim
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/tidwall/gjson"
+)
+
+// The endpoints about tokens and the cache, as vLLM has them.
+
+// tokenize counts a prompt or messages.
+func tokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError {
+	root, fail := parseObject(body)
+	if fail != nil {
+		return fail
+	}
+	r := &request{}
+	generation := true
+	if messages := root.Get("messages"); messages.Exists() {
+		r.chat = true
+		if fail := r.takeMessages(messages); fail != nil {
+			return fail
+		}
+		if v := root.Get("add_generation_prompt"); v.Exists() {
+			generation = v.Bool()
+		}
+	} else if fail := r.takePrompt(root.Get("prompt")); fail != nil {
+		return fail
+	}
+	ids := c.srv.prompts.ids(r, generation)
+	b := append([]byte(`{"count":`), strconv.Itoa(len(ids))...)
+	b = append(b, `,"max_model_len":`...)
+	b = strconv.AppendInt(b, int64(c.srv.o.MaxModelLen), 10)
+	b = append(b, `,"tokens":[`...)
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(id), 10)
+	}
+	c.send(keepAlive, http.StatusOK, "application/json", append(b, `],"token_strs":null}`...))
+	return nil
+}
+
+// detokenize is the text of ids.
+func detokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError {
+	root, fail := parseObject(body)
+	if fail != nil {
+		return fail
+	}
+	list := root.Get("tokens")
+	if !list.IsArray() {
+		return invalid("missing", "body.tokens", "Field required", "")
+	}
+	var ids []int32
+	for _, v := range list.Array() {
+		if v.Type != gjson.Number || v.Num != float64(int32(v.Num)) {
+			return invalid("int_parsing", "body.tokens."+strconv.Itoa(len(ids)), "Input should be a valid integer", "")
+		}
+		ids = append(ids, int32(v.Num))
+	}
+	text := marshal(c.srv.prompts.decode(ids))
+	c.send(keepAlive, http.StatusOK, "application/json", append(append([]byte(`{"prompt":`), text...), '}'))
+	return nil
+}
+
+// resetPrefixCache forgets what is cached. While requests run the answer is a failure, as with vLLM.
+func resetPrefixCache(c *conn, _ *http.Request, _ []byte, keepAlive bool) *apiError {
+	ok := false
+	c.srv.loop.call(func() { ok = c.srv.loop.engine.Cache().Reset() })
+	body, status := `{"success":true}`, http.StatusOK
+	if !ok {
+		body, status = `{"success":false}`, http.StatusServiceUnavailable
+	}
+	c.send(keepAlive, status, "application/json", []byte(body))
+	return nil
+}
