@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -441,6 +442,24 @@ func TestWriterLeavesOutWhatMetricsCannotSay(t *testing.T) {
 	}
 	if got := file.b.String(); !strings.Contains(got, `"values":{"a":1}`) || len(s.Values) != 3 {
 		t.Errorf("%s, and the caller's map has %d values", got, len(s.Values))
+	}
+}
+
+func TestGapsAreEncodingJSONs(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{
+		"[]", "[1]", "[1,2,3]", "[-5,0]", " [ 1 , 2 ] ", "null", "[1e3]", "[1.0]", "[1.5]", "[--1]", "[1,]", "[9223372036854775807]", "[9223372036854775808]",
+		"[123456789012345678]", `["1"]`, "{}", "[1,2", "5", "[-]", "[[1]]", "[null]",
+	} {
+		var got, want struct {
+			G Gaps    `json:"g"`
+			W []int64 `json:"w"`
+		}
+		gotErr := json.Unmarshal([]byte(`{"g":`+in+`}`), &got)
+		wantErr := json.Unmarshal([]byte(`{"w":`+in+`}`), &want)
+		if (gotErr == nil) != (wantErr == nil) || gotErr == nil && (len(got.G) != len(want.W) || !slices.Equal([]int64(got.G), want.W)) {
+			t.Errorf("%s: %v, %v; encoding/json says %v, %v", in, got.G, gotErr, want.W, wantErr)
+		}
 	}
 }
 

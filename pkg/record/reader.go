@@ -10,6 +10,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/tidwall/gjson"
 )
 
 // maxLine is the longest line that is read as a record, in bytes; a turn of 100,000 chunks has about 1 MB.
@@ -269,16 +271,10 @@ func major(version string) string {
 
 // decode makes a record of a line; nil without an error when its type is not known.
 func decode(line []byte) (any, error) {
-	var head struct {
-		Type    string `json:"type"`
-		Format  string `json:"format"`
-		Version string `json:"version"`
-	}
-	if err := json.Unmarshal(line, &head); err != nil {
-		return nil, err
-	}
+	// The type is the first key of a line that we wrote: found without reading the rest. gjson does not validate, but
+	// what follows does.
 	var rec any
-	switch head.Type {
+	switch kind := gjson.GetBytes(line, "type"); kind.String() {
 	case TypeTurn:
 		rec = new(Turn)
 	case TypeScrape:
@@ -286,22 +282,44 @@ func decode(line []byte) (any, error) {
 	case TypeEnd:
 		rec = new(End)
 	case TypeRun:
-		have, err := strconv.Atoi(major(head.Version))
-		if want, _ := strconv.Atoi(major(Version)); head.Format != Format || err == nil && have > want {
-			return nil, &VersionError{head.Format, head.Version}
-		} else if err != nil {
-			return nil, fmt.Errorf("the header's version %q is not like %q", head.Version, Version)
+		if err := checkVersion(line); err != nil {
+			return nil, err
 		}
 		rec = new(Run)
-	case "":
-		return nil, errors.New(`no "type": not a record`)
 	default:
+		var other map[string]json.RawMessage
+		if err := json.Unmarshal(line, &other); err != nil {
+			return nil, err
+		}
+		if kind.Type != gjson.String || kind.Str == "" {
+			return nil, errors.New(`no "type": not a record`)
+		}
 		return nil, nil
 	}
 	if err := json.Unmarshal(line, rec); err != nil {
 		return nil, err
 	}
 	return rec, nil
+}
+
+// checkVersion looks at what a header says of itself before the rest of it is read: in a newer version anything else
+// may have another shape.
+func checkVersion(line []byte) error {
+	var head struct {
+		Format  string `json:"format"`
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(line, &head); err != nil {
+		return err
+	}
+	have, err := strconv.Atoi(major(head.Version))
+	switch want, _ := strconv.Atoi(major(Version)); {
+	case head.Format != Format || err == nil && have > want:
+		return &VersionError{head.Format, head.Version}
+	case err != nil:
+		return fmt.Errorf("the header's version %q is not like %q", head.Version, Version)
+	}
+	return nil
 }
 
 // plain says what encoding/json found in words for people who do not know our types.

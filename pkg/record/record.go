@@ -208,7 +208,7 @@ type Turn struct {
 	// ReadLateUS is how long after their arrival our code saw the bytes, the worst of the turn, in microseconds.
 	ReadLateUS int64 `json:"read_late_us,omitzero"`
 	// GapsUS are the times between chunks in microseconds: Chunks-1 of them.
-	GapsUS []int64 `json:"gaps_us,omitempty"`
+	GapsUS Gaps `json:"gaps_us,omitempty"`
 
 	MaxTokens int     `json:"max_tokens,omitempty"` // the length asked for; 0 = not limited
 	MinTokens int     `json:"min_tokens,omitempty"`
