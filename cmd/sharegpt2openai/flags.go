@@ -44,7 +44,7 @@ func (f *flags) groups() []cli.Group {
 		}},
 		{Title: "Statistics", Flags: []cli.Flag{
 			{Name: "model", Short: "m", Value: cli.String(&f.model), DefaultText: "no tokens", Usage: "model whose tokens to count"},
-			{Name: "tokenizer", Value: cli.String(&f.tokenizer), DefaultText: "--model", Usage: "folder, tokenizer.json, hub name, or o200k_base (built in)"},
+			cli.TokenizerFlag(&f.tokenizer),
 		}},
 		{Title: "Output", Flags: []cli.Flag{
 			{Name: "format", Value: cli.Enum(&f.format, "json", "jsonl"), DefaultText: "by the name; stdout jsonl", Usage: "array or lines"},

@@ -37,11 +37,11 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	tok, err := f.openTokenizer(ctx, c)
-	if err != nil {
-		return err
-	}
-	if tok != nil {
+	var tok *tokenizer.Tokenizer
+	if f.tokenizerName() != "" {
+		if tok, _, err = c.Tokenizer(ctx, f.tokenizer, f.model); err != nil {
+			return err
+		}
 		special := 0
 		if f.parity {
 			special = tok.SpecialTokensAdded() // which the reference counts too
@@ -67,6 +67,9 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 		o.Rejects = rejects
 	}
 	talk := c.TextOut()
+	if c.Quiet() && talk == c.Stderr {
+		talk = io.Discard
+	}
 	if f.parity {
 		o.Transcript = &sharegpt.Transcript{W: talk, Input: from, Output: to, Model: f.tokenizerName(), Columns: columns(c)}
 	}

@@ -34,8 +34,8 @@ type Item struct {
 	Line int
 	// Offset is the position of Data's first byte in the stream (of a packed stream: in the unpacked bytes).
 	Offset int64
-	// Err is set for a place where no item could be cut out: a *SyntaxError. Data is then nil. Scanning goes on behind
-	// it where that is possible.
+	// Err is set for a place where no item could be cut out: a *SyntaxError. Data is then how the place begins, up to the
+	// end of the line and 1,000 bytes at most. Scanning goes on behind it where that is possible.
 	Err error
 }
 
@@ -285,7 +285,11 @@ func (s *Scanner) fail(at int, kind Kind) bool {
 // moves on to where the next item seems to begin.
 func (s *Scanner) broken(start, at, line, errLine int, kind Kind) bool {
 	s.number++
-	s.item = Item{Number: s.number, Line: line, Offset: s.base + int64(start),
+	begin := s.buf[start:min(s.end, start+1000)]
+	if n := bytes.IndexByte(begin, '\n'); n >= 0 {
+		begin = begin[:n]
+	}
+	s.item = Item{Data: bytes.Clone(begin), Number: s.number, Line: line, Offset: s.base + int64(start),
 		Err: &SyntaxError{Kind: kind, Offset: s.base + int64(at), Line: errLine}}
 	s.pos, s.line = start, line
 	s.resume()

@@ -149,7 +149,7 @@ func TestRejectsAndSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"line":5,"item":4,"reason":"not valid JSON","detail":"a string holds a line break or another control character that is not escaped"}
+	want := `{"line":5,"item":4,"reason":"not valid JSON","detail":"a string holds a line break or another control character that is not escaped","data":"{\"id\": \"c"}
 {"line":7,"item":5,"reason":"not valid JSON","detail":"want a comma or a closing bracket here (line 8)","data":"{\n  \"id\": \"d\" nonsense\n  }"}
 {"line":4,"item":3,"reason":"unknown role","detail":"turn 4 is from \"tool\"","data":{"id":"b_0","conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}}
 {"line":3,"item":2,"reason":"unknown role","detail":"turn 4 is from \"tool\"","data":{"id":"b_1","conversations":[{"from":"human","value":"c"},{"from":"tool","value":"d"}]}}

@@ -50,7 +50,7 @@ func (o *Options) make(id string, it *item) made {
 		least = *o.MinTurns
 	}
 	if n := len(ms) - system; n < least {
-		return no(TooFewTurns, "%d", n)
+		return no(TooFewTurns, "%d of %d", n, least)
 	}
 	for i := range ms {
 		s := ms[i].Text
