@@ -18,10 +18,12 @@
 // numbers, halves to even. max caps each value (lognormal: before rounding); 0 or none is no cap, a negative one is a
 // cap.
 //
+// A constant's value may be text that is a whole number ("30"), which then stands for tokens only.
+//
 // But for exponential, which is ours, these are the distributions of the generator inside vLLM's
-// benchmarks/multi_turn: the same values from the same stream (pyrand.Numpy), to the last draw. Differences: an unknown key
-// is an error there ignored; a config that would end it with an exception is an error here; an alpha of zipf nearer to 1, with
-// which it would not end for hours, is refused; and a constant may be text ("30") only where it may be there.
+// benchmarks/multi_turn: the same values from the same stream (pyrand.Numpy), to the last draw. What differs: a key that the
+// distribution does not have is an error and not ignored; a config that would end it with an exception is an error; and
+// so is a zipf with an alpha nearer to 1, which would draw for hours.
 package dist
 
 import (
@@ -36,8 +38,6 @@ type Distribution interface {
 	Fill(r *pyrand.Numpy, dst []float64)
 	// Whole says whether the values are integers, as Python distinguishes them: 3 is one and 3.0 is not.
 	Whole() bool
-	// Mean is the mean of the values without their cap; infinite where there is none.
-	Mean() float64
 }
 
 var (
@@ -85,9 +85,6 @@ func (d Constant) Fill(_ *pyrand.Numpy, dst []float64) {
 // Whole implements Distribution.
 func (d Constant) Whole() bool { return !d.Real && !d.Text }
 
-// Mean implements Distribution.
-func (d Constant) Mean() float64 { return d.Value }
-
 // Uniform is an integer from Min to Max, which are integers, or a real in [Min, Max).
 type Uniform struct {
 	Min, Max float64
@@ -108,9 +105,6 @@ func (d Uniform) Fill(r *pyrand.Numpy, dst []float64) {
 // Whole implements Distribution.
 func (d Uniform) Whole() bool { return !d.Real }
 
-// Mean implements Distribution.
-func (d Uniform) Mean() float64 { return d.Min/2 + d.Max/2 }
-
 // Zipf is 1 or more, k with a probability proportional to k to the power of -Alpha.
 type Zipf struct {
 	Alpha float64
@@ -126,25 +120,6 @@ func (d Zipf) Fill(r *pyrand.Numpy, dst []float64) {
 
 // Whole implements Distribution.
 func (d Zipf) Whole() bool { return d.Max.whole() }
-
-// Mean implements Distribution.
-func (d Zipf) Mean() float64 {
-	if d.Alpha <= 2 {
-		return math.Inf(1)
-	}
-	return zeta(d.Alpha-1) / zeta(d.Alpha)
-}
-
-// zeta is Riemann's, for s > 1: terms up to n, and the rest by Euler and Maclaurin.
-func zeta(s float64) float64 {
-	const n = 20
-	sum := 0.0
-	for k := 1; k < n; k++ {
-		sum += math.Pow(float64(k), -s)
-	}
-	tail := math.Pow(n, -s)
-	return sum + tail*(n/(s-1)+0.5+s/(12*n))
-}
 
 // Poisson is a count whose mean is Lambda.
 type Poisson struct {
@@ -162,9 +137,6 @@ func (d Poisson) Fill(r *pyrand.Numpy, dst []float64) {
 // Whole implements Distribution.
 func (d Poisson) Whole() bool { return d.Max.whole() }
 
-// Mean implements Distribution.
-func (d Poisson) Mean() float64 { return d.Lambda }
-
 // Lognormal is e to the power of a normal of the given mean and deviation, rounded.
 type Lognormal struct {
 	Mu, Sigma float64
@@ -180,9 +152,6 @@ func (d Lognormal) Fill(r *pyrand.Numpy, dst []float64) {
 
 // Whole implements Distribution.
 func (d Lognormal) Whole() bool { return true }
-
-// Mean implements Distribution.
-func (d Lognormal) Mean() float64 { return math.Exp(d.Mu + d.Sigma*d.Sigma/2) }
 
 // DefaultMedianRatio is the ratio of a lognormal's median to its average where a config gives none.
 const DefaultMedianRatio = 0.85
@@ -219,9 +188,6 @@ func (d LognormalAverage) finish(v, mean float64) float64 {
 // Whole implements Distribution.
 func (d LognormalAverage) Whole() bool { return true }
 
-// Mean implements Distribution.
-func (d LognormalAverage) Mean() float64 { return d.Average }
-
 // Exponential is a real: the wait for the next event of those that come one in Scale on the average.
 type Exponential struct {
 	Scale float64
@@ -237,9 +203,6 @@ func (d Exponential) Fill(r *pyrand.Numpy, dst []float64) {
 
 // Whole implements Distribution.
 func (d Exponential) Whole() bool { return false }
-
-// Mean implements Distribution.
-func (d Exponential) Mean() float64 { return d.Scale }
 
 // pairwise adds n values in the order in which numpy adds an array: blocks of eight sums side by side, and the blocks
 // two by two. The order decides the last bits of a mean.

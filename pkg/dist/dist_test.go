@@ -131,28 +131,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestMean compares the means with those of many values.
-func TestMean(t *testing.T) {
-	t.Parallel()
-	for _, d := range []Distribution{
-		Constant{Value: 3}, Uniform{Min: 1, Max: 6}, Uniform{Min: 1, Max: 6, Real: true}, Zipf{Alpha: 4}, Poisson{Lambda: 7},
-		Lognormal{Mu: 4, Sigma: 0.5}, LognormalAverage{Average: 50, MedianRatio: 0.7}, Exponential{Scale: 2},
-	} {
-		values := make([]float64, 100000)
-		d.Fill(pyrand.NewNumpy(1), values)
-		sum := 0.0
-		for _, v := range values {
-			sum += v
-		}
-		if got := sum / float64(len(values)); math.Abs(got-d.Mean()) > 0.01*d.Mean() {
-			t.Errorf("%#v: the mean is %v, want %v", d, got, d.Mean())
-		}
-	}
-	if got := (Zipf{Alpha: 2}).Mean(); !math.IsInf(got, 1) {
-		t.Errorf("the mean of zipf 2 is %v, want infinity", got)
-	}
-}
-
 // FuzzParse: whatever the config, there is an error or a distribution that can be drawn from.
 func FuzzParse(f *testing.F) {
 	b, err := os.ReadFile("testdata/golden.json")

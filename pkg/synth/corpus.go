@@ -9,9 +9,8 @@ import (
 // Corpus is the text that conversations are cut from, as tokens. It may be used by several Generators at once, when
 // nothing is added to it any more.
 type Corpus struct {
-	tok   Tokenizer
-	ids   []int32
-	files []string
+	tok Tokenizer
+	ids []int32
 }
 
 // NewCorpus returns an empty corpus for a tokenizer.
@@ -24,7 +23,6 @@ func (c *Corpus) Add(name, text string) error {
 			name, 1+strings.Count(text[:i], "\n"), text[i])
 	}
 	c.ids = append(c.ids, c.tok.Encode(universalNewlines(text))...)
-	c.files = append(c.files, name)
 	return nil
 }
 

@@ -309,8 +309,11 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		cfg.NumConversations = min(cfg.NumConversations, 3)
-		if cfg.NumTurns.Mean() > 100 || cfg.InputTokens.Mean() > 1e4 || cfg.OutputTokens.Mean() > 1e4 {
-			return // too much work for a fuzz test
+		turns := newPlanner(cfg, 0, 1).turns
+		for range cfg.NumConversations {
+			if turns.Next() > 1000 {
+				return // too much work for a fuzz test
+			}
 		}
 		c := NewCorpus(letters{})
 		if err := c.Add("t", strings.Repeat("x", 5000)); err != nil {
