@@ -29,6 +29,7 @@ func TestExitCodes(t *testing.T) {
 		{"wrapped", fmt.Errorf("run: %w", Exit(Missed, boom)), 3, "demo: run: boom\n"},
 		{"several lines", errors.Join(boom, UsageErrorf("bang")), 2, "demo: boom\ndemo: bang\n"},
 		{"terminal codes", errors.New("a\x1b[31mb\r\n\n c\u009bd "), 1, "demo: a\\x1b[31mb\ndemo: c\\x9bd\n"},
+		{"one that urfave would exit with by itself", exitCoder{}, 1, "demo: exit with 9\n"},
 		{"cancelled by nobody", context.Canceled, 1, "demo: context canceled\n"},
 	} {
 		d := newDemo()
@@ -45,6 +46,11 @@ func TestExitCodes(t *testing.T) {
 		t.Error("the error within is lost")
 	}
 }
+
+type exitCoder struct{}
+
+func (exitCoder) Error() string { return "exit with 9" }
+func (exitCoder) ExitCode() int { return 9 }
 
 // interruptible runs the command with signals sent by the test and returns when it has ended.
 func interruptible(t *testing.T, c *Command, signals chan os.Signal) result {

@@ -51,19 +51,21 @@ type opened struct {
 // Open opens a file for reading; - is stdin, which has one owner. A file that cannot be read, or that is to be written
 // in the same call, is a usage error.
 func (c *Call) Open(name string) (io.ReadCloser, error) {
-	c.files.mu.Lock()
-	defer c.files.mu.Unlock()
 	if name == "-" {
+		c.files.mu.Lock()
+		defer c.files.mu.Unlock()
 		if c.files.stdin {
 			return nil, UsageErrorf("stdin (-) can be read only once, and is named twice")
 		}
 		c.files.stdin = true
 		return io.NopCloser(c.Stdin), nil
 	}
-	f, err := os.Open(name)
+	f, err := os.Open(name) // of a pipe, waits for who writes to it: outside of the lock
 	if err != nil {
 		return nil, Exit(Usage, plainOpenError(name, err))
 	}
+	c.files.mu.Lock()
+	defer c.files.mu.Unlock()
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
 		err = UsageErrorf("%s is a folder, not a file", name)
@@ -130,6 +132,7 @@ type Output struct {
 	part       *os.File
 	through    io.Writer // in place of part
 	own        *os.File  // what through is, to be closed
+	device     bool      // or a pipe: not a regular file
 	done       bool
 	files      *files
 }
@@ -137,11 +140,12 @@ type Output struct {
 // Create makes an output of that name; - is stdout, which has one owner. It is a usage error when the folder does not
 // exist or cannot be written to, or when the file is one that this call reads or writes already.
 func (c *Call) Create(name string) (*Output, error) {
-	c.files.mu.Lock()
-	defer c.files.mu.Unlock()
 	o, err := c.claim(name)
 	if err != nil || o.through != nil {
 		return o, err
+	}
+	if o.device {
+		return o, o.open(0)
 	}
 	// The folder is tried now, so that a long run does not fail with its first byte.
 	f, err := createPart(o.path, o.mode)
@@ -156,18 +160,21 @@ func (c *Call) Create(name string) (*Output, error) {
 // CreateInPlace makes an output that is written under its own name from the start and stays when the run fails: for
 // streams that are of use when they end early, as records are. Commit closes it. The checks are those of Create.
 func (c *Call) CreateInPlace(name string) (*Output, error) {
-	c.files.mu.Lock()
-	defer c.files.mu.Unlock()
 	o, err := c.claim(name)
 	if err != nil || o.through != nil {
 		return o, err
 	}
-	f, err := os.OpenFile(o.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, o.mode)
+	return o, o.open(os.O_CREATE | os.O_TRUNC)
+}
+
+// open has what is written go straight to the place of that name. Of a pipe, it waits for who reads it.
+func (o *Output) open(flags int) error {
+	f, err := os.OpenFile(o.path, os.O_WRONLY|flags, o.mode)
 	if err != nil {
-		return nil, writeError(name, err)
+		return writeError(o.name, err)
 	}
 	o.through, o.own = f, f
-	return o, nil
+	return nil
 }
 
 // TextOut is where a text for people goes: stdout, or stderr when stdout carries data.
@@ -182,6 +189,8 @@ func (c *Call) TextOut() io.Writer {
 
 // claim checks the name of an output and notes it.
 func (c *Call) claim(name string) (*Output, error) {
+	c.files.mu.Lock()
+	defer c.files.mu.Unlock()
 	if name == "-" {
 		if c.files.stdout {
 			return nil, UsageErrorf("stdout (-) can be written by one output only, and is named twice")
@@ -209,11 +218,7 @@ func (c *Call) claim(name string) (*Output, error) {
 	case err == nil && info.Mode().IsRegular():
 		out.info, o.mode = info, info.Mode().Perm()
 	case err == nil:
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, writeError(name, err)
-		}
-		o.through, o.own = f, f
+		o.device = true
 		return o, nil
 	case errors.Is(err, fs.ErrNotExist):
 		if dir := filepath.Dir(path); !isDir(dir) {
