@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -38,7 +37,7 @@ func (c *Client) Identify(ctx context.Context) (Server, error) {
 		s.Version = v.Get("version").String()
 	}
 	switch owner := s.Kind; {
-	case strings.Contains(owner, "multiturn"):
+	case owner == "mtbench-sim":
 		s.Kind = Sim
 	case owner == "llamacpp":
 		s.Kind = LlamaCPP

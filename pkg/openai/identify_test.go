@@ -23,7 +23,7 @@ func TestIdentify(t *testing.T) {
 		{"SGLang, by another owner", map[string]string{"/v1/models": `{"data":[{"id":"m","owned_by":"me"}]}`, "/server_info": `{"version":"0.6","internal_states":[]}`}, "{sglang 0.6 [m] 0}"},
 		{"llama.cpp", map[string]string{"/v1/models": `{"data":[{"id":"smol","owned_by":"llamacpp","meta":{"n_ctx":4096}}]}`,
 			"/props": `{"default_generation_settings":{"n_ctx":4096},"build_info":"b11434"}`}, "{llamacpp b11434 [smol] 4096}"},
-		{"sim", map[string]string{"/v1/models": `{"data":[{"id":"m","owned_by":"multiturn","max_model_len":100}]}`, "/version": `{"version":"1"}`}, "{sim 1 [m] 100}"},
+		{"sim", map[string]string{"/v1/models": `{"data":[{"id":"m","owned_by":"mtbench-sim","max_model_len":100}]}`, "/version": `{"version":"1"}`}, "{sim 1 [m] 100}"},
 		{"another", map[string]string{"/v1/models": `{"data":[{"id":"gpt","owned_by":"openai"}]}`}, "{openai  [gpt] 0}"},
 		{"pages that are not JSON", map[string]string{"/v1/models": "<html>", "/version": "x", "/props": ""}, "{  [] 0}"},
 		{"nothing", nil, "{  [] 0}"},
