@@ -5,15 +5,19 @@
 //
 //	go test ./cmd -run TestScript/genconv
 //
+// A line "sim FLAGS..." starts a simulated server for the rest of the script and puts its address into $URL.
+//
 // With -update, files of a script that cmp compares with stdout or stderr are rewritten.
 package cmd_test
 
 import (
+	"bufio"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -55,8 +59,9 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	folders := map[string]string{"together": "testdata/script"}
-	own, _ := filepath.Glob("*/testdata/script")
-	for _, dir := range own {
+	own, _ := filepath.Glob("*/testdata/script/*.txtar")
+	for _, file := range own {
+		dir := filepath.Dir(file)
 		folders[filepath.Dir(filepath.Dir(dir))] = dir
 	}
 	for name, dir := range folders {
@@ -66,6 +71,7 @@ func TestScript(t *testing.T) {
 				Dir:                 dir,
 				UpdateScripts:       *update,
 				RequireExplicitExec: true,
+				Cmds:                map[string]func(*testscript.TestScript, bool, []string){"sim": startSim},
 				Setup: func(e *testscript.Env) error {
 					e.Setenv("EXAMPLES", examples)
 					e.Setenv("TERM", "dumb")
@@ -74,4 +80,26 @@ func TestScript(t *testing.T) {
 			})
 		})
 	}
+}
+
+// startSim is the script command sim.
+func startSim(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("sim cannot be negated")
+	}
+	cmd := exec.Command("mtbench", append([]string{"sim", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Stderr = ts.Stderr()
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait() // it ends by the interrupt, whatever it returns
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		ts.Fatalf("sim did not start: %v", err)
+	}
+	ts.Setenv("URL", strings.TrimSpace(line))
 }
