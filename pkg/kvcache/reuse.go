@@ -33,7 +33,6 @@ type Reuse struct {
 	depth     []uint32    // hits by distance - 1
 	shortfall []shortfall // tokens that single hits lack to a full block
 	uniques   []uint32    // per request: different blocks used so far
-	ids       []uint32    // scratch: the blocks of the request at hand
 	distances []int       // scratch: of its leading run
 
 	accesses, promptTokens int64

@@ -553,7 +553,6 @@ func doubling(n, from, to int) (int, int) {
 
 func (c *Collector) groups() (first, later Group, turns, contexts []Group) {
 	var (
-		measured []*turn
 		opening  []*turn
 		rest     []*turn
 		byTurn   = make(map[[2]int][]*turn)
@@ -564,7 +563,6 @@ func (c *Collector) groups() (first, later Group, turns, contexts []Group) {
 		if !t.measured {
 			continue
 		}
-		measured = append(measured, t)
 		if t.index == 0 {
 			opening = append(opening, t)
 		} else {

@@ -35,8 +35,6 @@ func (it *item) reset() {
 	it.turns, it.arena = it.turns[:0], it.arena[:0]
 }
 
-func (it *item) text(t *turn) []byte { return it.arena[t.from0:t.to] }
-
 // parse reads an item and appends its turns. The error is a *jsonseq.SyntaxError.
 func (it *item) parse(data []byte, parity bool) error {
 	it.id, it.idKind, it.kind, it.isObject = "", 0, 0, false
