@@ -11,8 +11,14 @@ func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i := 0; i < len(s); {
+		for i+8 <= len(s) && allPlain(s[i:i+8]) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+		if asIsASCII[c] {
 			i++
 			continue
 		}
@@ -42,6 +48,8 @@ func AppendString(dst []byte, s string) []byte {
 			dst = append(dst, '\\', 'r')
 		case '\t':
 			dst = append(dst, '\\', 't')
+		case 0x7f: // it is in no table, but stands for itself
+			dst = append(dst, c)
 		default:
 			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 		}
@@ -49,4 +57,11 @@ func AppendString(dst []byte, s string) []byte {
 		from = i
 	}
 	return append(append(dst, s[from:]...), '"')
+}
+
+// allPlain says whether each of eight bytes stands for itself, as nearly all of a text does.
+func allPlain(w string) bool {
+	_ = w[7]
+	return asIsASCII[w[0]] && asIsASCII[w[1]] && asIsASCII[w[2]] && asIsASCII[w[3]] &&
+		asIsASCII[w[4]] && asIsASCII[w[5]] && asIsASCII[w[6]] && asIsASCII[w[7]]
 }

@@ -246,16 +246,29 @@ func (f Format) appendString(dst []byte, s string) []byte {
 	if !f.ASCII && !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
+	plain := &asIs
+	if f.ASCII {
+		plain = &asIsASCII
+	}
 	dst = append(dst, '"')
 	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if asIs[c] || c >= 0x7f && !f.ASCII {
+	for i := 0; ; {
+		// Eight at a time: nearly all of a text stands for itself.
+		for i+8 <= len(s) {
+			w := s[i : i+8]
+			if !(plain[w[0]] && plain[w[1]] && plain[w[2]] && plain[w[3]] && plain[w[4]] && plain[w[5]] && plain[w[6]] && plain[w[7]]) {
+				break
+			}
+			i += 8
+		}
+		for i < len(s) && plain[s[i]] {
 			i++
-			continue
+		}
+		if i == len(s) {
+			break
 		}
 		dst = append(dst, s[from:i]...)
-		switch c {
+		switch c := s[i]; c {
 		case '"', '\\':
 			dst = append(dst, '\\', c)
 		case '\n':
@@ -279,12 +292,14 @@ func (f Format) appendString(dst []byte, s string) []byte {
 	return append(append(dst, s[from:]...), '"')
 }
 
-// asIs is true for the printable ASCII characters that stand for themselves in a JSON string.
-var asIs = func() (t [256]bool) {
-	for c := ' '; c < 0x7f; c++ {
+// asIs is true for the bytes that stand for themselves in a JSON string, asIsASCII for those of them that Python leaves
+// alone when it escapes all that is not ASCII.
+var asIs, asIsASCII = func() (t, ascii [256]bool) {
+	for c := ' '; c < 256; c++ {
 		t[c] = c != '"' && c != '\\'
+		ascii[c] = t[c] && c < 0x7f
 	}
-	return t
+	return t, ascii
 }()
 
 // appendEscaped appends \uXXXX, twice for a character beyond the first plane.
