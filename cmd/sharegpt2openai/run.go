@@ -17,17 +17,20 @@ import (
 	"multiturn/pkg/tokenizer"
 )
 
+// suspicious is how many parts are more than one chat has: the largest real collection at hand comes to 89.
+const suspicious = 200
+
 func (f *flags) run(ctx context.Context, c *cli.Call) error {
 	from, to := c.Args[0], c.Args[1]
 	o := sharegpt.Options{
 		Seed: f.seed, MaxItems: f.maxItems, MinTurns: f.minTurns, MaxTurns: f.maxTurns, MinLength: f.minLength, MaxLength: f.maxLength,
-		Language: f.language, KeepOdd: f.keepOdd, Parity: f.parity,
+		Language: f.language, KeepOdd: f.keepOdd, Separate: f.separate, Parity: f.parity,
 	}
 	if err := o.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	if f.parity && (f.keepOdd || c.IsSet("language")) {
-		return cli.UsageErrorf("--vllm-parity filters as the reference does: --language and --keep-odd have no place beside it")
+	if f.parity && (f.keepOdd || f.separate || c.IsSet("language")) {
+		return cli.UsageErrorf("--vllm-parity does as the reference does: --language, --keep-odd and --separate have no place beside it")
 	}
 	override := f.format
 	if override == "" && f.parity && to == "-" {
@@ -85,6 +88,9 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 			return fmt.Errorf("%s: %w (as the reference; without --vllm-parity bad items are skipped)", from, err)
 		}
 		return err
+	}
+	if res.MostParts > suspicious {
+		c.Remarkf("%d items were joined, being parts of conversation %q by their ids; if they are conversations of their own, say --separate", res.MostParts, res.Longest)
 	}
 	if err := out.Commit(); err != nil {
 		return err

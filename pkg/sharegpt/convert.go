@@ -56,6 +56,11 @@ func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
 		return err
 	}
 	v.res.Conversations = len(v.convs)
+	for _, parts := range v.convs {
+		if len(parts) > v.res.MostParts {
+			v.res.MostParts, v.res.Longest = len(parts), v.index.keys[v.index.entries[parts[0].entry].key]
+		}
+	}
 	o.Transcript.printf("Total unique conversations (IDs) in input file: %s\n", thousands(len(v.convs)))
 
 	out := chat.NewWriter(w, v.format)

@@ -103,6 +103,8 @@ func TestConvert(t *testing.T) {
 			`{"id": 7, "messages": [{"from": "human", "value": "d", "x": [1]}, {"from": "bard", "value": "e"}]}` + "\n" +
 			`{"id": null, "conversations": ` + turns("u f|a g") + `}` + "\n" + share("item-3", "u h|a i") + "\n" + share("_3", "u j|a k"),
 			want: []string{"7: u d | a e", "_3: u j | a k", "item-1: u a | a bc", "item-3-: u f | a g", "item-3: u h | a i"}},
+		{name: "ids with an index that are whole", in: share("c_1", "u a|a b") + share("c_2", "u c|a d") + share("c_2", "u e|a f"), o: Options{Separate: true},
+			want: []string{"c_1: u a | a b", "c_2: u c | a d"}, drops: "same id as an earlier item=1"},
 		{name: "half of a pair", in: `{"id": "x_0", "conversations": [{"from": "human", "value": "a\ud83d"}, {"from": "gpt", "value": "\ud83d\ude42"}]}`,
 			want: []string{"x: u a\uFFFD | a 🙂"}},
 		{name: "limits of 0 are off", in: share("x_0", "u hi|a you"), o: Options{MaxItems: number(0), MinTurns: number(0), MaxTurns: number(0), MinLength: number(0), MaxLength: number(0)},

@@ -42,7 +42,9 @@ type index struct {
 	items   int
 	tally   *tally
 	parity  bool
-	bad     map[int32]error // of entries that end a run in parity, when their turn comes
+	// separate takes every id as that of a whole conversation.
+	separate bool
+	bad      map[int32]error // of entries that end a run in parity, when their turn comes
 }
 
 // batch is some items on their way through a worker.
@@ -71,7 +73,7 @@ const batchSize = 1 << 20
 
 // build reads all of the source once. Items that cannot be used are tallied; in parity the first is the error.
 func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, error) {
-	x := &index{byID: map[string]int32{}, roles: map[string]int32{}, tally: tally, parity: o.Parity, bad: map[int32]error{}}
+	x := &index{byID: map[string]int32{}, roles: map[string]int32{}, tally: tally, parity: o.Parity, separate: o.Separate, bad: map[int32]error{}}
 	group, ctx := errgroup.WithContext(ctx)
 	work := make(chan *batch, o.workers())
 	ordered := make(chan *batch, 2*o.workers())
@@ -221,7 +223,10 @@ func (x *index) add(src *Source, s *scanned, text []byte) error {
 		case s.idKind == 0 || s.idKind == 'n' || s.id == "":
 			x.madeUp = append(x.madeUp, int32(len(x.entries)))
 		default:
-			name, part := splitID(s.id)
+			name, part := s.id, int64(0)
+			if !x.separate {
+				name, part = splitID(s.id)
+			}
 			e.key, e.part = x.key(name), part
 		}
 	}

@@ -48,7 +48,7 @@ func (it *item) parse(data []byte, parity bool) error {
 				it.readID(&cur)
 			case `"conversations"`:
 				it.readTurns(&cur, begin, parity)
-			case `"conversation"`, `"messages"`:
+			case `"conversation"`, `"messages"`, `"items"`:
 				if !parity {
 					it.readTurns(&cur, begin, parity)
 				}

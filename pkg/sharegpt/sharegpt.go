@@ -6,11 +6,11 @@
 //
 //	{"id": "QWJhYvA_0", "conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}
 //
-// The list may also be called conversation or messages, and a turn's keys role and content (then also content given as
-// parts of text). Roles: human and user; gpt, assistant, bing, chatgpt, bard, ai, bot and model; system. Other keys are
-// ignored. A long chat is often cut into several items whose ids are NAME_INDEX: these are one conversation, NAME. An
-// item whose id has no such index stands alone under its id, and an item without an id is called item-NUMBER, its place
-// in the file.
+// The list may also be called conversation, messages or items, and a turn's keys role and content (then also content given
+// as parts of text). Roles: human and user; gpt, assistant, bing, chatgpt, bard, ai, bot and model; system. Other keys are
+// ignored. A long chat is often cut into several items whose ids are NAME_INDEX: these are one conversation, NAME,
+// unless Options.Separate says that they are not. An item whose id has no such index stands alone under its id, and an
+// item without an id is called item-NUMBER, its place in the file.
 //
 // # What comes out
 //
@@ -64,6 +64,7 @@ type Options struct {
 	MinLength, MaxLength *int // characters of each message
 	Language             Language
 	KeepOdd              bool
+	Separate             bool // ids of the form NAME_INDEX are those of whole conversations
 	Parity               bool
 
 	// Count returns the tokens of a text for the statistics; nil leaves them out, and parity has them of a sample only. It
@@ -137,6 +138,9 @@ type Result struct {
 	Written       int // conversations
 	Messages      int // written
 	NotSampled    int // conversations that MaxItems left out
+	// MostParts is the number of items that were joined to the conversation of most parts, and Longest its id.
+	MostParts int
+	Longest   string
 	// Dropped are the items and conversations left out, by reason, most frequent first.
 	Dropped []Drop
 	// Kept describes all conversations that passed the filters, Sampled those that MaxItems drew (nil if it drew none).
