@@ -29,6 +29,7 @@ type reportFlags struct {
 	options   report.Options
 	format    reportFormat
 	tableOnly bool
+	merge     bool
 	output    string
 	statsJSON string
 	excel     bool
@@ -48,6 +49,7 @@ func reportCommand() *cli.Command {
 		Args: "[FILE...]",
 		Groups: []cli.Group{
 			{Title: "Numbers", Flags: []cli.Flag{
+				{Name: "merge", Value: cli.Bool(&f.merge), Usage: "take all runs for parts of one load, sent by several clients at the same time"},
 				{Name: "warmup-percentages", Value: cli.Percents(&f.options.WarmupPercentages), Usage: "a table for each, of the turns left without so much of the start"},
 				{Name: "verbose", Short: "v", Value: cli.Bool(&f.options.Verbose), Usage: "one more row: the time between starts of consecutive turns"},
 				{Name: "tokens", Value: cli.Enum(&f.options.Tokens, report.Usage, report.Tokenizer), Usage: "whose counts the table shows where both are known"},
@@ -65,6 +67,7 @@ func reportCommand() *cli.Command {
 		Examples: []cli.Example{
 			{About: "the table of a run, and the same without its first half", Line: "mtbench report run.jsonl --warmup-percentages 0%,50%"},
 			{About: "what the reference measured", Line: "mtbench report stats.json"},
+			{About: "one table of what two machines sent together", Line: "mtbench report --merge a.jsonl b.jsonl"},
 			{About: "all numbers for another program", Line: "mtbench report *.jsonl.gz --format csv -o runs.csv"},
 		},
 		Run: func(_ context.Context, c *cli.Call) error { return runReport(c, f) },
@@ -79,13 +82,9 @@ func runReport(c *cli.Call, f *reportFlags) (err error) {
 	if len(names) == 0 {
 		names = []string{"-"}
 	}
-	var summaries []*report.Summary
-	for _, name := range names {
-		more, err := readSummaries(c, name, f.options)
-		if err != nil {
-			return err
-		}
-		summaries = append(summaries, more...)
+	summaries, err := f.summaries(c, names)
+	if err != nil {
+		return err
 	}
 	if f.statsJSON != "" {
 		if err := f.write(c, f.statsJSON, func(w io.Writer) error { return report.SamplesJSON(w, summaries) }); err != nil {
@@ -114,18 +113,56 @@ func runReport(c *cli.Call, f *reportFlags) (err error) {
 	})
 }
 
-// readSummaries reads the runs of a file. What it cannot read of it is said and left out.
-func readSummaries(c *cli.Call, name string, o report.Options) (_ []*report.Summary, err error) {
+// summaries reads all files, and makes one summary of each run in them, or of all together.
+func (f *reportFlags) summaries(c *cli.Call, names []string) ([]*report.Summary, error) {
+	var (
+		runs []*report.Collector
+		logs []*record.Log
+	)
+	for _, name := range names {
+		err := readRecords(c, name, func(r *record.Reader, name string) (int, error) {
+			if f.merge {
+				more, err := record.ReadLogs(r)
+				logs = append(logs, more...)
+				return len(more), err
+			}
+			more, err := report.Read(r, name, f.options)
+			runs = append(runs, more...)
+			return len(more), err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if f.merge {
+		l, err := record.Merge(logs...)
+		if err != nil {
+			return nil, fmt.Errorf("--merge: %w", err)
+		}
+		all := report.NewCollector(l.Run.ID, f.options)
+		all.AddLog(l)
+		runs = append(runs, all)
+	}
+	var out []*report.Summary
+	for _, run := range runs {
+		out = append(out, run.Summary())
+	}
+	return out, nil
+}
+
+// readRecords opens a file and has it read; read returns how many runs it found. What cannot be read of the file is
+// said and left out.
+func readRecords(c *cli.Call, name string, read func(r *record.Reader, name string) (int, error)) error {
 	in, err := c.Open(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer in.Close()
 	if name == "-" {
 		name = "stdin"
 	}
 	r := record.NewReader(in, name)
-	runs, err := report.Read(r, name, o)
+	runs, err := read(r, name)
 	n, first := r.Broken()
 	for _, bad := range first {
 		c.Remarkf("%v (skipped)", bad)
@@ -134,16 +171,12 @@ func readSummaries(c *cli.Call, name string, o report.Options) (_ []*report.Summ
 		c.Remarkf("%s: %d more that could not be read (skipped)", name, more)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if len(runs) == 0 {
-		return nil, fmt.Errorf("%s holds no records; they are written by mtbench --records FILE, or by the reference's --stats-json-output", name)
+	if runs == 0 {
+		return fmt.Errorf("%s holds no records; they are written by mtbench --records FILE, or by the reference's --stats-json-output", name)
 	}
-	var out []*report.Summary
-	for _, run := range runs {
-		out = append(out, run.Summary())
-	}
-	return out, nil
+	return nil
 }
 
 func (f *reportFlags) write(c *cli.Call, name string, to func(io.Writer) error) (err error) {

@@ -81,6 +81,19 @@ func (c *Collector) Add(rec any) {
 	}
 }
 
+// AddLog takes a whole run.
+func (c *Collector) AddLog(l *record.Log) {
+	if l.Run != nil {
+		c.Add(l.Run)
+	}
+	for _, t := range l.Turns {
+		c.Add(t)
+	}
+	if l.End != nil {
+		c.Add(l.End)
+	}
+}
+
 func (c *Collector) addTurn(t *record.Turn) {
 	id, ok := c.names[t.Conversation]
 	if !ok {

@@ -1,0 +1,227 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Log is one run, read back whole.
+type Log struct {
+	Run     *Run // nil: its stream has no header
+	Turns   []*Turn
+	Scrapes []*Scrape
+	End     *End // nil: the run was killed, or goes on
+}
+
+// ReadLogs reads all runs of a stream. Samples of the reference are not part of a run and are left out.
+func ReadLogs(r *Reader) ([]*Log, error) {
+	var logs []*Log
+	for r.Scan() {
+		if _, ok := r.Record().(*Sample); ok {
+			continue
+		}
+		run, header := r.Record().(*Run)
+		if header || len(logs) == 0 {
+			logs = append(logs, &Log{Run: run})
+		}
+		l := logs[len(logs)-1]
+		switch rec := r.Record().(type) {
+		case *Turn:
+			l.Turns = append(l.Turns, rec)
+		case *Scrape:
+			l.Scrapes = append(l.Scrapes, rec)
+		case *End:
+			l.End = rec
+		}
+	}
+	return logs, r.Err()
+}
+
+// Merge makes one run of the parts of a load that several clients sent at the same time. The logs are used up.
+//
+// Times are put on one axis by the wall clocks of the headers, so they are as true to each other as those clocks are.
+// Clients get new numbers. Conversations of one name in several parts are told apart by the run's id before the name.
+// Turns come in the order of their sending. Numbers of work are added up; of the certificates the worst holds, and each
+// reason says which client's it is. Parts without a header, and parts that asked for different models, are an error.
+func Merge(logs ...*Log) (*Log, error) {
+	if len(logs) == 0 {
+		return nil, errors.New("nothing to merge")
+	}
+	for i, l := range logs {
+		switch {
+		case l.Run == nil:
+			return nil, fmt.Errorf("run %d has no header: nobody can tell when it began", i+1)
+		case l.Run.Model != logs[0].Run.Model:
+			return nil, fmt.Errorf("run %s asked for model %s, and run %s for %s: these are no parts of one load",
+				logs[0].Run.ID, logs[0].Run.Model, l.Run.ID, l.Run.Model)
+		}
+	}
+	var (
+		out    = &Log{Run: mergeRuns(logs), End: mergeEnds(logs)}
+		shared = sharedConversations(logs)
+		client = 0
+	)
+	for _, l := range logs {
+		shift := Clock(l.Run.Start.Sub(out.Run.Start))
+		clients := l.Run.Clients
+		for _, t := range l.Turns {
+			for _, c := range t.clocks() {
+				if c.OK() {
+					*c += shift
+				}
+			}
+			clients = max(clients, t.Client+1)
+			t.Client += client
+			if shared[t.Conversation] {
+				t.Conversation = l.Run.ID + "/" + t.Conversation
+			}
+			out.Turns = append(out.Turns, t)
+		}
+		for _, s := range l.Scrapes {
+			s.At += shift
+			out.Scrapes = append(out.Scrapes, s)
+		}
+		client += clients
+	}
+	slices.SortStableFunc(out.Turns, func(a, b *Turn) int { return int(min(max(a.Sent-b.Sent, -1), 1)) })
+	slices.SortStableFunc(out.Scrapes, func(a, b *Scrape) int { return int(min(max(a.At-b.At, -1), 1)) })
+	return out, nil
+}
+
+// clocks are all clocks of a turn.
+func (t *Turn) clocks() []*Clock {
+	return []*Clock{
+		&t.Scheduled, &t.Issued, &t.Sent, &t.Written, &t.Headers, &t.FirstEvent, &t.FirstToken, &t.FirstAnswer, &t.LastToken, &t.End,
+	}
+}
+
+// sharedConversations are the names that more than one log has.
+func sharedConversations(logs []*Log) map[string]bool {
+	first := make(map[string]*Log)
+	shared := make(map[string]bool)
+	for _, l := range logs {
+		for _, t := range l.Turns {
+			if before, ok := first[t.Conversation]; !ok {
+				first[t.Conversation] = l
+			} else if before != l {
+				shared[t.Conversation] = true
+			}
+		}
+	}
+	return shared
+}
+
+func mergeRuns(logs []*Log) *Run {
+	var (
+		run   = *logs[0].Run
+		ids   []string
+		hosts []string
+	)
+	run.Clients, run.ActiveConversations, run.Dataset.Conversations, run.Dataset.Turns, run.Host.CPUs = 0, 0, 0, 0, 0
+	same := func(all *string, one string) {
+		if *all != one {
+			*all = ""
+		}
+	}
+	for _, l := range logs {
+		r := l.Run
+		ids = append(ids, r.ID)
+		if r.Host.Name != "" && !slices.Contains(hosts, r.Host.Name) {
+			hosts = append(hosts, r.Host.Name)
+			run.Host.CPUs += r.Host.CPUs
+		}
+		if r.Start.Before(run.Start) {
+			run.Start = r.Start
+		}
+		run.Clients += r.Clients
+		run.ActiveConversations += r.ActiveConversations
+		run.Dataset.Conversations += r.Dataset.Conversations
+		run.Dataset.Turns += r.Dataset.Turns
+		// What the parts do not agree on is not said of the whole.
+		same(&run.URL, r.URL)
+		same(&run.OutputLength, r.OutputLength)
+		same(&run.Clocks, r.Clocks)
+		same(&run.Dataset.Name, r.Dataset.Name)
+		same(&run.Dataset.SHA256, r.Dataset.SHA256)
+		if r.Tokenizer != run.Tokenizer {
+			run.Tokenizer = Tokenizer{}
+		}
+	}
+	run.ID, run.Host.Name = strings.Join(ids, "+"), strings.Join(hosts, ",")
+	return &run
+}
+
+// mergeEnds is nil as soon as one part has no end: the whole is then not known to have one.
+func mergeEnds(logs []*Log) *End {
+	var (
+		end   End
+		first = logs[0].Run.Start
+	)
+	for _, l := range logs {
+		if l.Run.Start.Before(first) {
+			first = l.Run.Start
+		}
+	}
+	for _, l := range logs {
+		e := l.End
+		if e == nil {
+			return nil
+		}
+		end.At = max(end.At, e.At+Clock(l.Run.Start.Sub(first)))
+		if end.Why == "" || end.Why == "done" {
+			end.Why, end.Error = e.Why, e.Error
+		}
+		end.Conversations.add(e.Conversations)
+		end.Turns.add(e.Turns)
+		end.WarmupMS = max(end.WarmupMS, e.WarmupMS)
+		end.Certificate.add(e.Certificate, l.Run)
+	}
+	return &end
+}
+
+func (t *Tally) add(o Tally) {
+	t.Planned += o.Planned
+	t.Started += o.Started
+	t.Finished += o.Finished
+	t.Failed += o.Failed
+	t.Abandoned += o.Abandoned
+}
+
+// add takes the worst of what is a share or a time, and the sum of what is a number of things.
+func (c *Certificate) add(o Certificate, of *Run) {
+	if c.Verdict == "" || c.Verdict == "ok" {
+		c.Verdict = o.Verdict
+	}
+	who := of.ID
+	if of.Host.Name != "" {
+		who = of.Host.Name + " " + who
+	}
+	for _, r := range o.Reasons {
+		c.Reasons = append(c.Reasons, who+": "+r)
+	}
+	if c.Clocks == "" || o.Clocks != "kernel" {
+		c.Clocks = o.Clocks
+	}
+	c.Lag.add(o.Lag)
+	c.Wake.add(o.Wake)
+	c.ReadLate.add(o.ReadLate)
+	c.CPUSeconds += o.CPUSeconds
+	c.CPUShare = max(c.CPUShare, o.CPUShare)
+	c.GCs += o.GCs
+	c.GCPauseMaxMS = max(c.GCPauseMaxMS, o.GCPauseMaxMS)
+	c.PeakMemoryMB += o.PeakMemoryMB
+	c.Chunks += o.Chunks
+	c.Reads += o.Reads
+	c.Merged += o.Merged
+	c.Opened += o.Opened
+	c.Reconnects += o.Reconnects
+	c.MaxInFlight += o.MaxInFlight
+	c.DroppedWrites += o.DroppedWrites
+}
+
+func (q *Quantiles) add(o Quantiles) {
+	q.N += o.N
+	q.P50, q.P99, q.Max = max(q.P50, o.P50), max(q.P99, o.P99), max(q.Max, o.Max)
+}
