@@ -2,16 +2,15 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"multiturn/cmd/internal/texts"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
-	"multiturn/pkg/jsonseq"
 	"multiturn/pkg/synth"
 	"multiturn/pkg/tokenizer"
 )
@@ -66,7 +65,7 @@ func (f *flags) config(c *cli.Call) (cfg *synth.Config, folder string, err error
 	name, text := "the built-in config", synth.Reference
 	if len(c.Args) > 0 {
 		name, folder = c.Args[0], filepath.Dir(c.Args[0])
-		if text, err = readAll(c, name); err != nil {
+		if text, err = texts.Read(c, name); err != nil {
 			return nil, "", err
 		}
 		if name == "-" {
@@ -88,63 +87,21 @@ func prefixed(name string, err error) string {
 	return name + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+name+": ")
 }
 
-func readAll(c *cli.Call, name string) ([]byte, error) {
-	in, err := c.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	r, err := jsonseq.Unpack(in)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return b, nil
-}
-
 // readTexts reads and tokenizes the texts.
 func (f *flags) readTexts(c *cli.Call, cfg *synth.Config, folder string, tok *tokenizer.Tokenizer) (*synth.Corpus, error) {
 	names := f.texts
 	if len(names) == 0 {
-		for _, name := range cfg.TextFiles {
-			names = append(names, beside(name, folder))
+		names = cfg.TextFiles
+	} else {
+		folder = "" // these are not the config's
+	}
+	if len(c.Args) == 0 && len(f.texts) == 0 {
+		if _, err := os.Stat(names[0]); err != nil {
+			return nil, cli.UsageErrorf("%s, the book of the built-in config, is not here: scripts/get-text.sh fetches it, or name a text with --text", names[0])
 		}
 	}
 	corpus := synth.NewCorpus(tok)
-	for _, name := range names {
-		if _, err := os.Stat(name); err != nil && len(c.Args) == 0 && len(f.texts) == 0 {
-			return nil, cli.UsageErrorf("%s, the book of the built-in config, is not here: scripts/get-text.sh fetches it, or name a text with --text", name)
-		}
-		text, err := readAll(c, name)
-		if err != nil {
-			return nil, err
-		}
-		if name == "-" {
-			name = "stdin"
-		}
-		if err := corpus.Add(name, string(text)); err != nil {
-			return nil, cli.Exit(cli.Usage, err)
-		}
-	}
-	return corpus, nil
-}
-
-// beside returns the name of a text file as it is or, if there is no such file, in the folder of the config.
-func beside(name, folder string) string {
-	if name == "-" || folder == "" || filepath.IsAbs(name) {
-		return name
-	}
-	if _, err := os.Stat(name); err != nil {
-		if there := filepath.Join(folder, name); there != name {
-			if _, err := os.Stat(there); err == nil {
-				return there
-			}
-		}
-	}
-	return name
+	return corpus, texts.Add(c, corpus, names, folder)
 }
 
 // made is a conversation ready to be written.

@@ -21,6 +21,7 @@ type runFlags struct {
 	statsJSON     string
 	excel         bool
 	excelFile     string
+	cleanUpSpaces bool
 	label         string
 	model         string
 	servedModel   string
@@ -91,6 +92,7 @@ func (f *runFlags) groups() []cli.Group {
 		{Title: "Conversations", Flags: []cli.Flag{
 			{Name: "input-file", Short: "i", Value: cli.File(&f.input), Required: true, Usage: "conversations (JSON array, JSONL, several of them, .gz) or a generator's config; - is stdin"},
 			{Name: "max-turns", Value: cli.Int(&f.maxTurns, 1), DefaultText: "all", Usage: "messages of each conversation to play; an odd number plays the turn it cuts"},
+			{Name: "clean-up-spaces", Value: cli.Bool(&f.cleanUpSpaces), Usage: "of a generator's config: remove spaces before punctuation, as transformers 4 did for Llama 3"},
 			{Name: "seed", Value: cli.Int(&f.seed), Usage: "seed of the generator, of the random order and of rests"},
 		}},
 		{Title: "Server", Flags: []cli.Flag{

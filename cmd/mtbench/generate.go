@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"multiturn/cmd/internal/texts"
 	"multiturn/pkg/cli"
-	"multiturn/pkg/jsonseq"
 	"multiturn/pkg/synth"
 	"multiturn/pkg/tokenizer"
 )
@@ -22,20 +19,14 @@ func (d *dataset) generate(ctx context.Context, c *cli.Call, f *runFlags, tok *t
 		return cli.UsageErrorf("%s: %s", name, strings.ReplaceAll(err.Error(), "\n", "\n"+name+": "))
 	}
 	corpus := synth.NewCorpus(tok)
-	for _, file := range cfg.TextFiles {
-		// As in genconv: relative to the working directory, then to the config.
-		if _, err := os.Stat(file); err != nil && !filepath.IsAbs(file) && f.input != "-" {
-			file = filepath.Join(filepath.Dir(f.input), file)
-		}
-		text, err := readText(c, file)
-		if err != nil {
-			return err
-		}
-		if err := corpus.Add(file, text); err != nil {
-			return cli.Exit(cli.Usage, err)
-		}
+	folder := ""
+	if f.input != "-" {
+		folder = filepath.Dir(f.input)
 	}
-	g, err := synth.New(ctx, cfg, corpus, synth.Options{Seed: f.seed})
+	if err := texts.Add(c, corpus, cfg.TextFiles, folder); err != nil {
+		return err
+	}
+	g, err := synth.New(ctx, cfg, corpus, synth.Options{Seed: f.seed, CleanUpSpaces: f.cleanUpSpaces})
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
@@ -58,21 +49,4 @@ func (d *dataset) generate(ctx context.Context, c *cli.Call, f *runFlags, tok *t
 		return stats.Write(c.Stderr, 0, false)
 	}
 	return nil
-}
-
-func readText(c *cli.Call, name string) (string, error) {
-	in, err := c.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	r, err := jsonseq.Unpack(in)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	return string(b), nil
 }
