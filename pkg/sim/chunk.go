@@ -140,7 +140,7 @@ func (st *stream) tokenChunk(e *encoder, from, to int) {
 	}
 	if !hidden {
 		for i := from; i < to; i++ {
-			if !st.isEOS(i) {
+			if !st.isEOS(i) && !st.endsThought(i) {
 				p = append(p, st.srv.words.quoted[st.word(i)]...)
 			}
 		}
@@ -202,7 +202,7 @@ func (st *stream) appendDelta(p []byte, from, to int) (_ []byte, hidden bool) {
 		p = append(p, `":"`...)
 	case st.q.tools:
 		p = append(p, `"tool_calls":[{"index":0,`...)
-		if from == st.q.reasoning {
+		if from == 0 || from == st.q.reasoning-1 {
 			p = append(p, `"id":"call_`+st.id+`","type":"function","function":{"name":"lookup","arguments":"{\"query\":\"`...)
 		} else {
 			p = append(p, `"function":{"arguments":"`...)
@@ -314,7 +314,7 @@ func (st *stream) appendAnswer(p []byte) []byte {
 	p = append(p, st.head...)
 	text := func(from, to int) {
 		for i := from; i < to; i++ {
-			if !st.isEOS(i) {
+			if !st.isEOS(i) && !st.endsThought(i) {
 				p = append(p, st.srv.words.quoted[st.word(i)]...)
 			}
 		}

@@ -79,6 +79,10 @@ func (st *stream) prepare(body []byte, chat bool) *apiError {
 		s.metrics.rejected.Add(1)
 		return errBusy
 	}
+	if !chat && st.q.reasoning > 0 {
+		st.q.reasoning = 0
+	}
+	req.think = st.q.reasoning > 0
 	chain := s.prompts.chain(req)
 	st.seq = engine.Sequence{Chain: chain, PromptTokens: chain.Tokens(), Owner: st}
 	if st.seq.OutputTokens, st.reason, fail = s.answerLength(req, chain.Tokens()); fail != nil {

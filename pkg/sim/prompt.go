@@ -17,11 +17,11 @@ type Template string
 //
 //	<|im_start|>ROLE\nCONTENT<|im_end|>\n
 //
-// and end with <|im_start|>assistant\n. The marks are ids of their own; role and content are tokenized each by itself, so
+// and end with <|im_start|>assistant\n, with <think> behind it if reasoning follows. The marks are ids of their own; role and content are tokenized each by itself, so
 // an answer that comes back as a message has the ids it was generated with.
 const (
 	// Plain keeps what was said: the reasoning of an assistant message, if the client sends it, comes before its content
-	// as <think>\nREASONING\n</think>\n\n.
+	// as <think>REASONING</think>.
 	Plain Template = "plain"
 	// StripReasoning drops the reasoning of earlier answers, as the templates of most reasoning models do: the next turn's
 	// prompt then differs from what was generated, and the cache is of use only up to there.
@@ -97,14 +97,18 @@ func (p *prompter) chain(r *request) *kvcache.Chain {
 		p.remember(keys[len(keys)-1], c)
 	}
 	if r.chat {
-		c.Append(p.opening()...)
+		c.Append(p.opening(r.think)...)
 	}
 	return c
 }
 
-// opening begins the answer.
-func (p *prompter) opening() []int32 {
-	return append(p.tokenizer.Append([]int32{markStart}, "assistant"), markLine)
+// opening begins the answer, or the thought before it.
+func (p *prompter) opening(think bool) []int32 {
+	ids := append(p.tokenizer.Append([]int32{markStart}, "assistant"), markLine)
+	if think {
+		ids = append(ids, markThink)
+	}
+	return ids
 }
 
 func (p *prompter) appendMessage(ids []int32, chat bool, m *message) []int32 {
@@ -137,7 +141,7 @@ func (p *prompter) ids(r *request, generation bool) []int32 {
 		ids = p.appendMessage(ids, r.chat, &r.messages[i])
 	}
 	if r.chat && generation {
-		ids = append(ids, p.opening()...)
+		ids = append(ids, p.opening(r.think)...)
 	}
 	return ids
 }

@@ -18,6 +18,8 @@ type request struct {
 	// max is the longest answer asked for, 0 = not limited; min the shortest.
 	max, min  int
 	ignoreEOS bool
+	// think says that the answer will begin with reasoning.
+	think bool
 	// salt sets the request's blocks apart from others' (cache_salt).
 	salt string
 	// noReasoning leaves reasoning out of the answer (include_reasoning false).

@@ -26,6 +26,7 @@ type stream struct {
 	eos       bool          // the last token is the end of the answer, which has no text
 	head      []byte        // what all chunks begin with
 	chunks    int           // with text, made so far
+	sent      int           // tokens in them (of streams with quirks)
 	held      []byte        // not to be sent yet (buffer)
 	madeAt    time.Duration // the newest token
 	over      bool          // cut short: what the engine still makes is not sent
@@ -50,8 +51,11 @@ func (e *encoder) reset() { e.out, e.tokens = e.out[:0], false }
 
 // Token is the id of the answer's token i.
 func (st *stream) Token(i int) int32 {
-	if st.isEOS(i) {
+	switch {
+	case st.isEOS(i):
 		return markEnd
+	case st.endsThought(i):
+		return markReply
 	}
 	return st.srv.words.ids[st.word(i)]
 }
@@ -69,6 +73,9 @@ func (st *stream) finishedReason() string {
 	}
 	return "length"
 }
+
+// endsThought says whether token i is the mark between reasoning and answer, which has no text.
+func (st *stream) endsThought(i int) bool { return st.q.reasoning > 0 && i == st.q.reasoning-1 }
 
 func (st *stream) isEOS(i int) bool { return st.eos && i == st.seq.OutputTokens-1 }
 
@@ -164,13 +171,8 @@ func (st *stream) emit(e *encoder, at time.Duration, n int) {
 
 // emitOddly is emit's middle part for streams with quirks. False: the stream was cut.
 func (st *stream) emitOddly(e *encoder, from int, at time.Duration) bool {
-	// Several tokens a chunk: a chunk goes out when its last token is made, or the answer's last, or its last of reasoning.
-	begin := from
-	if st.q.tokens > 1 {
-		begin = st.groupStart(from)
-	}
 	for i := from; i < st.seq.Generated; i++ {
-		if !st.groupEnd(i) {
+		if !st.endsChunk(i) {
 			continue
 		}
 		if st.chunks == st.q.stallAt {
@@ -178,8 +180,8 @@ func (st *stream) emitOddly(e *encoder, from int, at time.Duration) bool {
 			e.reset()
 			st.sink.do(op{wait: st.q.stall})
 		}
-		st.tokenChunk(e, begin, i+1)
-		begin = i + 1
+		st.tokenChunk(e, st.sent, i+1)
+		st.sent = i + 1
 		if st.chunks == 1 && st.q.role == "late" {
 			st.roleChunk(e)
 		}
@@ -204,22 +206,22 @@ func (st *stream) emitOddly(e *encoder, from int, at time.Duration) bool {
 	return true
 }
 
-// groupEnd says whether token i is the last of its chunk.
-func (st *stream) groupEnd(i int) bool {
-	return i == st.seq.OutputTokens-1 || i == st.q.reasoning-1 || (i-st.groupBase(i)+1)%st.q.tokens == 0
-}
-
-func (st *stream) groupBase(i int) int {
-	if i >= st.q.reasoning {
-		return st.q.reasoning
+// endsChunk says whether token i is the last of its chunk: by number, as the last of the reasoning's text, or as the last.
+// The mark between reasoning and answer goes along with the token behind it.
+func (st *stream) endsChunk(i int) bool {
+	switch {
+	case i == st.seq.OutputTokens-1:
+		return true
+	case st.endsThought(i):
+		return false
+	case st.endsThought(i + 1):
+		return true
 	}
-	return 0
-}
-
-// groupStart is the first token of the chunk that token i belongs to.
-func (st *stream) groupStart(i int) int {
-	base := st.groupBase(i)
-	return i - (i-base)%st.q.tokens
+	first := st.sent
+	if st.endsThought(first) {
+		first++
+	}
+	return i-first+1 >= st.q.tokens
 }
 
 // cutShort delivers what there is and takes the stream from the engine.

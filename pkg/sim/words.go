@@ -48,7 +48,8 @@ func newWords(t Tokenizer) (*words, error) {
 	var ids []int32
 	for _, word := range strings.Fields(common) {
 		text := " " + word
-		if ids = t.Append(ids[:0], text); len(ids) != 1 {
+		ids = t.Append(ids[:0], text+text+text)
+		if len(ids) != 3 || ids[0] != ids[1] || ids[1] != ids[2] {
 			continue
 		}
 		quoted, err := json.Marshal(text)

@@ -60,7 +60,8 @@ type Batch struct {
 	waiting []*Sequence   // preempted ones first, then by arrival
 	loading []*Sequence   // in order of start
 	running []*Sequence   // in order of start
-	step    []*Sequence   // those that the running step serves, nil = no step runs
+	step    []*Sequence   // those that the running step serves
+	busy    bool          // a step runs
 	end     time.Duration // of the running step
 	link    [kvcache.NumTiers]time.Duration
 
@@ -109,7 +110,7 @@ func (b *Batch) Abort(_ time.Duration, s *Sequence) {
 
 // Next is the end of the running step, or when the next one can start.
 func (b *Batch) Next() (time.Duration, bool) {
-	if b.step != nil {
+	if b.busy {
 		return b.end, true
 	}
 	return b.nextStart()
@@ -153,14 +154,14 @@ func (b *Batch) canStart(s *Sequence) bool {
 // Advance runs the steps that end by now.
 func (b *Batch) Advance(now time.Duration, emit Emit) {
 	for {
-		if b.step == nil {
+		if !b.busy {
 			at, ok := b.nextStart()
 			if !ok || at > now {
 				return
 			}
 			b.now = at
 			b.begin()
-			if b.step == nil {
+			if !b.busy {
 				continue // only loads were started
 			}
 		}
@@ -182,7 +183,7 @@ func (b *Batch) begin() {
 	})
 	budget := b.o.MaxStepTokens
 	preempted := false
-	var step []*Sequence
+	step := b.step[:0]
 	for i := 0; i < len(b.running) && budget > 0; i++ {
 		s := b.running[i]
 		n := min(b.left(s), budget)
@@ -222,16 +223,13 @@ func (b *Batch) begin() {
 	}
 	d := b.o.Step
 	for _, s := range step {
-		if s.pinned == nil {
-			continue
-		}
 		if known := s.PromptTokens + s.Generated; s.Generated > 0 && s.step == 1 && s.pinned.Computed() == known {
 			d += b.o.PerSequence + time.Duration(known)*b.o.PerContextToken
 		} else {
 			d += time.Duration(s.step) * b.o.PerPrefillToken
 		}
 	}
-	b.step, b.end = step, b.now+d
+	b.step, b.busy, b.end = step, true, b.now+d
 	b.stats.Steps++
 	b.stats.Busy += d
 }
@@ -290,9 +288,8 @@ func (b *Batch) preempt(s *Sequence) {
 
 // finish ends the running step: whoever has all its tokens computed makes the next.
 func (b *Batch) finish(emit Emit) {
-	step := b.step
-	b.step, b.now = nil, b.end
-	for _, s := range step {
+	b.busy, b.now = false, b.end
+	for _, s := range b.step {
 		if s.Aborted || s.pinned == nil || s.pinned.Computed() < s.PromptTokens+s.Generated {
 			continue
 		}
@@ -308,4 +305,5 @@ func (b *Batch) finish(emit Emit) {
 		}
 		emit(s, b.now, 1)
 	}
+	clear(b.step)
 }
