@@ -107,6 +107,3 @@ func (s Sample) Percentile(p float64) float64 {
 	}
 	return v
 }
-
-// Values are the sample's values in ascending order. They are not a copy.
-func (s Sample) Values() []float64 { return s.sorted }

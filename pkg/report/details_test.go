@@ -513,3 +513,14 @@ func FuzzReport(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkSummary(b *testing.B) {
+	recs := exampleRun(1000, 10)
+	for b.Loop() {
+		s := collected(Options{}, recs...).Summary()
+		var text bytes.Buffer
+		if err := Text(&text, []*Summary{s}, TextOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

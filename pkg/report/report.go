@@ -27,6 +27,7 @@
 //   - A tpot that does not exist (an answer in one chunk) is left out and counted in a note. There it is 0, in the mean.
 //   - runtime_sec is from the first send to the last end. There it is to the end of the request that started last,
 //     which is too short when an earlier one ends later.
+//   - An answer that was not streamed has its latency for ttft, as there, and no tpot.
 //   - No column is ever left out for the width of a terminal.
 //
 // Given the reference's own measurements (the array of its --stats-json-output) none of this applies: every line is the
@@ -44,8 +45,9 @@
 //	                  as tokens count as one token a chunk: a server may count an end token that is not in any chunk)
 //	reuse_*           from the end of a conversation's last answer to its next turn: time, other conversations' turns
 //	                  sent in between, and the input tokens of those
-//	new input         messages since the conversation's last answer; of all input where nobody counted that
-//	concurrency       requests in flight, averaged over the run's time
+//	uncached          input tokens less those that the server says it had in its cache
+//	in flight         requests that were open at once, averaged over the run's time; and the most
+//	drain             from the last send to the last end
 //	intervals         95 %, from resampling whole conversations (at least 8), since turns of one are not independent
 package report
 

@@ -680,6 +680,10 @@ func (c *Collector) intervals(samples []record.Sample) []Intervals {
 	if boot.Seed == 0 && c.run != nil {
 		boot.Seed = uint64(c.run.Seed)
 	}
+	if boot.Resamples == 0 {
+		// The time of a resample grows with the samples, the need for many does not.
+		boot.Resamples = max(200, min(1000, 50_000_000/max(1, len(samples))))
+	}
 	for _, m := range []struct {
 		name string
 		of   func(*record.Sample) float64
