@@ -82,7 +82,7 @@ var kinds = map[Kind]string{
 	WantColon:   "want a colon behind a key",
 	WantComma:   "want a comma or a closing bracket here",
 	OpenString:  "a string has no closing quote",
-	ControlChar: "a string holds a line break or another control character that is not escaped",
+	ControlChar: "a string holds a line break or another control character as such (is its closing quote missing?)",
 	BadEscape:   "a string holds a backslash escape that JSON does not know",
 	BadUnicode:  "a string holds \\u without four hexadecimal digits",
 	BadUTF8:     "text is not UTF-8",

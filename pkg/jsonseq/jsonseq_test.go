@@ -42,13 +42,13 @@ func TestScanner(t *testing.T) {
 			[]string{"1:2:7 {\n    \"a\": [\n      1\n    ]\n  }", "2:7:41 {}", "3:9:47 {}"}},
 		// One broken line costs itself.
 		{"lost quote", "{\"a\":1}\n{\"a\":\"x}\n{\"a\":\"y\"}\n", []string{`1:1:0 {"a":1}`,
-			"2:2:8 ! a string holds a line break or another control character that is not escaped (line 2)", `3:3:17 {"a":"y"}`}},
+			"2:2:8 ! a string holds a line break or another control character as such (is its closing quote missing?) (line 2)", `3:3:17 {"a":"y"}`}},
 		{"lost bracket", "{\"a\":{}\n{\"a\":\"y\"}\n", []string{"1:1:0 ! want a comma or a closing bracket here (line 2)", `2:2:8 {"a":"y"}`}},
 		{"wrong bracket", "{\"a\":[}\n{\"a\":\"y\"}\n", []string{"1:1:0 ! want a comma or a closing bracket here (line 1)", `2:2:8 {"a":"y"}`}},
 		{"junk at the front", "hello world\n{}", []string{"1:1:0 hello", "2:1:6 world", "3:2:12 {}"}},
 		// One broken element of a printed array costs itself.
 		{"element", "[\n  {\n    \"a\": \"x,\n  },\n  {\n    \"a\": 1\n  }\n]\n{}",
-			[]string{"1:2:4 ! a string holds a line break or another control character that is not escaped (line 3)", "2:5:26 {\n    \"a\": 1\n  }", "3:9:45 {}"}},
+			[]string{"1:2:4 ! a string holds a line break or another control character as such (is its closing quote missing?) (line 3)", "2:5:26 {\n    \"a\": 1\n  }", "3:9:45 {}"}},
 		{"last element", "[\n  {},\n  {\n    \"a\": {\n]\n{}", []string{"1:2:4 {}", "2:3:10 ! want a comma or a closing bracket here (line 5)", "3:6:25 {}"}},
 		{"lost brace and comma", "[\n  {\n    \"a\": 1\n  {\n    \"a\": 2\n  }\n]", []string{"1:2:4 ! want a comma or a closing bracket here (line 4)", "2:4:19 {\n    \"a\": 2\n  }"}},
 		{"in one line", `[{},{"a":}},{}]`, []string{"1:1:1 {}", "2:1:4 ! want a value here (line 1)"}},

@@ -151,7 +151,7 @@ func TestRejectsAndSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"line":5,"item":4,"reason":"not valid JSON","detail":"a string holds a line break or another control character that is not escaped","data":"{\"id\": \"c"}
+	want := `{"line":5,"item":4,"reason":"not valid JSON","detail":"a string holds a line break or another control character as such (is its closing quote missing?)","data":"{\"id\": \"c"}
 {"line":7,"item":5,"reason":"not valid JSON","detail":"want a comma or a closing bracket here (line 8)","data":"{\n  \"id\": \"d\" nonsense\n  }"}
 {"line":4,"item":3,"reason":"unknown role","detail":"turn 4 is from \"tool\"","data":{"id":"b_0","conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}}
 {"line":3,"item":2,"reason":"unknown role","detail":"turn 4 is from \"tool\"","data":{"id":"b_1","conversations":[{"from":"human","value":"c"},{"from":"tool","value":"d"}]}}
@@ -160,7 +160,7 @@ func TestRejectsAndSummary(t *testing.T) {
 		t.Errorf("rejects\n%s\nwant\n%s", rejects.String(), want)
 	}
 	summary := `items read                 5
-  dropped: not valid JSON  2  (first: line 5: a string holds a line break or another control character that is not escaped)
+  dropped: not valid JSON  2  (first: line 5: a string holds a line break or another control character as such (is its closing quote missing?))
 conversations              2
   dropped: unknown role    1  (first: line 4: turn 4 is from "tool")
 conversations kept         1  (2 messages)
