@@ -209,6 +209,16 @@ func (l Faults) String() string {
 	return b.String()
 }
 
+// share is how often the fault named strikes.
+func (l Faults) share(name string) float64 {
+	for _, f := range l {
+		if f.Name == name {
+			return f.Share
+		}
+	}
+	return 0
+}
+
 // quirks are the faults of one request, ready to use. A count of -1 means that the fault is not there.
 type quirks struct {
 	none bool // all is plain
@@ -257,7 +267,7 @@ func draw(server, own Faults, rng *random) *quirks {
 	var q *quirks
 	for _, list := range []Faults{server, own} {
 		for _, f := range list {
-			if f.Share < 1 && float64(rng.next()>>11)/(1<<53) >= f.Share {
+			if f.Share < 1 && !rng.chance(f.Share) || f.Name == "refuse" {
 				continue
 			}
 			if q == nil {

@@ -40,6 +40,9 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *ap
 	if err != nil {
 		return badRequest("", "header %s: %v", FaultHeader, err)
 	}
+	if own.share("refuse") > 0 {
+		return badRequest("", "header %s: refuse is for the server as a whole", FaultHeader)
+	}
 	chance := random(uint64(s.o.Seed)*0x9e3779b97f4a7c15 + n)
 	st.q = draw(s.o.Faults, own, &chance)
 	fail := st.prepare(body, chat)

@@ -25,17 +25,18 @@ const Owner = "mtbench-sim"
 
 // Server is a simulated inference server. It serves connections from New to Close.
 type Server struct {
-	o         Options
-	tokenizer Tokenizer
-	prompts   *prompter
-	words     *words
-	loop      *loop
-	metrics   *metrics
-	ledger    *ledger
-	routes    map[string]route
-	started   time.Time
-	requests  atomic.Uint64
-	lateness  lateness
+	o           Options
+	tokenizer   Tokenizer
+	prompts     *prompter
+	words       *words
+	loop        *loop
+	metrics     *metrics
+	ledger      *ledger
+	routes      map[string]route
+	started     time.Time
+	requests    atomic.Uint64
+	connections atomic.Uint64
+	lateness    lateness
 
 	wg     sync.WaitGroup
 	closed chan struct{}
@@ -100,6 +101,8 @@ func (s *Server) Serve(l net.Listener) error {
 	for {
 		c, err := l.Accept()
 		switch {
+		case err == nil && s.refuses():
+			reset(c)
 		case err == nil:
 			s.ServeConn(c)
 		case s.isClosed():
@@ -116,6 +119,16 @@ func (s *Server) Serve(l net.Listener) error {
 func isTemporary(err error) bool {
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout() || strings.Contains(err.Error(), "too many open files") || strings.Contains(err.Error(), "connection aborted")
+}
+
+// refuses decides whether the next connection is refused.
+func (s *Server) refuses() bool {
+	share := s.o.Faults.share("refuse")
+	if share == 0 {
+		return false
+	}
+	rng := random(uint64(s.o.Seed) ^ s.connections.Add(1)<<20)
+	return rng.chance(share)
 }
 
 // ServeConn serves one connection in the background.

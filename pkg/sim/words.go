@@ -79,3 +79,6 @@ func (r *random) next() uint64 {
 
 // below is a number from 0 to n-1. The bias for small n is of no account here.
 func (r *random) below(n int) int { return int(r.next() >> 33 % uint64(n)) }
+
+// chance is true with probability p.
+func (r *random) chance(p float64) bool { return float64(r.next()>>11)/(1<<53) < p }

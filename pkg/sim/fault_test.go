@@ -1,0 +1,437 @@
+package sim
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"multiturn/pkg/sim/engine"
+)
+
+// wire is what came over one connection.
+type wire struct {
+	raw   []byte
+	reads []read
+	end   error // nil: nothing more came for an hour
+	res   *http.Response
+	body  string // decoded from the transfer coding, as far as it goes
+	bad   error  // of decoding
+}
+
+type read struct {
+	at time.Duration
+	n  int
+}
+
+// exchange posts a chat request with faults over a connection of its own and notes all that comes back.
+func exchange(t *testing.T, s *Server, faults, extra string) *wire {
+	t.Helper()
+	nc, err := s.Dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	body := `{"messages":[{"role":"user","content":"hello there"}],"max_tokens":8,"stream":true,"stream_options":{"include_usage":true}` + extra + `}`
+	head := "POST /v1/chat/completions HTTP/1.1\r\nHost: sim\r\nContent-Length: " + fmt.Sprint(len(body)) + "\r\n"
+	if faults != "" {
+		head += "X-Sim-Fault: " + faults + "\r\n"
+	}
+	begin := time.Now()
+	w := &wire{}
+	if _, err := io.WriteString(nc, head+"\r\n"+body); err != nil {
+		w.end = err
+		return w
+	}
+	buf := make([]byte, 64<<10)
+	for {
+		_ = nc.SetReadDeadline(time.Now().Add(time.Hour))
+		n, err := nc.Read(buf)
+		if n > 0 {
+			w.raw = append(w.raw, buf[:n]...)
+			w.reads = append(w.reads, read{time.Since(begin), n})
+		}
+		if err != nil {
+			if ne, ok := err.(net.Error); !ok || !ne.Timeout() {
+				w.end = err
+				w.reads = append(w.reads, read{time.Since(begin), 0})
+			}
+			break
+		}
+	}
+	if w.res, w.bad = http.ReadResponse(bufio.NewReader(bytes.NewReader(w.raw)), nil); w.bad == nil {
+		var b []byte
+		b, w.bad = io.ReadAll(w.res.Body)
+		w.body = string(b)
+	}
+	return w
+}
+
+// data are the payloads of the events.
+func (w *wire) data() []string {
+	var list []string
+	for line := range strings.SplitSeq(strings.ReplaceAll(strings.ReplaceAll(w.body, "\r\n", "\n"), "\r", "\n"), "\n") {
+		if d, ok := strings.CutPrefix(strings.TrimPrefix(line, "\ufeff"), "data:"); ok {
+			list = append(list, strings.TrimPrefix(d, " "))
+		}
+	}
+	return list
+}
+
+// count is the number of times something stands in the body.
+func (w *wire) count(s string) int { return strings.Count(w.body, s) }
+
+const (
+	finished = `"finish_reason":"length"`
+	done     = "[DONE]"
+)
+
+// Every fault is seen on the wire, and only what it names differs. Times: head at once, first token after 100 ms, then
+// every 20 ms, 8 tokens.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	ms := time.Millisecond
+	type check func(*wire) bool
+	tests := []struct {
+		faults, extra string
+		whole         bool // the stream must be complete: 8 chunks, finish, [DONE], nothing left of the coding
+		ok            check
+	}{
+		{"", "", true, func(w *wire) bool { return w.end == nil && w.reads[1].at == 100*ms }},
+		{"close", "", true, func(w *wire) bool { return w.end != nil && !w.res.Close }},
+		{"idle=5s", "", true, func(w *wire) bool { return w.end != nil && w.reads[len(w.reads)-1].at == (100+7*20)*ms+5*time.Second }},
+		{"reset=0", "", false, func(w *wire) bool { return w.end != nil && len(w.raw) == 0 }},
+		{"reset=3", "", false, func(w *wire) bool { return w.end != nil && w.bad != nil && w.count(`"content":" `) == 3 }},
+		{"cut=0", "", false, func(w *wire) bool { return w.end != nil && len(w.raw) == 0 }},
+		{"cut=3", "", false, func(w *wire) bool { return w.end != nil && w.bad != nil && w.count(`"content":" `) == 3 }},
+		{"status=500", "", false, func(w *wire) bool {
+			return w.res.StatusCode == 500 && w.count(`"code":500`) == 1 && json.Valid([]byte(w.body))
+		}},
+		{"status=429,retry-after=2", "", false, func(w *wire) bool {
+			return w.res.StatusCode == 429 && w.res.Header.Get("Retry-After") == "2" && json.Valid([]byte(w.body))
+		}},
+		{"status=502,html", "", false, func(w *wire) bool {
+			return w.res.StatusCode == 502 && strings.HasPrefix(w.body, "<html>") && w.res.Header.Get("Content-Type") == "text/html"
+		}},
+		{"headers=50ms", "", true, func(w *wire) bool { return w.reads[0].at == 50*ms && w.reads[1].at == 100*ms }},
+		{"json", "", false, func(w *wire) bool {
+			return w.res.StatusCode == 200 && w.res.Header.Get("Content-Type") == "application/json" && json.Valid([]byte(w.body)) && w.count(`"object":"chat.completion"`) == 1
+		}},
+		{"stall=4/2s", "", true, func(w *wire) bool {
+			return slices.Contains(w.times(), (100+4*20)*ms+2*time.Second) && w.gap() == 2*time.Second+20*ms
+		}},
+		{"truncate=3", "", false, func(w *wire) bool {
+			return w.bad == nil && w.end == nil && w.count(`"content":" `) == 3 && w.count(finished)+w.count(done) == 0
+		}},
+		{"error=3", "", false, func(w *wire) bool {
+			return w.bad == nil && w.res.StatusCode == 200 && w.count(`"content":" `) == 3 && w.count(`{"error":{"message":"EngineCore`) == 1 && w.count(done) == 1 && w.count(finished) == 0
+		}},
+		{"error=0", "", false, func(w *wire) bool {
+			return w.bad == nil && len(w.data()) == 2 && strings.HasPrefix(w.body, `data: {"error"`)
+		}},
+		{"error-text=3", "", false, func(w *wire) bool { return w.count(`{"error":"the engine died"}`) == 1 && w.count(`"content":" `) == 3 }},
+		{"error-type=3", "", false, func(w *wire) bool { return w.count("event: error\ndata: {\"error\":{") == 1 }},
+		{"bad-json=2", "", false, func(w *wire) bool {
+			bad := 0
+			for _, d := range w.data() {
+				if d != done && !json.Valid([]byte(d)) {
+					bad++
+				}
+			}
+			return bad == 1 && w.count(`"content":" `) >= 7 && w.count(done) == 1
+		}},
+		{"buffer", "", true, func(w *wire) bool { return w.reads[len(w.reads)-1].at == (100+7*20)*ms && len(w.reads) == 2 }},
+		{"clip=5", "", false, func(w *wire) bool {
+			return w.count(`"content":" `) == 5 && w.count(finished) == 1 && w.count(`"completion_tokens":5`) == 1
+		}},
+		{"eos=4", "", false, func(w *wire) bool {
+			return w.count(`"content":" `) == 3 && w.count(`"finish_reason":"stop"`) == 1 && w.count(`"completion_tokens":4`) == 1
+		}},
+		{"eos=1", "", false, func(w *wire) bool {
+			return w.count(`"content":" `) == 0 && w.count(`"finish_reason":"stop"`) == 1 && w.count(done) == 1
+		}},
+		{"role=early", "", true, func(w *wire) bool { return w.reads[1].at == 0 && w.count(`"role":"assistant","content":""`) == 1 }},
+		{"role=late", "", true, func(w *wire) bool { return strings.Contains(w.data()[1], `"role":"assistant"`) }},
+		{"role=none", "", true, func(w *wire) bool { return w.count(`"role"`) == 0 }},
+		{"role=merged", "", true, func(w *wire) bool { return strings.Contains(w.data()[0], `"delta":{"role":"assistant","content":" `) }},
+		{"role=null", "", true, func(w *wire) bool { return w.count(`"role":"assistant","content":null`) == 1 }},
+		{"role=bare", "", true, func(w *wire) bool { return w.count(`"delta":{"role":"assistant"}`) == 1 }},
+		{"reasoning=4", "", false, func(w *wire) bool {
+			return w.count(`"delta":{"reasoning":" `) == 3 && w.count(`"delta":{"content":" `) == 4 && w.count(`"reasoning_tokens":4`) == 1 && w.count(`"completion_tokens":8`) == 1
+		}},
+		{"reasoning=4/reasoning_content", "", false, func(w *wire) bool { return w.count(`"delta":{"reasoning_content":" `) == 3 && w.count(done) == 1 }},
+		{"reasoning=8", `,"include_reasoning":false`, false, func(w *wire) bool {
+			return w.count(`"reasoning":`)+w.count(`"content":" `) == 0 && w.count(finished) == 1
+		}},
+		{"reasoning=3,role=late,tokens=2", "", false, func(w *wire) bool {
+			return strings.Contains(w.data()[0], "reasoning") && strings.Contains(w.data()[1], "role")
+		}},
+		{"tools", "", false, func(w *wire) bool {
+			return w.count(`"tool_calls":[{"index":0,`) == 8 && w.count(`"name":"lookup"`) == 1 && w.count(`"finish_reason":"tool_calls"`) == 1 && w.count(`"content":" `) == 0 && json.Valid([]byte(w.arguments()))
+		}},
+		{"tokens=3", "", false, func(w *wire) bool {
+			return w.count(`"content":" `) == 3 && w.count(finished) == 1 && w.count(`"completion_tokens":8`) == 1 && w.reads[2].at == 140*ms
+		}},
+		{"finish=own", "", true, func(w *wire) bool { return w.count(`"delta":{},"logprobs":null,"finish_reason":"length"`) == 1 }},
+		{"finish=none", "", false, func(w *wire) bool {
+			return w.count(finished) == 0 && w.count(done) == 1 && w.count(`"content":" `) == 8
+		}},
+		{"usage=absent", "", true, func(w *wire) bool { return w.count(`"usage"`) == 0 }},
+		{"usage=null", "", true, func(w *wire) bool { return w.count(`"usage":null`) == 1 }},
+		{"usage=nulls", "", true, func(w *wire) bool { return w.count(`"usage":null`) == 9 && w.count(`"usage":{`) == 1 }},
+		{"usage=zero-omitted", `,"cache_salt":"z"`, true, func(w *wire) bool { return w.count(`"usage":{`) == 1 && w.count("prompt_tokens_details") == 0 }},
+		{"usage=details-null", "", true, func(w *wire) bool { return w.count(`"prompt_tokens_details":null`) == 1 }},
+		{"usage=cached-null", "", true, func(w *wire) bool { return w.count(`"cached_tokens":null`) == 1 }},
+		{"usage=continuous", "", true, func(w *wire) bool { return w.count(`"usage":{`) == 10 }},
+		{"usage=forced", `,"stream_options":{}`, true, func(w *wire) bool { return w.count(`"usage":{`) == 1 }},
+		{"no-done", "", false, func(w *wire) bool { return w.bad == nil && w.count(done) == 0 && w.count(finished) == 1 }},
+		{"comments", "", true, func(w *wire) bool { return w.count(": comment\n\ndata: ") == 11 }},
+		{"ping=30ms", "", true, func(w *wire) bool {
+			return w.count(":\n\n") == 3 && w.reads[1].at == 30*ms && strings.HasPrefix(w.body, ":\n\n:\n\n:\n\ndata")
+		}},
+		{"crlf", "", true, func(w *wire) bool {
+			return w.count("\r\n\r\n") == 11 && strings.Count(strings.ReplaceAll(w.body, "\r\n", ""), "\n") == 0
+		}},
+		{"cr", "", true, func(w *wire) bool { return w.count("\r\r") == 11 && w.count("\n") == 0 }},
+		{"bom", "", true, func(w *wire) bool { return strings.HasPrefix(w.body, "\ufeffdata: ") }},
+		{"no-space", "", true, func(w *wire) bool { return w.count("data:{") == 10 && w.count("data: ") == 0 }},
+		{"no-blank", "", true, func(w *wire) bool { return strings.HasSuffix(w.body, "data: [DONE]") }},
+		{"split=7", "", true, func(w *wire) bool { return len(w.reads) > len(w.body)/7 }},
+		{"split=1/0s,crlf,bom", "", true, func(w *wire) bool { return strings.HasPrefix(w.body, "\ufeffdata") }},
+		{"cut=3@0.000000001", "", true, func(w *wire) bool { return w.end == nil }},
+	}
+	seen := map[string]bool{"refuse": true} // of the server: TestRefuse
+	for _, tc := range tests {
+		list, err := ParseFaults(tc.faults)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, f := range list {
+			seen[f.Name] = true
+		}
+		synctest.Test(t, func(t *testing.T) {
+			s, _ := start(t, Options{Fixed: engine.FixedOptions{Base: 100 * ms, Interval: 20 * ms}})
+			w := exchange(t, s, tc.faults, tc.extra)
+			if w.res == nil && len(w.raw) > 0 || !tc.ok(w) {
+				t.Errorf("%s: not as asked: ends with %v, decoded %v, reads %v\n%s", tc.faults, w.end, w.bad, w.reads, w.raw)
+			}
+			if tc.whole && (w.bad != nil || w.count(`content":" `) != 8 || w.count(finished) != 1 || w.count(done) != 1) {
+				t.Errorf("%s: the stream is not whole: %v\n%s", tc.faults, w.bad, w.body)
+			}
+			// Nothing is hurt: the next request gets a plain answer, and nothing is left in the engine.
+			if w := exchange(t, s, "", ""); w.bad != nil || w.count(done) != 1 || w.count(`"content":" `) != 8 {
+				t.Errorf("%s: the next answer is hurt: %s", tc.faults, w.raw)
+			}
+			synctest.Wait()
+			if _, ok := s.loop.engine.Next(); ok || s.loop.engine.Cache().Running() != 0 {
+				t.Errorf("%s: something is left in the engine", tc.faults)
+			}
+		})
+	}
+	for _, name := range FaultNames() {
+		if !seen[name] {
+			t.Errorf("the fault %s has no test", name)
+		}
+		if FaultUsage(name) == "" {
+			t.Errorf("the fault %s is not described", name)
+		}
+	}
+}
+
+func (w *wire) times() []time.Duration {
+	var list []time.Duration
+	for _, r := range w.reads {
+		list = append(list, r.at)
+	}
+	return list
+}
+
+// gap is the longest time between two reads.
+func (w *wire) gap() time.Duration {
+	longest := time.Duration(0)
+	for i := 2; i < len(w.reads); i++ {
+		longest = max(longest, w.reads[i].at-w.reads[i-1].at)
+	}
+	return longest
+}
+
+// arguments are those of the tool call, put together.
+func (w *wire) arguments() string {
+	text := ""
+	for _, d := range w.data() {
+		var chunk struct {
+			Choices []struct {
+				Delta struct {
+					ToolCalls []struct {
+						Function struct{ Arguments string }
+					} `json:"tool_calls"`
+				}
+			}
+		}
+		if json.Unmarshal([]byte(d), &chunk) == nil && len(chunk.Choices) == 1 && len(chunk.Choices[0].Delta.ToolCalls) == 1 {
+			text += chunk.Choices[0].Delta.ToolCalls[0].Function.Arguments
+		}
+	}
+	return text
+}
+
+// A server that refuses resets connections before it reads a byte.
+func TestRefuse(t *testing.T) {
+	t.Parallel()
+	faults, err := ParseFaults("refuse@0.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Options{Faults: faults})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.Serve(l) }()
+	good, bad := 0, 0
+	for range 40 {
+		tr := &http.Transport{}
+		res, err := (&http.Client{Transport: tr}).Get("http://" + l.Addr().String() + "/health")
+		if err != nil {
+			bad++
+			continue
+		}
+		res.Body.Close()
+		tr.CloseIdleConnections()
+		good++
+	}
+	if good == 0 || bad == 0 {
+		t.Errorf("%d good, %d refused", good, bad)
+	}
+}
+
+// A reset is a RST, seen by a client with a socket.
+func TestResetOnSocket(t *testing.T) {
+	t.Parallel()
+	s, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.Serve(l) }()
+	for fault, want := range map[string]string{"reset=2": "reset", "cut=2": io.ErrUnexpectedEOF.Error()} {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/v1/completions",
+			strings.NewReader(`{"prompt":"x","max_tokens":50,"stream":true}`))
+		req.Header.Set(FaultHeader, fault)
+		res, err := http.DefaultClient.Do(req)
+		if err == nil {
+			_, err = io.ReadAll(res.Body)
+			res.Body.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", fault, err, want)
+		}
+	}
+}
+
+func TestParseFaults(t *testing.T) {
+	t.Parallel()
+	list, err := ParseFaults("stall=5/250ms, status=429@0.1,retry-after=3 role=early,reasoning=10/reasoning_content,split=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := list.String(), "stall=5/250ms,status=429@0.1,retry-after=3,role=early,reasoning=10/reasoning_content,split=3/1ms"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for _, s := range []string{"nonsense", "cut", "cut=", "cut=-1", "cut=x", "cut=1/2", "close=1", "stall=5", "stall=/1s", "idle=5", "idle=1h/2h", "role=first/late",
+		"role=nobody", "status=200", "status=600", "eos=0", "cut=1@0", "cut=1@2", "cut=1@x", "split=0", "reasoning=1/x", "tokens=0", "stall=1/-1s", "cut=99999999999"} {
+		if _, err := ParseFaults(s); err == nil {
+			t.Errorf("%q passes", s)
+		}
+	}
+	_, err = ParseFaults("cut=x,role=y,close")
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) || len(joined.Unwrap()) != 2 {
+		t.Errorf("not every fault is reported: %v", err)
+	}
+}
+
+// The share of requests that a fault strikes is the one asked for, and a request's own faults win.
+func TestDraw(t *testing.T) {
+	t.Parallel()
+	server, _ := ParseFaults("cut=5@0.25,clip=7")
+	own, _ := ParseFaults("clip=3")
+	n := 0
+	for i := range 10000 {
+		rng := random(i)
+		q := draw(server, own, &rng)
+		if q.cut == 5 {
+			n++
+		}
+		if q.clip != 3 {
+			t.Fatal("the request's own fault does not win")
+		}
+	}
+	if n < 2300 || n > 2700 {
+		t.Errorf("%d of 10,000, want 2,500", n)
+	}
+	rng := random(1)
+	if draw(nil, nil, &rng) != plain {
+		t.Error("no faults, but not plain")
+	}
+}
+
+func FuzzParseFaults(f *testing.F) {
+	for _, s := range []string{"", "cut=5", "stall=5/250ms,status=429@0.1", "reasoning=3/reasoning_content split=1/0s", "role=early@1", "a=b/c@d", "cut=1/@"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		list, err := ParseFaults(s)
+		if err != nil {
+			return
+		}
+		again, err := ParseFaults(list.String())
+		if err != nil || again.String() != list.String() {
+			t.Errorf("%q became %q, then %q, %v", s, list.String(), again.String(), err)
+		}
+		if !slices.Equal(list, again) {
+			t.Errorf("%q: %v, then %v", s, list, again)
+		}
+	})
+}
+
+func FuzzParseRequest(f *testing.F) {
+	for _, s := range []string{`{}`, `{"messages":[{"role":"user","content":"x"}]}`, `{"prompt":[1,2,3],"max_tokens":4,"min_tokens":5}`,
+		`{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image"}]}],"stream":true}`, `{"prompt":["a"]}`, `[`, `{"messages":`, `null`} {
+		f.Add([]byte(s), true)
+		f.Add([]byte(s), false)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, chat bool) {
+		r, fail := parseRequest(body, chat)
+		if fail != nil {
+			if fail.status < 400 || !json.Valid(fail.json()) {
+				t.Errorf("status %d, %s", fail.status, fail.json())
+			}
+			return
+		}
+		if len(r.messages) == 0 && len(r.promptIDs) == 0 {
+			t.Error("nothing to answer")
+		}
+		p := newPrompter(Quad{}, Plain, 4)
+		if got, want := p.chain(r).Tokens(), len(p.ids(r, true)); got != want {
+			t.Errorf("a chain of %d tokens for %d", got, want)
+		}
+	})
+}
