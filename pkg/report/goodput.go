@@ -62,3 +62,38 @@ func (l Limits) met(s *record.Sample) bool {
 }
 
 func within(v, limit float64) bool { return limit == 0 || !(v > limit) }
+
+// Goodput is how many turns met all limits. Failed ones count against it, and so do those that an earlier failure kept
+// from being sent.
+type Goodput struct {
+	Limits Limits `json:"limits"`
+	Good   int    `json:"good"`
+	Of     int    `json:"of"`
+	Share  Number `json:"share"`
+	PerSec Number `json:"good_per_sec"`
+}
+
+func (c *Collector) goodput(d *Details) *Goodput {
+	if !c.o.Goodput.OK() {
+		return nil
+	}
+	g := &Goodput{Limits: c.o.Goodput, Share: Unknown, PerSec: Unknown}
+	for i := range c.turns {
+		t := &c.turns[i]
+		if t.warmup {
+			continue
+		}
+		g.Of++
+		if t.measured && g.Limits.met(&t.sample) {
+			g.Good++
+		}
+	}
+	g.Of += d.Work.Turns.Abandoned
+	if g.Of > 0 {
+		g.Share = Number(float64(g.Good) / float64(g.Of))
+	}
+	if d.Throughput.Seconds.OK() {
+		g.PerSec = Number(float64(g.Good)) / d.Throughput.Seconds
+	}
+	return g
+}

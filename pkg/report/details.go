@@ -1,0 +1,262 @@
+package report
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"multiturn/pkg/measure"
+	"multiturn/pkg/record"
+)
+
+// maxListed is how many kinds of failure a report lists.
+const maxListed = 5
+
+// details makes the blocks. The turns are in the order of their sending.
+func (c *Collector) details(s *Summary) *Details {
+	d := &Details{Work: c.work(), Outcomes: c.outcomes(), Failures: c.failures()}
+	var match Verify
+	for i := range c.turns {
+		t := &c.turns[i]
+		if t.attempts > 1 {
+			d.Retried++
+		}
+		switch t.verify {
+		case "match":
+			match.Match++
+		case "mismatch":
+			match.Mismatch++
+		}
+	}
+	if match != (Verify{}) {
+		d.Verify = &match
+	}
+	d.Tokens, d.Lengths = c.tokens()
+	d.Throughput = c.throughput(s)
+	d.Distributions = c.distributions()
+	d.First, d.Later, d.Turns, d.Contexts = c.groups()
+	d.Cache = c.cache()
+	d.Connections = c.connections()
+	d.Intervals = c.intervals(s.Samples)
+	d.Goodput = c.goodput(d)
+	if c.end != nil {
+		d.Certificate = c.end.Certificate
+	}
+	// A run that was killed has no certificate, but its turns tell a part of it.
+	if d.Certificate.Verdict == "" {
+		if c.run != nil && d.Certificate.Clocks == "" {
+			d.Certificate.Clocks = c.run.Clocks
+		}
+		d.Certificate = c.Certificate(d.Certificate)
+	}
+	return d
+}
+
+func (c *Collector) work() Work {
+	var w Work
+	for i := range c.turns {
+		if c.turns[i].warmup {
+			w.Warmup++
+		}
+	}
+	if c.end != nil {
+		w.Why, w.Error, w.Conversations, w.Turns = c.end.Why, c.end.Error, c.end.Conversations, c.end.Turns
+		return w
+	}
+	if c.run != nil {
+		w.Conversations.Planned, w.Turns.Planned = c.run.Dataset.Conversations, c.run.Dataset.Turns
+	}
+	failed := make(map[string]bool)
+	for i := range c.turns {
+		t := &c.turns[i]
+		if t.warmup {
+			continue
+		}
+		w.Turns.Started++
+		if t.outcome.OK() {
+			w.Turns.Finished++
+		} else {
+			w.Turns.Failed++
+		}
+		failed[t.conversation] = failed[t.conversation] || !t.outcome.OK()
+	}
+	w.Conversations.Started = len(failed)
+	for _, f := range failed {
+		if f {
+			w.Conversations.Failed++
+		}
+	}
+	return w
+}
+
+func (c *Collector) outcomes() []OutcomeCount {
+	n := make(map[record.Outcome]int)
+	for i := range c.turns {
+		n[c.turns[i].outcome]++
+	}
+	var out []OutcomeCount
+	for _, o := range record.Outcomes {
+		if n[o] > 0 {
+			out = append(out, OutcomeCount{o, n[o]})
+			delete(n, o)
+		}
+	}
+	for _, o := range slices.Sorted(maps.Keys(n)) { // of a newer program
+		out = append(out, OutcomeCount{o, n[o]})
+	}
+	return out
+}
+
+func (c *Collector) failures() []Failure {
+	var out []Failure
+	for f, n := range c.errors {
+		out = append(out, Failure{f.outcome, f.status, f.text, n})
+	}
+	slices.SortFunc(out, func(a, b Failure) int {
+		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Error, b.Error))
+	})
+	return out[:min(len(out), maxListed)]
+}
+
+func (c *Collector) tokens() (TokenCounts, Lengths) {
+	var (
+		n TokenCounts
+		l Lengths
+	)
+	if c.run != nil {
+		n.Tokenizer, n.OutputLength = c.run.Tokenizer, c.run.OutputLength
+	}
+	for i := range c.turns {
+		t := &c.turns[i]
+		if !t.measured {
+			continue
+		}
+		switch {
+		case t.count.output < 0:
+			n.Unknown++
+			continue
+		case t.count.estimated:
+			n.Estimated++
+		default:
+			n.Usage++
+		}
+		if t.asked == 0 {
+			continue
+		}
+		l.Asked++
+		switch {
+		case t.count.output < t.asked:
+			l.Shorter++
+		case t.count.output > t.asked:
+			l.Longer++
+		default:
+			l.Met++
+		}
+	}
+	return n, l
+}
+
+func (c *Collector) throughput(s *Summary) Throughput {
+	p := Throughput{
+		Seconds: Unknown, DrainSec: Unknown, Requests: Unknown, Input: Unknown, NewInput: Unknown, Output: Unknown, InFlight: Unknown,
+	}
+	var (
+		first, lastSent, lastEnd record.Clock
+		open                     float64 // request-seconds
+	)
+	for i := range c.turns {
+		t := &c.turns[i]
+		if t.warmup || !t.sent.OK() {
+			continue
+		}
+		if first == 0 {
+			first = t.sent
+		}
+		lastSent, lastEnd = max(lastSent, t.sent), max(lastEnd, t.end)
+		if t.end.OK() {
+			open += float64(t.end-t.sent) / 1e9
+		}
+	}
+	p.MaxInFlight = maxInFlight(measuredLoad(c.turns))
+	sec := float64(lastEnd-first) / 1e9
+	if first == 0 || sec <= 0 {
+		return p
+	}
+	p.Seconds, p.DrainSec, p.InFlight = Number(sec), Number(float64(lastEnd-lastSent)/1e9), Number(open/sec)
+	p.Requests = Number(float64(len(s.Samples)) / sec)
+	sum := func(of func(*turn) int) Number {
+		var total int64
+		for i := range c.turns {
+			if t := &c.turns[i]; t.measured {
+				n := of(t)
+				if n < 0 {
+					return Unknown
+				}
+				total += int64(n)
+			}
+		}
+		return Number(float64(total) / sec)
+	}
+	p.Input = sum(func(t *turn) int { return t.count.input })
+	p.Output = sum(func(t *turn) int { return t.count.output })
+	p.NewInput = sum(func(t *turn) int {
+		if t.cached < 0 || t.count.input < 0 {
+			return -1
+		}
+		return max(0, t.count.input-t.cached)
+	})
+	return p
+}
+
+// measuredLoad are the turns but for the warm-up.
+func measuredLoad(turns []turn) []turn {
+	return slices.DeleteFunc(slices.Clone(turns), func(t turn) bool { return t.warmup })
+}
+
+func (c *Collector) cache() Cache {
+	k := Cache{Share: Unknown}
+	for i := range c.turns {
+		t := &c.turns[i]
+		if !t.measured {
+			continue
+		}
+		k.Of++
+		if t.cached >= 0 && t.count.input >= 0 {
+			k.Known++
+			k.Cached += int64(t.cached)
+			k.Input += int64(t.count.input)
+		}
+	}
+	if k.Known > 0 {
+		k.Share = Number(float64(k.Cached) / float64(k.Input))
+	}
+	if len(c.tiers) > 0 {
+		k.Tiers = maps.Clone(c.tiers)
+	}
+	return k
+}
+
+func (c *Collector) connections() Connections {
+	var (
+		n  Connections
+		ms []float64
+	)
+	for i := range c.turns {
+		t := &c.turns[i]
+		switch t.connection {
+		case "reused":
+			n.Reused++
+		case "new":
+			n.New++
+		case "retried":
+			n.Retried++
+		default:
+			n.Unknown++
+		}
+		if t.connectMS > 0 {
+			ms = append(ms, t.connectMS)
+		}
+	}
+	n.ConnectMS = Row{"connect_ms", describe(measure.New(ms), detailPercentiles)}
+	return n
+}

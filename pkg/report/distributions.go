@@ -1,0 +1,117 @@
+package report
+
+import (
+	"math"
+	"slices"
+
+	"multiturn/pkg/measure"
+	"multiturn/pkg/record"
+)
+
+// detailPercentiles are those of distributions that the reference does not have.
+var detailPercentiles = []float64{50, 90, 99}
+
+// distributions are what has no row in the table.
+func (c *Collector) distributions() []Row {
+	var (
+		rows []Row
+		add  = func(name string, values []float64) {
+			rows = append(rows, Row{name, describe(measure.New(values), detailPercentiles)})
+		}
+		ofTurns = func(name string, value func(*turn) float64) {
+			var values []float64
+			for i := range c.turns {
+				if t := &c.turns[i]; t.measured {
+					values = append(values, value(t))
+				}
+			}
+			add(name, values)
+		}
+	)
+	rows = append(rows, Row{"chunk_gap_ms", describeGaps(c.gaps)}, Row{"inter_token_ms", describeGaps(c.itl)})
+	ofTurns("headers_ms", func(t *turn) float64 { return t.headersMS })
+	if slices.ContainsFunc(c.turns, func(t turn) bool { return t.measured && t.reasoned }) {
+		ofTurns("first_answer_ms", func(t *turn) float64 { return t.answerMS })
+	}
+	ofTurns("latency_from_scheduled_ms", func(t *turn) float64 { return t.scheduledMS })
+	ofTurns("reasoning_tokens", func(t *turn) float64 {
+		if t.reasoning < 0 {
+			return math.NaN()
+		}
+		return float64(t.reasoning)
+	})
+
+	type talk struct {
+		first, last record.Clock
+		turns       int
+		failed      bool
+	}
+	talks := make(map[string]*talk)
+	for i := range c.turns {
+		t := &c.turns[i]
+		if t.warmup || !t.sent.OK() {
+			continue
+		}
+		k := talks[t.conversation]
+		if k == nil {
+			k = &talk{first: t.sent}
+			talks[t.conversation] = k
+		}
+		k.last = max(k.last, t.end)
+		k.turns++
+		k.failed = k.failed || !t.outcome.OK()
+	}
+	var length, turns []float64
+	for _, k := range talks {
+		if !k.failed && k.last.OK() {
+			length = append(length, float64(k.last-k.first)/1e9)
+			turns = append(turns, float64(k.turns))
+		}
+	}
+	// Which conversations were finished is known only of a run that finished all it could.
+	if c.end != nil && c.end.Why == "done" {
+		add("conversation_sec", length)
+		add("conversation_turns", turns)
+	}
+
+	type visit struct {
+		at     int   // position among all turns sent
+		tokens int64 // sent until and with it
+		end    record.Clock
+	}
+	var (
+		last                   = make(map[string]visit)
+		sent                   int
+		tokens                 int64
+		away, between, reading []float64
+	)
+	for i := range c.turns {
+		t := &c.turns[i]
+		if !t.sent.OK() {
+			continue
+		}
+		if v, ok := last[t.conversation]; ok && t.measured && v.end.OK() {
+			away = append(away, float64(t.sent-v.end)/1e9)
+			between = append(between, float64(sent-v.at-1))
+			reading = append(reading, float64(tokens-v.tokens))
+		}
+		tokens += int64(max(0, t.count.input))
+		last[t.conversation] = visit{sent, tokens, t.end}
+		sent++
+	}
+	add("reuse_sec", away)
+	add("reuse_turns", between)
+	add("reuse_tokens", reading)
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Count == 0 })
+}
+
+// describeGaps turns microseconds into milliseconds. A histogram has no std.
+func describeGaps(h *measure.Histogram) Description {
+	d := Description{
+		Count: int(h.N()), Mean: Number(h.Mean() / 1000), Std: Unknown, Min: Number(h.Min() / 1000), Max: Number(h.Max() / 1000),
+	}
+	for _, p := range detailPercentiles {
+		d.Percentiles = append(d.Percentiles, Percentile{p, Number(h.Percentile(p) / 1000)})
+	}
+	return d
+}

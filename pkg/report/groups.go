@@ -1,0 +1,103 @@
+package report
+
+import (
+	"math"
+	"slices"
+
+	"multiturn/pkg/measure"
+)
+
+// Turns up to singleTurns have a line each in a report; beyond, ranges do.
+const singleTurns = 12
+
+// turnRange is the range that a turn, counted from 1, belongs to.
+func turnRange(n int) (from, to int) {
+	if n <= singleTurns {
+		return n, n
+	}
+	return doubling(n, singleTurns+1, 20)
+}
+
+// promptRange is the range of input tokens that n belongs to: up to 1,024, then each twice the one before.
+func promptRange(n int) (from, to int) { return doubling(n, 0, 1024) }
+
+// doubling is the range that n belongs to: the first one, or one of those after it, each of which ends at twice the end
+// of the one before. A number that only a broken record can hold is in the last one, which has no end.
+func doubling(n, from, to int) (int, int) {
+	for n > to {
+		from, to = to+1, 2*to
+		if to > 1<<40 {
+			return from, 0
+		}
+	}
+	return from, to
+}
+
+func (c *Collector) groups() (first, later Group, turns, contexts []Group) {
+	var (
+		opening  []*turn
+		rest     []*turn
+		byTurn   = make(map[[2]int][]*turn)
+		byPrompt = make(map[[2]int][]*turn)
+	)
+	for i := range c.turns {
+		t := &c.turns[i]
+		if !t.measured {
+			continue
+		}
+		if t.index == 0 {
+			opening = append(opening, t)
+		} else {
+			rest = append(rest, t)
+		}
+		from, to := turnRange(t.index + 1)
+		byTurn[[2]int{from, to}] = append(byTurn[[2]int{from, to}], t)
+		if t.count.input >= 0 {
+			from, to = promptRange(t.count.input)
+			byPrompt[[2]int{from, to}] = append(byPrompt[[2]int{from, to}], t)
+		}
+	}
+	list := func(by map[[2]int][]*turn) (out []Group) {
+		for r, ts := range by {
+			out = append(out, group(r[0], r[1], ts))
+		}
+		slices.SortFunc(out, func(a, b Group) int { return a.From - b.From })
+		return out
+	}
+	return group(1, 1, opening), group(2, 0, rest), list(byTurn), list(byPrompt)
+}
+
+func group(from, to int, turns []*turn) Group {
+	values := func(of func(*turn) float64) measure.Sample {
+		v := make([]float64, len(turns))
+		for i, t := range turns {
+			v[i] = of(t)
+		}
+		return measure.New(v)
+	}
+	known := func(n int) float64 {
+		if n < 0 {
+			return math.NaN()
+		}
+		return float64(n)
+	}
+	var (
+		ttft   = values(func(t *turn) float64 { return t.sample.TTFTMS })
+		cached = values(func(t *turn) float64 { return known(t.cached) })
+		input  float64
+	)
+	for _, t := range turns {
+		if t.cached >= 0 && t.count.input >= 0 {
+			input += float64(t.count.input)
+		}
+	}
+	return Group{
+		From: from, To: to, N: len(turns),
+		TTFT50: Number(ttft.Median()), TTFT99: Number(ttft.Percentile(99)),
+		TPOT50:  Number(values(func(t *turn) float64 { return t.sample.TPOTMS }).Median()),
+		Latency: Number(values(func(t *turn) float64 { return t.sample.LatencyMS }).Median()),
+		Input:   Number(values(func(t *turn) float64 { return known(t.count.input) }).Mean()),
+		Output:  Number(values(func(t *turn) float64 { return known(t.count.output) }).Mean()),
+		Cached:  Number(cached.Mean()), CachedShare: Number(cached.Sum() / input), CachedKnown: cached.N(),
+	}
+}
