@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -62,12 +63,14 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 	}
 	defer out.Close()
 	var rejects *cli.Output
+	var buffered *bufio.Writer
 	if f.rejects != "" {
 		if rejects, err = c.Create(f.rejects); err != nil {
 			return err
 		}
 		defer rejects.Close()
-		o.Rejects = rejects
+		buffered = bufio.NewWriter(rejects)
+		o.Rejects = buffered
 	}
 	talk := c.TextOut()
 	if c.Quiet() && talk == c.Stderr {
@@ -96,7 +99,7 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 		return err
 	}
 	if rejects != nil {
-		if err := rejects.Commit(); err != nil {
+		if err := errors.Join(buffered.Flush(), rejects.Commit()); err != nil {
 			return err
 		}
 	}

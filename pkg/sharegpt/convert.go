@@ -192,6 +192,9 @@ func (v *converter) each(ctx context.Context, list []int32, encode, tokens bool,
 		defer close(work)
 		defer close(ordered)
 		for len(list) > 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			n, size := 0, 0
 			for n < len(list) && n < 1024 && size < batchSize/2 {
 				for _, r := range v.convs[list[n]] {
@@ -242,6 +245,9 @@ func (v *converter) each(ctx context.Context, list []int32, encode, tokens bool,
 					return err
 				}
 				from = j.ends[i]
+			}
+			if cap(j.encoded) > 4*batchSize {
+				continue
 			}
 			select {
 			case free <- j:

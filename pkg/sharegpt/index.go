@@ -104,6 +104,9 @@ func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, 
 					return err
 				}
 			}
+			if cap(b.text) > 4*batchSize {
+				continue // one huge item shall not hold on to its memory
+			}
 			select {
 			case free <- b:
 			default:
@@ -127,6 +130,9 @@ func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *bat
 	send := func() error {
 		if b == nil {
 			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		o.progress(int(scan.Offset() - told))
 		told = scan.Offset()
