@@ -24,6 +24,8 @@
 //   - t1 is the first token of any kind, reasoning and tool calls too. There only content counts.
 //   - Tokens are the server's own count (usage); the client's tokenizer counts where there is none, or when Options say
 //     so, and then the prompt is without its chat template, as there.
+//   - f is what the client's tokenizer counts in the first chunk, but no more than the server's count leaves for it when
+//     each later chunk has at least one token.
 //   - A tpot that does not exist (an answer in one chunk) is left out and counted in a note. There it is 0, in the mean.
 //   - runtime_sec is from the first send to the last end. There it is to the end of the request that started last,
 //     which is too short when an earlier one ends later.

@@ -35,6 +35,11 @@ func countOf(t *record.Turn, prefer Tokens) count {
 			n.firstChunk = c.FirstChunk
 		}
 	}
+	if t.Usage != nil && !n.estimated {
+		// The client's tokenizer may not be the model's, and cuts a text by itself otherwise than a model wrote it. Every
+		// later chunk has a token of its own, so the server's count says how many the first can have had at most.
+		n.firstChunk = max(1, min(n.firstChunk, n.output-(t.Chunks-1)))
+	}
 	return n
 }
 
