@@ -307,6 +307,16 @@ func TestParitySyntaxErrors(t *testing.T) {
 	}
 }
 
+// The error is found while the rest of a pipe is still being read.
+func TestParitySyntaxErrorEarly(t *testing.T) {
+	t.Parallel()
+	in := "[\n" + share("a_0", "u é|a é") + ",\n{\"id\": nul},\n" + strings.Repeat(share("b_0", "u "+strings.Repeat("x", 5000))+",\n", 3000) + "{}]"
+	_, _, _, err := run(t, strings.NewReader(in), Options{Parity: true}, chat.Converted, 80, "")
+	if err == nil || err.Error() != "JSONDecodeError: Expecting value: line 3 column 8 (char 107)" {
+		t.Error(err)
+	}
+}
+
 // Whatever comes, a conversion neither panics nor hangs, every item is accounted for, and what it writes is read back.
 func FuzzConvert(f *testing.F) {
 	f.Add([]byte("["+share("a_0", "u hi|a you")+","+share("a_1", "u hi|a é")+"]"), false)

@@ -2,6 +2,7 @@ package sharegpt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -68,6 +69,14 @@ type scanned struct {
 	err      error
 }
 
+// brokenItem is an item that is not JSON, which ends a run in parity.
+type brokenItem struct {
+	kind   jsonseq.Kind
+	offset int64
+}
+
+func (b *brokenItem) Error() string { return b.kind.String() }
+
 // batchSize is how many bytes are handed to a worker at a time.
 const batchSize = 1 << 20
 
@@ -114,7 +123,12 @@ func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, 
 		}
 		return nil
 	})
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	if broken := new(brokenItem); errors.As(err, &broken) {
+		// Not before all have stopped: it reads the copy that cut writes.
+		return nil, pythonSyntaxError(src, broken.kind, broken.offset)
+	}
+	if err != nil {
 		return nil, err
 	}
 	x.nameTheNameless()
@@ -205,7 +219,7 @@ func (x *index) add(src *Source, s *scanned, text []byte) error {
 		turns: int32(s.turns), first: -1, last: -1}
 	if x.parity {
 		if s.err != nil {
-			return pythonSyntaxError(src, s.err.(*jsonseq.SyntaxError).Kind, s.item.Offset)
+			return &brokenItem{s.err.(*jsonseq.SyntaxError).Kind, s.item.Offset}
 		}
 		e.key = -1
 		if err := referenceKey(s); err != nil {
