@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"multiturn/pkg/suggest"
 )
 
 // Faults are deviations from a plain, whole stream: the habits of real servers, and what breaks. See the package comment
@@ -51,7 +53,7 @@ var grammar = map[string]argument{
 	"json":        {about: "a whole JSON answer in place of the stream"},
 	"html":        {about: "the body of an error status is HTML, as a proxy's"},
 	// course
-	"stall":      {count: true, wait: true, about: "N=/TIME: nothing is sent for TIME before chunk N"},
+	"stall":      {count: true, wait: true, about: "nothing is sent for TIME before chunk N"},
 	"truncate":   {count: true, about: "the stream ends properly after N chunks, without finish_reason and [DONE]"},
 	"error":      {count: true, about: "an error object after N chunks, then [DONE], under status 200"},
 	"error-text": {count: true, about: "the same, the error being a string"},
@@ -61,12 +63,12 @@ var grammar = map[string]argument{
 	// content
 	"clip":      {count: true, least: 1, about: "no more than N tokens, finish_reason length, silently"},
 	"eos":       {count: true, least: 1, about: "the answer ends by itself with token N, finish_reason stop; 1: no text at all"},
-	"role":      {words: []string{"first", "early", "late", "none", "merged", "null", "bare"}, about: "the role chunk: with the first token, with the head, after the first token, not at all, in the first chunk of text, with content null, without content"},
-	"reasoning": {count: true, words: []string{"reasoning", "reasoning_content"}, about: "the first N tokens are reasoning, in the field named"},
+	"role":      {words: []string{"first", "early", "late", "none", "merged", "null", "bare"}, about: "the role chunk is first (with the first token), early (with the head), late (after the first token), none, merged (in the first chunk of text), null (content null) or bare (no content)"},
+	"reasoning": {count: true, words: []string{"reasoning", "reasoning_content"}, about: "the first N tokens are reasoning, the last of them its end mark, in the field reasoning or reasoning_content"},
 	"tools":     {about: "the answer is a tool call in deltas"},
 	"tokens":    {count: true, least: 1, most: 4096, about: "N tokens a chunk"},
-	"finish":    {words: []string{"last", "own", "none"}, about: "finish_reason on the last chunk of text, in a chunk of its own, or not at all"},
-	"usage":     {words: []string{"absent", "null", "zero-omitted", "details-null", "cached-null", "continuous", "forced", "nulls"}, about: "usage: never, null, cached_tokens left out at 0, prompt_tokens_details null, cached_tokens null, in every chunk, unasked, usage null in every chunk before the last"},
+	"finish":    {words: []string{"last", "own", "none"}, about: "finish_reason is in the last chunk of text (last), in its own, or nowhere (none)"},
+	"usage":     {words: []string{"absent", "null", "zero-omitted", "details-null", "cached-null", "continuous", "forced", "nulls"}, about: "usage is absent, null, without details if nothing was cached (zero-omitted), with details-null or cached-null, in every chunk (continuous), unasked (forced), or null in every chunk before (nulls)"},
 	"no-done":   {about: "no [DONE]"},
 	// bytes
 	"comments": {about: "a comment before every event"},
@@ -91,6 +93,31 @@ func FaultNames() []string {
 
 // FaultUsage says what a fault does; "" for what is none.
 func FaultUsage(name string) string { return grammar[name].about }
+
+// FaultForm is how a fault is written: stall=N/TIME.
+func FaultForm(name string) string {
+	arg := grammar[name]
+	sep := "="
+	if arg.count {
+		name += "=N"
+		sep = "/"
+	}
+	switch {
+	case arg.wait && arg.pause > 0, arg.words != nil && arg.count:
+		name += "[" + sep
+		if arg.wait {
+			name += "TIME"
+		} else {
+			name += "FIELD"
+		}
+		name += "]"
+	case arg.wait:
+		name += sep + "TIME"
+	case arg.words != nil:
+		name += sep + "WORD"
+	}
+	return name
+}
 
 // ParseFaults reads a list of faults. All that is wrong is reported.
 func ParseFaults(s string) (Faults, error) {
@@ -121,6 +148,9 @@ func parseFault(item string) (Fault, error) {
 	f.Name = name
 	arg, ok := grammar[name]
 	if !ok {
+		if near := suggest.Nearest(name, FaultNames()); near != "" {
+			return f, fmt.Errorf("there is no such fault; did you mean %s?", near)
+		}
 		return f, fmt.Errorf("there is no such fault; there are: %s", strings.Join(FaultNames(), ", "))
 	}
 	takes := arg.count || arg.wait || arg.words != nil
