@@ -130,13 +130,6 @@ func (s *sink) work() {
 	}
 }
 
-// failed says why nothing can be written any longer.
-func (s *sink) failed() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
-
 // reset makes the close of a TCP connection a RST.
 func reset(c net.Conn) {
 	if t, ok := c.(interface{ SetLinger(int) error }); ok {

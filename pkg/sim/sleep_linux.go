@@ -2,7 +2,6 @@ package sim
 
 import (
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,7 +11,6 @@ import (
 // milliseconds and then queue behind whatever goroutines are ready; this is right to some ten microseconds.
 type pollSleeper struct {
 	event  int
-	asleep atomic.Bool
 	locked bool
 }
 
