@@ -83,9 +83,12 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
-	case err != nil && res != nil && !f.parity:
+	case errors.Is(err, sharegpt.ErrNothingLeft):
 		talk.Write(res.AppendSummary(nil))
-		fallthrough
+		if res.Items == 0 {
+			return fmt.Errorf("%s: there is nothing in it", from)
+		}
+		return fmt.Errorf("%s: %w: the table says why", from, err)
 	case err != nil:
 		if ref := new(sharegpt.ReferenceError); errors.As(err, &ref) {
 			return fmt.Errorf("%s: %w (as the reference; without --vllm-parity bad items are skipped)", from, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -182,7 +183,9 @@ func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *bat
 			}
 		}
 	}
-	if err := scan.Err(); err != nil {
+	if err := scan.Err(); errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%s: the packed data is cut off: %w", src.name, err)
+	} else if err != nil {
 		return fmt.Errorf("%s: %w", src.name, err)
 	}
 	return send()
