@@ -1,7 +1,12 @@
 package openai
 
 import (
+	"bufio"
+	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -69,5 +74,49 @@ func TestChunkCost(t *testing.T) {
 	})
 	if n > 50 {
 		t.Errorf("%v allocations for an answer of 1000 chunks", n)
+	}
+}
+
+// BenchmarkTurn is one request and its answer of 16 chunks over loopback, at histories of different lengths. "ns-to-send" is
+// from the call of Do to just before the first Write: what lies between two turns on our side. It must not grow.
+func BenchmarkTurn(b *testing.B) {
+	events := roleEvent
+	for i := range 16 {
+		events += vllmChunk(fmt.Sprint(" word", i), "null", "")
+	}
+	answer := []byte(streamHead + chunked(events, stopEvent, doneEvent) + lastChunk)
+	for _, transport := range transports() {
+		for _, size := range []int{1_000, 1_000_000} {
+			b.Run(fmt.Sprintf("%s/%dk", transport, size/1000), func(b *testing.B) {
+				url := serve(b, func(c net.Conn) {
+					r := bufio.NewReaderSize(c, 64<<10)
+					for {
+						req, err := http.ReadRequest(r)
+						if err != nil {
+							return
+						}
+						io.Copy(io.Discard, req.Body)
+						c.Write(answer)
+					}
+				})
+				client := newClient(b, Options{URL: url, Transport: transport})
+				request := &Request{MaxTokens: 16}
+				for n := 0; n < size; n += 100 { // a history of many messages, each a piece of its own
+					request.Messages = append(request.Messages, []byte(`,{"role":"user","content":"`+strings.Repeat("x", 71)+`"}`))
+				}
+				request.Messages[0] = request.Messages[0][1:]
+				var toSend time.Duration
+				b.ReportAllocs()
+				for b.Loop() {
+					issued := time.Since(client.opts.Start)
+					r := client.Do(context.Background(), request)
+					if r.Outcome != OK {
+						b.Fatal(r.Outcome, r.Error)
+					}
+					toSend += r.Sent - issued
+				}
+				b.ReportMetric(float64(toSend)/float64(b.N), "ns-to-send")
+			})
+		}
 	}
 }

@@ -142,15 +142,56 @@ func (t *template) appendTail(dst []byte, r *Request) []byte {
 	return append(dst, '}')
 }
 
-// body is the whole request body, in pieces. The messages stay where they are.
-func (t *template) body(r *Request) (pieces [][]byte, size int64) {
-	pieces = make([][]byte, 0, len(r.Messages)+2)
-	pieces = append(append(append(pieces, t.before), r.Messages...), t.appendTail(nil, r))
-	for _, p := range pieces {
-		size += int64(len(p))
-	}
-	return pieces, size
+// body is a request's body, in pieces. The messages stay where they are.
+type body struct {
+	before   []byte
+	messages [][]byte
+	after    []byte
+	size     int64
 }
+
+// body makes the body of one request. Its work does not grow with the messages' size, but for adding up their number.
+func (t *template) body(r *Request) *body {
+	b := &body{before: t.before, messages: r.Messages, after: t.appendTail(nil, r)}
+	b.size = int64(len(b.before) + len(b.after))
+	for _, p := range b.messages {
+		b.size += int64(len(p))
+	}
+	return b
+}
+
+// bodyReader reads a body.
+type bodyReader struct {
+	body   *body
+	next   int // piece to read: 0 is before, 1 the first of the messages, ..., the last after
+	offset int // into it
+}
+
+func (r *bodyReader) Read(dst []byte) (n int, err error) {
+	for n < len(dst) {
+		var p []byte
+		switch last := len(r.body.messages) + 1; {
+		case r.next == 0:
+			p = r.body.before
+		case r.next < last:
+			p = r.body.messages[r.next-1]
+		case r.next == last:
+			p = r.body.after
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+		m := copy(dst[n:], p[r.offset:])
+		n, r.offset = n+m, r.offset+m
+		if r.offset == len(p) {
+			r.next, r.offset = r.next+1, 0
+		}
+	}
+	return n, nil
+}
+
+func (r *bodyReader) Close() error { return nil }
 
 // sessionValue makes a session fit for a header: what cannot stand in one is percent-encoded.
 func sessionValue(s string) string {
@@ -175,27 +216,3 @@ func (t *template) requestHeader(r *Request) http.Header {
 	}
 	return h
 }
-
-// piecesReader reads the pieces of a body one after the other.
-type piecesReader struct {
-	pieces [][]byte
-}
-
-func (p *piecesReader) Read(b []byte) (n int, err error) {
-	for n < len(b) && len(p.pieces) > 0 {
-		m := copy(b[n:], p.pieces[0])
-		n += m
-		if m < len(p.pieces[0]) {
-			// The slice of slices is this reader's own, the pieces are not.
-			p.pieces[0] = p.pieces[0][m:]
-			break
-		}
-		p.pieces = p.pieces[1:]
-	}
-	if n == 0 && len(b) > 0 {
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
-func (p *piecesReader) Close() error { return nil }

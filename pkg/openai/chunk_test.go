@@ -3,8 +3,10 @@ package openai
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
@@ -239,14 +241,14 @@ func TestBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.request.Messages = messages
-		pieces, size := client.template.body(&c.request)
-		var got []byte
-		for _, p := range pieces {
-			got = append(got, p...)
+		body := client.template.body(&c.request)
+		got, err := io.ReadAll(iotest.OneByteReader(&bodyReader{body: body}))
+		if err != nil {
+			t.Fatal(err)
 		}
 		want := `{"model":"m\"1","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}],` + c.want + "}"
-		if string(got) != want || int64(len(got)) != size || !gjson.ValidBytes(got) {
-			t.Errorf("%s: %d bytes\n%s\nwant\n%s", c.name, size, got, want)
+		if string(got) != want || int64(len(got)) != body.size || !gjson.ValidBytes(got) {
+			t.Errorf("%s: %d bytes\n%s\nwant\n%s", c.name, body.size, got, want)
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -248,7 +247,7 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 			answered = true
 		},
 	}
-	open := func() (io.ReadCloser, error) { return &piecesReader{slices.Clone(c.pieces)}, nil }
+	open := func() (io.ReadCloser, error) { return &bodyReader{body: c.body}, nil }
 
 	var resp *http.Response
 	var err error
@@ -256,7 +255,7 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 		body, _ := open()
 		req := (&http.Request{
 			Method: http.MethodPost, URL: t.target, Host: c.host(t.target), Header: c.header.Clone(),
-			Body: body, GetBody: open, ContentLength: c.size,
+			Body: body, GetBody: open, ContentLength: c.body.size,
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		}).WithContext(httptrace.WithClientTrace(ctx, trace))
 		before := tries

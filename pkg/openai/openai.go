@@ -84,8 +84,7 @@ type transport interface {
 
 // call is one request on its way through a transport.
 type call struct {
-	pieces [][]byte // of the body
-	size   int64
+	body   *body
 	header http.Header
 	idle   time.Duration // limit of the silence after the first token; 0 = none
 }
@@ -152,19 +151,19 @@ func (c *Client) Do(ctx context.Context, r *Request) *Result {
 		ctx = limited
 	}
 	a := newAnswer(&c.opts, c.secrets)
-	pieces, size := c.template.body(r)
+	body := c.template.body(r)
 	var err error
 	if ctx.Err() != nil {
 		err = ended(ctx, nil)
 	} else {
-		err = c.transport.exchange(ctx, &call{pieces, size, c.template.requestHeader(r), idle}, a)
+		err = c.transport.exchange(ctx, &call{body, c.template.requestHeader(r), idle}, a)
 	}
 	at := a.arrived
 	if err != nil || at == 0 {
 		at = c.clock.Now()
 	}
 	result := a.finish(err, at)
-	result.BodyBytes = size
+	result.BodyBytes = body.size
 	a.free()
 	return result
 }

@@ -53,7 +53,7 @@ func (t *reacting) appendHead(dst []byte, c *call) []byte {
 			dst = append(append(append(append(dst, "\r\n"...), name...), ": "...), v...)
 		}
 	}
-	dst = strconv.AppendInt(append(dst, "\r\nContent-Length: "...), c.size, 10)
+	dst = strconv.AppendInt(append(dst, "\r\nContent-Length: "...), c.body.size, 10)
 	return append(dst, "\r\n\r\n"...)
 }
 
@@ -63,9 +63,8 @@ func (t *reacting) exchange(ctx context.Context, c *call, a *answer) error {
 	defer cancel(nil)
 	h := handler{a: a, idle: c.idle, cancel: cancel}
 	defer h.stop()
-	request := make([][]byte, 0, len(c.pieces)+1)
-	request = append(append(request, t.appendHead(nil, c)), c.pieces...)
-	trace, err := t.reactor.Do(ctx, request, &h)
+	request := reactor.Request{Before: append(t.appendHead(nil, c), c.body.before...), Pieces: c.body.messages, After: c.body.after}
+	trace, err := t.reactor.Do(ctx, &request, &h)
 	r := a.res
 	r.Sent, r.Written, r.ConnectTime = trace.Sent, trace.Written, trace.Connect
 	switch {

@@ -213,7 +213,7 @@ const (
 )
 
 // do sends a request on the connection, which is no one else's, and waits for the end of its response.
-func (c *conn) do(ctx context.Context, request [][]byte, h Handler, t *Trace) (progress, error) {
+func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (progress, error) {
 	x := &exchange{done: make(chan error, 1), writable: make(chan struct{}, 1)}
 	c.mu.Lock()
 	if c.fd < 0 {
@@ -226,7 +226,7 @@ func (c *conn) do(ctx context.Context, request [][]byte, h Handler, t *Trace) (p
 	c.last = t.Sent
 	c.mu.Unlock()
 
-	w := writer{pieces: request}
+	w := writer{request: request}
 	whole, err := w.write(c.fd)
 	over := false
 	for !whole && err == nil && !over {
@@ -288,20 +288,33 @@ func (c *conn) do(ctx context.Context, request [][]byte, h Handler, t *Trace) (p
 // maxPieces is how many pieces one call takes (IOV_MAX).
 const maxPieces = 1024
 
-// writer writes pieces to a socket without copying them together.
+// writer writes a request to a socket without copying its pieces together.
 type writer struct {
-	pieces [][]byte
-	offset int // into the first
-	iovs   []unix.Iovec
+	request *Request
+	next    int // piece to write: 0 is Before, 1 the first of Pieces, ..., the last After
+	offset  int // into it
+	iovs    []unix.Iovec
+}
+
+// piece is the i-th, nil after the last.
+func (w *writer) piece(i int) (p []byte, ok bool) {
+	switch n := len(w.request.Pieces); {
+	case i == 0:
+		return w.request.Before, true
+	case i <= n:
+		return w.request.Pieces[i-1], true
+	default:
+		return w.request.After, i == n+1
+	}
 }
 
 // write writes as much as there is room for and says whether that was all.
 func (w *writer) write(fd int) (whole bool, err error) {
 	for {
 		w.iovs = w.iovs[:0]
-		offset := w.offset
-		for _, p := range w.pieces {
-			if len(w.iovs) == maxPieces {
+		for i, offset := w.next, w.offset; len(w.iovs) < maxPieces; i, offset = i+1, 0 {
+			p, ok := w.piece(i)
+			if !ok {
 				break
 			}
 			if p = p[offset:]; len(p) > 0 {
@@ -309,7 +322,6 @@ func (w *writer) write(fd int) (whole bool, err error) {
 				v.SetLen(len(p))
 				w.iovs = append(w.iovs, v)
 			}
-			offset = 0
 		}
 		if len(w.iovs) == 0 {
 			return true, nil
@@ -329,13 +341,13 @@ func (w *writer) write(fd int) (whole bool, err error) {
 
 // advance steps over n bytes that were written.
 func (w *writer) advance(n int) {
-	for len(w.pieces) > 0 {
-		left := len(w.pieces[0]) - w.offset
-		if n < left {
+	for {
+		p, ok := w.piece(w.next)
+		if !ok || n < len(p)-w.offset {
 			w.offset += n
 			return
 		}
-		n -= left
-		w.pieces, w.offset = w.pieces[1:], 0
+		n -= len(p) - w.offset
+		w.next, w.offset = w.next+1, 0
 	}
 }

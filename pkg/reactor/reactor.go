@@ -35,6 +35,14 @@ type Handler interface {
 	Wait()
 }
 
+// Request is the bytes of a request: its head and whatever comes before Pieces, the pieces one after the other, and what
+// comes after. They are written from where they are.
+type Request struct {
+	Before []byte
+	Pieces [][]byte
+	After  []byte
+}
+
 // Trace is what became of a request besides its response. Its times are on the clock of the reactor, 0 when they did not
 // come about.
 type Trace struct {

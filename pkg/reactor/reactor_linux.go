@@ -162,9 +162,9 @@ func (r *Reactor) take() *conn {
 	return c
 }
 
-// Do sends a request, whose bytes are given in pieces, and has its response handled. It returns when the response has
+// Do sends a request and has its response handled. It returns when the response has
 // ended, with nil; when the connection did; or when ctx is done, with the context's error, the connection being closed.
-func (r *Reactor) Do(ctx context.Context, request [][]byte, h Handler) (t Trace, err error) {
+func (r *Reactor) Do(ctx context.Context, request *Request, h Handler) (t Trace, err error) {
 	for {
 		c := r.take()
 		t.Pooled = c != nil

@@ -16,7 +16,7 @@ type Reactor struct{}
 func New(*sockclock.Clock, string, Dial) (*Reactor, error) { return nil, errors.ErrUnsupported }
 
 // Do does nothing.
-func (*Reactor) Do(context.Context, [][]byte, Handler) (Trace, error) {
+func (*Reactor) Do(context.Context, *Request, Handler) (Trace, error) {
 	return Trace{}, errors.ErrUnsupported
 }
 
