@@ -19,14 +19,16 @@ func nfkc(s string) string { return normalForm(s, norm.NFKC, true) }
 func nfkd(s string) string { return normalForm(s, norm.NFKD, false) }
 
 func normalForm(s string, form norm.Form, composed bool) string {
-	simple := true
+	later := false
 	for _, r := range s {
-		if r >= 0x7fd && unicode.Is(laterMarks, r) {
-			simple = false
-			break
+		// 0x7fd is the first of them. Compatibility decompositions are not of marks only.
+		if r >= 0x7fd && (classOf(r)&classMark != 0 || form >= norm.NFKC) {
+			if later = unicode.In(r, laterMarks, laterDecompositions); later {
+				break
+			}
 		}
 	}
-	if simple && form.IsNormalString(s) {
+	if !later && form.IsNormalString(s) {
 		return s
 	}
 	chars := decompose(s, form)
@@ -71,7 +73,7 @@ func decompose(s string, form norm.Form) []combining {
 		}
 		char := s[i : i+utf8.RuneLen(r)]
 		parts := form.PropertiesString(char).Decomposition()
-		if parts == nil || unicode.Is(laterMarks, r) {
+		if parts == nil || unicode.Is(laterDecompositions, r) {
 			add(char, r)
 			continue
 		}
@@ -155,7 +157,7 @@ var pairs map[uint64]rune
 var loadPairs = sync.OnceFunc(func() {
 	pairs = map[uint64]rune{}
 	for r := rune(0xa0); r < 0x30000; r++ {
-		if r >= 0xac00 && r < 0xe000 {
+		if r >= 0xac00 && r < 0xe000 || unicode.Is(laterDecompositions, r) {
 			continue // Hangul, surrogates
 		}
 		s := string(r)
@@ -184,5 +186,16 @@ var laterMarks = &unicode.RangeTable{
 		{0x11943, 0x11943, 1}, {0x119e0, 0x119e0, 1}, {0x11a34, 0x11a34, 1}, {0x11a47, 0x11a47, 1}, {0x11a99, 0x11a99, 1},
 		{0x11d42, 0x11d42, 1}, {0x11d44, 0x11d45, 1}, {0x11d97, 0x11d97, 1}, {0x11f41, 0x11f42, 1}, {0x16ff0, 0x16ff1, 1},
 		{0x1e08f, 0x1e08f, 1}, {0x1e130, 0x1e136, 1}, {0x1e2ae, 0x1e2ae, 1}, {0x1e2ec, 0x1e2ef, 1}, {0x1e4ec, 0x1e4ef, 1},
+	},
+}
+
+// laterDecompositions are the characters that are decomposed since Unicode 10 or later.
+var laterDecompositions = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x32ff, 0x32ff, 1}, {0xa7f2, 0xa7f4, 1}, {0xab69, 0xab69, 1},
+	},
+	R32: []unicode.Range32{
+		{0x10781, 0x10785, 1}, {0x10787, 0x107b0, 1}, {0x107b2, 0x107ba, 1}, {0x11938, 0x11938, 1},
+		{0x1e030, 0x1e06d, 1}, {0x1f16c, 0x1f16c, 1}, {0x1fbf0, 0x1fbf9, 1},
 	},
 }

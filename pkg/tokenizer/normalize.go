@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // normalizer is a normalizer of tokenizer.json.
@@ -47,7 +48,7 @@ func (t *Tokenizer) addNormalizers(n *normalizer) error {
 		}
 		t.normalizers = append(t.normalizers, replace)
 	case "Lowercase":
-		t.normalizers = append(t.normalizers, strings.ToLower)
+		t.normalizers = append(t.normalizers, lowercase)
 	case "Strip":
 		if n.StripLeft == nil || *n.StripLeft {
 			t.normalizers = append(t.normalizers, func(s string) string { return strings.TrimLeftFunc(s, isSpace) })
@@ -98,4 +99,28 @@ func (t *Tokenizer) normalize(s string) string {
 		s = f(s)
 	}
 	return s
+}
+
+// lowercase maps character by character, as Rust's char::to_lowercase: no final sigma. The table is Unicode 17's.
+func lowercase(s string) string {
+	if strings.Contains(s, "İ") { // the one character that becomes two
+		s = strings.ReplaceAll(s, "İ", "i\u0307")
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < 0x1c89:
+			return unicode.ToLower(r)
+		case r == 0x1c89, r == 0xa7cc, r == 0xa7ce, r == 0xa7d2, r == 0xa7d4, r == 0xa7da:
+			return r + 1
+		case r == 0xa7cb:
+			return 0x264
+		case r == 0xa7dc:
+			return 0x19b
+		case r >= 0x10d50 && r <= 0x10d65:
+			return r + 0x20
+		case r >= 0x16ea0 && r <= 0x16eb8:
+			return r + 0x1b
+		}
+		return unicode.ToLower(r)
+	}, s)
 }

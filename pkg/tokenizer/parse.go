@@ -141,9 +141,12 @@ func (t *Tokenizer) readVocabulary(b []byte, i int) error {
 			return i, err
 		}
 		token, ok := t.bytesOf(buf, key)
-		if !ok {
+		if !ok { // no text leads to it
 			t.spelled[uint32(id)] = string(key)
-		} else if t.model.byteLevel {
+			t.model.spell(uint32(id), view(key))
+			return i, nil
+		}
+		if t.model.byteLevel {
 			buf = token
 		}
 		t.model.put(view(token), uint32(id))
@@ -235,26 +238,57 @@ func (m *model) findSymbols() {
 	}
 }
 
+// addTokens registers the added tokens. A content that is a token of the model has that token's id; the others are
+// numbered after the model's tokens, in their order: the ids in the file do not count, but nearly always say the same.
 func (t *Tokenizer) addTokens(added []addedToken) error {
 	t.raw, t.normalized = newAddedTokens(), newAddedTokens()
+	m := &t.model
+	known := map[string]uint32{}
+	for id, s := range t.spelled {
+		known[s] = id
+	}
+	next := uint32(m.n + len(known))
 	var buf []byte
 	for i := range added {
 		a := &added[i]
-		if a.ID >= maxIDs {
-			return fmt.Errorf("%q has the id %d: more than %d are not supported", a.Content, a.ID, maxIDs)
+		if a.Content == "" {
+			continue
 		}
-		token, _ := t.bytesOf(buf, []byte(a.Content))
-		t.model.spell(a.ID, string(token))
-		t.spelled[a.ID] = a.Content
-		if a.Normalized {
-			t.normalized.add(t.normalize(a.Content), a)
+		token, inAlphabet := t.bytesOf(buf, []byte(a.Content))
+		id, ok := known[a.Content]
+		if !ok && inAlphabet {
+			id = m.id(view(token))
+			ok = id != none
+		}
+		if !ok {
+			if id = next; m.ranked {
+				id = a.ID // these were never numbered by that rule
+			}
+			next++
+		}
+		known[a.Content] = id
+		if a.ID = id; id >= maxIDs {
+			return fmt.Errorf("more than %d tokens", maxIDs)
+		}
+		content := a.Content
+		if a.Normalized { // it is decoded so, too
+			content = t.normalize(content)
+			token, _ = t.bytesOf(buf, []byte(content))
+			t.normalized.add(content, a)
 		} else {
-			t.raw.add(a.Content, a)
+			t.raw.add(content, a)
 		}
+		m.spell(id, string(token))
+		t.spelled[id] = content
 	}
-	t.special = make([]bool, len(t.model.spans))
-	for i := range added {
-		t.special[added[i].ID] = added[i].Special
+	// Special is what is spelled like a special token. One that decodes to something else, being normalized, is not.
+	special := map[string]bool{}
+	for _, a := range added {
+		special[a.Content] = special[a.Content] || a.Special
+	}
+	t.special = make([]bool, len(m.spans))
+	for id, s := range t.spelled {
+		t.special[id] = special[s]
 	}
 	return nil
 }

@@ -115,13 +115,13 @@ func (r *repo) refused(resp *http.Response, file, revision string) error {
 	switch {
 	case what == "EntryNotFound":
 		if file == tokenizerFile {
-			return fmt.Errorf("the model on %s has no %s (%w): name another model with the same tokenizer", r.Endpoint, file, errNoFile)
+			return fmt.Errorf("the model on %s has no %s: name another model with the same tokenizer", r.Endpoint, file)
 		}
 		return errNoFile
 	case what == "RevisionNotFound":
 		return fmt.Errorf("the model on %s has no revision %q", r.Endpoint, revision)
 	case what == "GatedRepo":
-		return fmt.Errorf("the model is gated on %s: accept its terms there, and %s", r.Endpoint, token)
+		return fmt.Errorf("the model is gated on %s: accept its terms there (%s)", r.Endpoint, token)
 	case resp.StatusCode == http.StatusUnauthorized || what == "RepoNotFound":
 		// The hub answers so for models that do not exist, too.
 		return fmt.Errorf("%s has no such model, or it is private (%s): look at the spelling, or %s", r.Endpoint, resp.Status, token)

