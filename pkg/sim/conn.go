@@ -84,6 +84,9 @@ func (c *conn) serve() {
 		}
 		c.in.left = maxBody + maxHead
 		if !c.one(hr) {
+			if c.running != nil {
+				_, _ = io.Copy(io.Discard, c.br) // until the answer has ended and closed the connection, or the client is gone
+			}
 			return
 		}
 	}
