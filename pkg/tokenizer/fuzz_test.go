@@ -1,0 +1,171 @@
+package tokenizer
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzParse: whatever the file holds, there is an error or a tokenizer that works.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(tiny), "abab ab<s>")
+	f.Add([]byte(strings.Replace(tiny, `"ByteLevel", "add`, `"Whitespace", "add`, 1)), "a b\xff")
+	f.Add([]byte(`{"model": {"vocab": {"▁": 0, "\u0061": 1, "<0x41>": 2, "u": 3}, "merges": ["▁ a"], "byte_fallback": true, "unk_token": "u"},
+		"normalizer": {"type": "Prepend", "prepend": "▁"}, "added_tokens": [{"id": 1, "content": "a", "normalized": true, "lstrip": true}]}`), "A a ☃")
+	f.Add([]byte(`{"model": {"vocab": {"a": 0}, "merges": []}, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\w+|[^a-c\\p{L}]{1,2}+"}, "behavior": "Removed"}}`), "a b")
+	f.Fuzz(func(t *testing.T, file []byte, text string) {
+		tok, err := Parse(file)
+		if err != nil {
+			return
+		}
+		check(t, tok, text)
+	})
+}
+
+// check is what holds of every tokenizer and text.
+func check(t *testing.T, tok *Tokenizer, text string) {
+	t.Helper()
+	ids := tok.Encode(text)
+	if n := tok.Count(text); n != len(ids) {
+		t.Errorf("%q: counted %d, encoded %d", text, n, len(ids))
+	}
+	if more := tok.Append([]int32{1, 2}, text); !slices.Equal(more[2:], ids) || more[0] != 1 {
+		t.Errorf("%q: Append differs from Encode", text)
+	}
+	for _, id := range ids {
+		if !tok.has(id) && tok.model.token(uint32(id)) != "" {
+			t.Errorf("%q: the id %d is of no token", text, id)
+		}
+	}
+	if s := tok.Decode(ids, false); !utf8.ValidString(s) {
+		t.Errorf("%q: decodes to %q", text, s)
+	}
+}
+
+// FuzzEncode: byte-level models without a normalizer lose nothing, and all of them count as they encode.
+func FuzzEncode(f *testing.F) {
+	for _, s := range []string{"", "Hello, world", "a\xffb\xe2\x82", " <s>▁ \n\n", "é\u0301 1234 'LL", strings.Repeat("ab ", 60), "日本語\u0000"} {
+		f.Add(s)
+	}
+	o200k := O200kBase()
+	marks, err := Parse(patch(f, "marks", nil))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		check(t, o200k, text)
+		check(t, marks, text)
+		if s := o200k.Decode(o200k.Encode(text), false); s != validUTF8(text) {
+			t.Errorf("%q decodes to %q", text, s)
+		}
+	})
+}
+
+// FuzzMerge: the linear way, the heap and a cut text merge alike.
+func FuzzMerge(f *testing.F) {
+	f.Add("the the the▁the▁▁ the")
+	f.Add("aaaaaaaaaaaaab")
+	marks, err := Parse(patch(f, "marks", nil))
+	if err != nil {
+		f.Fatal(err)
+	}
+	bytes, err := Parse(patch(f, "byte", nil))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		text = validUTF8(text)
+		if len(text) == 0 {
+			return
+		}
+		for _, tok := range []*Tokenizer{marks, bytes, O200kBase()} {
+			w := &worker{Tokenizer: tok, cache: make([]cached, 1<<cacheBits)}
+			w.symbols(text)
+			if len(w.ids) < 2 {
+				continue
+			}
+			symbols := slices.Clone(w.ids)
+			w.mergeHeap(text)
+			want := slices.Clone(w.out)
+			w.out, w.ids = w.out[:0], append(w.ids[:0], symbols...)
+			if tok.model.ranked {
+				w.mergeRanked(text)
+			} else {
+				w.mergeLinear()
+			}
+			if !slices.Equal(w.out, want) {
+				t.Errorf("%q: linear %v, heap %v", text, w.out, want)
+			}
+			if !tok.model.ignoreMerges {
+				w.out = w.out[:0]
+				if w.words(text); !slices.Equal(w.out, want) {
+					t.Errorf("%q: cut %v, whole %v", text, w.out, want)
+				}
+			}
+		}
+	})
+}
+
+// FuzzSplitters: each hand-written splitter finds what the regular expression finds.
+func FuzzSplitters(f *testing.F) {
+	for _, s := range []string{"I'll we'RE 'ſx it's", "  a\n\n b \r\n\t", "12345 ½٣٤", "HTTPServer ǅa ʰa aʰB e\u0301X \u0301a", "!?/\n -- a-b", "日本かな\U00010d50",
+		"\u00a0\u2028\u200d\x00\x01a", " \U0001e5f0\U00010d4e"} {
+		f.Add(s)
+	}
+	loadClasses()
+	engines := map[string]matcher{}
+	for expr := range splitters {
+		find, err := compile(expr)
+		if err != nil {
+			f.Fatal(err)
+		}
+		engines[expr] = find
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		text = validUTF8(text)
+		for expr, split := range splitters {
+			var want []int // ends of the pieces
+			end := 0
+			engines[expr](text, func(from, to int) {
+				if from > end {
+					want = append(want, from)
+				}
+				if to > from {
+					want = append(want, to)
+				}
+				end = to
+			})
+			if end < len(text) {
+				want = append(want, len(text))
+			}
+			var have []int
+			for i := 0; i < len(text); {
+				next := split(text, i)
+				if next <= i || next > len(text) {
+					t.Fatalf("%q at %d: piece ends at %d", text, i, next)
+				}
+				i = next
+				have = append(have, i)
+			}
+			if !slices.Equal(have, want) {
+				t.Errorf("%q: pieces end at %v, want %v\n%s", text, have, want, expr)
+			}
+		}
+	})
+}
+
+// FuzzForms: text that x/text calls normal is left alone by our composition too, and normalizing twice changes nothing.
+func FuzzForms(f *testing.F) {
+	f.Add("e\u0301 각 \u1100\u1161\u11a8 ﬁ ①" + strings.Repeat("\u0301\u0323", 40))
+	f.Fuzz(func(t *testing.T, text string) {
+		text = validUTF8(text)
+		loadClasses()
+		for name, form := range map[string]func(string) string{"NFC": nfc, "NFD": nfd, "NFKC": nfkc, "NFKD": nfkd} {
+			once := form(text)
+			if twice := form(once); twice != once || !utf8.ValidString(once) {
+				t.Errorf("%s: %q becomes %q becomes %q", name, text, once, twice)
+			}
+		}
+	})
+}
