@@ -196,7 +196,7 @@ func (v *converter) each(ctx context.Context, list []int32, encode, tokens bool,
 				return err
 			}
 			n, size := 0, 0
-			for n < len(list) && n < 1024 && size < batchSize/2 {
+			for n < len(list) && n < 1024 && size < batchSize {
 				for _, r := range v.convs[list[n]] {
 					size += int(v.index.entries[r.entry].size)
 				}

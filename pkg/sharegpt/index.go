@@ -79,7 +79,7 @@ type brokenItem struct {
 func (b *brokenItem) Error() string { return b.kind.String() }
 
 // batchSize is how many bytes are handed to a worker at a time.
-const batchSize = 1 << 20
+const batchSize = 512 << 10
 
 // build reads all of the source once. Items that cannot be used are tallied; in parity the first is the error.
 func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, error) {
@@ -87,7 +87,7 @@ func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, 
 	group, ctx := errgroup.WithContext(ctx)
 	work := make(chan *batch, o.workers())
 	ordered := make(chan *batch, 2*o.workers())
-	free := make(chan *batch, 4*o.workers())
+	free := make(chan *batch, 3*o.workers())
 
 	group.Go(func() error {
 		defer close(work)
