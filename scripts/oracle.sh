@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 dir=out/oracle
 mkdir -p "$dir"
-cp scripts/oracle/package.json scripts/oracle/oracle.js "$dir"
+cp scripts/oracle/package.json scripts/oracle/oracle.js scripts/oracle/unicode.js "$dir"
 if ! cmp -s "$dir/package.json" "$dir/installed.json"; then
 	echo "installing the oracle into $dir" >&2
 	(cd "$dir" && npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2)

@@ -3,7 +3,9 @@ package tokenizer
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"sync"
@@ -31,7 +33,8 @@ var o200k = sync.OnceValue(func() *Tokenizer {
 	if err != nil {
 		panic(fmt.Sprintf("tokenizer: the embedded %s: %v", O200k, err)) // cannot be: tests unpack it
 	}
-	t.name, t.source = O200k, "embedded"
+	sum := sha256.Sum256(o200kTokens)
+	t.name, t.source, t.digest = O200k, "embedded", hex.EncodeToString(sum[:])
 	return t
 })
 

@@ -2,40 +2,90 @@ package tokenizer
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // section is where a value lies in the file.
 type section struct{ from, to int }
 
-func sections(b []byte, i int) (map[string]section, error) {
-	m := map[string]section{}
-	_, err := object(b, i, func(key []byte, i int) (int, error) {
-		end, err := skip(b, i)
-		m[string(key)] = section{i, end}
+// layout is where the parts of a tokenizer.json lie.
+type layout struct {
+	file, model map[string]section
+	merges      []int // where every mergesPart-th merge begins
+	count       int   // merges
+}
+
+// mergesPart is how many merges are read at a time.
+const mergesPart = 1 << 14
+
+func findParts(b []byte) (l layout, err error) {
+	l.file, l.model = map[string]section{}, map[string]section{}
+	part := func(in map[string]section, key []byte, i int, read func(i int) (int, error)) (int, error) {
+		end, err := read(i)
+		in[string(key)] = section{i, end}
 		return end, err
+	}
+	whole := func(i int) (int, error) { return skip(b, i) }
+	_, err = object(b, 0, func(key []byte, i int) (int, error) {
+		if string(key) != "model" {
+			return part(l.file, key, i, whole)
+		}
+		return part(l.file, key, i, func(i int) (int, error) {
+			return object(b, i, func(key []byte, i int) (int, error) {
+				if string(key) != "merges" || i >= len(b) || b[i] != '[' {
+					return part(l.model, key, i, whole)
+				}
+				l.merges, l.count = nil, 0
+				return part(l.model, key, i, func(i int) (int, error) {
+					return array(b, i, func(i int) (int, error) {
+						if l.count%mergesPart == 0 {
+							l.merges = append(l.merges, i)
+						}
+						l.count++
+						return skip(b, i)
+					})
+				})
+			})
+		})
 	})
-	return m, err
+	return l, err
 }
 
 // Parse reads a tokenizer.json. A component that is not implemented is an error that names it.
 func Parse(b []byte) (*Tokenizer, error) {
+	digest := make(chan string, 1)
+	go func() {
+		sum := sha256.Sum256(b)
+		digest <- hex.EncodeToString(sum[:])
+	}()
+	t, err := parse(b)
+	if err != nil {
+		<-digest // b is the caller's again
+		return nil, err
+	}
+	t.digest = <-digest
+	return t, nil
+}
+
+func parse(b []byte) (*Tokenizer, error) {
 	loadClasses()
 	t := &Tokenizer{spelled: map[uint32]string{}}
 	t.model.unk = none
-	file, err := sections(b, 0)
+	parts, err := findParts(b)
 	if err != nil {
 		return nil, err
 	}
+	file, inModel := parts.file, parts.model
 	if _, ok := file["model"]; !ok {
 		return nil, errors.New("model is missing: this is not a tokenizer.json")
-	}
-	inModel, err := sections(b, file["model"].from)
-	if err != nil {
-		return nil, fmt.Errorf("model: %w", err)
 	}
 	read := func(in map[string]section, key string, v any) {
 		at, ok := in[key]
@@ -106,7 +156,7 @@ func Parse(b []byte) (*Tokenizer, error) {
 	if err := t.readVocabulary(b, inModel["vocab"].from); err != nil {
 		return nil, fmt.Errorf("model: vocab: %w", err)
 	}
-	if err := t.readMerges(b, inModel["merges"]); err != nil {
+	if err := t.readMerges(b, parts); err != nil {
 		return nil, fmt.Errorf("model: merges: %w", err)
 	}
 	t.model.findSymbols()
@@ -155,66 +205,95 @@ func (t *Tokenizer) readVocabulary(b []byte, i int) error {
 	return err
 }
 
-// readMerges reads merges given as ["a", "b"] or, in older files, "a b".
-func (t *Tokenizer) readMerges(b []byte, at section) error {
+// merge is a merge as it is read: two tokens that become one.
+type merge struct{ left, right, made uint32 }
+
+// readMerges reads the merges in parts, on all cores, and puts them into the table in their order.
+func (t *Tokenizer) readMerges(b []byte, l layout) error {
 	m := &t.model
-	m.merges = newMerges((at.to - at.from) / 24)
-	if at.to == 0 {
-		return nil
+	m.merges = newMerges(l.count)
+	if l.count > maxRanks {
+		return fmt.Errorf("%d merges: more than %d are not supported", l.count, maxRanks)
 	}
-	var buf [256]byte
-	var pair [2][]byte
-	var both []byte
-	set := func(k int, s []byte) {
-		if token, ok := t.bytesOf(pair[k], s); ok && t.model.byteLevel {
-			pair[k] = token
-		} else {
-			pair[k] = append(pair[k][:0], s...)
-		}
-	}
-	_, err := array(b, at.from, func(i int) (int, error) {
-		start := i
-		n := 0
-		if i < len(b) && b[i] == '[' {
-			var err error
-			i, err = array(b, i, func(i int) (int, error) {
-				s, i, err := str(b, i, buf[:])
-				if err == nil && n < 2 {
-					set(n, s)
+	read := make([]merge, l.count)
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for k, at := range l.merges {
+		first := k * mergesPart
+		group.Go(func() error {
+			r := mergeReader{t: t, b: b}
+			for n := first; n < min(first+mergesPart, l.count); n++ {
+				var err error
+				if read[n], at, err = r.next(at); err != nil {
+					return fmt.Errorf("merge %d: %w", n, err)
 				}
-				n++
-				return i, err
-			})
-			if err != nil {
-				return i, err
+				if at = blank(b, at); at < len(b) && b[at] == ',' {
+					at = blank(b, at+1)
+				}
 			}
-		} else {
-			s, next, err := str(b, i, buf[:])
-			if err != nil {
-				return i, err
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, x := range read {
+		m.add(x.left, x.right, x.made)
+	}
+	return nil
+}
+
+// mergeReader reads merges given as ["a", "b"] or, in older files, "a b".
+type mergeReader struct {
+	t    *Tokenizer
+	b    []byte
+	buf  [256]byte
+	pair [2][]byte
+	both []byte
+}
+
+func (r *mergeReader) next(i int) (m merge, next int, err error) {
+	b, start, n := r.b, i, 0
+	if i < len(b) && b[i] == '[' {
+		i, err = array(b, i, func(i int) (int, error) {
+			s, i, err := str(b, i, r.buf[:])
+			if err == nil && n < 2 {
+				r.set(n, s)
 			}
-			i = next
-			if k := bytes.IndexByte(s, ' '); k > 0 && bytes.IndexByte(s[k+1:], ' ') < 0 {
-				set(0, s[:k])
-				set(1, s[k+1:])
-				n = 2
-			}
+			n++
+			return i, err
+		})
+	} else {
+		var s []byte
+		s, i, err = str(b, i, r.buf[:])
+		if k := bytes.IndexByte(s, ' '); k > 0 && bytes.IndexByte(s[k+1:], ' ') < 0 {
+			r.set(0, s[:k])
+			r.set(1, s[k+1:])
+			n = 2
 		}
-		if n != 2 {
-			return i, fmt.Errorf("merge %d: %s is not two tokens", len(m.made), b[start:i])
-		}
-		both = append(append(both[:0], pair[0]...), pair[1]...)
-		left, right, made := m.id(view(pair[0])), m.id(view(pair[1])), m.id(view(both))
-		if left == none || right == none || made == none {
-			return i, fmt.Errorf("merge %d: %s names a token that is not in the vocabulary", len(m.made), b[start:i])
-		}
-		if len(m.made) >= maxRanks {
-			return i, fmt.Errorf("more than %d merges", maxRanks)
-		}
-		m.add(left, right, made)
-		return i, nil
-	})
-	return err
+	}
+	if err != nil {
+		return m, i, err
+	}
+	if n != 2 {
+		return m, i, fmt.Errorf("%s is not two tokens", b[start:i])
+	}
+	r.both = append(append(r.both[:0], r.pair[0]...), r.pair[1]...)
+	v := &r.t.model
+	m = merge{v.id(view(r.pair[0])), v.id(view(r.pair[1])), v.id(view(r.both))}
+	if m.left == none || m.right == none || m.made == none {
+		return m, i, fmt.Errorf("%s names a token that is not in the vocabulary", b[start:i])
+	}
+	return m, i, nil
+}
+
+// set keeps a copy of a token.
+func (r *mergeReader) set(k int, s []byte) {
+	if token, ok := r.t.bytesOf(r.pair[k], s); ok && r.t.model.byteLevel {
+		r.pair[k] = token
+		return
+	}
+	r.pair[k] = append(r.pair[k][:0], s...)
 }
 
 // findSymbols sets the ids that merging starts from.

@@ -8,7 +8,7 @@ import (
 
 // Tokenizer turns text into token ids and back. It is safe for concurrent use.
 type Tokenizer struct {
-	name, source string
+	name, source, digest string
 
 	raw, normalized *addedTokens // found in the text as it came, and after the normalizers
 	normalizers     []func(string) string
@@ -36,6 +36,9 @@ func (t *Tokenizer) Name() string { return t.name }
 
 // Source is where the tokenizer came from: the path of the file; "embedded" of O200kBase; empty after Parse.
 func (t *Tokenizer) Source() string { return t.source }
+
+// SHA256 is the digest of the tokenizer.json, in hexadecimal; of o200k_base that of its embedded data.
+func (t *Tokenizer) SHA256() string { return t.digest }
 
 // Size is the number of ids: the largest one plus one, added tokens among them.
 func (t *Tokenizer) Size() int { return len(t.model.spans) }
