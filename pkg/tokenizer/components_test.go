@@ -129,6 +129,7 @@ func TestRefused(t *testing.T) {
 		{"closed group", split(`a)`), ")"},
 		{"merge", parts{"model": parts{"merges": []any{"a qqq"}}}, "qqq"},
 		{"merge of three", parts{"model": parts{"merges": []any{[]any{"a", "b", "c"}}}}, "not two tokens"},
+		{"unknown token", parts{"model": parts{"unk_token": "?", "vocab": parts{"a": 0}, "merges": []any{}}}, "unk_token"},
 		{"id", parts{"model": parts{"vocab": parts{"a": 1 << 30}}}, "vocab"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
@@ -161,7 +162,9 @@ func parse(b []byte) (*Tokenizer, error) {
 	}
 	t.model.findSymbols()
 	if unk != nil {
-		t.model.unk = t.model.id(*unk)
+		if err := t.setUnknown(*unk); err != nil {
+			return nil, fmt.Errorf("model: %w", err)
+		}
 	}
 	t.model.findWordStarts()
 	if err := t.addTokens(added); err != nil {
@@ -315,6 +318,21 @@ func (m *model) findSymbols() {
 			m.runeID[r] = m.id(s)
 		}
 	}
+}
+
+// setUnknown sets the token of unknown characters, of which a byte-level model with all bytes has none.
+func (t *Tokenizer) setUnknown(token string) error {
+	m := &t.model
+	missing := slices.Contains(m.byteID[:], none)
+	switch {
+	case !m.byteLevel:
+		if m.unk = m.id(token); m.unk == none {
+			return fmt.Errorf("unk_token %q is not in the vocabulary", token)
+		}
+	case missing:
+		return errors.New("unk_token of a byte-level model that lacks bytes is not supported")
+	}
+	return nil
 }
 
 // addTokens registers the added tokens. A content that is a token of the model has that token's id; the others are
