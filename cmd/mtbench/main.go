@@ -16,7 +16,7 @@ func command() *cli.Command {
 		Usage: "measure an LLM server, and its KV cache, with multi-turn conversations",
 		Description: "Replays conversations against any OpenAI-compatible streaming server and measures every turn. " +
 			"Without a subcommand it runs: `mtbench -i conversations.json -m MODEL -u URL`.",
-		Commands: []*cli.Command{runCommand(), simCommand(), reportCommand()},
+		Commands: []*cli.Command{runCommand(), simCommand(), reportCommand(), planCommand()},
 		Default:  "run",
 	}
 }

@@ -1,0 +1,73 @@
+package plan
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/tidwall/gjson"
+
+	"multiturn/pkg/jsonseq"
+	"multiturn/pkg/record"
+)
+
+// Kind is what a file holds.
+type Kind string
+
+// The kinds.
+const (
+	Conversations Kind = "conversations"
+	Generator     Kind = "generator" // a generator's config, from which conversations are made
+	Records       Kind = "records"   // of runs
+	Samples       Kind = "samples"   // the measurements that the reference writes
+	Trace         Kind = "trace"
+)
+
+// detectItems is how many items are looked at: a broken line or an unknown record does not hide what follows.
+const detectItems = 20
+
+// ErrUnknown is a file that is none of the kinds.
+var ErrUnknown = errors.New("neither conversations (id and messages), nor records of a run, nor a trace (timestamp, input_length, hash_ids)")
+
+// Detect tells what a stream holds by its first items. What was read is in the reader that it returns, which is unpacked if
+// the stream was packed with gzip.
+func Detect(r io.Reader) (Kind, io.Reader, error) {
+	r, err := jsonseq.Unpack(r)
+	if err != nil {
+		return "", nil, err
+	}
+	var head bytes.Buffer
+	s := jsonseq.NewScanner(io.TeeReader(r, &head))
+	kind := Kind("")
+	for i := 0; i < detectItems && kind == "" && s.Scan(); i++ {
+		if item := s.Item(); item.Err == nil && gjson.ValidBytes(item.Data) {
+			kind = kindOf(item.Data)
+		}
+	}
+	if err := s.Err(); err != nil && kind == "" {
+		return "", nil, err
+	}
+	if kind == "" {
+		return "", nil, ErrUnknown
+	}
+	return kind, io.MultiReader(&head, r), nil
+}
+
+func kindOf(item []byte) Kind {
+	has := gjson.GetManyBytes(item, "type", "hash_ids", "messages", "filetype", "ttft_ms", "timestamp", "input_length")
+	switch typ := has[0].String(); {
+	case !gjson.ParseBytes(item).IsObject():
+		return ""
+	case has[3].String() == "generate_conversations":
+		return Generator
+	case has[2].IsArray():
+		return Conversations
+	case typ == record.TypeRun, typ == record.TypeTurn, typ == record.TypeScrape, typ == record.TypeEnd:
+		return Records
+	case has[1].Exists() && has[6].Exists(), has[5].Exists() && has[6].Exists():
+		return Trace
+	case has[4].Exists():
+		return Samples
+	}
+	return ""
+}

@@ -1,0 +1,668 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/record"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// words is a tokenizer whose tokens are words, so that tests can count.
+type words struct{}
+
+func (words) Append(dst []int32, text string) []int32 {
+	for _, w := range strings.Fields(text) {
+		h := uint32(17)
+		for i := range len(w) {
+			h = h*31 + uint32(w[i])
+		}
+		dst = append(dst, int32(h>>4))
+	}
+	return dst
+}
+
+func say(n int, word string) string { return strings.TrimSpace(strings.Repeat(word+" ", n)) }
+
+// talk is a conversation of turns with so many words asked and answered.
+func talk(id string, asked, answered int, turns int) chat.Conversation {
+	c := chat.Conversation{ID: id}
+	for i := range turns {
+		c.Messages = append(c.Messages,
+			chat.Message{Role: chat.User, Text: say(asked, fmt.Sprintf("%s-q%d", id, i))},
+			chat.Message{Role: chat.Assistant, Text: say(answered, fmt.Sprintf("%s-a%d", id, i))})
+	}
+	return c
+}
+
+func simulate(t *testing.T, conversations []chat.Conversation, l Load) *Workload {
+	t.Helper()
+	w, err := Simulate(t.Context(), conversations, words{}, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func analyse(t *testing.T, w *Workload, c *kvcache.Config) *Analysis {
+	t.Helper()
+	a, err := Analyse(w, c, kvcache.PromptAndOutput)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func gpu(blockSize, blocks int) *kvcache.Config {
+	return &kvcache.Config{BlockSize: blockSize, Tiers: [kvcache.NumTiers]kvcache.TierConfig{kvcache.GPU: {Blocks: blocks}}}
+}
+
+// The built-in template, by hand: <|im_start|> user \n text <|im_end|> \n, and <|im_start|> assistant \n.
+func TestTokensOfConversations(t *testing.T) {
+	t.Parallel()
+	c := []chat.Conversation{talk("a", 10, 7, 3)}
+	for name, test := range map[string]struct {
+		load    Load
+		prompts []int
+		outputs []int
+		fresh   []int
+	}{
+		"built in":        {Load{}, []int{18, 18 + 7 + 2 + 15 + 3, 2*(18+7+2) + 18}, []int{7, 7, 7}, []int{18, 20, 20}},
+		"no template":     {Load{Template: Template{Bare: true}}, []int{10, 27, 44}, []int{7, 7, 7}, []int{10, 10, 10}},
+		"four a message":  {Load{Template: Template{Bare: true, PerMessage: 4}}, []int{18, 43, 68}, []int{7, 7, 7}, []int{18, 18, 18}},
+		"two messages":    {Load{MaxTurns: 2}, []int{18}, []int{7}, []int{18}},
+		"three messages":  {Load{MaxTurns: 3}, []int{18, 45}, []int{7, 7}, []int{18, 20}},
+		"shorter answers": {Load{LimitMax: 3}, []int{18, 41, 64}, []int{3, 3, 3}, []int{18, 20, 20}},
+		"longer answers":  {Load{LimitMin: 9, LimitMax: 9}, []int{18, 47, 76}, []int{9, 9, 9}, []int{18, 20, 20}},
+		"dataset history": {Load{LimitMax: 3, DatasetHistory: true}, []int{18, 45, 72}, []int{3, 3, 3}, []int{18, 27, 27}},
+	} {
+		w := simulate(t, c, test.load)
+		var prompts, outputs, fresh []int
+		for _, r := range w.Requests {
+			prompts, outputs, fresh = append(prompts, r.Prompt), append(outputs, r.Output), append(fresh, r.New)
+			if want := (r.Prompt + r.Output) / w.BlockSize; len(r.Hashes) != want {
+				t.Errorf("%s: %d blocks for %d + %d tokens", name, len(r.Hashes), r.Prompt, r.Output)
+			}
+		}
+		if !slices.Equal(prompts, test.prompts) || !slices.Equal(outputs, test.outputs) || !slices.Equal(fresh, test.fresh) {
+			t.Errorf("%s: prompts %v, answers %v, new %v; want %v, %v, %v", name, prompts, outputs, fresh, test.prompts, test.outputs, test.fresh)
+		}
+	}
+}
+
+// What is hit, by hand: blocks of 4 tokens, no template.
+func TestIdealHits(t *testing.T) {
+	t.Parallel()
+	shared := func(id string) chat.Conversation {
+		c := talk(id, 6, 5, 2)
+		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(9, "system")}}, c.Messages...)
+		return c
+	}
+	bare := Load{BlockSize: 4, Template: Template{Bare: true}}
+	dataset := bare
+	dataset.DatasetHistory = true
+	longer := bare
+	longer.LimitMin, longer.LimitMax = 8, 8
+	for name, test := range map[string]struct {
+		conversations []chat.Conversation
+		load          Load
+		want          []int
+	}{
+		// 6 + 5 tokens, the last of which is never computed; then 17.
+		"history":         {[]chat.Conversation{talk("a", 6, 5, 2)}, bare, []int{0, 8}},
+		"what was thrown": {[]chat.Conversation{talk("a", 6, 5, 2)}, dataset, []int{0, 4}},
+		"made up answers": {[]chat.Conversation{talk("a", 6, 5, 2)}, longer, []int{0, 12}},
+		"shared":          {[]chat.Conversation{shared("a"), shared("b")}, bare, []int{0, 16, 8, 16}},
+		"the same twice":  {[]chat.Conversation{talk("a", 8, 5, 1), talk("a", 8, 5, 1)}, bare, []int{0, 4}},
+		"nothing":         {[]chat.Conversation{talk("a", 6, 5, 1), talk("b", 6, 5, 1)}, bare, []int{0, 0}},
+	} {
+		var got []int
+		for _, turn := range analyse(t, simulate(t, test.conversations, test.load), nil).Turns {
+			got = append(got, turn.Ideal)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: ideal hits %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+// Real vLLM under eviction: its twelve counts of cached tokens, from records of the run.
+func TestCompareGivesWhatVLLMHit(t *testing.T) {
+	t.Parallel()
+	for _, file := range goldens(t, "../kvcache/testdata/vllm_lru.json", "data/metrics/vllm-lru-golden.json") {
+		var golden struct {
+			BlockSize    int `json:"block_size"`
+			UsableBlocks int `json:"usable_blocks"`
+			Generated    int
+			Requests     []struct{ Round, Conv, Prompt, Cached int }
+		}
+		readJSON(t, file, &golden)
+		var turns []*record.Turn
+		for i, r := range golden.Requests {
+			turns = append(turns, &record.Turn{
+				Conversation: fmt.Sprint(r.Conv), Turn: r.Round, Outcome: record.OK,
+				Sent: record.Clock(1 + 10*i), End: record.Clock(5 + 10*i), Usage: &record.Usage{Prompt: r.Prompt, Completion: golden.Generated},
+			})
+		}
+		got, notes, err := Compare(turns, gpu(golden.BlockSize, golden.UsableBlocks), Executed{})
+		if err != nil || len(notes) > 0 {
+			t.Fatal(err, notes)
+		}
+		if len(got) != 12 {
+			t.Fatalf("%d turns", len(got))
+		}
+		for i, r := range golden.Requests {
+			if got[i].Predicted() != r.Cached {
+				t.Errorf("%s: conversation %d, round %d: %d tokens predicted, vLLM hit %d", file, r.Conv, r.Round, got[i].Predicted(), r.Cached)
+			}
+		}
+	}
+}
+
+// goldens are a file of the project, and one of SHARED if that is set.
+func goldens(t *testing.T, own, shared string) []string {
+	t.Helper()
+	files := []string{own}
+	if dir := os.Getenv("SHARED"); dir != "" {
+		files = append(files, filepath.Join(dir, shared))
+	} else {
+		t.Logf("without %s: SHARED is not set", shared)
+	}
+	return files
+}
+
+func readJSON(t *testing.T, file string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+// Without texts the ideal hit of a turn is the bound that token counts alone give, in a run one request at a time and in one
+// of many; and one at a time the curve is that of kvcache.Sessions.
+func TestCountsAlone(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		size := 1 + rng.IntN(20)
+		o := Executed{BlockSize: size}
+		sessions := kvcache.NewSessions(size, kvcache.PromptAndOutput)
+		last := map[string]kvcache.Turn{}
+		number := map[string]int{}
+		var turns []*record.Turn
+		var want []int
+		for i := range 120 {
+			name := fmt.Sprint(rng.IntN(7))
+			now := kvcache.Turn{Prompt: last[name].Prompt + last[name].Output + 1 + rng.IntN(60), Output: rng.IntN(40)}
+			want = append(want, kvcache.Bound(last[name], now.Prompt, size, kvcache.PromptAndOutput))
+			sessions.Add(name, now)
+			turns = append(turns, &record.Turn{
+				Conversation: name, Turn: number[name], Outcome: record.OK, Sent: record.Clock(10 * (i + 1)), End: record.Clock(10*(i+1) + 9),
+				Usage: &record.Usage{Prompt: now.Prompt, Completion: now.Output},
+			})
+			last[name] = now
+			number[name]++
+		}
+		w := FromTurns(turns, o)
+		a := analyse(t, w, nil)
+		for i := range want {
+			if a.Turns[i].Ideal != want[i] {
+				t.Fatalf("seed %d turn %d: ideal %d, bound %d", seed, i, a.Turns[i].Ideal, want[i])
+			}
+		}
+		for c := range 200 {
+			if got, want := a.Curve.At(c), sessions.Curve().At(c); got != want {
+				t.Fatalf("seed %d: %+v, by sessions %+v", seed, got, want)
+			}
+		}
+		// In another order of the records, the same.
+		shuffled := slices.Clone(turns)
+		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		compared, _, err := Compare(shuffled, nil, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, turn := range shuffled {
+			if compared[i].Ideal != want[slices.Index(turns, turn)] {
+				t.Fatalf("seed %d: shuffled turn %d has %d", seed, i, compared[i].Ideal)
+			}
+		}
+	}
+}
+
+// Every capacity against a plain LRU list, of requests that overlap.
+func TestCurveOfOverlap(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(25) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		var conversations []chat.Conversation
+		for i := range 6 {
+			conversations = append(conversations, talk(fmt.Sprint(i%4), 1+rng.IntN(30), 1+rng.IntN(30), 1+rng.IntN(5)))
+			conversations[i].ID = fmt.Sprint(i)
+		}
+		w := simulate(t, conversations, Load{
+			BlockSize: 4, Clients: 1 + rng.IntN(3), Active: 3 + rng.IntN(3), Random: rng.IntN(2) == 0, Seed: uint32(seed), DatasetHistory: rng.IntN(2) == 0,
+			Speed: Speed{Base: time.Millisecond, PerToken: time.Duration(rng.IntN(1000)), Interval: time.Duration(rng.IntN(1000))},
+		})
+		a := analyse(t, w, nil)
+		for capacity := range a.Curve.Ideal().Capacity + 2 {
+			if got, want := a.Curve.At(capacity).HitBlocks, plainLRU(w, capacity); got != want {
+				t.Fatalf("seed %d: %d blocks hit %d, a plain list %d", seed, capacity, got, want)
+			}
+		}
+		sum := int64(0)
+		for _, turn := range a.Turns {
+			sum += int64(turn.Ideal)
+		}
+		if sum != a.Curve.Ideal().HitTokens {
+			t.Fatalf("seed %d: turns' ideal hits sum to %d, the curve ends at %d", seed, sum, a.Curve.Ideal().HitTokens)
+		}
+	}
+}
+
+// plainLRU counts the blocks that a list of so many hits.
+func plainLRU(w *Workload, capacity int) (hits int64) {
+	var list []kvcache.Hash // most recently used last
+	use := func(hashes []kvcache.Hash) {
+		for _, h := range slices.Backward(hashes) {
+			list = append(slices.DeleteFunc(list, func(x kvcache.Hash) bool { return x == h }), h)
+		}
+		list = list[max(0, len(list)-capacity):]
+	}
+	plays := make([]kvcache.Play, len(w.Requests))
+	for i := range w.Requests {
+		plays[i] = w.Requests[i].Play
+	}
+	for i, end := range kvcache.Timeline(plays) {
+		p := plays[i]
+		if end {
+			use(p.Hashes[:min(len(p.Hashes), (p.Prompt+p.Output-1)/w.BlockSize)])
+			continue
+		}
+		for _, h := range p.Hashes[:(p.Prompt-1)/w.BlockSize] {
+			if !slices.Contains(list, h) {
+				break
+			}
+			hits++
+		}
+		use(p.Hashes[:p.Prompt/w.BlockSize])
+	}
+	return hits
+}
+
+// A cache that is never full hits what the unlimited one does; a shape under which nothing runs says so.
+func TestPrediction(t *testing.T) {
+	t.Parallel()
+	w := simulate(t, []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4)}, Load{Clients: 2, BlockSize: 8})
+	for _, turn := range analyse(t, w, gpu(8, 1000)).Turns {
+		if turn.Predicted() != turn.Ideal || turn.Waited || turn.TooLarge {
+			t.Errorf("%+v", turn)
+		}
+	}
+	waited, large := 0, 0
+	for _, turn := range analyse(t, w, gpu(8, 20)).Turns {
+		if turn.Waited {
+			waited++
+		}
+		if turn.TooLarge {
+			large++
+		}
+		if turn.Predicted() > turn.Ideal {
+			t.Errorf("%+v: more than the unlimited cache", turn)
+		}
+	}
+	if waited == 0 || large == 0 {
+		t.Errorf("%d waited, %d too large", waited, large)
+	}
+	if _, err := Analyse(w, gpu(0, 5), kvcache.PromptAndOutput); err == nil {
+		t.Error("blocks of no tokens are taken")
+	}
+}
+
+// What records may hold.
+func TestTurnsThatNobodySaw(t *testing.T) {
+	t.Parallel()
+	turn := func(conversation string, number, sent, end, prompt, output int) *record.Turn {
+		return &record.Turn{
+			Conversation: conversation, Turn: number, Outcome: record.OK, Sent: record.Clock(sent), End: record.Clock(end), Messages: 2*number + 1,
+			Usage: &record.Usage{Prompt: prompt, Completion: output},
+		}
+	}
+	refused := turn("a", 2, 50, 51, 300, 0)
+	refused.Outcome, refused.Usage = record.HTTPStatus, nil
+	broken := turn("a", 3, 60, 70, 200, 5)
+	broken.Outcome, broken.FirstToken = record.Truncated, 65
+	uncounted := turn("c", 0, 80, 90, 0, 0)
+	uncounted.Usage = nil
+	estimated := turn("d", 0, 90, 95, 0, 0)
+	estimated.Usage, estimated.Counted = nil, record.Counted{Input: 40, Output: 6}
+	warm := turn("e", 0, 1, 2, 64, 1)
+	warm.Warmup = true
+	turns := []*record.Turn{
+		turn("a", 1, 30, 40, 150, 10), turn("a", 0, 10, 20, 100, 40), refused, broken, uncounted, estimated,
+		turn("b", 0, 100, 110, 100, 40), turn("b", 1, 120, 130, 120, 10), turn("b", 2, 140, 150, 50, 10), warm, turn("e", 1, 160, 170, 100, 1),
+	}
+	got, notes, err := Compare(turns, gpu(16, 1000), Executed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct{ prompt, fresh, ideal, predicted int }
+	want := []*row{
+		{150, 10, 128, 128}, {100, 100, 0, 0}, nil, {200, 40, 144, 144}, nil, {48, 48, 0, 0},
+		{100, 100, 0, 0}, {120, 20, 96, 96}, {50, 50, 0, 0}, {64, 64, 0, 0}, {100, 35, 64, 64},
+	}
+	for i, w := range want {
+		switch {
+		case (w == nil) != (got[i] == nil):
+			t.Errorf("turn %d: %+v, want %+v", i, got[i], w)
+		case w != nil && *w != row{got[i].Prompt, got[i].New, got[i].Ideal, got[i].Predicted()}:
+			t.Errorf("turn %d: %+v, want %+v", i, *got[i], *w)
+		}
+	}
+	wantNotes := []string{"1 turns that failed", "1 turns are left out", "1 turns have no usage", "1 prompts are too short", "1 prompts are shorter"}
+	if len(notes) != len(wantNotes) {
+		t.Fatalf("notes %q", notes)
+	}
+	for i, n := range wantNotes {
+		if !strings.HasPrefix(notes[i], n) {
+			t.Errorf("note %q, want %q", notes[i], n)
+		}
+	}
+	s := Summarise(analyse(t, FromTurns(turns, Executed{}), gpu(16, 1000)), View{Name: "x", Kind: Records})
+	if s.Requests != 8 || s.Conversations != 4 || s.All.Prompt != s.PromptTokens || s.All.Ideal != s.Ideal.HitTokens {
+		t.Errorf("summary %+v", s)
+	}
+}
+
+// With texts, executed turns share what conversations do: the records of a simulated run give the simulation's hits.
+func TestTextsOfTheExecuted(t *testing.T) {
+	t.Parallel()
+	var conversations []chat.Conversation
+	texts := map[string]*chat.Conversation{}
+	for i := range 5 {
+		c := talk(fmt.Sprint(i), 10+i, 8, 4)
+		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(50, "system")}}, c.Messages...)
+		conversations = append(conversations, c)
+	}
+	for i := range conversations {
+		texts[conversations[i].ID] = &conversations[i]
+	}
+	for _, dataset := range []bool{false, true} {
+		w := simulate(t, conversations, Load{Clients: 2, Active: 3, BlockSize: 8, DatasetHistory: dataset, Speed: Speed{Base: time.Second, Interval: time.Millisecond}})
+		var turns []*record.Turn
+		for _, r := range w.Requests {
+			turns = append(turns, &record.Turn{
+				Conversation: r.Conversation, Turn: r.Index, Outcome: record.OK, Sent: record.Clock(r.Start) + 1, End: record.Clock(r.End) + 1,
+				Usage: &record.Usage{Prompt: r.Prompt, Completion: r.Output},
+			})
+		}
+		config := gpu(8, 60)
+		want := analyse(t, w, config)
+		got, notes, err := Compare(turns, config, Executed{Texts: texts, Tokenizer: words{}, DatasetHistory: dataset})
+		if err != nil || len(notes) > 0 {
+			t.Fatal(err, notes)
+		}
+		for i := range got {
+			if *got[i] != want.Turns[i] {
+				t.Errorf("dataset history %v, turn %d of %s: %+v, simulated %+v", dataset, w.Requests[i].Index, w.Requests[i].Conversation, *got[i], want.Turns[i])
+			}
+		}
+	}
+}
+
+func TestTraceWorkload(t *testing.T) {
+	t.Parallel()
+	const lines = `{"timestamp": 0, "input_length": 20, "output_length": 4, "hash_ids": [1, 2]}
+{"timestamp": 1000, "input_length": 40, "output_length": 4, "hash_ids": [1, 2, 3]}`
+	w, err := FromTrace(strings.NewReader(lines), 16, Speed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := analyse(t, w, gpu(16, 100))
+	// Published results count the block of 4 tokens as one; a server shares full blocks only.
+	if a.Turns[1].Ideal != 32 || a.Turns[1].Predicted() != 16 {
+		t.Errorf("%+v", a.Turns[1])
+	}
+	timed, err := FromTrace(strings.NewReader(lines), 16, Speed{Base: 3 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := timed.Requests[1]; !timed.Timed || r.Start != time.Second || r.End != 4*time.Second {
+		t.Errorf("%+v", r)
+	}
+	for _, bad := range []string{"", "x", `{"timestamp": 0, "input_length": 20, "hash_ids": [1]}` + "\n"} {
+		if _, err := FromTrace(strings.NewReader(bad), 8, Speed{}); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func TestLoadValidate(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []Load{{Clients: 3, Active: 2}, {LimitMin: 5, LimitMax: 2}, {Rate: -1}, {Speed: Speed{Base: -1}}, {BlockSize: -4}} {
+		if bad.Validate() == nil {
+			t.Errorf("%+v is taken", bad)
+		}
+	}
+	if _, err := Simulate(t.Context(), []chat.Conversation{{ID: "a", Messages: []chat.Message{{Role: chat.System, Text: "x"}}}}, words{}, Load{}); err == nil {
+		t.Error("a conversation without a question is taken")
+	}
+}
+
+var detected = map[string]struct {
+	text string
+	want Kind
+}{
+	"array":           {`[{"id": "a", "messages": []}]`, Conversations},
+	"lines":           {"{\"id\": \"a\", \"messages\": [{\"role\": \"user\"}]}\n", Conversations},
+	"over lines":      {"\n{\n \"id\": \"a\",\n \"messages\": [\n]}", Conversations},
+	"generator":       {`{"filetype": "generate_conversations", "text_files": []}`, Generator},
+	"records":         {`{"type": "run", "format": "multiturn-records"}`, Records},
+	"turns only":      {`{"type": "turn"}`, Records},
+	"broken first":    {"{\"type\": \"ru\n{\"type\": \"turn\"}\n", Records},
+	"unknown first":   {"{\"type\": \"note\"}\n{\"type\": \"turn\"}\n", Records},
+	"samples":         {`[{"ttft_ms": 1.5, "latency_ms": 2}]`, Samples},
+	"trace":           {`{"timestamp": 0, "input_length": 3, "hash_ids": [1]}`, Trace},
+	"trace, no ids":   {`{"timestamp": 0, "input_length": 3}`, Trace},
+	"empty":           {"", ""},
+	"empty array":     {"[]", ""},
+	"text":            {"It was a dark and stormy night.", ""},
+	"something else":  {`{"a": 1}`, ""},
+	"messages a text": {`{"messages": "hello"}`, ""},
+	"numbers":         {"1 2 3", ""},
+}
+
+func TestDetect(t *testing.T) {
+	t.Parallel()
+	for name, test := range detected {
+		kind, r, err := Detect(strings.NewReader(test.text))
+		if kind != test.want || (err == nil) != (kind != "") {
+			t.Errorf("%s: %q, %v; want %q", name, kind, err, test.want)
+			continue
+		}
+		if err != nil {
+			if !errors.Is(err, ErrUnknown) {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if all, err := io.ReadAll(r); string(all) != test.text || err != nil {
+			t.Errorf("%s: %q is left to read, %v", name, all, err)
+		}
+	}
+}
+
+func FuzzDetect(f *testing.F) {
+	for _, test := range detected {
+		f.Add([]byte(test.text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		kind, r, err := Detect(bytes.NewReader(data))
+		if (err == nil) != (kind != "") {
+			t.Fatalf("%q, %v", kind, err)
+		}
+		if err != nil || bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+			return
+		}
+		if all, err := io.ReadAll(r); !bytes.Equal(all, data) || err != nil {
+			t.Errorf("%q is left of %q, %v", all, data, err)
+		}
+	})
+}
+
+// Any row of turns is taken: clocks that did not tick or went back, counts that make no sense.
+func FuzzFromTurns(f *testing.F) {
+	f.Add(uint64(1), 20)
+	f.Fuzz(func(t *testing.T, seed uint64, n int) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		var turns []*record.Turn
+		for range min(max(n, 0), 200) {
+			x := &record.Turn{
+				Conversation: fmt.Sprint(rng.IntN(5)), Turn: rng.IntN(6) - 1, Messages: rng.IntN(9) - 2,
+				Outcome: record.Outcomes[rng.IntN(len(record.Outcomes))], Sent: record.Clock(rng.IntN(50)), Issued: record.Clock(rng.IntN(50)),
+				FirstToken: record.Clock(rng.IntN(2)), End: record.Clock(rng.IntN(60)), Warmup: rng.IntN(8) == 0,
+				Counted: record.Counted{Input: rng.IntN(300) - 50, Output: rng.IntN(50) - 10},
+			}
+			if rng.IntN(3) > 0 {
+				x.Usage = &record.Usage{Prompt: rng.IntN(300) - 50, Completion: rng.IntN(50) - 10}
+			}
+			turns = append(turns, x)
+		}
+		texts := map[string]*chat.Conversation{}
+		for i := range 3 {
+			c := talk(fmt.Sprint(i), 5, 5, 3)
+			texts[c.ID] = &c
+		}
+		for _, o := range []Executed{{BlockSize: 4}, {BlockSize: 4, Texts: texts, Tokenizer: words{}}, {BlockSize: 4, DatasetHistory: true, Texts: texts, Tokenizer: words{}}} {
+			got, _, err := Compare(turns, gpu(4, 40), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, x := range got {
+				if x != nil && (x.Ideal < 0 || x.Ideal >= x.Prompt || x.Predicted() >= x.Prompt) {
+					t.Errorf("turn %d: %+v", i, *x)
+				}
+			}
+			w := FromTurns(turns, o)
+			s := Summarise(analyse(t, w, gpu(4, 40)), View{})
+			if err := Text(io.Discard, s); err != nil {
+				t.Fatal(err)
+			}
+			if err := SVG(io.Discard, s); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := json.Marshal(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// What people see.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	var conversations []chat.Conversation
+	for i := range 12 {
+		c := talk(fmt.Sprint(i), 40+i, 60, 3+i%4)
+		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(64, "system")}}, c.Messages...)
+		conversations = append(conversations, c)
+	}
+	model, ok := kvcache.ModelByName("Llama-3.1-8B")
+	if !ok {
+		t.Fatal("no such model")
+	}
+	tiers := gpu(16, 120)
+	tiers.Tiers[kvcache.CPU] = kvcache.TierConfig{Blocks: 180, Store: kvcache.PromptOnly}
+	order := simulate(t, conversations, Load{Clients: 2, Active: 6, AnswerTokens: 5})
+	timed := simulate(t, conversations, Load{Clients: 2, Active: 6, Speed: Speed{Base: 20 * time.Millisecond, PerToken: 50 * time.Microsecond, Interval: 10 * time.Millisecond}})
+	for name, s := range map[string]*Summary{
+		"order": Summarise(analyse(t, order, nil), View{Name: "<order>.json", Kind: Conversations}),
+		"timed": Summarise(analyse(t, timed, tiers), View{Name: "timed.json", Kind: Conversations, Sizes: Sizes{Model: model, Serving: kvcache.Serving{TP: 2}}}),
+		"none":  Summarise(analyse(t, simulate(t, []chat.Conversation{talk("a", 3, 3, 1)}, Load{}), nil), View{Name: "none"}),
+	} {
+		var text, svg bytes.Buffer
+		if err := Text(&text, s); err != nil {
+			t.Fatal(err)
+		}
+		if err := SVG(&svg, s); err != nil {
+			t.Fatal(err)
+		}
+		if err := xml.Unmarshal(svg.Bytes(), new(struct{})); err != nil {
+			t.Errorf("%s: the picture is not XML: %v", name, err)
+		}
+		for file, got := range map[string][]byte{name + ".txt": text.Bytes(), name + ".svg": svg.Bytes()} {
+			file = filepath.Join("testdata", file)
+			if *update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s differs; go test -update writes it anew:\n%s", file, got)
+			}
+		}
+	}
+}
+
+func TestSampleTurn(t *testing.T) {
+	t.Parallel()
+	got := SampleTurn(&record.Sample{Conversation: "a", Client: 2, StartMS: 1000, TTFTMS: 20, LatencyMS: 500, InputTurns: 5, InputTokens: 70, OutputTokens: 9})
+	if got.Turn != 2 || got.Messages != 5 || got.Sent.MS() != 1000 || got.End.MS() != 1500 || got.Counted.Input != 70 || got.Counted.Output != 9 || !got.Outcome.OK() {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Twelve million block accesses: 600 conversations of 40 turns, 32 in progress.
+func BenchmarkAnalyse(b *testing.B) {
+	l := Load{Clients: 8, Active: 32}.withDefaults()
+	var scripts []script
+	for n := range 600 {
+		chain := kvcache.NewChain(16, "")
+		var s script
+		for i := range 40 {
+			chain.Append(appendInvented(nil, n, 2*i, 300)...)
+			r := Request{Conversation: fmt.Sprint(n), Index: i}
+			r.Prompt, r.Output = chain.Tokens(), 90
+			chain.Append(appendInvented(nil, n, 2*i+1, 90)...)
+			s.requests = append(s.requests, r)
+			s.delays = append(s.delays, 0)
+		}
+		for i := range s.requests {
+			r := &s.requests[i]
+			r.Hashes = chain.Hashes()[:(r.Prompt+r.Output)/16]
+		}
+		scripts = append(scripts, s)
+	}
+	w := &Workload{BlockSize: 16, Requests: l.deal(scripts)}
+	b.ReportAllocs()
+	for b.Loop() {
+		a, err := Analyse(w, gpu(16, 8000), kvcache.PromptAndOutput)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(a.Curve.Accesses), "blocks/op")
+	}
+}

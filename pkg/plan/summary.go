@@ -1,0 +1,321 @@
+package plan
+
+import (
+	"math"
+	"slices"
+
+	"multiturn/pkg/kvcache"
+)
+
+// Sizes turns blocks into bytes. The zero value knows none.
+type Sizes struct {
+	Model   *kvcache.Model
+	Serving kvcache.Serving
+}
+
+// bytes of a block on one GPU; 0 = not known.
+func (s Sizes) block(size int) int64 {
+	if s.Model == nil {
+		return 0
+	}
+	return s.Model.BlockBytes(size, s.Serving)
+}
+
+// Summary is what a plan says, ready to be printed (Text), drawn (SVG) or written as JSON. Rates are of prompt tokens, 0 to 1.
+type Summary struct {
+	Name          string     `json:"name"`
+	Kind          Kind       `json:"kind"`
+	How           string     `json:"interleaving"`
+	BlockSize     int        `json:"block_size"`
+	Requests      int        `json:"requests"`      // warm-up not counted
+	Conversations int        `json:"conversations"` // 0 where they are not known
+	PromptTokens  int64      `json:"prompt_tokens"`
+	NewTokens     int64      `json:"new_tokens"` // of them new in their conversation
+	OutputTokens  int64      `json:"output_tokens"`
+	BlockAccesses int64      `json:"block_accesses"`
+	UniqueBlocks  int        `json:"unique_blocks"`
+	LargestBlocks int        `json:"largest_request_blocks"`
+	PinnedBlocks  int        `json:"pinned_blocks"` // most that running requests need at a time
+	Store         string     `json:"store"`
+	Model         *ModelSize `json:"model,omitempty"`
+	// Ideal is the unlimited cache: its hits are the eligible tokens, all that any cache could hit.
+	Ideal Capacity   `json:"ideal"`
+	Curve []Capacity `json:"curve"`
+	Cliff *Cliff     `json:"cliff,omitempty"`
+	Reach []Reach    `json:"reach"`
+	// WorkingSet is the workload cut into equal parts, of time or else of requests: the most that was live in each.
+	WorkingSet []WorkingSet `json:"working_set"`
+	// Turns are by number of the request in its conversation, First and Later all first ones and all others.
+	Turns      []Row       `json:"turns,omitempty"`
+	First      *Row        `json:"first_turns,omitempty"`
+	Later      *Row        `json:"later_turns,omitempty"`
+	All        Row         `json:"all_turns"`
+	Prediction *Prediction `json:"prediction,omitempty"`
+	Notes      []string    `json:"notes,omitempty"`
+	timed      bool
+	points     []kvcache.Point // for drawing
+	blockBytes int64
+}
+
+// ModelSize is what a model makes of a token.
+type ModelSize struct {
+	Name          string   `json:"name"`
+	BytesPerToken int64    `json:"bytes_per_token"` // on one GPU, as all sizes
+	TP            int      `json:"tensor_parallel"`
+	Notes         []string `json:"notes,omitempty"`
+}
+
+// Capacity is a size of a cache and what it hits.
+type Capacity struct {
+	Blocks    int      `json:"blocks"`
+	Tokens    int64    `json:"tokens"`
+	GiB       *float64 `json:"gib,omitempty"`
+	HitBlocks int64    `json:"hit_blocks"`
+	HitTokens int64    `json:"hit_tokens"`
+	Rate      float64  `json:"hit_rate"`
+	// OfIdeal is the eligible hit rate: hits as a share of the unlimited cache's.
+	OfIdeal float64 `json:"eligible_hit_rate"`
+}
+
+// Cliff is where the curve rises most; see kvcache.Cliff.
+type Cliff struct {
+	From Capacity `json:"from"`
+	To   Capacity `json:"to"`
+	Rise float64  `json:"rise_of_ideal"`
+}
+
+// Reach is the smallest capacity that hits a share of what the unlimited cache hits.
+type Reach struct {
+	Share float64 `json:"share_of_ideal"`
+	Capacity
+}
+
+// WorkingSet is one of the parts a workload is cut into.
+type WorkingSet struct {
+	Requests      int      `json:"requests"` // ended by then
+	AtMS          *float64 `json:"at_ms,omitempty"`
+	LiveBlocks    int      `json:"live_blocks"` // used so far, and will be again
+	LiveGiB       *float64 `json:"live_gib,omitempty"`
+	UniqueBlocks  int      `json:"unique_blocks"`
+	RunningBlocks int      `json:"running_blocks"`
+}
+
+// Row is the turns of one number, in tokens.
+type Row struct {
+	Turn     int   `json:"turn"` // from 0; -1 for several
+	Requests int   `json:"requests"`
+	Prompt   int64 `json:"prompt_tokens"`
+	New      int64 `json:"new_tokens"`
+	Ideal    int64 `json:"ideal_tokens"`
+	// Hits are those of the stated shape, by tier.
+	GPU      int64 `json:"gpu_tokens"`
+	CPU      int64 `json:"cpu_tokens"`
+	Disk     int64 `json:"disk_tokens"`
+	Waited   int   `json:"waited"`
+	TooLarge int   `json:"too_large"`
+}
+
+// Predicted is the hits of all tiers.
+func (r *Row) Predicted() int64 { return r.GPU + r.CPU + r.Disk }
+
+func (r *Row) add(t *Turn) {
+	r.Requests++
+	r.Prompt += int64(t.Prompt)
+	r.New += int64(t.New)
+	r.Ideal += int64(t.Ideal)
+	r.GPU += int64(t.Hit[kvcache.GPU])
+	r.CPU += int64(t.Hit[kvcache.CPU])
+	r.Disk += int64(t.Hit[kvcache.Disk])
+	if t.Waited {
+		r.Waited++
+	}
+	if t.TooLarge {
+		r.TooLarge++
+	}
+}
+
+// Prediction is the stated shape; its hits are in the rows.
+type Prediction struct {
+	Tiers     []TierSize `json:"tiers"`
+	Exclusive bool       `json:"exclusive"`
+}
+
+// TierSize is one tier of the stated shape.
+type TierSize struct {
+	Tier   string   `json:"tier"`
+	Blocks int      `json:"blocks"` // -1 = no limit
+	Tokens int64    `json:"tokens"`
+	GiB    *float64 `json:"gib,omitempty"`
+	Store  string   `json:"store"`
+}
+
+// View says what of an analysis a summary shows.
+type View struct {
+	Name  string
+	Kind  Kind
+	Sizes Sizes
+	// Capacities, in blocks, are those of the curve; none: 1, 2, 5, 10, ... where the curve rises.
+	Capacities []int
+}
+
+// reaches are the shares of the ideal that a summary gives capacities for.
+var reaches = []float64{0.5, 0.9, 0.99}
+
+// parts of the working set's chart, and points of the curve's.
+const (
+	setParts    = 16
+	curvePoints = 240
+)
+
+// Summarise puts an analysis into a form for people and programs.
+func Summarise(a *Analysis, v View) *Summary {
+	w := a.Workload
+	s := &Summary{
+		Name: v.Name, Kind: v.Kind, How: w.How, BlockSize: w.BlockSize, Store: a.Store.String(), Notes: slices.Clone(w.Notes),
+		BlockAccesses: a.Curve.Accesses, UniqueBlocks: a.Curve.Unique, LargestBlocks: a.Curve.Largest, PinnedBlocks: a.Pinned,
+		PromptTokens: a.Curve.PromptTokens, All: Row{Turn: -1}, timed: w.Timed,
+		blockBytes: v.Sizes.block(w.BlockSize), points: a.Curve.Points(curvePoints),
+	}
+	if m := v.Sizes.Model; m != nil {
+		s.Model = &ModelSize{Name: m.Name, BytesPerToken: m.BytesPerToken(v.Sizes.Serving), TP: max(1, v.Sizes.Serving.TP), Notes: m.Notes}
+	}
+	s.rows(a)
+	capacity := func(p kvcache.Point) Capacity { return s.capacity(a.Curve, p) }
+	s.Ideal = capacity(a.Curve.Ideal())
+	list := v.Capacities
+	if len(list) == 0 {
+		list = steps(a.Curve)
+	}
+	s.Curve = []Capacity{}
+	for _, n := range list {
+		s.Curve = append(s.Curve, capacity(a.Curve.At(n)))
+	}
+	s.Reach = []Reach{}
+	if s.Ideal.HitTokens > 0 {
+		c := a.Curve.Cliff()
+		s.Cliff = &Cliff{From: capacity(a.Curve.At(c.From)), To: capacity(a.Curve.At(c.To)), Rise: c.Rise}
+		for _, share := range reaches {
+			s.Reach = append(s.Reach, Reach{share, capacity(a.Curve.Reach(share))})
+		}
+	}
+	s.workingSet(a)
+	if c := a.Config; c != nil {
+		p := &Prediction{Exclusive: c.Exclusive}
+		for t, tier := range c.Tiers {
+			if tier.Blocks == 0 {
+				continue
+			}
+			size := TierSize{Tier: kvcache.Tier(t).String(), Blocks: tier.Blocks, Tokens: -1, Store: tier.Store.String()}
+			if tier.Blocks > 0 {
+				size.Tokens, size.GiB = int64(tier.Blocks)*int64(c.BlockSize), s.gib(tier.Blocks)
+			}
+			p.Tiers = append(p.Tiers, size)
+		}
+		s.Prediction = p
+	}
+	return s
+}
+
+func (s *Summary) gib(blocks int) *float64 {
+	if s.blockBytes == 0 {
+		return nil
+	}
+	g := float64(blocks) * float64(s.blockBytes) / kvcache.GiB
+	return &g
+}
+
+func (s *Summary) capacity(c *kvcache.Curve, p kvcache.Point) Capacity {
+	out := Capacity{Blocks: p.Capacity, Tokens: int64(p.Capacity) * int64(s.BlockSize), GiB: s.gib(p.Capacity), HitBlocks: p.HitBlocks, HitTokens: p.HitTokens, Rate: c.Rate(p)}
+	if ideal := c.Ideal().HitTokens; ideal > 0 {
+		out.OfIdeal = float64(p.HitTokens) / float64(ideal)
+	}
+	return out
+}
+
+func (s *Summary) rows(a *Analysis) {
+	conversations := map[string]bool{}
+	first, later := Row{}, Row{Turn: -1}
+	for i := range a.Turns {
+		q := &a.Workload.Requests[i]
+		if q.Warmup {
+			continue
+		}
+		t := &a.Turns[i]
+		s.Requests++
+		s.NewTokens += int64(t.New)
+		s.OutputTokens += int64(q.Output)
+		s.All.add(t)
+		if q.Index < 0 {
+			continue
+		}
+		conversations[q.Conversation] = true
+		for len(s.Turns) <= q.Index {
+			s.Turns = append(s.Turns, Row{Turn: len(s.Turns)})
+		}
+		s.Turns[q.Index].add(t)
+		if q.Index == 0 {
+			first.add(t)
+		} else {
+			later.add(t)
+		}
+	}
+	s.Turns = slices.DeleteFunc(s.Turns, func(r Row) bool { return r.Requests == 0 })
+	s.Conversations = len(conversations)
+	if len(s.Turns) > 1 {
+		s.First, s.Later = &first, &later
+	}
+}
+
+// steps are the capacities 1, 2, 5, 10, 20, ... between one that hits a hundredth of the ideal, or almost, and the ideal's.
+func steps(c *kvcache.Curve) []int {
+	ideal := c.Ideal()
+	if ideal.HitTokens == 0 {
+		return nil
+	}
+	least := c.Reach(0.01).Capacity
+	var out []int
+	for decade := 1; ; decade *= 10 {
+		for _, n := range []int{decade, 2 * decade, 5 * decade} {
+			if n >= ideal.Capacity {
+				return append(out, ideal.Capacity)
+			}
+			if n >= least/5 {
+				out = append(out, n)
+			}
+		}
+		if decade > math.MaxInt32/10 {
+			return append(out, ideal.Capacity)
+		}
+	}
+}
+
+// workingSet cuts the workload into equal parts.
+func (s *Summary) workingSet(a *Analysis) {
+	n := len(a.WorkingSet)
+	s.WorkingSet = []WorkingSet{}
+	if n == 0 {
+		return
+	}
+	begin, end := a.WorkingSet[0].At, a.WorkingSet[n-1].At
+	byTime := s.timed && end > begin
+	part := func(i int) int {
+		if byTime {
+			return min(setParts-1, int(float64(a.WorkingSet[i].At-begin)/float64(end-begin)*setParts))
+		}
+		return i * setParts / n
+	}
+	for i, at := 0, 0; i < n; i = at {
+		var p WorkingSet
+		for at < n && part(at) == part(i) {
+			u := a.WorkingSet[at]
+			p.LiveBlocks, p.UniqueBlocks, p.RunningBlocks = max(p.LiveBlocks, u.Live), u.Unique, max(p.RunningBlocks, u.Running)
+			at++
+		}
+		p.Requests, p.LiveGiB = at, s.gib(p.LiveBlocks)
+		if s.timed {
+			ms := float64(a.WorkingSet[at-1].At) / 1e6
+			p.AtMS = &ms
+		}
+		s.WorkingSet = append(s.WorkingSet, p)
+	}
+}

@@ -1,0 +1,45 @@
+package plan
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"multiturn/pkg/kvcache"
+)
+
+// FromTrace makes a workload of a trace in Mooncake's format, whose blocks have blockSize tokens (0 =
+// kvcache.MooncakeBlock). Requests run one after the other in the order of the file; with a Speed they arrive when the
+// trace says so and overlap. A trace does not say which requests are of one conversation, nor what was answered.
+func FromTrace(r io.Reader, blockSize int, s Speed) (*Workload, error) {
+	if blockSize == 0 {
+		blockSize = kvcache.MooncakeBlock
+	}
+	t := kvcache.NewTrace(r, blockSize)
+	w := &Workload{BlockSize: blockSize, PartialBlocks: true, How: "trace: one request after the other, in the order of the file"}
+	if s != (Speed{}) {
+		w.Timed, w.How = true, "trace: requests arrive as it says and overlap"
+	}
+	for t.Scan() {
+		q := t.Request()
+		p := Request{Index: -1}
+		p.Prompt, p.Output = q.Input, q.Output
+		p.Hashes = slices.Clone(q.Hashes)
+		p.Start = time.Duration(len(w.Requests))
+		p.End = p.Start + 1
+		if w.Timed {
+			p.Start = q.Arrival
+			p.End = p.Start + s.time(q.Input, q.Output)
+		}
+		w.Requests = append(w.Requests, p)
+	}
+	if err := t.Err(); err != nil {
+		return nil, err
+	}
+	if len(w.Requests) == 0 {
+		return nil, errors.New("the trace is empty")
+	}
+	w.sort()
+	return w, nil
+}
