@@ -10,6 +10,13 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 200ms
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+# Of `make fidelity`: the reference to measure as well (benchmarks/multi_turn of a vLLM checkout), the Python that has its
+# packages, a tokenizer's folder for it, and more flags, such as FIDELITY='-points 1,100'.
+REFERENCE ?=
+PYTHON ?= python3
+TOKENIZER ?=
+FIDELITY ?=
+
 # The version comes from git where there is one; without it the binaries say what the Go tool recorded, or "devel".
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w $(if $(VERSION),-X multiturn/pkg/cli.version=$(VERSION))
@@ -18,7 +25,7 @@ LDFLAGS := -s -w $(if $(VERSION),-X multiturn/pkg/cli.version=$(VERSION))
 CC_WORKS := $(shell d=$$(mktemp -d) && printf 'int main(void){return 0;}' >$$d/a.c && "$$(go env CC)" -o $$d/a $$d/a.c 2>/dev/null && echo yes; rm -rf $$d)
 RACE := $(if $(CC_WORKS),-race)
 
-.PHONY: help build test golden oracle demo bench fuzz lint clean
+.PHONY: help build test golden oracle demo bench fidelity fuzz lint clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +54,9 @@ demo: build ## a run from text to table against the simulated server
 
 bench: ## all benchmarks, with memory
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./... | grep -v -e 'no test files' -e '^PASS$$'
+
+fidelity: build ## the client's numbers against the truth, and the reference's with REFERENCE=folder
+	go run ./scripts/fidelity -reference '$(REFERENCE)' -python '$(PYTHON)' -tokenizer '$(TOKENIZER)' $(FIDELITY)
 
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@bash scripts/fuzz.sh '$(FUZZTIME)'

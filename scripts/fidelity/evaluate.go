@@ -1,0 +1,267 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"multiturn/pkg/measure"
+	"multiturn/pkg/sim"
+)
+
+// simLate is how late the server's own writes may be, at the 99th percentile, for its point to count as on time. The
+// truth is when it wrote, late or not, so the errors hold either way; but a server that is late sends in bunches, and the
+// load was not the one that was asked for.
+const simLate = 2 * time.Millisecond
+
+// spread is the shape of a sample.
+type spread struct {
+	N    int     `json:"n"`
+	Mean float64 `json:"mean"`
+	P50  float64 `json:"p50"`
+	P99  float64 `json:"p99"`
+	Min  float64 `json:"min"`
+	Max  float64 `json:"max"`
+}
+
+// spreadOf is nil for a sample of nothing.
+func spreadOf(values []float64) *spread {
+	s := measure.New(values)
+	if s.N() == 0 {
+		return nil
+	}
+	return &spread{s.N(), s.Mean(), s.Median(), s.Percentile(99), s.Min(), s.Max()}
+}
+
+// result is what one client was worth at one point. Numbers that it does not give are left out.
+type result struct {
+	Client  string `json:"client"`
+	Skipped string `json:"skipped,omitempty"` // why it was not run
+
+	Turns int `json:"turns,omitempty"` // at the server
+	// Errors are turns that failed, Unmatched requests that only one side knows or that cannot be told apart, Differing
+	// turns whose number of tokens is not the server's.
+	Errors    int            `json:"errors"`
+	Outcomes  map[string]int `json:"outcomes,omitempty"`
+	Unmatched int            `json:"unmatched"`
+	Differing int            `json:"differing"`
+	ExitCode  int            `json:"exit_code"`
+
+	// Errors of the client: its number minus the truth. First turns are the start burst.
+	TTFT      *spread `json:"ttft_error_ms,omitempty"`
+	FirstTTFT *spread `json:"ttft_error_first_turns_ms,omitempty"`
+	LaterTTFT *spread `json:"ttft_error_later_turns_ms,omitempty"`
+	Latency   *spread `json:"latency_error_ms,omitempty"`
+	TPOT      *spread `json:"tpot_error_ms,omitempty"`
+	// Gap is the absolute error of each time between two chunks; turns whose chunks are not the server's writes one by
+	// one are not in it, and counted in GapsLeftOut.
+	Gap         *spread `json:"gap_error_abs_ms,omitempty"`
+	GapsLeftOut int     `json:"turns_without_gaps"`
+
+	// Output tokens per second, of the client's own account and of the truth, and how much the one is off.
+	Throughput      float64  `json:"tokens_per_s,omitempty"`
+	TrueThroughput  float64  `json:"tokens_per_s_truth,omitempty"`
+	ThroughputError *float64 `json:"throughput_error_percent,omitempty"`
+
+	Chunks       int     `json:"chunks,omitempty"`
+	ChunksPerSec float64 `json:"chunks_per_s,omitempty"` // from the first request to the last chunk on both sides
+	MergedShare  float64 `json:"merged_share"`           // chunks whose arrival is known only as not later than their read
+
+	// CPU in seconds per million chunks: of the run, without its start-up, and of the whole process with its children.
+	RunCPU     float64 `json:"cpu_s_per_million_chunks,omitempty"`
+	ProcessCPU float64 `json:"cpu_s_per_million_chunks_with_start,omitempty"`
+	CPUSeconds float64 `json:"cpu_s,omitempty"` // of the whole process
+	MemoryMiB  float64 `json:"peak_memory_mib,omitempty"`
+
+	// FirstRequest is from the start of the process to its first request's arrival; NextRequest from the server's last
+	// write of an answer to the arrival of the conversation's next request.
+	FirstRequest float64 `json:"first_request_s,omitempty"`
+	NextRequest  *spread `json:"next_request_ms,omitempty"`
+	Open         int     `json:"open_at_once,omitempty"` // requests, by the truth
+
+	Verdict string   `json:"verdict,omitempty"` // of the client on itself
+	Reasons []string `json:"reasons,omitempty"`
+
+	Server serverResult `json:"server"`
+}
+
+// serverResult is how the server was.
+type serverResult struct {
+	OnTime  bool    `json:"on_time"`
+	LateP50 float64 `json:"late_p50_ms"`
+	LateP99 float64 `json:"late_p99_ms"`
+	LateMax float64 `json:"late_max_ms"`
+	Clock   string  `json:"clock"` // of the arrivals: kernel, or user where one of them was not stamped
+	CPU     float64 `json:"cpu_s"`
+	Memory  float64 `json:"peak_memory_mib"`
+}
+
+func ms(m sim.Millis) float64 { return float64(m) / 1e6 }
+
+// evaluate puts what a client said beside the truth.
+func evaluate(name string, p point, run *played) result {
+	r := result{Client: name, Turns: len(run.truth.requests), ExitCode: run.out.exit, Outcomes: map[string]int{}}
+	pairs, alone := match(run.truth.requests, run.out.turns)
+	r.Unmatched = alone
+	r.errors(pairs)
+	r.throughput(run)
+	r.server(run)
+
+	cpu := run.out.usage.CPU.Seconds()
+	r.CPUSeconds = cpu
+	r.MemoryMiB = float64(run.out.usage.Memory) / (1 << 20)
+	if len(run.truth.requests) > 0 {
+		first := slices.MinFunc(run.truth.requests, byArrival)
+		at := run.truth.start.Add(time.Duration(first.Arrived))
+		r.FirstRequest = at.Sub(run.out.started).Seconds()
+		started := run.out.usage.before(at).Seconds()
+		r.Open = openAtOnce(run.truth.requests)
+		r.NextRequest = spreadOf(nextRequests(run.truth.requests))
+		if r.Chunks > 0 {
+			r.RunCPU = (cpu - started) / float64(r.Chunks) * 1e6
+			r.ProcessCPU = cpu / float64(r.Chunks) * 1e6
+		}
+	}
+	if e := run.out.end; e != nil {
+		r.Verdict, r.Reasons = e.Certificate.Verdict, e.Certificate.Reasons
+		if r.Chunks > 0 {
+			r.RunCPU = e.Certificate.CPUSeconds / float64(r.Chunks) * 1e6
+			r.MergedShare = float64(e.Certificate.Merged) / float64(r.Chunks)
+		}
+	}
+	return r
+}
+
+func byArrival(a, b sim.Truth) int {
+	switch {
+	case a.Arrived < b.Arrived:
+		return -1
+	case a.Arrived > b.Arrived:
+		return 1
+	}
+	return 0
+}
+
+// errors are the differences of all pairs.
+func (r *result) errors(pairs []pair) {
+	var ttft, first, later, latency, tpot, gaps []float64
+	for _, p := range pairs {
+		t, m := p.truth, p.turn
+		r.Outcomes[string(m.outcome)]++
+		if !m.outcome.OK() {
+			r.Errors++
+			continue
+		}
+		if m.tokens != t.CompletionTokens {
+			r.Differing++
+		}
+		e := m.ttftMS - ms(t.First-t.Arrived)
+		ttft = append(ttft, e)
+		if m.number == 0 {
+			first = append(first, e)
+		} else {
+			later = append(later, e)
+		}
+		latency = append(latency, m.latencyMS-ms(t.Last-t.Arrived))
+		if n := t.CompletionTokens; n > 1 {
+			tpot = append(tpot, (m.latencyMS-m.ttftMS-ms(t.Last-t.First))/float64(n-1))
+		}
+		if len(m.gapsUS) == 0 || len(m.gapsUS) != len(t.GapsUS) {
+			r.GapsLeftOut++
+			continue
+		}
+		for i, g := range m.gapsUS {
+			gaps = append(gaps, math.Abs(float64(g-t.GapsUS[i]))/1000)
+		}
+	}
+	r.TTFT, r.FirstTTFT, r.LaterTTFT = spreadOf(ttft), spreadOf(first), spreadOf(later)
+	r.Latency, r.TPOT, r.Gap = spreadOf(latency), spreadOf(tpot), spreadOf(gaps)
+}
+
+// throughput compares output tokens per second from the first request to the last end.
+func (r *result) throughput(run *played) {
+	var own, truth float64
+	from, to := math.Inf(1), math.Inf(-1)
+	for i := range run.out.turns {
+		t := &run.out.turns[i]
+		r.Chunks += t.chunks
+		if t.outcome.OK() {
+			own += float64(t.tokens)
+			from, to = min(from, t.startMS), max(to, t.startMS+t.latencyMS)
+		}
+	}
+	trueFrom, trueTo := math.Inf(1), math.Inf(-1)
+	for i := range run.truth.requests {
+		t := &run.truth.requests[i]
+		if t.Outcome == "done" {
+			truth += float64(t.CompletionTokens)
+			trueFrom, trueTo = min(trueFrom, ms(t.Arrived)), max(trueTo, ms(t.Last))
+		}
+	}
+	if to <= from || trueTo <= trueFrom || truth == 0 {
+		return
+	}
+	r.Throughput, r.TrueThroughput = own/(to-from)*1000, truth/(trueTo-trueFrom)*1000
+	percent := 100 * (r.Throughput/r.TrueThroughput - 1)
+	r.ThroughputError = &percent
+	r.ChunksPerSec = float64(r.Chunks) / max(to-from, trueTo-trueFrom) * 1000
+}
+
+// server says how the server was.
+func (r *result) server(run *played) {
+	s := &r.Server
+	s.CPU, s.Memory = run.server.CPU.Seconds(), float64(run.server.Memory)/(1<<20)
+	if e := run.truth.end; e != nil {
+		s.LateP50, s.LateP99, s.LateMax = float64(e.LateUS.P50)/1000, float64(e.LateUS.P99)/1000, float64(e.LateUS.Max)/1000
+		s.OnTime = e.LateUS.P99 <= simLate.Microseconds()
+	}
+	s.Clock = "kernel"
+	for i := range run.truth.requests {
+		if c := run.truth.requests[i].Clock; c != "kernel" {
+			s.Clock = c
+		}
+	}
+}
+
+// openAtOnce is the most requests that had arrived and were not answered to the end.
+func openAtOnce(requests []sim.Truth) int {
+	type edge struct {
+		at   sim.Millis
+		step int
+	}
+	edges := make([]edge, 0, 2*len(requests))
+	for i := range requests {
+		edges = append(edges, edge{requests[i].Arrived, 1}, edge{max(requests[i].Last, requests[i].Arrived), -1})
+	}
+	slices.SortFunc(edges, func(a, b edge) int {
+		switch {
+		case a.at < b.at:
+			return -1
+		case a.at > b.at:
+			return 1
+		}
+		return a.step - b.step
+	})
+	open, most := 0, 0
+	for _, e := range edges {
+		open += e.step
+		most = max(most, open)
+	}
+	return most
+}
+
+// nextRequests are the times between the last write of an answer and the arrival of its conversation's next request, ms.
+func nextRequests(requests []sim.Truth) []float64 {
+	sorted := slices.Clone(requests)
+	slices.SortFunc(sorted, byArrival)
+	last := map[string]*sim.Truth{}
+	var gaps []float64
+	for i := range sorted {
+		t := &sorted[i]
+		if before := last[t.Session]; before != nil && before.Outcome == "done" {
+			gaps = append(gaps, ms(t.Arrived-before.Last))
+		}
+		last[t.Session] = t
+	}
+	return gaps
+}

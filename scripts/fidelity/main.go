@@ -1,0 +1,194 @@
+// Command fidelity measures the measurers: it runs `mtbench run`, and on request the reference, against `mtbench sim`,
+// whose truth is known, and shows how far each client's numbers are from what really happened.
+//
+//	go run ./scripts/fidelity [flags]           the table of `make fidelity`
+//	go run ./scripts/fidelity compare [flags]   the table of scripts/compare-reference
+//
+// Client and server are processes of their own, built before (make build). For each point the server is started afresh
+// with a truth file, the client plays self-made conversations with as many requests in flight as the point has streams,
+// and every turn of the client's records is put beside the server's line about the same request: the conversation's id
+// (X-Session-ID or conversation_id) and the order of its turns say which.
+//
+// Errors are the client's number minus the truth. For time to first token the truth is the write of the first token
+// minus the kernel's stamp of the request's first bytes at the server, so the way through the loopback is part of the
+// error, twice.
+//
+// The machine must have nothing else to do: both processes share it, and a client that waits for a processor is late for
+// a reason that is not its own. The load average is printed first, with a warning when it is high.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "fidelity:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are what the flags say.
+type settings struct {
+	bin, work, output string
+	points            string
+	turns             int
+	interval          time.Duration
+	first             time.Duration
+	seed              uint64
+	timeout           time.Duration
+	transport         string
+	reference         reference
+}
+
+func run(ctx context.Context, args []string) error {
+	compare := len(args) > 0 && args[0] == "compare"
+	name := "fidelity"
+	if compare {
+		args, name = args[1:], "fidelity compare"
+	}
+	var s settings
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.StringVar(&s.bin, "bin", "bin", "`folder` of the binaries")
+	f.StringVar(&s.work, "work", filepath.Join("out", "fidelity"), "`folder` for conversations, records, truth and logs")
+	f.StringVar(&s.transport, "transport", "", "mtbench's --transport, if not its own choice")
+	f.Uint64Var(&s.seed, "seed", 1, "of the conversations")
+	f.DurationVar(&s.first, "first", 50*time.Millisecond, "time to the first token at the server")
+	f.DurationVar(&s.timeout, "timeout", 10*time.Minute, "for one run of one client")
+	f.StringVar(&s.reference.dir, "reference", "", "`folder` benchmarks/multi_turn of a vLLM checkout, to run as well")
+	f.StringVar(&s.reference.python, "python", "python3", "interpreter with the reference's packages")
+	f.StringVar(&s.reference.tokenizer, "tokenizer", "", "tokenizer `folder` (tokenizer.json, tokenizer_config.json) for the reference")
+	pairs := "1,2"
+	if compare {
+		f.StringVar(&pairs, "clients", pairs, "numbers of clients to compare at")
+		f.DurationVar(&s.interval, "interval", 10*time.Millisecond, "time between two tokens at the server")
+		f.IntVar(&s.turns, "turns", 4, "questions of each conversation")
+	} else {
+		f.StringVar(&s.output, "o", filepath.Join("out", "fidelity.json"), "JSON `file` of all results")
+		f.StringVar(&s.points, "points", defaultPoints, "what to measure: streams, or streams/unpaced, or streams/400kB")
+		f.DurationVar(&s.interval, "interval", 20*time.Millisecond, "time between two tokens at the server, where it is paced")
+		f.IntVar(&s.turns, "turns", 0, "questions of each conversation (0: 4, and more where there are few streams)")
+	}
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() > 0 {
+		return fmt.Errorf("%q is no flag; -h lists them", strings.Join(f.Args(), " "))
+	}
+	if err := os.MkdirAll(s.work, 0o755); err != nil {
+		return err
+	}
+	if s.reference.dir != "" || compare {
+		if err := s.reference.check(ctx); err != nil {
+			return err
+		}
+	}
+	if compare {
+		return s.compare(ctx, pairs)
+	}
+	return s.measure(ctx)
+}
+
+// measure makes the table of all points.
+func (s *settings) measure(ctx context.Context) error {
+	points, err := parsePoints(s.points, s.interval, s.turns)
+	if err != nil {
+		return err
+	}
+	most := 0
+	for _, p := range points {
+		most = max(most, p.Streams)
+	}
+	host, err := thisHost(most)
+	if err != nil {
+		return err
+	}
+	host.print(os.Stderr)
+	out := report{Host: host}
+	for _, p := range points {
+		r, err := s.point(ctx, p)
+		out.Points = append(out.Points, r)
+		if err != nil {
+			return errors.Join(err, out.write(s.output))
+		}
+	}
+	if err := out.write(s.output); err != nil {
+		return err
+	}
+	if err := out.text(os.Stdout); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "\nall numbers: %s; records, truth and logs: %s\n", s.output, s.work)
+	return nil
+}
+
+// point measures all clients at one point.
+func (s *settings) point(ctx context.Context, p point) (pointResult, error) {
+	r := pointResult{Point: p}
+	data := filepath.Join(s.work, p.file()+".json")
+	if err := writeConversations(data, p, s.seed); err != nil {
+		return r, err
+	}
+	clients := []client{&mtbench{bin: s.bin, transport: s.transport}}
+	if s.reference.dir != "" {
+		clients = append(clients, &s.reference)
+	}
+	for _, c := range clients {
+		if why := c.refuses(p); why != "" {
+			fmt.Fprintf(os.Stderr, "%s, %s: left out: %s\n", p.Name, c.name(), why)
+			r.Clients = append(r.Clients, result{Client: c.name(), Skipped: why})
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s, %s ...", p.Name, c.name())
+		res, err := s.play(ctx, c, p, data)
+		if err != nil {
+			fmt.Fprintln(os.Stderr)
+			return r, fmt.Errorf("%s, %s: %w", p.Name, c.name(), err)
+		}
+		fmt.Fprintf(os.Stderr, " %.1f s\n", res.out.ended.Sub(res.out.started).Seconds())
+		r.Clients = append(r.Clients, evaluate(c.name(), p, res))
+	}
+	return r, nil
+}
+
+// played is one client's run against one server: what both of them left.
+type played struct {
+	out    *outcome
+	truth  *truths
+	server usage
+}
+
+// play runs one client against a fresh server.
+func (s *settings) play(ctx context.Context, c client, p point, data string) (*played, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("not done after %v", s.timeout))
+	defer cancel()
+	base := filepath.Join(s.work, p.file()+"-"+c.name())
+	srv, err := startServer(ctx, s.bin, base, p, s.first)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.play(ctx, job{point: p, data: data, url: srv.url, base: base})
+	served, stopErr := srv.stop()
+	if err = errors.Join(err, stopErr); err != nil {
+		return nil, errors.Join(err, context.Cause(ctx))
+	}
+	truth, err := readTruth(base + ".truth.jsonl")
+	if err != nil {
+		return nil, err
+	}
+	return &played{out, truth, served}, nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"multiturn/pkg/sim"
+)
+
+// truths are the server's lines.
+type truths struct {
+	start    time.Time
+	requests []sim.Truth // of chat completions
+	end      *sim.TruthEnd
+}
+
+// readTruth reads a truth file.
+func readTruth(path string) (*truths, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	t := &truths{}
+	in := bufio.NewScanner(f)
+	in.Buffer(make([]byte, 1<<20), 64<<20)
+	for n := 1; in.Scan(); n++ {
+		if err := t.add(in.Bytes()); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+	}
+	if err := in.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if t.start.IsZero() {
+		return nil, fmt.Errorf("%s: no header", path)
+	}
+	return t, nil
+}
+
+func (t *truths) add(line []byte) error {
+	var kind struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(line, &kind); err != nil {
+		return err
+	}
+	switch kind.Type {
+	case "sim":
+		var h sim.TruthHeader
+		err := json.Unmarshal(line, &h)
+		t.start = h.Start
+		return err
+	case "request":
+		var r sim.Truth
+		err := json.Unmarshal(line, &r)
+		if err == nil && strings.HasSuffix(r.Path, "/chat/completions") {
+			t.requests = append(t.requests, r)
+		}
+		return err
+	case "end":
+		t.end = new(sim.TruthEnd)
+		return json.Unmarshal(line, t.end)
+	}
+	return nil
+}
+
+// pair is one request as both sides saw it.
+type pair struct {
+	truth *sim.Truth
+	turn  *turn
+}
+
+// match puts every turn beside its truth: the n-th turn of a conversation is the n-th request of its session. A
+// conversation of which client and server saw different numbers of requests cannot be told apart, and is left out whole:
+// alone counts its requests, of the side that has more of them.
+func match(requests []sim.Truth, turns []turn) (pairs []pair, alone int) {
+	sessions := map[string][]*sim.Truth{}
+	for i := range requests {
+		r := &requests[i]
+		sessions[r.Session] = append(sessions[r.Session], r)
+	}
+	conversations := map[string][]*turn{}
+	for i := range turns {
+		t := &turns[i]
+		conversations[t.conversation] = append(conversations[t.conversation], t)
+	}
+	for id, own := range conversations {
+		theirs := sessions[id]
+		delete(sessions, id)
+		slices.SortFunc(own, func(a, b *turn) int { return cmp.Compare(a.number, b.number) })
+		slices.SortFunc(theirs, func(a, b *sim.Truth) int { return cmp.Compare(a.Arrived, b.Arrived) })
+		if len(own) != len(theirs) || !consecutive(own) {
+			alone += max(len(own), len(theirs))
+			continue
+		}
+		for i := range own {
+			pairs = append(pairs, pair{theirs[i], own[i]})
+		}
+	}
+	for _, theirs := range sessions {
+		alone += len(theirs)
+	}
+	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Compare(a.truth.Arrived, b.truth.Arrived) })
+	return pairs, alone
+}
+
+// consecutive says whether turns are numbered without a gap and none is there twice.
+func consecutive(turns []*turn) bool {
+	for i, t := range turns {
+		if t.number != turns[0].number+i {
+			return false
+		}
+	}
+	return true
+}

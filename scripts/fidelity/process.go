@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a program that was started, with a log for what it says and a watch on what it uses.
+type process struct {
+	cmd     *exec.Cmd
+	log     *os.File
+	started time.Time
+	watch   *watch
+}
+
+// start runs a program with its stderr, and its stdout unless that is taken, in a log file. When ctx ends it is asked to
+// stop, and killed if it does not.
+func start(ctx context.Context, log string, cmd *exec.Cmd, tree bool) (*process, error) {
+	f, err := os.Create(log)
+	if err != nil {
+		return nil, err
+	}
+	if cmd.Stdout == nil {
+		cmd.Stdout = f
+	}
+	cmd.Stderr = f
+	// A group of its own: an interrupt at the terminal is for this program to pass on, once.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p := &process{cmd: cmd, log: f, started: time.Now()}
+	if err := cmd.Start(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	p.watch = newWatch(cmd.Process.Pid, tree)
+	return p, nil
+}
+
+// wait waits for the end, and kills the whole group when ctx ends before.
+func (p *process) wait(ctx context.Context) (usage, error) {
+	stopped := context.AfterFunc(ctx, func() {
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	})
+	err := p.cmd.Wait()
+	stopped()
+	u := p.watch.stop(p.cmd.ProcessState)
+	p.log.Close()
+	return u, err
+}
+
+// tail is the end of the log, for errors.
+func (p *process) tail() string {
+	b, err := os.ReadFile(p.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return strings.Join(lines[max(0, len(lines)-8):], "\n")
+}
+
+// server is a running `mtbench sim`.
+type server struct {
+	*process
+	ctx context.Context
+	url string
+}
+
+// startServer starts the simulated server of a point; its truth goes to base.truth.jsonl.
+func startServer(ctx context.Context, bin, base string, p point, first time.Duration) (*server, error) {
+	if p.Interval == 0 {
+		first = 0
+	}
+	program, err := program(bin)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(program, "sim", "--listen", "127.0.0.1:0", "--max-model-len", "1000000",
+		"--ttft-base", first.String(), "--ttft-per-token", "0s", "--itl", p.Interval.String(),
+		"--truth", base+".truth.jsonl", "--truth-gaps")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	proc, err := start(ctx, base+".sim.log", cmd, false)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{process: proc, ctx: ctx}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if s.url = strings.TrimSpace(line); err != nil || !strings.HasPrefix(s.url, "http://") {
+		_, werr := s.wait(ctx)
+		return nil, fmt.Errorf("mtbench sim did not start: %w\n%s", errors.Join(err, werr), s.tail())
+	}
+	return s, nil
+}
+
+// stop ends the server, which completes the truth.
+func (s *server) stop() (usage, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 30*time.Second)
+	defer cancel()
+	_ = s.cmd.Process.Signal(os.Interrupt)
+	u, err := s.wait(ctx)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 130 {
+		err = nil // what an interrupt is answered with
+	}
+	if err != nil {
+		err = fmt.Errorf("mtbench sim: %w\n%s", err, s.tail())
+	}
+	return u, err
+}
+
+// program is mtbench's path.
+func program(bin string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(bin, "mtbench"))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("there is no %s: make build first", path)
+	}
+	return path, nil
+}
+
+// itoa is for command lines.
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// report is the JSON file.
+type report struct {
+	Host   host          `json:"host"`
+	Points []pointResult `json:"points"`
+}
+
+// pointResult is a point and what the clients were worth at it.
+type pointResult struct {
+	Point   point    `json:"point"`
+	Clients []result `json:"clients"`
+}
+
+func (r *report) write(path string) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
+}
+
+// row is a line of the table: a number of each result.
+type row struct {
+	name string
+	// value is NaN-free: ok is false where there is none. unit of the number is in the name.
+	value func(*result) (float64, bool)
+	text  func(*result) string // in place of value
+}
+
+// rows of the table, in their order.
+var rows = []row{
+	spreadRow("TTFT error, ms: mean", func(r *result) *spread { return r.TTFT }, mean),
+	spreadRow("  p50", func(r *result) *spread { return r.TTFT }, p50),
+	spreadRow("  p99", func(r *result) *spread { return r.TTFT }, p99),
+	spreadRow("  max", func(r *result) *spread { return r.TTFT }, largest),
+	spreadRow("  of first turns: mean", func(r *result) *spread { return r.FirstTTFT }, mean),
+	spreadRow("  of first turns: p99", func(r *result) *spread { return r.FirstTTFT }, p99),
+	spreadRow("ITL error of a gap, ms: mean", func(r *result) *spread { return r.Gap }, mean),
+	spreadRow("  p99", func(r *result) *spread { return r.Gap }, p99),
+	{name: "  turns without", text: func(r *result) string { return count(r.GapsLeftOut, r.Gap != nil || r.GapsLeftOut > 0) }},
+	spreadRow("latency error, ms: mean", func(r *result) *spread { return r.Latency }, mean),
+	spreadRow("  p99", func(r *result) *spread { return r.Latency }, p99),
+	{name: "throughput error, %", value: func(r *result) (float64, bool) {
+		if r.ThroughputError == nil {
+			return 0, false
+		}
+		return *r.ThroughputError, true
+	}},
+	numberRow("chunks/s", func(r *result) float64 { return r.ChunksPerSec }),
+	numberRow("CPU s per million chunks", func(r *result) float64 { return r.RunCPU }),
+	numberRow("  with start-up", func(r *result) float64 { return r.ProcessCPU }),
+	numberRow("peak memory, MiB", func(r *result) float64 { return r.MemoryMiB }),
+	numberRow("start to first request, s", func(r *result) float64 { return r.FirstRequest }),
+	spreadRow("answer to next request, ms: mean", func(r *result) *spread { return r.NextRequest }, mean),
+	spreadRow("  p99", func(r *result) *spread { return r.NextRequest }, p99),
+	{name: "open at once", text: func(r *result) string { return count(r.Open, r.Turns > 0) }},
+	{name: "turns", text: func(r *result) string { return count(r.Turns, r.Turns > 0) }},
+	{name: "errors", text: func(r *result) string { return count(r.Errors, r.Turns > 0) }},
+	{name: "not matched / other tokens", text: func(r *result) string {
+		if r.Turns == 0 {
+			return none
+		}
+		return fmt.Sprintf("%d / %d", r.Unmatched, r.Differing)
+	}},
+	{name: "chunks merged, %", value: func(r *result) (float64, bool) { return 100 * r.MergedShare, r.Verdict != "" }},
+	{name: "certificate", text: func(r *result) string {
+		if r.Verdict == "" {
+			return none
+		}
+		return r.Verdict
+	}},
+	{name: "server late, ms: p99", value: func(r *result) (float64, bool) { return r.Server.LateP99, r.Turns > 0 }},
+	{name: "server on time", text: func(r *result) string {
+		switch {
+		case r.Turns == 0:
+			return none
+		case r.Server.OnTime:
+			return "yes"
+		}
+		return "NO"
+	}},
+}
+
+// none stands for what there is not.
+const none = "-"
+
+func mean(s *spread) float64    { return s.Mean }
+func p50(s *spread) float64     { return s.P50 }
+func p99(s *spread) float64     { return s.P99 }
+func largest(s *spread) float64 { return s.Max }
+
+func spreadRow(name string, of func(*result) *spread, which func(*spread) float64) row {
+	return row{name: name, value: func(r *result) (float64, bool) {
+		s := of(r)
+		if s == nil {
+			return 0, false
+		}
+		return which(s), true
+	}}
+}
+
+// numberRow is of numbers for which 0 means that there is none.
+func numberRow(name string, of func(*result) float64) row {
+	return row{name: name, value: func(r *result) (float64, bool) { v := of(r); return v, v != 0 }}
+}
+
+func count(n int, there bool) string {
+	if !there {
+		return none
+	}
+	return strconv.Itoa(n)
+}
+
+func (w *row) cell(r *result) string {
+	if w.text != nil {
+		return w.text(r)
+	}
+	if v, ok := w.value(r); ok {
+		return number(v)
+	}
+	return none
+}
+
+// ratio is the other's number over ours.
+func (w *row) ratio(ours, other *result) string {
+	if w.value == nil {
+		return ""
+	}
+	a, ok := w.value(ours)
+	b, ok2 := w.value(other)
+	if !ok || !ok2 || a == 0 {
+		return ""
+	}
+	return number(b / a)
+}
+
+// number shows three significant digits, and all of a number above that.
+func number(v float64) string {
+	switch a := max(v, -v); {
+	case a == 0:
+		return "0"
+	case a >= 99.95:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case a >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case a >= 0.9995:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 3, 64)
+}
+
+// text writes our client's table, a column a point, and, where another was run, one table a point with both.
+func (r *report) text(w io.Writer) error {
+	var columns []*result
+	var heads []string
+	for i := range r.Points {
+		for j := range r.Points[i].Clients {
+			if c := &r.Points[i].Clients[j]; c.Client == "mtbench" && c.Skipped == "" {
+				columns = append(columns, c)
+				heads = append(heads, r.Points[i].Point.Name)
+			}
+		}
+	}
+	t := newTable(w)
+	t.line("mtbench at streams", heads...)
+	for i := range rows {
+		var cells []string
+		for _, c := range columns {
+			cells = append(cells, rows[i].cell(c))
+		}
+		t.line(rows[i].name, cells...)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for i := range r.Points {
+		if err := r.Points[i].text(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text writes both clients of a point, and then what is to be said of ours.
+func (p *pointResult) text(w io.Writer) error {
+	ours := &p.Clients[0]
+	for i := range p.Clients[1:] {
+		other := &p.Clients[1+i]
+		if other.Skipped != "" {
+			fmt.Fprintf(w, "\n%s streams: %s was left out: %s\n", p.Point.Name, other.Client, other.Skipped)
+			continue
+		}
+		fmt.Fprintln(w)
+		t := newTable(w)
+		t.line("at "+p.Point.Name+" streams", ours.Client, other.Client, "ratio")
+		for j := range rows {
+			t.line(rows[j].name, rows[j].cell(ours), rows[j].cell(other), rows[j].ratio(ours, other))
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	for _, why := range ours.Reasons {
+		fmt.Fprintf(w, "\n%s streams, certificate: %s", p.Point.Name, why)
+	}
+	if len(ours.Reasons) > 0 {
+		fmt.Fprintln(w)
+	}
+	return nil
+}
+
+// table has a name on the left and right-aligned columns.
+type table struct{ *tabwriter.Writer }
+
+func newTable(w io.Writer) table {
+	return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)}
+}
+
+func (t table) line(name string, cells ...string) {
+	// The writer aligns all columns to the right; the name's own spaces make it begin at the left.
+	fmt.Fprintf(t, "%-*s\t%s\t\n", nameWidth, name, strings.Join(cells, "\t"))
+}
+
+const nameWidth = 33
