@@ -98,7 +98,7 @@ func joinPieces(all []piece, join func(p, q piece) bool) []piece {
 	return all[:n+1]
 }
 
-// literal finds every s.
+// literal finds a text.
 func literal(pattern string) matcher {
 	return func(s string, match func(from, to int)) {
 		for at := 0; ; {
@@ -112,7 +112,7 @@ func literal(pattern string) matcher {
 	}
 }
 
-// each finds every character that is one of a kind.
+// each finds every character of a kind.
 func each(is func(r rune) bool) matcher {
 	return func(s string, match func(from, to int)) {
 		for i, r := range s {
