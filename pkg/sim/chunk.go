@@ -2,6 +2,7 @@ package sim
 
 import (
 	"strconv"
+	"time"
 
 	"multiturn/pkg/kvcache"
 )
@@ -106,7 +107,59 @@ func (st *stream) appendEnd(p []byte, finish string, generated int) []byte {
 	}
 	p = append(p, `,"token_ids":null}]`...)
 	p = st.appendContinuous(p, generated)
+	if !st.wantsUsage() {
+		p = st.appendLast(p)
+	}
 	return append(p, '}')
+}
+
+// appendLast is what the last chunk before [DONE] says of the server.
+func (st *stream) appendLast(p []byte) []byte {
+	p = append(p, `,"system_fingerprint":"`+Owner+`"`...)
+	return st.appendTimings(p)
+}
+
+// appendTimings is what the server says of its own times, in the engine's.
+func (st *stream) appendTimings(p []byte) []byte {
+	s := &st.seq
+	ms := func(d time.Duration) float64 { return float64(d) / 1e6 }
+	first, rest := ms(s.First-s.Arrived), ms(s.Last-s.First)
+	each := 0.0
+	if s.Generated > 1 {
+		each = rest / float64(s.Generated-1)
+	}
+	rate := func(n int, ms float64) float64 {
+		if ms == 0 {
+			return 0
+		}
+		return float64(n) / ms * 1000
+	}
+	switch st.q.timings {
+	case "vllm":
+		p = append(p, `,"metrics":`...)
+		return append(p, marshal(struct {
+			First float64 `json:"time_to_first_token_ms"`
+			Rest  float64 `json:"generation_time_ms"`
+			Queue float64 `json:"queue_time_ms"`
+			Each  float64 `json:"mean_itl_ms"`
+			Rate  float64 `json:"tokens_per_second"`
+		}{first, rest, ms(s.Scheduled - s.Arrived), each, rate(s.Generated-1, rest)})...)
+	case "llamacpp":
+		p = append(p, `,"timings":`...)
+		prompt := ms(s.First - s.Scheduled)
+		return append(p, marshal(struct {
+			Cached        int     `json:"cache_n"`
+			Prompt        int     `json:"prompt_n"`
+			PromptMS      float64 `json:"prompt_ms"`
+			PromptEach    float64 `json:"prompt_per_token_ms"`
+			PromptRate    float64 `json:"prompt_per_second"`
+			Predicted     int     `json:"predicted_n"`
+			PredictedMS   float64 `json:"predicted_ms"`
+			PredictedEach float64 `json:"predicted_per_token_ms"`
+			PredictedRate float64 `json:"predicted_per_second"`
+		}{s.CachedTokens(), s.Computed(), prompt, prompt / float64(max(1, s.Computed())), rate(s.Computed(), prompt), s.Generated, rest, each, rate(s.Generated, rest)})...)
+	}
+	return p
 }
 
 func (st *stream) roleChunk(e *encoder) {
@@ -121,9 +174,27 @@ func (st *stream) roleChunk(e *encoder) {
 	}
 	p = append(p, `},"logprobs":null,"finish_reason":null}]`...)
 	p = st.appendContinuous(p, 0)
-	p = append(p, `,"prompt_token_ids":null,"prompt_text":null}`...)
+	p = append(p, `,"prompt_token_ids":`...)
+	if st.promptIDs == nil {
+		p = append(p, `null`...)
+	} else {
+		p = appendIDs(p, st.promptIDs)
+	}
+	p = append(p, `,"prompt_text":null}`...)
 	e.event = p
 	st.event(e, p)
+}
+
+// appendIDs appends a list of ids.
+func appendIDs(p []byte, ids []int32) []byte {
+	p = append(p, '[')
+	for i, id := range ids {
+		if i > 0 {
+			p = append(p, ',')
+		}
+		p = strconv.AppendInt(p, int64(id), 10)
+	}
+	return append(p, ']')
 }
 
 // tokenChunk is the chunk of tokens from to to-1.
@@ -162,18 +233,18 @@ func (st *stream) tokenChunk(e *encoder, from, to int) {
 		p = append(p, `null,"token_ids":`...)
 	}
 	if st.req.tokenIDs {
-		p = append(p, '[')
+		ids := make([]int32, 0, to-from)
 		for i := from; i < to; i++ {
-			if i > from {
-				p = append(p, ',')
-			}
-			p = strconv.AppendInt(p, int64(st.Token(i)), 10)
+			ids = append(ids, st.Token(i))
 		}
-		p = append(p, `]}]`...)
+		p = append(appendIDs(p, ids), `}]`...)
 	} else {
 		p = append(p, `null}]`...)
 	}
 	p = st.appendContinuous(p, to)
+	if to == st.seq.OutputTokens && st.q.finish == "last" && !st.wantsUsage() {
+		p = st.appendLast(p)
+	}
 	p = append(p, '}')
 	if st.chunks == st.q.badJSON {
 		p = p[:len(p)/2]
@@ -253,7 +324,7 @@ func (st *stream) usageChunk(e *encoder) {
 	p := append(e.event[:0], st.head...)
 	p = append(p, `],"usage":`...)
 	p = st.appendUsage(p, st.seq.Generated, true)
-	p = append(p, `,"system_fingerprint":"`+Owner+`"}`...)
+	p = append(st.appendLast(p), '}')
 	e.event = p
 	st.event(e, p)
 }
@@ -282,10 +353,13 @@ func (st *stream) appendUsage(p []byte, generated int, details bool) []byte {
 	if details {
 		p = st.appendDetails(p)
 	}
-	if st.q.reasoning > 0 {
+	switch {
+	case st.q.reasoning > 0:
 		p = append(p, `,"completion_tokens_details":{"reasoning_tokens":`...)
 		p = strconv.AppendInt(p, int64(min(st.q.reasoning, generated)), 10)
 		p = append(p, '}')
+	case !details:
+		p = append(p, `,"completion_tokens_details":null`...)
 	}
 	return append(p, '}')
 }

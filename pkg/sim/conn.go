@@ -73,6 +73,9 @@ func (c *conn) serve() {
 					return
 				}
 			}
+			if c.running.q.idle > 0 {
+				_ = c.in.SetReadDeadline(time.Time{}) // it was for the time between the two only
+			}
 			c.running = nil
 		}
 		hr, err := http.ReadRequest(c.br)
@@ -114,7 +117,7 @@ func (c *conn) one(hr *http.Request) bool {
 	if strings.EqualFold(hr.Header.Get("Expect"), "100-continue") {
 		c.sink.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil)
 	}
-	body, err := io.ReadAll(io.LimitReader(hr.Body, maxBody+1))
+	body, err := readBody(hr)
 	if err != nil {
 		return false
 	}
@@ -136,6 +139,16 @@ func (c *conn) one(hr *http.Request) bool {
 		}
 	}
 	return keepAlive
+}
+
+// readBody reads a body, or a little more than is allowed of it.
+func readBody(hr *http.Request) ([]byte, error) {
+	if n := hr.ContentLength; n >= 0 && n <= maxBody {
+		body := make([]byte, n) // histories are long: no growing and copying
+		_, err := io.ReadFull(hr.Body, body)
+		return body, err
+	}
+	return io.ReadAll(io.LimitReader(hr.Body, maxBody+1))
 }
 
 // reply answers with an error.

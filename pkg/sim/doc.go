@@ -70,8 +70,9 @@
 //	connection  refuse close idle=TIME reset=N cut=N
 //	head        status=N retry-after=N headers=TIME json html
 //	course      stall=N/TIME truncate=N error=N error-text=N error-type=N bad-json=N buffer
-//	content     clip=N eos=N role=WORD reasoning=N[/FIELD] tools tokens=N finish=WORD usage=WORD no-done
+//	content     clip=N eos=N role=WORD reasoning=N[/FIELD] tools tokens=N finish=WORD usage=WORD timings=WORD no-done
 //	bytes       comments ping=TIME crlf cr bom no-space no-blank split=N[/TIME]
+//	together    like=WORD
 //
 // FaultUsage says what each does. Examples: "stall=5/2s" is silent for two seconds before the sixth chunk, "cut=20@0.1"
 // breaks one answer in ten off after 20 chunks, "status=429,retry-after=2" turns a request away, "role=early,crlf" sends

@@ -70,6 +70,9 @@ var grammar = map[string]argument{
 	"finish":    {words: []string{"last", "own", "none"}, about: "finish_reason is in the last chunk of text (last), in its own, or nowhere (none)"},
 	"usage":     {words: []string{"absent", "null", "zero-omitted", "details-null", "cached-null", "continuous", "forced", "nulls"}, about: "usage is absent, null, without details if nothing was cached (zero-omitted), with details-null or cached-null, in every chunk (continuous), unasked (forced), or null in every chunk before (nulls)"},
 	"no-done":   {about: "no [DONE]"},
+	"timings":   {words: []string{"vllm", "llamacpp"}, about: "the server's own times: metrics in the usage chunk, or llama.cpp's timings in the last chunk"},
+	// several at once
+	"like": {words: []string{"llamacpp", "sglang", "llm-d", "ollama"}, about: "the habits of another server, all at once"},
 	// bytes
 	"comments": {about: "a comment before every event"},
 	"ping":     {wait: true, about: "a comment every TIME until the first token"},
@@ -79,6 +82,14 @@ var grammar = map[string]argument{
 	"no-space": {about: "no space behind data:"},
 	"no-blank": {about: "no empty line behind the last event"},
 	"split":    {count: true, least: 1, wait: true, pause: time.Millisecond, about: "events are written N bytes at a time, TIME (1ms) apart"},
+}
+
+// habits are the faults that "like" stands for, as captured or documented of these servers.
+var habits = map[string]string{
+	"llamacpp": "role=null,finish=own,close,timings=llamacpp",
+	"sglang":   "finish=own,usage=zero-omitted",
+	"llm-d":    "role=bare,finish=own,usage=nulls",
+	"ollama":   "role=merged,finish=own,usage=details-null",
 }
 
 // FaultNames lists all faults.
@@ -273,7 +284,7 @@ type quirks struct {
 	tools                             bool
 	tokens                            int
 	finish                            string
-	usage                             string
+	usage, timings                    string
 	noDone, comments, noSpace, noLast bool
 	ping                              time.Duration
 	lineEnd                           string
@@ -315,6 +326,16 @@ func draw(server, own Faults, rng *random) *quirks {
 func (q *quirks) take(f Fault) {
 	q.names = append(q.names, f.Name)
 	switch f.Name {
+	case "like":
+		list, err := ParseFaults(habits[f.Word])
+		if err != nil {
+			panic("sim: habits: " + err.Error())
+		}
+		for _, f := range list {
+			q.take(f)
+		}
+	case "timings":
+		q.timings = f.Word
 	case "close":
 		q.close = true
 	case "idle":

@@ -194,6 +194,19 @@ func TestFaults(t *testing.T) {
 		{"usage=continuous", "", true, func(w *wire) bool { return w.count(`"usage":{`) == 10 }},
 		{"usage=forced", `,"stream_options":{}`, true, func(w *wire) bool { return w.count(`"usage":{`) == 1 }},
 		{"no-done", "", false, func(w *wire) bool { return w.bad == nil && w.count(done) == 0 && w.count(finished) == 1 }},
+		{"timings=vllm", "", true, func(w *wire) bool {
+			return w.count(`"metrics":{"time_to_first_token_ms":100,"generation_time_ms":140,"queue_time_ms":0,"mean_itl_ms":20,"tokens_per_second":50}`) == 1
+		}},
+		{"timings=llamacpp", "", true, func(w *wire) bool { return w.count(`"timings":{"cache_n":0,"prompt_n":13,"prompt_ms":100,`) == 1 }},
+		{"timings=llamacpp,finish=own,usage=absent", "", true, func(w *wire) bool { return w.count(`"timings":{`) == 1 }},
+		{"like=llamacpp", "", true, func(w *wire) bool {
+			return w.end != nil && w.count(`"content":null`) == 1 && w.count(`"delta":{},`) == 1 && w.count(`"timings":`) == 1
+		}},
+		{"like=sglang", `,"return_cached_tokens_details":true`, true, func(w *wire) bool { return w.count(`"sglext":{"cached_tokens_details":{"device":0,`) == 1 }},
+		{"like=llm-d", "", true, func(w *wire) bool {
+			return w.count(`"delta":{"role":"assistant"}`) == 1 && w.count(`"usage":null`) == 10
+		}},
+		{"like=ollama", "", true, func(w *wire) bool { return w.count(`"delta":{"role":"assistant","content":" `) == 1 }},
 		{"comments", "", true, func(w *wire) bool { return w.count(": comment\n\ndata: ") == 11 }},
 		{"ping=30ms", "", true, func(w *wire) bool {
 			return w.count(":\n\n") == 3 && w.reads[1].at == 30*ms && strings.HasPrefix(w.body, ":\n\n:\n\n:\n\ndata")
@@ -434,4 +447,14 @@ func FuzzParseRequest(f *testing.F) {
 			t.Errorf("a chain of %d tokens for %d", got, want)
 		}
 	})
+}
+
+// What "like" stands for can be read.
+func TestHabits(t *testing.T) {
+	t.Parallel()
+	for _, word := range grammar["like"].words {
+		if list, err := ParseFaults(habits[word]); err != nil || len(list) == 0 {
+			t.Errorf("%s: %v", word, err)
+		}
+	}
 }

@@ -87,6 +87,9 @@ func (st *stream) prepare(body []byte, chat bool) *apiError {
 	}
 	req.think = st.q.reasoning > 0
 	chain := s.prompts.chain(req)
+	if req.tokenIDs {
+		st.promptIDs = s.prompts.ids(req, true)
+	}
 	st.seq = engine.Sequence{Chain: chain, PromptTokens: chain.Tokens(), Owner: st}
 	if st.seq.OutputTokens, st.reason, fail = s.answerLength(req, chain.Tokens()); fail != nil {
 		return fail

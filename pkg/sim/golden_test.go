@@ -153,6 +153,22 @@ func TestPrompterMemory(t *testing.T) {
 	}
 }
 
+// What is remembered is bounded, and what was forgotten is made anew.
+func TestPrompterForgets(t *testing.T) {
+	t.Parallel()
+	p := newPrompter(Quad{}, Plain, 4)
+	p.memory = 1000
+	for i := range 500 {
+		r := &request{chat: true, messages: []message{{role: "user", text: strings.Repeat(strconv.Itoa(i), 30)}}}
+		if got := p.chain(r).Tokens(); got != len(p.ids(r, true)) {
+			t.Fatalf("%d tokens", got)
+		}
+		if p.size > 1000 || len(p.known) != len(p.order)-p.gone || len(p.order) > 200 {
+			t.Fatalf("%d hashes in %d prompts, %d in order", p.size, len(p.known), len(p.order))
+		}
+	}
+}
+
 // A template that drops earlier reasoning breaks the prefix where the reasoning began; one that keeps it does not.
 func TestStripReasoning(t *testing.T) {
 	t.Parallel()

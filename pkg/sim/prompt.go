@@ -45,19 +45,21 @@ type prompter struct {
 	tokenizer Tokenizer
 	template  Template
 	blockSize int
+	memory    int
 	seed      maphash.Seed
 
 	mu    sync.Mutex
 	known map[uint64]*kvcache.Chain
-	order []uint64 // of known, oldest first
-	size  int      // hashes held
+	order []uint64 // of known, oldest first, from gone on
+	gone  int
+	size  int // hashes held
 }
 
-// memory bounds the prompter: so many block hashes in all.
-const memory = 8 << 20
+// promptMemory bounds what a prompter remembers: block hashes of eight bytes.
+const promptMemory = 8 << 20
 
 func newPrompter(t Tokenizer, template Template, blockSize int) *prompter {
-	return &prompter{tokenizer: t, template: template, blockSize: blockSize, seed: maphash.MakeSeed(), known: map[uint64]*kvcache.Chain{}}
+	return &prompter{tokenizer: t, template: template, blockSize: blockSize, memory: promptMemory, seed: maphash.MakeSeed(), known: map[uint64]*kvcache.Chain{}}
 }
 
 // chain is the request's prompt. It is the caller's own.
@@ -168,11 +170,15 @@ func (p *prompter) remember(key uint64, c *kvcache.Chain) {
 	p.known[key] = c
 	p.order = append(p.order, key)
 	p.size += len(c.Hashes()) + 8 // the entry itself counts too
-	for p.size > memory && len(p.order) > 1 {
-		old := p.order[0]
-		p.order = slices.Delete(p.order, 0, 1)
+	for p.size > p.memory && len(p.order)-p.gone > 1 {
+		old := p.order[p.gone]
+		p.gone++
 		p.size -= len(p.known[old].Hashes()) + 8
 		delete(p.known, old)
+	}
+	if p.gone > len(p.order)/2 {
+		p.order = slices.Delete(p.order, 0, p.gone)
+		p.gone = 0
 	}
 }
 

@@ -21,6 +21,7 @@ type stream struct {
 	seed      random
 	chunked   bool // HTTP/1.1 framing; an HTTP/1.0 answer ends with the connection
 	keepAlive bool
+	promptIDs []int32       // if they were asked for
 	whole     bool          // one JSON body in place of a stream
 	reason    string        // finish_reason
 	eos       bool          // the last token is the end of the answer, which has no text

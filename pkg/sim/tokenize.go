@@ -32,14 +32,8 @@ func tokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError {
 	b := append([]byte(`{"count":`), strconv.Itoa(len(ids))...)
 	b = append(b, `,"max_model_len":`...)
 	b = strconv.AppendInt(b, int64(c.srv.o.MaxModelLen), 10)
-	b = append(b, `,"tokens":[`...)
-	for i, id := range ids {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(b, int64(id), 10)
-	}
-	c.send(keepAlive, http.StatusOK, "application/json", append(b, `],"token_strs":null}`...))
+	b = append(b, `,"tokens":`...)
+	c.send(keepAlive, http.StatusOK, "application/json", append(appendIDs(b, ids), '}'))
 	return nil
 }
 

@@ -130,6 +130,41 @@ func TestOldAndBroken(t *testing.T) {
 	}
 }
 
+// The idle limit holds between two requests only: one that comes in time may take as long as it takes.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		faults, err := ParseFaults("idle=5s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _ := start(t, Options{Faults: faults, Fixed: engine.FixedOptions{Base: 20 * time.Second}})
+		nc, err := s.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		br := bufio.NewReader(nc)
+		for range 3 {
+			if _, err := io.WriteString(nc, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\n"+`{"prompt":"abc"}`); err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.ReadResponse(br, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadAll(res.Body); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(4900 * time.Millisecond)
+		}
+		time.Sleep(200 * time.Millisecond)
+		if _, err := br.ReadByte(); err != io.EOF {
+			t.Errorf("the idle connection is open: %v", err)
+		}
+	})
+}
+
 func TestTokenize(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
