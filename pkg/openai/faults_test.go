@@ -186,10 +186,10 @@ func TestFaults(t *testing.T) {
 			err: "body.messages.0: field required; body.n: too large"},
 	} {
 		for _, transport := range transports() {
-			t.Run(c.name+"/"+string(transport), func(t *testing.T) {
+			t.Run(c.name+"/"+transport.String(), func(t *testing.T) {
 				t.Parallel()
 				url, requests := faulty(t, c.fault)
-				client := newClient(t, Options{URL: url, Transport: transport, MaxEvent: 1 << 20})
+				client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks, MaxEvent: 1 << 20})
 				request := hello()
 				request.IdleTimeout = c.idle
 				if c.timeout != 0 {
@@ -232,7 +232,7 @@ func TestRefused(t *testing.T) {
 	url := "http://user:hunter2hunter2@" + l.Addr().String()
 	l.Close()
 	for _, transport := range transports() {
-		c := newClient(t, Options{URL: url, Transport: transport, APIKey: "sk-very-secret"})
+		c := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks, APIKey: "sk-very-secret"})
 		r := c.Do(context.Background(), hello())
 		if r.Outcome != Connect || !strings.Contains(r.Error, "refused") || r.Sent != 0 || r.Connection != "" {
 			t.Errorf("%s: %s (%s), sent %v, connection %q", transport, r.Outcome, r.Error, r.Sent, r.Connection)
@@ -251,7 +251,7 @@ func TestRefused(t *testing.T) {
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
-		t.Run(string(transport), func(t *testing.T) {
+		t.Run(transport.String(), func(t *testing.T) {
 			t.Parallel()
 			started, closed := make(chan struct{}), make(chan struct{})
 			url := serve(t, func(c net.Conn) {
@@ -264,7 +264,7 @@ func TestCancel(t *testing.T) {
 				io.Copy(io.Discard, r)
 				close(closed)
 			})
-			client := newClient(t, Options{URL: url, Transport: transport})
+			client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
 			ctx, cancel := context.WithCancel(context.Background())
 			go func() {
 				<-started
@@ -305,7 +305,7 @@ func TestPooledConnections(t *testing.T) {
 			{"reset when the next request comes", thenResets(says(false)), RetriedConnection},
 			{"kept", says(true, goodAnswer), ReusedConnection},
 		} {
-			t.Run(c.name+"/"+string(transport), func(t *testing.T) {
+			t.Run(c.name+"/"+transport.String(), func(t *testing.T) {
 				t.Parallel()
 				var connections atomic.Int64
 				url := serve(t, func(w net.Conn) {
@@ -324,7 +324,7 @@ func TestPooledConnections(t *testing.T) {
 						}
 					}
 				})
-				client := newClient(t, Options{URL: url, Transport: transport})
+				client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
 				if r := client.Do(context.Background(), hello()); r.Connection != NewConnection || r.Outcome != OK {
 					t.Fatalf("first: %s on a %s connection (%s)", r.Outcome, r.Connection, r.Error)
 				}
@@ -353,7 +353,7 @@ func TestPooledConnections(t *testing.T) {
 func TestIdleClose(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
-		t.Run(string(transport), func(t *testing.T) {
+		t.Run(transport.String(), func(t *testing.T) {
 			t.Parallel()
 			url := serve(t, func(w net.Conn) {
 				r := bufio.NewReader(w)
@@ -362,7 +362,7 @@ func TestIdleClose(t *testing.T) {
 					io.WriteString(w, goodAnswer)
 				}
 			})
-			client := newClient(t, Options{URL: url, Transport: transport})
+			client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
 			if err := client.Preconnect(context.Background(), 3); err != nil {
 				t.Fatal(err)
 			}
@@ -386,7 +386,7 @@ func TestIdleClose(t *testing.T) {
 func TestEarlyAnswer(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
-		t.Run(string(transport), func(t *testing.T) {
+		t.Run(transport.String(), func(t *testing.T) {
 			t.Parallel()
 			url := serve(t, func(w net.Conn) {
 				r := bufio.NewReader(w)
@@ -397,7 +397,7 @@ func TestEarlyAnswer(t *testing.T) {
 				time.Sleep(50 * time.Millisecond)
 				io.Copy(io.Discard, r)
 			})
-			client := newClient(t, Options{URL: url, Transport: transport})
+			client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
 			request := hello()
 			request.Messages = append(request.Messages, []byte(`,{"role":"user","content":"`), bytes.Repeat([]byte("x"), 16<<20), []byte(`"}`))
 			if r := client.Do(context.Background(), request); r.Outcome != HTTPStatus || r.Status != 413 {
@@ -428,7 +428,7 @@ func TestSecrets(t *testing.T) {
 			{URL: withUser, Header: http.Header{"X-Token": {"another-secret"}}},
 			{URL: url, Header: http.Header{"Authorization": {"Bearer abcdefgh"}, "x-token": {"another-secret"}}},
 		} {
-			o.Transport = transport
+			o.Transport, o.Clocks = transport.Transport, transport.Clocks
 			r := newClient(t, o).Do(context.Background(), hello())
 			if r.Outcome != HTTPStatus || !strings.Contains(r.Error, "who are you?") {
 				t.Errorf("%s: %s (%s)", transport, r.Outcome, r.Error)
@@ -449,10 +449,10 @@ func TestSecrets(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
-		t.Run(string(transport), func(t *testing.T) {
+		t.Run(transport.String(), func(t *testing.T) {
 			t.Parallel()
 			url, requests := faulty(t, nil)
-			client := newClient(t, Options{URL: url, Transport: transport})
+			client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
 			if err := client.Preconnect(context.Background(), 10); err != nil {
 				t.Fatal(err)
 			}

@@ -126,12 +126,14 @@ func New(o Options) (*Client, error) {
 	c.questions = newNetHTTP(&c.opts, c.clock, target)
 	c.transport, c.opts.Transport = c.questions, NetHTTP
 	if o.Transport == Reactor || o.Transport == Auto && target.Scheme == "http" && o.Proxy == nil && !o.HTTP2 {
-		r, err := newReacting(c.clock, target)
+		r, err := newReacting(c.clock, target, o.Clocks)
 		if err == nil {
 			c.transport, c.opts.Transport = r, Reactor
-		} else if o.Transport == Reactor {
+		} else if o.Transport == Reactor || o.Clocks == sockclock.Packets {
 			return nil, fmt.Errorf("transport %s: %w", Reactor, err)
 		}
+	} else if o.Clocks == sockclock.Packets {
+		return nil, fmt.Errorf("clocks %s: only for plain http without a proxy", sockclock.Packets)
 	}
 	return c, nil
 }
@@ -176,7 +178,7 @@ func (c *Client) Preconnect(ctx context.Context, n int) error {
 	return nil
 }
 
-// Clocks says where arrivals are stamped: kernel or user. It is known once there was a connection.
+// Clocks says where arrivals are stamped: packets, kernel or user. It is known once there was a connection.
 func (c *Client) Clocks() string { return string(c.transport.clocks()) }
 
 // Transport says which one is in use.

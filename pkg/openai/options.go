@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"multiturn/pkg/sockclock"
 )
 
 // Transport names the code that moves the bytes.
@@ -54,9 +56,13 @@ type Options struct {
 	IdleTimeout time.Duration
 
 	Transport Transport
-	Insecure  bool     // do not verify TLS certificates
-	HTTP2     bool     // allow HTTP/2, where all requests share a connection and hold each other up
-	Proxy     *url.URL // nil: none
+	// Clocks says where arrivals are stamped: sockclock.Packets, which is exact however late the client reads, but needs
+	// the transport Reactor and the right to capture packets (CAP_NET_RAW); sockclock.Kernel, which is exact as long as
+	// chunks are read one by one; or empty for the best that can be had.
+	Clocks   sockclock.Source
+	Insecure bool     // do not verify TLS certificates
+	HTTP2    bool     // allow HTTP/2, where all requests share a connection and hold each other up
+	Proxy    *url.URL // nil: none
 	// KeepHeaders names response headers to hand back in Result.Header.
 	KeepHeaders []string
 	// MaxEvent is the longest event or JSON answer accepted, in bytes; default 64 MiB.
@@ -99,6 +105,14 @@ func (o *Options) Validate() error {
 		bad("url: want http://host:port or https://host")
 	} else if o.Transport == Reactor && (u.Scheme != "http" || o.Proxy != nil || o.HTTP2) {
 		bad("transport %s: only for plain http without a proxy", Reactor)
+	}
+	switch o.Clocks {
+	case "", sockclock.Packets, sockclock.Kernel:
+	default:
+		bad("clocks %q: want %s or %s", o.Clocks, sockclock.Packets, sockclock.Kernel)
+	}
+	if o.Clocks == sockclock.Packets && o.Transport == NetHTTP {
+		bad("clocks %s: only with transport %s", sockclock.Packets, Reactor)
 	}
 	if o.Model == "" {
 		bad("model: required")

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,15 +18,20 @@ import (
 type reacting struct {
 	reactor *reactor.Reactor
 	target  *url.URL
-	clock   *sockclock.Clock
 }
 
-func newReacting(clock *sockclock.Clock, target *url.URL) (*reacting, error) {
+func newReacting(clock *sockclock.Clock, target *url.URL, clocks sockclock.Source) (*reacting, error) {
 	r, err := reactor.New(clock, hostPort(target), (&net.Dialer{Timeout: dialTimeout}).DialContext)
 	if err != nil {
 		return nil, err
 	}
-	return &reacting{r, target, clock}, nil
+	if clocks != sockclock.Kernel {
+		// Whether packets may be captured is found out by trying.
+		if err := r.CapturePackets(); err != nil && clocks == sockclock.Packets {
+			return nil, errors.Join(err, r.Close())
+		}
+	}
+	return &reacting{r, target}, nil
 }
 
 func (t *reacting) preconnect(ctx context.Context, n int) error { return t.reactor.Preconnect(ctx, n) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -21,6 +22,10 @@ type conn struct {
 	r    *Reactor
 	slot int32
 	took time.Duration // what dialling cost
+	// local and remote are its ends; flow are its packets, nil when they are not captured. Both are the reactor goroutine's.
+	local, remote netip.AddrPort
+	flow          *sockclock.Flow
+	looked        bool // for the flow
 
 	mu       sync.Mutex
 	fd       int           // -1 when closed
@@ -56,7 +61,7 @@ func (r *Reactor) connect(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", r.addr, err)
 	}
-	c := &conn{r: r, fd: -1}
+	c := &conn{r: r, fd: -1, local: addrPort(tcp.LocalAddr()), remote: addrPort(tcp.RemoteAddr())}
 	// The runtime's poller keeps and then closes its own descriptor; this copy of it is the reactor's.
 	if cerr := raw.Control(func(fd uintptr) { c.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil || err != nil {
 		return nil, fmt.Errorf("dial %s: %w", r.addr, errors.Join(cerr, os.NewSyscallError("fcntl", err)))
@@ -85,6 +90,13 @@ func (r *Reactor) connect(ctx context.Context) (*conn, error) {
 	}
 	r.opened.Add(1)
 	return c, nil
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort()
+	}
+	return netip.AddrPort{}
 }
 
 // watch has the reactor woken for what events says. The reactor's lock is held.
@@ -157,7 +169,7 @@ func (c *conn) end(err error) {
 }
 
 // ready reads what has arrived, on the reactor's goroutine.
-func (c *conn) ready(events uint32, recv *sockclock.Receiver, buf []byte) {
+func (c *conn) ready(events uint32, in *input) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.fd < 0 {
@@ -172,7 +184,7 @@ func (c *conn) ready(events uint32, recv *sockclock.Receiver, buf []byte) {
 	if events&^unix.EPOLLOUT == 0 || c.x == nil && c.writing {
 		return
 	}
-	n, wall, errno := recv.Receive(c.fd, buf)
+	n, wall, errno := in.recv.Receive(c.fd, in.buf)
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return
@@ -192,15 +204,40 @@ func (c *conn) ready(events uint32, recv *sockclock.Receiver, buf []byte) {
 	}
 	c.r.reads.Add(1)
 	reading := c.r.clock.Read()
-	c.last = reading.Arrival(wall, c.last)
-	c.response.handler.Read(c.last, reading.At())
-	rest, err := c.response.feed(buf[:n], c.last)
-	if err != nil || c.response.state == ended {
-		c.broken = c.broken || len(rest) > 0
-		c.end(err)
-		return
+	for at := 0; at < n; {
+		part := sockclock.Part{Len: n, Wall: wall}
+		if c.r.capture != nil {
+			if at == 0 {
+				in.parts = c.parts(n, in.parts[:0])
+			}
+			part, in.parts = in.parts[0], in.parts[1:]
+		}
+		if part.Wall == 0 {
+			part.Wall = wall
+		}
+		c.last = reading.Arrival(part.Wall, c.last)
+		c.response.handler.Read(c.last, reading.At())
+		rest, err := c.response.feed(in.buf[at:at+part.Len], c.last)
+		at += part.Len
+		if err != nil || c.response.state == ended {
+			c.broken = c.broken || len(rest) > 0 || at < n
+			c.end(err)
+			return
+		}
 	}
 	c.response.handler.Wait()
+}
+
+// parts appends the parts in which the n bytes came that were read just now.
+func (c *conn) parts(n int, parts []sockclock.Part) []sockclock.Part {
+	if !c.looked {
+		c.looked = true
+		c.flow = c.r.capture.Flow(c.local, c.remote)
+	}
+	if c.flow == nil {
+		return append(parts, sockclock.Part{Len: n})
+	}
+	return c.flow.Take(n, parts)
 }
 
 // progress is how far a request came.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -33,6 +34,8 @@ type Reactor struct {
 	poll  syscall.RawConn // of file
 	wake  int             // an eventfd that ends the loop
 	over  chan struct{}
+
+	capture *sockclock.Capture // nil: the stamps of the reads have to do
 
 	mu     sync.Mutex
 	conns  []*conn // by slot; nil where free
@@ -74,6 +77,22 @@ func New(clock *sockclock.Clock, addr string, dial Dial) (*Reactor, error) {
 	return r, nil
 }
 
+// CapturePackets has arrivals taken from packets as they came in (sockclock.Capture) rather than from reads, which know
+// only when the newest of their bytes arrived. It is to be called before there are connections, and needs the right to
+// capture packets.
+func (r *Reactor) CapturePackets() error {
+	_, port, err := net.SplitHostPort(r.addr)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return err
+	}
+	r.capture, err = sockclock.NewCapture(uint16(n))
+	return err
+}
+
 // Close closes all connections and ends the reactor's goroutine. Requests in flight end as cut.
 func (r *Reactor) Close() error {
 	r.mu.Lock()
@@ -99,12 +118,19 @@ func (r *Reactor) Close() error {
 		return os.NewSyscallError("write", err)
 	}
 	<-r.over
-	return errors.Join(unix.Close(r.wake), r.file.Close())
+	err := errors.Join(unix.Close(r.wake), r.file.Close())
+	if r.capture != nil {
+		err = errors.Join(err, r.capture.Close())
+	}
+	return err
 }
 
 // Source says where the times of arrival come from.
 func (r *Reactor) Source() sockclock.Source {
-	if r.unstamped.Load() {
+	switch {
+	case r.capture != nil:
+		return sockclock.Packets
+	case r.unstamped.Load():
 		return sockclock.User
 	}
 	return sockclock.Kernel
@@ -195,8 +221,7 @@ func (r *Reactor) Do(ctx context.Context, request *Request, h Handler) (t Trace,
 // run is the reactor's goroutine.
 func (r *Reactor) run() {
 	defer close(r.over)
-	var recv sockclock.Receiver
-	buf := make([]byte, bufferSize)
+	in := input{buf: make([]byte, bufferSize)}
 	events := make([]unix.EpollEvent, batchSize)
 	ready := make([]*conn, batchSize)
 	for {
@@ -219,10 +244,17 @@ func (r *Reactor) run() {
 		}
 		for i, c := range ready[:n] {
 			if c != nil {
-				c.ready(events[i].Events, &recv, buf)
+				c.ready(events[i].Events, &in)
 			}
 		}
 	}
+}
+
+// input is what a read needs; one serves all connections.
+type input struct {
+	recv  sockclock.Receiver
+	buf   []byte
+	parts []sockclock.Part
 }
 
 // wait sleeps until some sockets are ready. The epoll descriptor is itself watched by the runtime's poller: sleeping in

@@ -15,6 +15,9 @@ type Reactor struct{}
 // New fails with errors.ErrUnsupported.
 func New(*sockclock.Clock, string, Dial) (*Reactor, error) { return nil, errors.ErrUnsupported }
 
+// CapturePackets fails with errors.ErrUnsupported.
+func (*Reactor) CapturePackets() error { return errors.ErrUnsupported }
+
 // Do does nothing.
 func (*Reactor) Do(context.Context, *Request, Handler) (Trace, error) {
 	return Trace{}, errors.ErrUnsupported

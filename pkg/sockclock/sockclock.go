@@ -27,8 +27,9 @@ type Source string
 
 // Sources.
 const (
-	Kernel Source = "kernel" // the kernel's receive time stamps
-	User   Source = "user"   // time.Now right after Read
+	Packets Source = "packets" // the kernel's receive time stamps, of every segment (Capture)
+	Kernel  Source = "kernel"  // the kernel's receive time stamps, of every read
+	User    Source = "user"    // time.Now right after Read
 )
 
 // Clock counts from a fixed instant. It is safe for concurrent use.
