@@ -2,6 +2,7 @@ package sharegpt
 
 import (
 	"bytes"
+	"unsafe"
 
 	"multiturn/pkg/chat"
 	"multiturn/pkg/jsonseq"
@@ -33,6 +34,13 @@ type turn struct {
 
 func (it *item) reset() {
 	it.turns, it.arena = it.turns[:0], it.arena[:0]
+}
+
+// text returns the text of a turn. It holds until reset: that it is no copy keeps the garbage of a conversion, and with it
+// the memory, small, as nearly all of a file is texts.
+func (it *item) text(t *turn) string {
+	b := it.arena[t.from0:t.to]
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
 // parse reads an item and appends its turns. The error is a *jsonseq.SyntaxError.

@@ -74,7 +74,6 @@ func (o *Options) reference(id string, it *item) made {
 	if o.MinTurns != nil && len(it.turns) < *o.MinTurns {
 		return made{reason: TooFewTurns}
 	}
-	text := string(it.arena)
 	ms := make([]chat.Message, 0, len(it.turns))
 	first := 0 // turn of the first message
 	for i := range it.turns {
@@ -93,7 +92,7 @@ func (o *Options) reference(id string, it *item) made {
 		if o.MaxTurns != nil && i >= *o.MaxTurns {
 			break
 		}
-		ms = append(ms, chat.Message{Role: r, Text: text[t.from0:t.to]})
+		ms = append(ms, chat.Message{Role: r, Text: it.text(t)})
 	}
 	if len(ms) == 0 {
 		return made{reason: TooFewTurns}

@@ -10,7 +10,6 @@ import (
 
 // make turns the joined turns of a conversation into messages, by the rules of the package comment.
 func (o *Options) make(id string, it *item) made {
-	text := string(it.arena)
 	m := made{conv: chat.Conversation{ID: id, Messages: make([]chat.Message, 0, len(it.turns))}}
 	no := func(reason Reason, format string, args ...any) made {
 		return made{reason: reason, detail: fmt.Sprintf(format, args...)}
@@ -33,7 +32,7 @@ func (o *Options) make(id string, it *item) made {
 		case r == chat.Assistant && len(m.conv.Messages) == system:
 			continue // an answer to nothing
 		}
-		m.conv.Messages = append(m.conv.Messages, chat.Message{Role: r, Text: text[t.from0:t.to]})
+		m.conv.Messages = append(m.conv.Messages, chat.Message{Role: r, Text: it.text(t)})
 	}
 	ms := m.conv.Messages
 	if n := len(ms); n > system && !o.KeepOdd && ms[n-1].Role == chat.User {

@@ -68,7 +68,7 @@ type Options struct {
 	Parity               bool
 
 	// Count returns the tokens of a text for the statistics; nil leaves them out, and parity has them of a sample only. It
-	// is called by several goroutines.
+	// is called by several goroutines, and must not keep the text.
 	Count func(text string) int
 	// Workers is how many goroutines parse; 0 = one for each processor.
 	Workers int
@@ -178,7 +178,7 @@ const (
 // ErrNothingLeft is the error when no conversation passes.
 var ErrNothingLeft = errors.New("no conversation is left")
 
-// made is a conversation that passed, or why it did not.
+// made is a conversation that passed, or why it did not. Its texts hold until the worker's next conversation.
 type made struct {
 	conv   chat.Conversation
 	reason Reason // empty: it passed
