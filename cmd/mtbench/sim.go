@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +20,7 @@ import (
 // simFlags are what `mtbench sim` was asked for.
 type simFlags struct {
 	listen    string
+	tls       bool
 	keepAlive time.Duration
 	options   sim.Options
 	machine   sim.Machine
@@ -50,6 +52,7 @@ func simCommand() *cli.Command {
 				{Name: "max-model-len", Value: cli.Int(&o.MaxModelLen, 1), Usage: "longest prompt plus answer, in tokens", DefaultText: fmt.Sprintf("%d, or what the GPU tier holds", sim.DefaultMaxModelLen)},
 				{Name: "max-num-queued-reqs", Value: cli.Int(&o.MaxQueued, 0), Usage: "requests that may wait before others get 503; 0 is no limit"},
 				{Name: "api-key", Value: cli.String(&o.APIKey), Usage: "bearer key that requests must bring", Secret: true},
+				{Name: "tls", Value: cli.Bool(&f.tls), Usage: "serve https, with a certificate made at the start that clients must not verify"},
 				{Name: "seed", Value: cli.Int(&o.Seed), Usage: "decides texts, ids, and whom faults strike"},
 				{Name: "keep-alive", Value: cli.Duration(&f.keepAlive), Usage: "close connections that were idle for so long after an answer (vLLM: 5s); 0 is never"},
 			}},
@@ -206,7 +209,7 @@ func runSim(ctx context.Context, c *cli.Call, f *simFlags) error {
 	if err != nil {
 		return cli.UsageErrorf("%w", err)
 	}
-	err = serveSim(ctx, c, s, f.listen)
+	err = serveSim(ctx, c, s, f.listen, f.tls)
 	if cerr := s.Close(); err == nil {
 		err = cerr
 	}
@@ -220,7 +223,7 @@ func runSim(ctx context.Context, c *cli.Call, f *simFlags) error {
 }
 
 // serveSim listens, says where, and serves until the context ends.
-func serveSim(ctx context.Context, c *cli.Call, s *sim.Server, listen string) error {
+func serveSim(ctx context.Context, c *cli.Call, s *sim.Server, listen string, secure bool) error {
 	if _, err := strconv.ParseUint(listen, 10, 16); err == nil {
 		listen = net.JoinHostPort("127.0.0.1", listen)
 	}
@@ -228,9 +231,18 @@ func serveSim(ctx context.Context, c *cli.Call, s *sim.Server, listen string) er
 	if err != nil {
 		return cli.UsageErrorf("flag --listen: %w", err)
 	}
+	scheme := "http"
+	if secure {
+		host, _, _ := net.SplitHostPort(listen)
+		config, err := sim.SelfSigned(host)
+		if err != nil {
+			return err
+		}
+		l, scheme = tls.NewListener(l, config), "https"
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- s.Serve(l) }()
-	fmt.Fprintf(c.TextOut(), "http://%s\n", l.Addr())
+	fmt.Fprintf(c.TextOut(), "%s://%s\n", scheme, l.Addr())
 	select {
 	case err = <-failed:
 		return err

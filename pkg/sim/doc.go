@@ -42,6 +42,8 @@
 // When the server is late itself, what has come due goes out together, and how late it was is recorded (Lateness, the
 // truth, /metrics).
 //
+// Over TLS (SelfSigned, or any other listener) and in memory each stream's chunks are written by a goroutine of its own.
+//
 // A request arrives when the kernel received its first bytes, where connections are TCP on Linux; elsewhere when they were
 // read. The head of a streamed answer goes out at once, as vLLM's does; the role chunk goes with the first token.
 //
@@ -80,5 +82,5 @@
 //
 // # What is not here
 //
-// TLS (wrap the listener), HTTP/2, several answers a request, logprobs, stop strings, images. No text is understood.
+// HTTP/2, several answers a request, logprobs, stop strings, images. No text is understood.
 package sim

@@ -17,8 +17,8 @@ func (l *lateness) add(d time.Duration) {
 	d = max(0, d)
 	l.buckets[bucket(d)].Add(1)
 	l.n.Add(1)
-	if int64(d) > l.max.Load() { // one writer
-		l.max.Store(int64(d))
+	for most := l.max.Load(); int64(d) > most && !l.max.CompareAndSwap(most, int64(d)); {
+		most = l.max.Load()
 	}
 }
 

@@ -301,16 +301,14 @@ func (st *stream) deliver(e *encoder, last bool, at time.Duration) {
 		st.deliverSplit(e.out, tokens, last)
 		return
 	}
-	written, ok := st.sink.write(e.out, func(t time.Time, _ error) { st.wrote(st.srv.loop.since(t), tokens, last) })
-	if !ok {
-		return
+	// Who waits for a client that reads too slowly is not late; who has no socket to write to directly may be.
+	timed := tokens && st.sink.raw == nil
+	written, ok := st.sink.write(e.out, func(t time.Time, _ error) {
+		st.wrote(st.srv.loop.since(t), at, tokens, timed, last)
+	})
+	if ok {
+		st.wrote(st.srv.loop.since(written), at, tokens, tokens, last)
 	}
-	t := st.srv.loop.since(written)
-	if tokens {
-		st.srv.lateness.add(t - at)
-		st.truth.late = max(st.truth.late, t-at)
-	}
-	st.wrote(t, tokens, last)
 }
 
 // deliverSplit writes a few bytes at a time, each few a chunk of the transfer coding.
@@ -325,7 +323,7 @@ func (st *stream) deliverSplit(b []byte, tokens, last bool) {
 		}
 		o := op{bytes: piece, wait: st.q.splitWait}
 		if i == 0 && tokens {
-			o.then = func(t time.Time, _ error) { st.wrote(st.srv.loop.since(t), true, false) }
+			o.then = func(t time.Time, _ error) { st.wrote(st.srv.loop.since(t), 0, true, false, false) }
 		}
 		st.sink.do(o)
 	}
@@ -337,10 +335,15 @@ func (st *stream) deliverSplit(b []byte, tokens, last bool) {
 	}
 }
 
-// wrote notes when bytes were given to the kernel.
-func (st *stream) wrote(at time.Duration, tokens, last bool) {
+// wrote notes when bytes were given to the kernel; if they are timed, how long after they were due.
+func (st *stream) wrote(at, due time.Duration, tokens, timed, last bool) {
+	late := time.Duration(0)
+	if timed {
+		late = max(0, at-due)
+		st.srv.lateness.add(late)
+	}
 	if tokens {
-		st.truth.wrote(at, st.srv.o.TruthGaps)
+		st.truth.wrote(at, late, st.srv.o.TruthGaps)
 	}
 	if last {
 		st.finish(false)

@@ -22,12 +22,11 @@ type truth struct {
 	session string
 	path    string
 
-	late time.Duration // worst write after its time; of direct writes
-
 	mu      sync.Mutex
 	outcome string
 	first   time.Duration // first and newest tokens written
 	last    time.Duration
+	late    time.Duration // worst write after its time
 	writes  int
 	gaps    []int64
 }
@@ -47,7 +46,7 @@ func (t *truth) started() bool {
 }
 
 // wrote notes a write with tokens.
-func (t *truth) wrote(at time.Duration, gaps bool) {
+func (t *truth) wrote(at, late time.Duration, gaps bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.writes == 0 {
@@ -56,6 +55,7 @@ func (t *truth) wrote(at time.Duration, gaps bool) {
 		t.gaps = append(t.gaps, (at - t.last).Microseconds())
 	}
 	t.last = at
+	t.late = max(t.late, late)
 	t.writes++
 }
 

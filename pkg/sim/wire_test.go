@@ -3,6 +3,8 @@ package sim
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net"
@@ -66,6 +68,47 @@ func TestSlowReader(t *testing.T) {
 	b, err := io.ReadAll(res.Body)
 	if n := bytes.Count(b, []byte("data: ")); err != nil || n != tokens+1 {
 		t.Errorf("%d events, error %v", n, err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	s, err := New(Options{Fixed: engine.FixedOptions{Interval: time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	config, err := SelfSigned("example.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.Serve(l) }()
+	pool := x509.NewCertPool()
+	leaf, err := x509.ParseCertificate(config.Certificates[0].Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.AddCert(leaf)
+	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	defer tr.CloseIdleConnections()
+	c := &http.Client{Transport: tr}
+	for range 3 {
+		res, err := c.Post("https://"+l.Addr().String()+"/v1/completions", "application/json", strings.NewReader(`{"prompt":"x","max_tokens":20,"stream":true}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || bytes.Count(b, []byte("data: ")) != 21 {
+			t.Errorf("%s, error %v", b, err)
+		}
+	}
+	if n := s.Lateness().Writes; n == 0 {
+		t.Error("no lateness recorded")
 	}
 }
 
