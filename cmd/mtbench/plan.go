@@ -95,7 +95,7 @@ func planCommand() *cli.Command {
 				{Name: "model-config", Value: cli.File(&f.modelConfig), Usage: "the model's config.json, to take sizes in GiB from"},
 				{Name: "kv-dtype", Aliases: []string{"kv-cache-dtype"}, Value: cli.String(&f.kvDtype), Meta: "TYPE", Usage: "the cache's type, as vLLM's --kv-cache-dtype: auto, bfloat16, fp8"},
 				{Name: "tp", Aliases: []string{"tensor-parallel-size"}, Value: cli.Int(&f.tp, 1), Usage: "tensor-parallel GPUs"},
-				{Name: "capacities", Value: cli.Parsed(&f.capacities, "N,...", parseInts, showInts), DefaultText: "1, 2, 5, 10, ...", Usage: "capacities in blocks to print of the curve"},
+				{Name: "capacities", Value: cli.Parsed(&f.capacities, "N,...", parseInts, showInts), DefaultText: "round ones", Usage: "capacities in blocks to print of the curve"},
 			}},
 			{Title: "Tokens", Flags: []cli.Flag{
 				cli.TokenizerFlag(&f.tokenizer),

@@ -154,7 +154,7 @@ type View struct {
 	Name  string
 	Kind  Kind
 	Sizes Sizes
-	// Capacities, in blocks, are those of the curve; none: 1, 2, 5, 10, ... where the curve rises.
+	// Capacities, in blocks, are those of the curve; none: round ones between the largest request and the ideal hit.
 	Capacities []int
 }
 
@@ -266,27 +266,31 @@ func (s *Summary) rows(a *Analysis) {
 	}
 }
 
-// steps are the capacities 1, 2, 5, 10, 20, ... between one that hits a hundredth of the ideal, or almost, and the ideal's.
+// steps are the capacities to print: 1, 2, 5, 10, 20, ... or a denser row where those are few, from the largest request's
+// size, below which a server could not run it, to where the ideal is reached.
 func steps(c *kvcache.Curve) []int {
 	ideal := c.Ideal()
 	if ideal.HitTokens == 0 {
 		return nil
 	}
-	least := c.Reach(0.01).Capacity
-	var out []int
-	for decade := 1; ; decade *= 10 {
-		for _, n := range []int{decade, 2 * decade, 5 * decade} {
-			if n >= ideal.Capacity {
-				return append(out, ideal.Capacity)
+	least := max(c.Reach(0.01).Capacity/5, c.Largest)
+	row := func(digits ...int) (out []int) {
+		for decade := 1; ; decade *= 10 {
+			for _, digit := range digits {
+				n := digit * decade / 10
+				if n >= ideal.Capacity || decade > math.MaxInt32 {
+					return append(out, ideal.Capacity)
+				}
+				if n >= least {
+					out = append(out, n)
+				}
 			}
-			if n >= least/5 {
-				out = append(out, n)
-			}
-		}
-		if decade > math.MaxInt32/10 {
-			return append(out, ideal.Capacity)
 		}
 	}
+	if out := row(10, 20, 50); len(out) >= 8 {
+		return out
+	}
+	return row(10, 12, 15, 20, 25, 30, 40, 50, 60, 80)
 }
 
 // workingSet cuts the workload into equal parts.

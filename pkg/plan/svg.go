@@ -25,7 +25,7 @@ func SVG(w io.Writer, s *Summary) error {
 	d.add(`<rect width="%d" height="%d" fill="#fff"/>`, svgWidth, svgHeight)
 	d.text(panelLeft, 20, "start", s.Name+": hit rate of prompt tokens against the capacity of an LRU cache")
 	d.curve()
-	d.text(panelLeft, setTop-25, "start", "Working set in tokens: all used so far (grey), of them to be used again (blue), of running requests (red)")
+	d.text(panelLeft, setTop-25, "start", "Working set in tokens: used so far and to be used again (blue), all used so far (grey), of running requests (red)")
 	d.set()
 	d.add(`</svg>`)
 	_, err := w.Write(d.b)
@@ -142,7 +142,7 @@ func (d *drawing) set() {
 	}
 	most := 1
 	for _, p := range d.WorkingSet {
-		most = max(most, p.UniqueBlocks, p.RunningBlocks)
+		most = max(most, p.LiveBlocks, p.RunningBlocks)
 	}
 	y := d.scale(setTop, round(float64(most*d.BlockSize)), short)
 	at := func(p WorkingSet) float64 {
@@ -156,9 +156,14 @@ func (d *drawing) set() {
 	for _, p := range d.WorkingSet {
 		x := panelLeft + panelWidth*at(p)/end
 		point := func(blocks int) [2]float64 { return [2]float64{x, y(float64(blocks * d.BlockSize))} }
-		all, live, running = append(all, point(p.UniqueBlocks)), append(live, point(p.LiveBlocks)), append(running, point(p.RunningBlocks))
+		if len(all) == len(live) && p.UniqueBlocks <= most {
+			all = append(all, point(p.UniqueBlocks))
+		}
+		live, running = append(live, point(p.LiveBlocks)), append(running, point(p.RunningBlocks))
 	}
-	d.path(all, greyStyle)
+	if len(all) > 0 { // it ends where it would leave the panel: nothing else could be seen otherwise
+		d.path(all, greyStyle)
+	}
 	d.path(live, blueStyle)
 	d.path(running, redStyle)
 	d.text(panelLeft, setTop+panelHeight+15, "middle", "0")
