@@ -259,11 +259,12 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 	}
 	c.x, c.writing = x, true
 	c.response = response{handler: h, head: c.response.head[:0], line: c.response.line[:0]}
-	t.Got, t.Sent, t.Written = true, c.r.clock.Now(), 0
-	c.last = t.Sent
+	c.last = c.r.clock.Now()
 	c.mu.Unlock()
 
 	w := writer{request: request}
+	w.gather()
+	t.Got, t.Sent, t.Written = true, c.r.clock.Now(), 0 // with nothing between this and the call
 	whole, err := w.write(c.fd)
 	over := false
 	for !whole && err == nil && !over {
@@ -345,28 +346,30 @@ func (w *writer) piece(i int) (p []byte, ok bool) {
 	}
 }
 
-// write writes as much as there is room for and says whether that was all.
+// gather collects what is left for the next call, as much as one takes.
+func (w *writer) gather() {
+	w.iovs = w.iovs[:0]
+	for i, offset := w.next, w.offset; len(w.iovs) < maxPieces; i, offset = i+1, 0 {
+		p, ok := w.piece(i)
+		if !ok {
+			break
+		}
+		if p = p[offset:]; len(p) > 0 {
+			v := unix.Iovec{Base: unsafe.SliceData(p)}
+			v.SetLen(len(p))
+			w.iovs = append(w.iovs, v)
+		}
+	}
+}
+
+// write writes what is gathered, and what comes after it as long as there is room, and says whether that was all.
 func (w *writer) write(fd int) (whole bool, err error) {
-	for {
-		w.iovs = w.iovs[:0]
-		for i, offset := w.next, w.offset; len(w.iovs) < maxPieces; i, offset = i+1, 0 {
-			p, ok := w.piece(i)
-			if !ok {
-				break
-			}
-			if p = p[offset:]; len(p) > 0 {
-				v := unix.Iovec{Base: unsafe.SliceData(p)}
-				v.SetLen(len(p))
-				w.iovs = append(w.iovs, v)
-			}
-		}
-		if len(w.iovs) == 0 {
-			return true, nil
-		}
+	for len(w.iovs) > 0 {
 		n, _, errno := syscall.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&w.iovs[0])), uintptr(len(w.iovs)))
 		switch errno {
 		case 0:
 			w.advance(int(n))
+			w.gather()
 		case unix.EINTR:
 		case unix.EAGAIN:
 			return false, nil
@@ -374,6 +377,7 @@ func (w *writer) write(fd int) (whole bool, err error) {
 			return false, os.NewSyscallError("write", errno)
 		}
 	}
+	return true, nil
 }
 
 // advance steps over n bytes that were written.
