@@ -84,7 +84,7 @@ func (m *mtbench) play(ctx context.Context, j job) (*outcome, error) {
 		return nil, err
 	}
 	out := &outcome{started: p.started}
-	out.usage, err = p.wait(ctx)
+	out.usage, err = p.wait()
 	out.ended = time.Now()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {

@@ -65,7 +65,9 @@ type result struct {
 
 	Chunks       int     `json:"chunks,omitempty"`
 	ChunksPerSec float64 `json:"chunks_per_s,omitempty"` // from the first request to the last chunk on both sides
-	MergedShare  float64 `json:"merged_share"`           // chunks whose arrival is known only as not later than their read
+	// ChunksPerWrite are how many chunks the server wrote at a time.
+	ChunksPerWrite float64 `json:"chunks_per_write,omitempty"`
+	MergedShare    float64 `json:"merged_share"` // chunks whose arrival is known only as not later than their read
 
 	// CPU in seconds per million chunks: of the run, without its start-up, and of the whole process with its children.
 	RunCPU     float64 `json:"cpu_s_per_million_chunks,omitempty"`
@@ -80,6 +82,7 @@ type result struct {
 	Open         int     `json:"open_at_once,omitempty"` // requests, by the truth
 
 	Verdict string   `json:"verdict,omitempty"` // of the client on itself
+	Clocks  string   `json:"clocks,omitempty"`  // where it had the arrivals from
 	Reasons []string `json:"reasons,omitempty"`
 
 	Server serverResult `json:"server"`
@@ -123,7 +126,7 @@ func evaluate(name string, p point, run *played) result {
 		}
 	}
 	if e := run.out.end; e != nil {
-		r.Verdict, r.Reasons = e.Certificate.Verdict, e.Certificate.Reasons
+		r.Verdict, r.Reasons, r.Clocks = e.Certificate.Verdict, e.Certificate.Reasons, e.Certificate.Clocks
 		if r.Chunks > 0 {
 			r.RunCPU = e.Certificate.CPUSeconds / float64(r.Chunks) * 1e6
 			r.MergedShare = float64(e.Certificate.Merged) / float64(r.Chunks)
@@ -190,9 +193,11 @@ func (r *result) throughput(run *played) {
 			from, to = min(from, t.startMS), max(to, t.startMS+t.latencyMS)
 		}
 	}
+	writes := 0
 	trueFrom, trueTo := math.Inf(1), math.Inf(-1)
 	for i := range run.truth.requests {
 		t := &run.truth.requests[i]
+		writes += t.Writes
 		if t.Outcome == "done" {
 			truth += float64(t.CompletionTokens)
 			trueFrom, trueTo = min(trueFrom, ms(t.Arrived)), max(trueTo, ms(t.Last))
@@ -205,6 +210,7 @@ func (r *result) throughput(run *played) {
 	percent := 100 * (r.Throughput/r.TrueThroughput - 1)
 	r.ThroughputError = &percent
 	r.ChunksPerSec = float64(r.Chunks) / max(to-from, trueTo-trueFrom) * 1000
+	r.ChunksPerWrite = float64(r.Chunks) / float64(writes)
 }
 
 // server says how the server was.

@@ -14,14 +14,15 @@ import (
 
 // host is the machine and how it was when the measurement began.
 type host struct {
-	Time   time.Time `json:"time"`
-	OS     string    `json:"os"`
-	Kernel string    `json:"kernel,omitempty"`
-	CPU    string    `json:"cpu,omitempty"`
-	CPUs   int       `json:"cpus"`
-	Go     string    `json:"go"`
-	Load   float64   `json:"load_average"` // of the last minute; -1 = not known
-	Files  uint64    `json:"open_files_limit"`
+	Time    time.Time `json:"time"`
+	OS      string    `json:"os"`
+	Kernel  string    `json:"kernel,omitempty"`
+	CPU     string    `json:"cpu,omitempty"`
+	CPUs    int       `json:"cpus"`
+	Go      string    `json:"go"`
+	Mtbench string    `json:"mtbench,omitempty"` // its version
+	Load    float64   `json:"load_average"`      // of the last minute; -1 = not known
+	Files   uint64    `json:"open_files_limit"`
 }
 
 // filesBeside is how many files a process has open beside its connections.

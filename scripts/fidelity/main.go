@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string) error {
 		f.IntVar(&s.turns, "turns", 4, "questions of each conversation")
 	} else {
 		f.StringVar(&s.output, "o", filepath.Join("out", "fidelity.json"), "JSON `file` of all results")
-		f.StringVar(&s.points, "points", defaultPoints, "what to measure: streams, or streams/unpaced, or streams/400kB")
+		f.StringVar(&s.points, "points", defaultPoints, "what to measure: streams, or with /unpaced, /400kB (bodies) or a time between tokens, such as 100/250us")
 		f.DurationVar(&s.interval, "interval", 20*time.Millisecond, "time between two tokens at the server, where it is paced")
 		f.IntVar(&s.turns, "turns", 0, "questions of each conversation (0: 4, and more where there are few streams)")
 	}
@@ -117,6 +117,9 @@ func (s *settings) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if host.Mtbench, err = version(ctx, s.bin); err != nil {
+		return err
+	}
 	host.print(os.Stderr)
 	out := report{Host: host}
 	for _, p := range points {
@@ -129,6 +132,7 @@ func (s *settings) measure(ctx context.Context) error {
 	if err := out.write(s.output); err != nil {
 		return err
 	}
+	fmt.Println()
 	if err := out.text(os.Stdout); err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 // point is one load to measure at.
 type point struct {
 	Name     string        `json:"name"`
-	Streams  int           `json:"streams"`  // requests in flight, and conversations in progress
-	Interval time.Duration `json:"interval"` // between tokens, in ns; 0 = as fast as both sides can
-	Turns    int           `json:"turns"`    // of each conversation
+	Streams  int           `json:"streams"`     // requests in flight, and conversations in progress
+	Interval time.Duration `json:"interval_ns"` // between tokens; 0 = as fast as both sides can
+	Turns    int           `json:"turns"`       // of each conversation
 	// Conversations are how many there are; 0 = one for each stream.
 	Conversations int `json:"conversations,omitempty"`
 	// Answers have between MinTokens and MaxTokens tokens.
@@ -26,15 +26,18 @@ type point struct {
 	Opening int `json:"opening_bytes"`
 }
 
-const defaultPoints = "1,10,100,500,1000,5000,100/unpaced,100/400kB"
+const defaultPoints = "1,10,100,500,1000,5000,100/unpaced,100/250us,100/400kB"
 
-// Kinds of a point, behind the slash.
+// Kinds of a point, behind the slash; a duration is a pace of its own.
 const (
-	unpaced = "unpaced"
-	long    = "400kB"
+	unpaced = "unpaced" // the server sends many chunks a write
+	long    = "400kB"   // bodies of that size
 )
 
-// parsePoints reads a list such as "1,100,100/unpaced". turns 0 leaves their number to the point.
+// fast is the pace from which on answers are long, so that starting them is not what takes the time.
+const fast = 5 * time.Millisecond
+
+// parsePoints reads a list such as "1,100,100/unpaced,100/250us". turns 0 leaves their number to the point.
 func parsePoints(list string, interval time.Duration, turns int) ([]point, error) {
 	var points []point
 	seen := map[string]bool{}
@@ -43,7 +46,7 @@ func parsePoints(list string, interval time.Duration, turns int) ([]point, error
 		number, kind, _ := strings.Cut(name, "/")
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 1 {
-			return nil, fmt.Errorf("point %q: want a number of streams, or one with /%s or /%s", name, unpaced, long)
+			return nil, fmt.Errorf("point %q: want a number of streams, or one with /%s, /%s or a time between tokens, such as 100/250us", name, unpaced, long)
 		}
 		if seen[name] {
 			return nil, fmt.Errorf("point %q is there twice", name)
@@ -55,12 +58,16 @@ func parsePoints(list string, interval time.Duration, turns int) ([]point, error
 			// A few streams need more turns for a p99 that says something.
 			p.Turns = max(4, min(12, 60/n))
 		case unpaced:
-			// Long enough that starting the answers is not what takes the time.
-			p.Interval, p.MinTokens, p.MaxTokens = 0, 2048, 2048
+			p.Interval = 0
 		case long:
 			p.Opening = 400_000
 		default:
-			return nil, fmt.Errorf("point %q: /%s is unknown; there are /%s and /%s", name, kind, unpaced, long)
+			if p.Interval, err = time.ParseDuration(kind); err != nil || p.Interval <= 0 {
+				return nil, fmt.Errorf("point %q: /%s is unknown; there are /%s, /%s and a time between tokens, such as /250us", name, kind, unpaced, long)
+			}
+		}
+		if p.Interval < fast {
+			p.MinTokens, p.MaxTokens = 2048, 2048
 		}
 		if turns > 0 {
 			p.Turns = turns

@@ -14,18 +14,18 @@ import (
 func TestParsePoints(t *testing.T) {
 	t.Parallel()
 	points, err := parsePoints(defaultPoints, 20*time.Millisecond, 0)
-	if err != nil || len(points) != 8 {
+	if err != nil || len(points) != 9 {
 		t.Fatalf("%d points, %v", len(points), err)
 	}
 	for _, p := range points {
-		if p.Turns < 4 || (p.Interval == 0) != strings.HasSuffix(p.Name, unpaced) || (p.Opening > 1000) != strings.HasSuffix(p.Name, long) {
+		if p.Turns < 4 || (p.Interval == 0) != strings.HasSuffix(p.Name, unpaced) || (p.Opening > 1000) != strings.HasSuffix(p.Name, long) || (p.MinTokens == 2048) != (p.Interval < fast) {
 			t.Errorf("point %+v", p)
 		}
 	}
 	if p, err := parsePoints(" 7/unpaced ", time.Second, 3); err != nil || p[0].Streams != 7 || p[0].Turns != 3 || p[0].file() != "7-unpaced" {
 		t.Errorf("%+v, %v", p, err)
 	}
-	for list, says := range map[string]string{"": "want a number", "0": "want a number", "x/unpaced": "want a number", "5/fast": "unknown", "5,5": "twice"} {
+	for list, says := range map[string]string{"": "want a number", "0": "want a number", "x/unpaced": "want a number", "5/fast": "unknown", "5/-1s": "unknown", "5,5": "twice"} {
 		if _, err := parsePoints(list, 0, 0); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q gives %v, want %q in it", list, err, says)
 		}

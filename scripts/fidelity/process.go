@@ -20,10 +20,11 @@ type process struct {
 	log     *os.File
 	started time.Time
 	watch   *watch
+	spare   func() bool // takes back that the end of the context kills it
 }
 
-// start runs a program with its stderr, and its stdout unless that is taken, in a log file. When ctx ends it is asked to
-// stop, and killed if it does not.
+// start runs a program with its stderr, and its stdout unless that is taken, in a log file. When ctx ends, the program
+// and all that it started are killed. With tree the watch looks at all of them.
 func start(ctx context.Context, log string, cmd *exec.Cmd, tree bool) (*process, error) {
 	f, err := os.Create(log)
 	if err != nil {
@@ -40,17 +41,16 @@ func start(ctx context.Context, log string, cmd *exec.Cmd, tree bool) (*process,
 		f.Close()
 		return nil, err
 	}
-	p.watch = newWatch(cmd.Process.Pid, tree)
+	pid := cmd.Process.Pid
+	p.watch = newWatch(pid, tree)
+	p.spare = context.AfterFunc(ctx, func() { _ = syscall.Kill(-pid, syscall.SIGKILL) })
 	return p, nil
 }
 
-// wait waits for the end, and kills the whole group when ctx ends before.
-func (p *process) wait(ctx context.Context) (usage, error) {
-	stopped := context.AfterFunc(ctx, func() {
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	})
+// wait waits for the end.
+func (p *process) wait() (usage, error) {
 	err := p.cmd.Wait()
-	stopped()
+	p.spare()
 	u := p.watch.stop(p.cmd.ProcessState)
 	p.log.Close()
 	return u, err
@@ -69,7 +69,6 @@ func (p *process) tail() string {
 // server is a running `mtbench sim`.
 type server struct {
 	*process
-	ctx context.Context
 	url string
 }
 
@@ -93,10 +92,11 @@ func startServer(ctx context.Context, bin, base string, p point, first time.Dura
 	if err != nil {
 		return nil, err
 	}
-	s := &server{process: proc, ctx: ctx}
+	s := &server{process: proc}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if s.url = strings.TrimSpace(line); err != nil || !strings.HasPrefix(s.url, "http://") {
-		_, werr := s.wait(ctx)
+		_ = cmd.Process.Kill()
+		_, werr := s.wait()
 		return nil, fmt.Errorf("mtbench sim did not start: %w\n%s", errors.Join(err, werr), s.tail())
 	}
 	return s, nil
@@ -104,10 +104,10 @@ func startServer(ctx context.Context, bin, base string, p point, first time.Dura
 
 // stop ends the server, which completes the truth.
 func (s *server) stop() (usage, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 30*time.Second)
-	defer cancel()
 	_ = s.cmd.Process.Signal(os.Interrupt)
-	u, err := s.wait(ctx)
+	late := time.AfterFunc(30*time.Second, func() { _ = s.cmd.Process.Kill() })
+	u, err := s.wait()
+	late.Stop()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 130 {
 		err = nil // what an interrupt is answered with
@@ -128,6 +128,20 @@ func program(bin string) (string, error) {
 		return "", fmt.Errorf("there is no %s: make build first", path)
 	}
 	return path, nil
+}
+
+// version is what mtbench says of itself.
+func version(ctx context.Context, bin string) (string, error) {
+	path, err := program(bin)
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%s --version: %w", path, err)
+	}
+	first, _, _ := strings.Cut(string(out), "\n")
+	return first, nil
 }
 
 // itoa is for command lines.

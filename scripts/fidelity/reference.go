@@ -104,7 +104,7 @@ func (r *reference) play(ctx context.Context, j job) (*outcome, error) {
 		return nil, err
 	}
 	out := &outcome{started: p.started}
-	out.usage, err = p.wait(ctx)
+	out.usage, err = p.wait()
 	out.ended = time.Now()
 	if err != nil {
 		return nil, fmt.Errorf("the reference: %w\n%s", err, p.tail())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -49,6 +50,7 @@ var rows = []row{
 	spreadRow("ITL error of a gap, ms: mean", func(r *result) *spread { return r.Gap }, mean),
 	spreadRow("  p99", func(r *result) *spread { return r.Gap }, p99),
 	{name: "  turns without", text: func(r *result) string { return count(r.GapsLeftOut, r.Gap != nil || r.GapsLeftOut > 0) }},
+	spreadRow("TPOT error, ms: mean", func(r *result) *spread { return r.TPOT }, mean),
 	spreadRow("latency error, ms: mean", func(r *result) *spread { return r.Latency }, mean),
 	spreadRow("  p99", func(r *result) *spread { return r.Latency }, p99),
 	{name: "throughput error, %", value: func(r *result) (float64, bool) {
@@ -58,6 +60,7 @@ var rows = []row{
 		return *r.ThroughputError, true
 	}},
 	numberRow("chunks/s", func(r *result) float64 { return r.ChunksPerSec }),
+	numberRow("  chunks a write of the server", func(r *result) float64 { return r.ChunksPerWrite }),
 	numberRow("CPU s per million chunks", func(r *result) float64 { return r.RunCPU }),
 	numberRow("  with start-up", func(r *result) float64 { return r.ProcessCPU }),
 	numberRow("peak memory, MiB", func(r *result) float64 { return r.MemoryMiB }),
@@ -74,12 +77,8 @@ var rows = []row{
 		return fmt.Sprintf("%d / %d", r.Unmatched, r.Differing)
 	}},
 	{name: "chunks merged, %", value: func(r *result) (float64, bool) { return 100 * r.MergedShare, r.Verdict != "" }},
-	{name: "certificate", text: func(r *result) string {
-		if r.Verdict == "" {
-			return none
-		}
-		return r.Verdict
-	}},
+	{name: "clocks", text: func(r *result) string { return cmp.Or(r.Clocks, none) }},
+	{name: "certificate", text: func(r *result) string { return cmp.Or(r.Verdict, none) }},
 	{name: "server late, ms: p99", value: func(r *result) (float64, bool) { return r.Server.LateP99, r.Turns > 0 }},
 	{name: "server on time", text: func(r *result) string {
 		switch {
