@@ -115,7 +115,7 @@ func (c *conn) leave() {
 func (c *conn) one(hr *http.Request) bool {
 	keepAlive := !hr.Close && hr.ProtoAtLeast(1, 1)
 	if strings.EqualFold(hr.Header.Get("Expect"), "100-continue") {
-		c.sink.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil)
+		c.sink.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), receipt{})
 	}
 	body, err := readBody(hr)
 	if err != nil {
@@ -161,13 +161,13 @@ func (c *conn) reply(keepAlive bool, e *apiError) {
 	if e.retryAfter > 0 {
 		b = append(b, "retry-after: "+strconv.Itoa(e.retryAfter)+"\r\n"...)
 	}
-	c.sink.write(append(append(b, "\r\n"...), e.json()...), nil)
+	c.sink.write(append(append(b, "\r\n"...), e.json()...), receipt{})
 }
 
 // send answers with a whole body.
 func (c *conn) send(keepAlive bool, status int, contentType string, body []byte) {
 	b := appendStatus(nil, status, contentType, len(body), true, keepAlive)
-	c.sink.write(append(append(b, "\r\n"...), body...), nil)
+	c.sink.write(append(append(b, "\r\n"...), body...), receipt{})
 }
 
 // appendStatus is the head of a response without its last empty line; a negative length means that of a stream.

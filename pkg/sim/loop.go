@@ -114,6 +114,7 @@ func (l *loop) arriving() int64 {
 
 func (l *loop) run() {
 	defer close(l.done)
+	emit := l.emit
 	var inbox, gone []*stream
 	for {
 		l.mu.Lock()
@@ -145,7 +146,7 @@ func (l *loop) run() {
 		}
 		clear(inbox)
 		clear(gone)
-		l.engine.Advance(now, l.emit)
+		l.engine.Advance(now, emit)
 		l.metrics.seen(l.engine)
 
 		if next, ok := l.engine.Next(); !ok {

@@ -138,7 +138,7 @@ func (s *Server) ServeConn(nc net.Conn) {
 		return
 	}
 	s.loop.begin(newTimerSleeper)
-	c := &conn{srv: s, sink: newSink(nc, &s.wg), in: limitReader{Conn: s.loop.clock.Wrap(nc)}}
+	c := &conn{srv: s, sink: newSink(nc, &s.wg, s.closed), in: limitReader{Conn: s.loop.clock.Wrap(nc)}}
 	c.br = bufio.NewReader(&c.in)
 	s.wg.Go(func() {
 		defer s.untrack(nc)

@@ -14,6 +14,7 @@ type sink struct {
 	conn net.Conn
 	raw  syscall.RawConn // nil: no direct writes
 	wg   *sync.WaitGroup // counts the goroutines
+	stop <-chan struct{} // ends their waits
 
 	mu      sync.Mutex
 	queue   []op
@@ -33,11 +34,29 @@ type op struct {
 	wait  time.Duration // before it
 	close bool
 	reset bool
-	then  func(at time.Time, err error) // told when the bytes were handed to the kernel, just before
+	then  func() // called when it is done
+	// receipt is told the time just before the bytes were handed to the kernel.
+	receipt receipt
 }
 
-func newSink(conn net.Conn, wg *sync.WaitGroup) *sink {
-	s := &sink{conn: conn, wg: wg}
+// receipt says whose bytes a write has and what it means to them. The zero value is nobody's.
+type receipt struct {
+	stream *stream
+	due    time.Duration // when the engine made the tokens in them
+	tokens bool          // there are some
+	last   bool          // nothing will follow
+}
+
+// tell passes the receipt on. Tokens that could not be written were not.
+func (r receipt) tell(at time.Time, timed bool, err error) {
+	if r.stream != nil {
+		r.tokens = r.tokens && err == nil
+		r.stream.wrote(at, r, timed)
+	}
+}
+
+func newSink(conn net.Conn, wg *sync.WaitGroup, stop <-chan struct{}) *sink {
+	s := &sink{conn: conn, wg: wg, stop: stop}
 	if t, ok := conn.(syscall.Conn); ok && directWrites {
 		if raw, err := t.SyscallConn(); err == nil {
 			s.raw = raw
@@ -50,16 +69,23 @@ func newSink(conn net.Conn, wg *sync.WaitGroup) *sink {
 	return s
 }
 
-// write sends b; the caller keeps it. If b could be written at once the time just before is returned with true.
-// Otherwise then, if not nil, is called with that time later.
-func (s *sink) write(b []byte, then func(at time.Time, err error)) (time.Time, bool) {
+// write sends b; the caller keeps it. The receipt is told at once if b could be written at once, else later.
+func (s *sink) write(b []byte, r receipt) {
+	at, ok, err := s.tryWrite(b, r)
+	if ok {
+		r.tell(at, true, err)
+	}
+}
+
+// tryWrite writes what the socket takes and leaves the rest to the goroutine. It is true if nothing was left.
+func (s *sink) tryWrite(b []byte, r receipt) (at time.Time, ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil || len(b) == 0 {
-		return time.Now(), true
+	at = time.Now()
+	if s.err != nil {
+		return at, true, s.err
 	}
 	if s.raw != nil && !s.working {
-		at := time.Now()
 		s.b, s.n, s.errno = b, 0, nil
 		if err := s.raw.Write(s.attempt); err != nil {
 			s.err = err
@@ -68,12 +94,12 @@ func (s *sink) write(b []byte, then func(at time.Time, err error)) (time.Time, b
 		}
 		s.b = nil
 		if s.n == len(b) || s.err != nil {
-			return at, true
+			return at, true, s.err
 		}
 		b = b[s.n:]
 	}
-	s.enqueue(op{bytes: append([]byte(nil), b...), then: then})
-	return time.Time{}, false
+	s.enqueue(op{bytes: append([]byte(nil), b...), receipt: r})
+	return at, false, nil
 }
 
 // do adds something that needs the goroutine.
@@ -107,7 +133,7 @@ func (s *sink) work() {
 		s.mu.Unlock()
 
 		if o.wait > 0 && err == nil {
-			time.Sleep(o.wait)
+			s.pause(o.wait)
 		}
 		at := time.Now()
 		if len(o.bytes) > 0 && err == nil {
@@ -124,9 +150,21 @@ func (s *sink) work() {
 			s.err = err
 			s.mu.Unlock()
 		}
+		// Who waits for a client that reads too slowly is not late; who has no socket to write to directly may be.
+		o.receipt.tell(at, s.raw == nil, err)
 		if o.then != nil {
-			o.then(at, err)
+			o.then()
 		}
+	}
+}
+
+// pause waits, but not for a server that ends.
+func (s *sink) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.stop:
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 // pollSleeper sleeps in ppoll on a thread of its own. The runtime's timers are woken by a poller that counts in
 // milliseconds and then queue behind whatever goroutines are ready; this is right to some ten microseconds.
 type pollSleeper struct {
-	event  int
-	locked bool
+	event   int
+	fds     [1]unix.PollFd
+	timeout unix.Timespec
+	locked  bool
 }
 
 // newSleeper returns the most exact sleeper there is.
@@ -20,7 +22,7 @@ func newSleeper() sleeper {
 	if err != nil {
 		return newTimerSleeper()
 	}
-	return &pollSleeper{event: fd}
+	return &pollSleeper{event: fd, fds: [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}}
 }
 
 func (p *pollSleeper) sleep(until time.Time) {
@@ -30,17 +32,16 @@ func (p *pollSleeper) sleep(until time.Time) {
 		// The kernel may otherwise wake a thread 50 microseconds late to save power. The worst of a refusal is just that.
 		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	}
-	fds := []unix.PollFd{{Fd: int32(p.event), Events: unix.POLLIN}}
 	var timeout *unix.Timespec
 	if !until.IsZero() {
 		d := time.Until(until)
 		if d <= 0 {
 			return
 		}
-		t := unix.NsecToTimespec(int64(d))
-		timeout = &t
+		p.timeout = unix.NsecToTimespec(int64(d))
+		timeout = &p.timeout
 	}
-	n, err := unix.Ppoll(fds, timeout, nil)
+	n, err := unix.Ppoll(p.fds[:], timeout, nil)
 	if err == nil && n > 0 {
 		var b [8]byte
 		_, _ = unix.Read(p.event, b[:])

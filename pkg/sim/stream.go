@@ -95,7 +95,7 @@ func (st *stream) begin() bool {
 	if st.q.headers > 0 {
 		st.sink.do(op{wait: st.q.headers, bytes: e.out})
 	} else {
-		st.sink.write(e.out, nil)
+		st.sink.write(e.out, receipt{})
 	}
 	e.out = nil // the sink may still hold the head
 	if st.q.bom {
@@ -132,7 +132,7 @@ func (st *stream) ping() {
 		}
 		var e encoder
 		st.frame(&e, ":"+st.q.lineEnd+st.q.lineEnd)
-		st.sink.write(e.out, nil)
+		st.sink.write(e.out, receipt{})
 	}
 }
 
@@ -230,7 +230,7 @@ func (st *stream) cutShort(e *encoder, at time.Duration, o op) {
 	st.over = true
 	st.truth.setOutcome("cut")
 	st.deliver(e, false, at)
-	o.then = func(time.Time, error) { st.srv.loop.abort(st) }
+	o.then = func() { st.srv.loop.abort(st) }
 	st.sink.do(o)
 }
 
@@ -250,7 +250,7 @@ func (st *stream) fail(e *encoder) {
 	st.event(e, doneMarker)
 	st.end(e)
 	st.deliver(e, false, 0)
-	st.sink.do(op{then: func(time.Time, error) { st.srv.loop.abort(st) }})
+	st.sink.do(op{then: func() { st.srv.loop.abort(st) }})
 }
 
 // closing is what follows the last token.
@@ -272,11 +272,6 @@ func (st *stream) closing(e *encoder) {
 
 // end closes the transfer coding.
 func (st *stream) end(e *encoder) {
-	if st.q.noLast {
-		for len(e.out) > 0 && st.q.split > 0 && e.out[len(e.out)-1] <= '\r' {
-			e.out = e.out[:len(e.out)-1]
-		}
-	}
 	if st.chunked && st.q.split == 0 {
 		e.out = append(e.out, "0\r\n\r\n"...)
 	}
@@ -296,23 +291,16 @@ func (st *stream) deliver(e *encoder, last bool, at time.Duration) {
 	if len(e.out) == 0 && !last {
 		return
 	}
-	tokens := e.tokens
+	r := receipt{st, at, e.tokens, last}
 	if st.q.split > 0 && !st.whole {
-		st.deliverSplit(e.out, tokens, last)
+		st.deliverSplit(e.out, r)
 		return
 	}
-	// Who waits for a client that reads too slowly is not late; who has no socket to write to directly may be.
-	timed := tokens && st.sink.raw == nil
-	written, ok := st.sink.write(e.out, func(t time.Time, _ error) {
-		st.wrote(st.srv.loop.since(t), at, tokens, timed, last)
-	})
-	if ok {
-		st.wrote(st.srv.loop.since(written), at, tokens, tokens, last)
-	}
+	st.sink.write(e.out, r)
 }
 
 // deliverSplit writes a few bytes at a time, each few a chunk of the transfer coding.
-func (st *stream) deliverSplit(b []byte, tokens, last bool) {
+func (st *stream) deliverSplit(b []byte, r receipt) {
 	for i := 0; i < len(b); i += st.q.split {
 		piece := b[i:min(len(b), i+st.q.split)]
 		if st.chunked {
@@ -322,30 +310,30 @@ func (st *stream) deliverSplit(b []byte, tokens, last bool) {
 			piece = append([]byte(nil), piece...)
 		}
 		o := op{bytes: piece, wait: st.q.splitWait}
-		if i == 0 && tokens {
-			o.then = func(t time.Time, _ error) { st.wrote(st.srv.loop.since(t), 0, true, false, false) }
+		if i == 0 {
+			o.receipt = receipt{st, r.due, r.tokens, false}
 		}
 		st.sink.do(o)
 	}
 	if st.ended && st.chunked {
 		st.sink.do(op{bytes: []byte("0\r\n\r\n")})
 	}
-	if last {
-		st.sink.do(op{then: func(time.Time, error) { st.finish(false) }})
+	if r.last {
+		st.sink.do(op{then: func() { st.finish(false) }})
 	}
 }
 
-// wrote notes when bytes were given to the kernel; if they are timed, how long after they were due.
-func (st *stream) wrote(at, due time.Duration, tokens, timed, last bool) {
-	late := time.Duration(0)
-	if timed {
-		late = max(0, at-due)
-		st.srv.lateness.add(late)
+// wrote notes when bytes were given to the kernel, and if they are timed how long after they were due.
+func (st *stream) wrote(at time.Time, r receipt, timed bool) {
+	if r.tokens {
+		t, late := st.srv.loop.since(at), time.Duration(0)
+		if timed {
+			late = max(0, t-r.due)
+			st.srv.lateness.add(late)
+		}
+		st.truth.wrote(t, late, st.srv.o.TruthGaps)
 	}
-	if tokens {
-		st.truth.wrote(at, late, st.srv.o.TruthGaps)
-	}
-	if last {
+	if r.last {
 		st.finish(false)
 	}
 }

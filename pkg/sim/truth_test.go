@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -216,7 +217,11 @@ func TestTruth(t *testing.T) {
 		res.Body.Close()
 		post(t, c, "/v1/completions", `{"prompt":`, nil).Body.Close()
 		res = post(t, c, "/v1/completions", `{"prompt":"x","max_tokens":100,"stream":true,"request_id":"r","conversation_id":"c"}`, nil)
-		time.Sleep(150 * ms)
+		for in, n := bufio.NewScanner(res.Body), 0; n < 3 && in.Scan(); {
+			if strings.HasPrefix(in.Text(), "data:") {
+				n++
+			}
+		}
 		res.Body.Close() // leaves
 		synctest.Wait()
 		exchange(t, s, "cut=2", "")
