@@ -81,17 +81,18 @@ func TestRoundTrip(t *testing.T) {
 			run    Run
 			turn   Turn
 			scrape Scrape
+			prefix Prefix
 			end    End
 		)
-		for _, rec := range []any{&run, &turn, &scrape, &end} {
+		for _, rec := range []any{&run, &turn, &scrape, &prefix, &end} {
 			fill(rng, reflect.ValueOf(rec).Elem())
 		}
 		run.Type, run.Format, run.Version = TypeRun, Format, Version
-		turn.Type, scrape.Type, end.Type = TypeTurn, TypeScrape, TypeEnd
-		if err := errors.Join(w.Run(&run), w.Turn(&turn), w.Scrape(&scrape), w.End(&end)); err != nil {
+		turn.Type, scrape.Type, prefix.Type, end.Type = TypeTurn, TypeScrape, TypePrefix, TypeEnd
+		if err := errors.Join(w.Run(&run), w.Turn(&turn), w.Scrape(&scrape), w.Prefix(&prefix), w.End(&end)); err != nil {
 			t.Fatal(err)
 		}
-		for _, rec := range []any{&run, &turn, &scrape, &end} {
+		for _, rec := range []any{&run, &turn, &scrape, &prefix, &end} {
 			valid(rec)
 		}
 	}

@@ -248,6 +248,10 @@ func appendRecord(dst []byte, rec any) ([]byte, error) {
 		c.Values = maps.Clone(r.Values)
 		maps.DeleteFunc(c.Values, func(_ string, f float64) bool { return !finite(f) })
 		rec = &c
+	case *Prefix:
+		c := *r
+		c.Type = TypePrefix
+		rec = &c
 	case *End:
 		c := *r
 		c.Type = TypeEnd

@@ -12,7 +12,9 @@ type Log struct {
 	Run     *Run // nil: its stream has no header
 	Turns   []*Turn
 	Scrapes []*Scrape
-	End     *End // nil: the run was killed, or goes on
+	// Prefixes are there when the run checked them.
+	Prefixes []*Prefix
+	End      *End // nil: the run was killed, or goes on
 }
 
 // ReadLogs reads all runs of a stream. Samples of the reference are not part of a run and are left out.
@@ -32,6 +34,8 @@ func ReadLogs(r *Reader) ([]*Log, error) {
 			l.Turns = append(l.Turns, rec)
 		case *Scrape:
 			l.Scrapes = append(l.Scrapes, rec)
+		case *Prefix:
+			l.Prefixes = append(l.Prefixes, rec)
 		case *End:
 			l.End = rec
 		}
@@ -78,6 +82,12 @@ func Merge(logs ...*Log) (*Log, error) {
 				t.Conversation = l.Run.ID + "/" + t.Conversation
 			}
 			out.Turns = append(out.Turns, t)
+		}
+		for _, p := range l.Prefixes {
+			if shared[p.Conversation] {
+				p.Conversation = l.Run.ID + "/" + p.Conversation
+			}
+			out.Prefixes = append(out.Prefixes, p)
 		}
 		for _, s := range l.Scrapes {
 			s.At += shift
@@ -141,6 +151,9 @@ func mergeRuns(logs []*Log) *Run {
 		run.Dataset.Turns += r.Dataset.Turns
 		// What the parts do not agree on is not said of the whole.
 		same(&run.URL, r.URL)
+		same(&run.Control, r.Control)
+		same(&run.CacheSalt, r.CacheSalt)
+		same(&run.Salt, r.Salt)
 		same(&run.OutputLength, r.OutputLength)
 		same(&run.Clocks, r.Clocks)
 		same(&run.Dataset.Name, r.Dataset.Name)

@@ -77,7 +77,7 @@ func (r *Reader) Scan() bool {
 	return r.rec != nil && r.err == nil
 }
 
-// Record is the record that Scan went to: a *Run, *Turn, *Scrape, *End or *Sample, the caller's to keep.
+// Record is the record that Scan went to: a *Run, *Turn, *Scrape, *Prefix, *End or *Sample, the caller's to keep.
 func (r *Reader) Record() any { return r.rec }
 
 // Run is the header that the current record belongs to; nil when none came before it.
@@ -279,6 +279,8 @@ func decode(line []byte) (any, error) {
 		rec = new(Turn)
 	case TypeScrape:
 		rec = new(Scrape)
+	case TypePrefix:
+		rec = new(Prefix)
 	case TypeEnd:
 		rec = new(End)
 	case TypeRun:

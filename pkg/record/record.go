@@ -8,6 +8,7 @@
 //	run      the header, first line: format and version, effective options (no secrets), dataset, tokenizer, host, server
 //	turn     one request: when, what, how it went
 //	scrape   one reading of the server's metrics
+//	prefix   whether a turn's prompt began with all of the turn before (only where that was checked)
 //	end      last line: why the run ended, planned/started/finished/abandoned, the client's certificate
 //
 // Times are milliseconds since the run's start on the monotonic clock, with six decimals (nanoseconds); the header has
@@ -15,6 +16,16 @@
 //
 // Unknown fields and unknown types are ignored; a newer major version is refused; a missing last newline is fine; a
 // broken line is named by its number, counted, and skipped. Several runs may follow each other in one stream.
+//
+// # Control arms
+//
+// A run with a control (Run.Control) plays every conversation twice, once in each arm, both under the dataset's name: a
+// conversation and an arm together are one dialogue, a conversation's two arms are a pair, and the effect is the difference
+// within pairs. Turn.Arm is measured and no-reuse, measured and cold, or no-reuse-1 and no-reuse-2 of an A/A run, where
+// there is nothing to be found. In arms that begin with no-reuse every turn's prompt has a salt of its own at its start, so
+// nothing in it was sent before; in the measured arm beside it the salt is as long and the same throughout. The salts'
+// tokens are in Counted. In the cold arm the server's cache was emptied before every turn. Runs without a control leave
+// the arm out.
 package record
 
 import (
@@ -34,6 +45,7 @@ const (
 	TypeRun    = "run"
 	TypeTurn   = "turn"
 	TypeScrape = "scrape"
+	TypePrefix = "prefix"
 	TypeEnd    = "end"
 )
 
@@ -100,6 +112,47 @@ type Run struct {
 	Clocks       string    `json:"clocks,omitempty"` // where arrivals were stamped: kernel or user
 	Host         Host      `json:"host"`
 	Server       Server    `json:"server"`
+	// Control is no-reuse, cold or aa in a run with control arms.
+	Control string `json:"control,omitempty"`
+	// CacheSalt says how this run was set apart in the cache from all others: field, the request's own (cache_salt); text, a
+	// marker at the start of the first user turn; empty, not at all. In a run of no-reuse or aa, whose prompts all begin with a
+	// salt, text adds nothing. Salt is what was sent.
+	CacheSalt string `json:"cache_salt,omitempty"`
+	Salt      string `json:"salt,omitempty"`
+	// Preflight is what a few requests before the run told of the server's cache; nil: none were sent.
+	Preflight *Preflight `json:"preflight,omitempty"`
+}
+
+// Preflight is what was learnt by sending one long prompt twice, and beginnings of it. No conversation shares it.
+type Preflight struct {
+	// Reported says whether usage has the number of cached tokens, CachedField in which field. ZeroOmitted: the field is absent
+	// where nothing was cached, so absent means 0 in this run.
+	Reported    bool   `json:"reported"`
+	CachedField string `json:"cached_field,omitempty"`
+	ZeroOmitted bool   `json:"zero_omitted,omitempty"`
+	// Caching is on, off or unknown, by Evidence: usage, counters (/metrics) or time (of the first token, which is a guess).
+	Caching  string `json:"caching"`
+	Evidence string `json:"evidence,omitempty"`
+	// BlockSize is a guess in tokens from what was cached: 1 = the cache is exact to the token, 0 = not known.
+	BlockSize int `json:"block_size,omitempty"`
+	// Advice says which option of the server would tell more, or turn the cache on.
+	Advice   string  `json:"advice,omitempty"`
+	Requests []Probe `json:"requests,omitempty"`
+	Error    string  `json:"error,omitempty"` // a request failed: the rest is what was known until then
+}
+
+// Values of Preflight.Caching.
+const (
+	CachingOn      = "on"
+	CachingOff     = "off"
+	CachingUnknown = "unknown"
+)
+
+// Probe is one request of a preflight.
+type Probe struct {
+	Prompt int     `json:"prompt"`           // tokens, by usage
+	Cached *int    `json:"cached,omitempty"` // nil: not said
+	TTFTMS float64 `json:"ttft_ms"`
 }
 
 // Dataset says which conversations were sent.
@@ -134,6 +187,9 @@ type Server struct {
 	Version     string   `json:"version,omitempty"`
 	Models      []string `json:"models,omitempty"`
 	MaxModelLen int      `json:"max_model_len,omitempty"` // tokens
+	// BlockSize and GPUBlocks are what its metrics say of the GPU's KV cache, in tokens and, of all servers together, blocks.
+	BlockSize int `json:"block_size,omitempty"`
+	GPUBlocks int `json:"gpu_blocks,omitempty"`
 }
 
 // Outcome says how a request went. Only OK and OKNoDone count as success.
@@ -169,7 +225,7 @@ type Turn struct {
 	Turn     int    `json:"turn"`
 	Messages int    `json:"messages"`
 	Warmup   bool   `json:"warmup,omitempty"`
-	Arm      string `json:"arm,omitempty"` // control arm, when the run has some
+	Arm      string `json:"arm,omitempty"` // one of the Arm constants, in a run with control arms
 	// Attempts is 1 unless failures were retried. The clocks are the last attempt's.
 	Attempts int     `json:"attempts"`
 	Outcome  Outcome `json:"outcome"`
@@ -218,6 +274,15 @@ type Turn struct {
 	// ServerTimings is what the server says of its own times (llama.cpp timings, vLLM metrics), as it came.
 	ServerTimings json.RawMessage `json:"server_timings,omitempty"`
 }
+
+// Arms of a turn; the package comment says what they are.
+const (
+	ArmMeasured = "measured"
+	ArmNoReuse  = "no-reuse"
+	ArmCold     = "cold"
+	ArmAA1      = "no-reuse-1"
+	ArmAA2      = "no-reuse-2"
+)
 
 // Connections of a turn.
 const (
@@ -268,6 +333,44 @@ type Scrape struct {
 	Values map[string]float64 `json:"values,omitempty"`
 	Names  map[string]string  `json:"names,omitempty"`
 }
+
+// Prefix says whether a turn's prompt, made of messages by the server's chat template and tokenized by the server, began
+// with all that the turn before had put into the cache: its prompt and what was generated. Where it did not, no cache can
+// give more than Shared.
+type Prefix struct {
+	Type         string `json:"type"`
+	Conversation string `json:"conversation"`
+	Arm          string `json:"arm,omitempty"`
+	Turn         int    `json:"turn"`   // whose prompt this is
+	Prompt       int    `json:"prompt"` // its tokens
+	// Before is the prompt of the turn before plus its answer, in tokens; Shared is how many leading tokens both have: the
+	// place of the break, or Before without one.
+	Before int `json:"before"`
+	Shared int `json:"shared"`
+	// Broken is one of the Broken constants; empty: the prefix holds.
+	Broken string `json:"broken,omitempty"`
+	// Char is the place of the break in the prompt's text, in characters from 0; -1 = not known. Message is the index of the
+	// message there, Role its role, Field what of it: content, reasoning, tool_calls, or opening, the marks that begin an answer.
+	Char    int    `json:"char,omitempty"`
+	Message int    `json:"message,omitempty"`
+	Role    string `json:"role,omitempty"`
+	Field   string `json:"field,omitempty"`
+	// Was and Is are the texts from the break on, cut short: of the turn before, and of this prompt.
+	Was string `json:"was,omitempty"`
+	Is  string `json:"is,omitempty"`
+}
+
+// Values of Prefix.Broken.
+const (
+	// BrokenReasoning: what was generated began with reasoning that is not in the prompt any more.
+	BrokenReasoning = "reasoning"
+	// BrokenTemplate: the template writes an earlier message, or what begins an answer, another way than before.
+	BrokenTemplate = "template"
+	// BrokenTokens: the text is the same, but has other tokens than those that were generated.
+	BrokenTokens = "tokens"
+	// BrokenHistory: the client sent another text than the answer (--history dataset).
+	BrokenHistory = "history"
+)
 
 // End is the last line. A stream without it is of a run that was killed.
 type End struct {

@@ -44,6 +44,9 @@ func (w *Writer) Turn(t *Turn) error { return w.add(t) }
 // Scrape writes a reading of metrics.
 func (w *Writer) Scrape(s *Scrape) error { return w.add(s) }
 
+// Prefix writes what was found of a turn's prefix.
+func (w *Writer) Prefix(p *Prefix) error { return w.add(p) }
+
 // End writes the last record.
 func (w *Writer) End(e *End) error { return w.add(e) }
 
