@@ -352,7 +352,11 @@ func (p *planner) read(ctx context.Context, name string) ([]*plan.Summary, error
 			return nil, cli.UsageErrorf("%s has %d conversations, less than --%s %d: lower it", title, len(d), limit.name, limit.value)
 		}
 	}
+	bar := p.call.Progress("tokenizing", "conversations", int64(len(d)))
+	defer bar.Done()
+	load.Progress = bar.Add
 	w, err := plan.Simulate(ctx, d, tok, load)
+	bar.Done()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", title, err)
 	}

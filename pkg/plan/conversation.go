@@ -46,6 +46,7 @@ type script struct {
 	requests []Request
 	delays   []time.Duration
 	assumed  int // answers whose length nothing tells
+	more     int // messages that hold more than text
 }
 
 // write turns conversation number n into requests.
@@ -58,6 +59,9 @@ func (l *Load) write(n int, c *chat.Conversation, tok Tokenizer) script {
 		ids = ids[:0]
 		for j := p.from; j < p.to; j++ {
 			ids = l.Template.message(ids, tok, &c.Messages[j])
+			if c.Messages[j].Raw != nil {
+				s.more++
+			}
 		}
 		ids = l.Template.open(ids, tok, chat.Assistant)
 		chain.Append(ids...)
@@ -70,6 +74,9 @@ func (l *Load) write(n int, c *chat.Conversation, tok Tokenizer) script {
 			length = max(1, len(answer))
 			if m.OutputTokens > 0 {
 				length = m.OutputTokens
+			}
+			if m.Raw != nil {
+				s.more++
 			}
 		}
 		if l.LimitMax > 0 {

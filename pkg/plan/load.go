@@ -48,6 +48,9 @@ type Load struct {
 	DatasetHistory bool
 
 	Speed Speed
+
+	// Progress, if not nil, is called with 1 for every conversation that has been tokenized, from several goroutines.
+	Progress func(int)
 }
 
 // Speed is how long a request takes. The zero value is mere order: all requests take the same time, which is nothing
@@ -112,6 +115,9 @@ func Simulate(ctx context.Context, conversations []chat.Conversation, tok Tokeni
 			if ctx.Err() == nil {
 				scripts[i] = l.write(i, &conversations[i], tok)
 			}
+			if l.Progress != nil {
+				l.Progress(1)
+			}
 			return nil
 		})
 	}
@@ -120,14 +126,18 @@ func Simulate(ctx context.Context, conversations []chat.Conversation, tok Tokeni
 		return nil, err
 	}
 	w := &Workload{BlockSize: l.BlockSize, How: l.String()}
-	assumed := 0
+	assumed, more := 0, 0
 	for i := range scripts {
 		assumed += scripts[i].assumed
+		more += scripts[i].more
 		w.Timed = w.Timed || slices.ContainsFunc(scripts[i].delays, func(d time.Duration) bool { return d > 0 })
 	}
 	w.Timed = w.Timed || l.Speed != (Speed{}) || l.Rate > 0
 	if assumed > 0 {
 		w.Notes = append(w.Notes, fmt.Sprintf("%d turns have no answer in the dataset: %d tokens are taken for each", assumed, l.AnswerTokens))
+	}
+	if more > 0 {
+		w.Notes = append(w.Notes, fmt.Sprintf("%d messages hold more than a role and a text (tool calls, images, names): only their text is counted", more))
 	}
 	w.Requests = l.deal(slices.DeleteFunc(scripts, func(s script) bool { return len(s.requests) == 0 }))
 	if len(w.Requests) == 0 {

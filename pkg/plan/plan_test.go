@@ -378,7 +378,16 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 			t.Errorf("turn %d: %+v, want %+v", i, *got[i], *w)
 		}
 	}
-	wantNotes := []string{"1 turns that failed", "1 turns are left out", "1 turns have no usage", "1 prompts are too short", "1 prompts are shorter"}
+	reasoned, thinking := turn("r", 0, 200, 210, 100, 40), 30
+	reasoned.Usage.Reasoning = &thinking
+	turns = append(turns, reasoned, turn("r", 1, 220, 230, 200, 40))
+	if got, notes, err = Compare(turns, gpu(16, 1000), Executed{}); err != nil {
+		t.Fatal(err)
+	}
+	if last := *got[len(got)-1]; last.Ideal != 96 || last.New != 100 {
+		t.Errorf("behind reasoning: %+v", last)
+	}
+	wantNotes := []string{"1 turns that failed", "1 turns are left out", "1 turns have no usage", "1 prompts follow an answer with reasoning", "1 prompts are too short", "1 prompts are shorter"}
 	if len(notes) != len(wantNotes) {
 		t.Fatalf("notes %q", notes)
 	}
@@ -388,7 +397,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 		}
 	}
 	s := Summarise(analyse(t, FromTurns(turns, Executed{}), gpu(16, 1000)), View{Name: "x", Kind: Records})
-	if s.Requests != 8 || s.Conversations != 4 || s.All.Prompt != s.PromptTokens || s.All.Ideal != s.Ideal.HitTokens {
+	if s.Requests != 10 || s.Conversations != 5 || s.All.Prompt != s.PromptTokens || s.All.Ideal != s.Ideal.HitTokens {
 		t.Errorf("summary %+v", s)
 	}
 }

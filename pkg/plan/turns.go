@@ -29,9 +29,9 @@ type Executed struct {
 // FromTurns makes a workload of the turns of one run: the interleaving that was executed. Turns may come in any order.
 //
 // Token counts are the server's usage; where there is none, the client's counts and Template. The blocks of a conversation
-// are its own, named by their places, since the next turn's prompt is the turn before, its answer and what is new. Where a
-// prompt is too short for that (the template drops reasoning from the history, or the history was cut), the turn shares
-// the prompt before it but not the answer, or nothing; Notes count such turns.
+// are its own, named by their places, since the next turn's prompt is the turn before, its answer and what is new. Where the
+// answer had reasoning (which a client does not send back), or a prompt is too short to hold it, the turn shares the prompt
+// before it but not the answer; where it is shorter than that prompt, nothing. Notes count such turns.
 //
 // A turn that failed counts if the server had begun to answer: its prompt was computed then. One whose tokens are not
 // known is left out, and so is what no server saw.
@@ -67,7 +67,7 @@ func fromTurns(turns []*record.Turn, o Executed) (*Workload, []int) {
 		byConversation[t.Conversation] = append(byConversation[t.Conversation], i)
 	}
 
-	var shorter, cut, textless int
+	var shorter, dropped, cut, textless int
 	var from []int
 	for n, name := range names {
 		list := byConversation[name]
@@ -85,6 +85,7 @@ func fromTurns(turns []*record.Turn, o Executed) (*Workload, []int) {
 			from = append(from, i)
 		}
 		shorter += c.shorter
+		dropped += c.dropped
 		cut += c.cut
 	}
 	order := make([]int, len(w.Requests))
@@ -108,6 +109,7 @@ func fromTurns(turns []*record.Turn, o Executed) (*Workload, []int) {
 	note(unseen, "%d turns that failed before any token are left out")
 	note(unknown, "%d turns are left out: neither the server nor the client counted their tokens")
 	note(estimated, "%d turns have no usage: their tokens are the client's counts and an estimate of the chat template")
+	note(dropped, "%d prompts follow an answer with reasoning, which the history they are asked with leaves out: they share the prompt before them only")
 	note(shorter, "%d prompts are too short to hold the turn before them and its answer (is reasoning dropped from the history?): they share its prompt only")
 	note(cut, "%d prompts are shorter than the one before them (was history cut?): they share nothing with it")
 	note(textless, "%d conversations are not among the texts: they share nothing with others")
@@ -132,13 +134,15 @@ type told struct {
 	text   *chat.Conversation
 	parts  []part
 
-	chain   *kvcache.Chain // the turn before, prompt and answer
-	asked   *kvcache.Chain // its prompt, where the answer may be dropped
-	last    kvcache.Turn
-	turns   int
-	scratch []int32
-	shorter int
-	cut     int
+	chain    *kvcache.Chain // the turn before, prompt and answer
+	asked    *kvcache.Chain // its prompt, where the answer may be dropped
+	last     kvcache.Turn
+	reasoned bool // its answer began with reasoning, which is not sent back
+	turns    int
+	scratch  []int32
+
+	// Prompts that do not go on from the whole turn before them, by reason.
+	dropped, shorter, cut int
 }
 
 func (c *told) add(t *record.Turn) Request {
@@ -154,8 +158,12 @@ func (c *told) add(t *record.Turn) Request {
 		c.cut++
 		c.chain = kvcache.NewChain(c.BlockSize, "")
 		r.New = r.Prompt
-	case c.DatasetHistory || r.Prompt < c.last.Prompt+c.last.Output:
-		if !c.DatasetHistory {
+	case c.DatasetHistory || c.reasoned || r.Prompt < c.last.Prompt+c.last.Output:
+		switch {
+		case c.DatasetHistory:
+		case c.reasoned:
+			c.dropped++
+		default:
 			c.shorter++
 		}
 		c.chain = c.asked
@@ -168,6 +176,7 @@ func (c *told) add(t *record.Turn) Request {
 	// The slice stays as it is: chains grow behind it, and a turn that drops the answer goes on from a copy.
 	r.Hashes = c.chain.Hashes()
 	c.last = r.Turn
+	c.reasoned = t.ChunksReasoning > 0 || t.Usage != nil && t.Usage.Reasoning != nil && *t.Usage.Reasoning > 0
 	c.turns++
 	return r
 }
