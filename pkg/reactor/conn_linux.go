@@ -21,11 +21,8 @@ import (
 type conn struct {
 	r    *Reactor
 	slot int32
-	took time.Duration // what dialling cost
-	// local and remote are its ends; flow are its packets, nil when they are not captured. Both are the reactor goroutine's.
-	local, remote netip.AddrPort
-	flow          *sockclock.Flow
-	looked        bool // for the flow
+	took time.Duration   // what dialling cost
+	flow *sockclock.Flow // its packets; nil when they are not captured
 
 	mu       sync.Mutex
 	fd       int           // -1 when closed
@@ -61,12 +58,15 @@ func (r *Reactor) connect(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", r.addr, err)
 	}
-	c := &conn{r: r, fd: -1, local: addrPort(tcp.LocalAddr()), remote: addrPort(tcp.RemoteAddr())}
+	c := &conn{r: r, fd: -1}
 	// The runtime's poller keeps and then closes its own descriptor; this copy of it is the reactor's.
 	if cerr := raw.Control(func(fd uintptr) { c.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil || err != nil {
 		return nil, fmt.Errorf("dial %s: %w", r.addr, errors.Join(cerr, os.NewSyscallError("fcntl", err)))
 	}
 	c.took = time.Since(start)
+	if r.capture != nil {
+		c.flow = r.capture.Flow(addrPort(tcp.LocalAddr()), addrPort(tcp.RemoteAddr()))
+	}
 	if sockclock.Enable(c.fd) != nil {
 		r.unstamped.Store(true)
 	}
@@ -204,14 +204,17 @@ func (c *conn) ready(events uint32, in *input) {
 	}
 	c.r.reads.Add(1)
 	reading := c.r.clock.Read()
-	for at := 0; at < n; {
-		part := sockclock.Part{Len: n, Wall: wall}
+	in.parts = in.parts[:0]
+	if c.flow != nil {
+		in.parts = c.flow.Take(n, in.parts)
+	} else {
+		in.parts = append(in.parts, sockclock.Part{Len: n})
 		if c.r.capture != nil {
-			if at == 0 {
-				in.parts = c.parts(n, in.parts[:0])
-			}
-			part, in.parts = in.parts[0], in.parts[1:]
+			c.r.unfollowed.Store(true)
 		}
+	}
+	at := 0
+	for _, part := range in.parts {
 		if part.Wall == 0 {
 			part.Wall = wall
 		}
@@ -226,18 +229,6 @@ func (c *conn) ready(events uint32, in *input) {
 		}
 	}
 	c.response.handler.Wait()
-}
-
-// parts appends the parts in which the n bytes came that were read just now.
-func (c *conn) parts(n int, parts []sockclock.Part) []sockclock.Part {
-	if !c.looked {
-		c.looked = true
-		c.flow = c.r.capture.Flow(c.local, c.remote)
-	}
-	if c.flow == nil {
-		return append(parts, sockclock.Part{Len: n})
-	}
-	return c.flow.Take(n, parts)
 }
 
 // progress is how far a request came.

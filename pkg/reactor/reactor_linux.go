@@ -46,6 +46,7 @@ type Reactor struct {
 
 	opened, reconnects, reads, wakes atomic.Int64
 	unstamped                        atomic.Bool // some socket has no kernel stamps
+	unfollowed                       atomic.Bool // some connection's packets are not captured
 }
 
 // New makes a reactor for the server at addr, host:port, that opens connections with dial. Its goroutine runs until Close.
@@ -125,13 +126,13 @@ func (r *Reactor) Close() error {
 	return err
 }
 
-// Source says where the times of arrival come from.
+// Source says where the times of arrival come from. One connection without makes it the lesser one.
 func (r *Reactor) Source() sockclock.Source {
 	switch {
-	case r.capture != nil:
-		return sockclock.Packets
 	case r.unstamped.Load():
 		return sockclock.User
+	case r.capture != nil && !r.unfollowed.Load():
+		return sockclock.Packets
 	}
 	return sockclock.Kernel
 }

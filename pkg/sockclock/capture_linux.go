@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -18,19 +19,21 @@ const (
 	blockSize  = 64 << 10
 	blockCount = 256
 	frameCount = blockCount * (blockSize / frameSize)
-	// synLen is how much is kept of a packet that opens a connection; of others, just the headers.
+	// synLen is how much is kept of a packet that opens or closes a connection; of others, just the headers.
 	synLen = 60
 )
 
 // Capture notes every TCP segment that comes from one port of the servers, with the kernel's stamp, in a ring shared with
 // the kernel (a packet socket). However late its connection is read, and though the kernel by then has joined the segments
 // in the socket, each part of a read keeps its own time of arrival. It needs the right to capture packets (CAP_NET_RAW),
-// sees headers only, and only those of that port. It is for one goroutine.
+// sees headers only, and only those of that port. It is safe for concurrent use.
 type Capture struct {
-	fd    int
-	ring  []byte
-	frame int // the next to look at
-	flows map[endpoint]*flow
+	fd   int
+	ring []byte
+
+	mu    sync.Mutex
+	frame int                // the next to look at
+	flows map[endpoint]*flow // of connections that are open
 }
 
 // endpoint tells connections apart: the port on our side, and the server's address.
@@ -82,16 +85,16 @@ func (c *Capture) Close() error {
 	return errors.Join(os.NewSyscallError("munmap", unix.Munmap(c.ring)), os.NewSyscallError("close", unix.Close(c.fd)))
 }
 
-// Flow follows one connection of ours. It is nil when the connection's beginning was not seen.
+// Flow follows one connection of ours, which has just been opened. It is nil when that was not seen, as when the address is
+// translated on the way.
 func (c *Capture) Flow(local, remote netip.AddrPort) *Flow {
-	e := endpoint{local.Port(), remote.Addr().Unmap()}
-	if c.flows[e] == nil {
-		if c.drain(); c.flows[e] == nil {
-			return nil
-		}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drain()
+	if f := c.flows[endpoint{local.Port(), remote.Addr().Unmap()}]; f != nil {
+		return &Flow{c, f}
 	}
-	f := &Flow{c, c.flows[e]}
-	return f
+	return nil
 }
 
 // Flow is one connection's arrivals.
@@ -102,13 +105,15 @@ type Flow struct {
 
 // Take appends the parts in which the n bytes arrived that were read just now. They add up to n.
 func (f *Flow) Take(n int, parts []Part) []Part {
+	f.capture.mu.Lock()
+	defer f.capture.mu.Unlock()
 	if !f.flow.covers(n) {
 		f.capture.drain()
 	}
 	return f.flow.take(n, parts)
 }
 
-// drain notes all segments in the ring.
+// drain notes all segments in the ring. The lock is held.
 func (c *Capture) drain() {
 	for {
 		frame := c.ring[c.frame*frameSize : (c.frame+1)*frameSize]
@@ -149,18 +154,21 @@ func (c *Capture) packet(b []byte, size int, wall int64) {
 	tcp := b[head:]
 	e := endpoint{binary.BigEndian.Uint16(tcp[2:]), remote}
 	sequence := binary.BigEndian.Uint32(tcp[4:])
-	const syn = 2
+	const fin, syn, rst = 1, 2, 4
 	if tcp[13]&syn != 0 {
 		c.flows[e] = newFlow(sequence + 1) // the SYN itself counts as one
 		return
 	}
 	if f := c.flows[e]; f != nil {
 		f.arrive(sequence, size-head-int(tcp[12]>>4)*4, wall)
+		if tcp[13]&(fin|rst) != 0 {
+			delete(c.flows, e) // who follows it has it still
+		}
 	}
 }
 
-// segmentsFrom is the filter, in the kernel's packet filter language: TCP from the port that carries data or opens a
-// connection. Packets begin with the IP header. What it returns is how much of a packet is kept.
+// segmentsFrom is the filter, in the kernel's packet filter language: TCP from the port that carries data, or opens or
+// closes a connection. Packets begin with the IP header. What it returns is how much of a packet is kept.
 func segmentsFrom(port uint16) []unix.SockFilter {
 	const (
 		loadByte  = unix.BPF_LD | unix.BPF_B | unix.BPF_ABS
@@ -180,7 +188,7 @@ func segmentsFrom(port uint16) []unix.SockFilter {
 		ret       = unix.BPF_RET | unix.BPF_K
 		retA      = unix.BPF_RET | unix.BPF_A
 	)
-	const drop, opens, data, v6 = 0xfc, 0xfd, 0xfe, 0xff // places to jump to, filled in below
+	const drop, bounds, data, v6 = 0xfc, 0xfd, 0xfe, 0xff // places to jump to, filled in below
 	p := []unix.SockFilter{
 		{Code: loadByte, K: 0},
 		{Code: and, K: 0xf0},
@@ -194,7 +202,7 @@ func segmentsFrom(port uint16) []unix.SockFilter {
 		{Code: loadHalfX, K: 0},
 		{Code: equal, K: uint32(port), Jf: drop},
 		{Code: loadByteX, K: 13},
-		{Code: anyBit, K: 2, Jt: opens}, // SYN
+		{Code: anyBit, K: 7, Jt: bounds}, // FIN, SYN, RST
 		{Code: loadByteX, K: 12},
 		{Code: shift, K: 2},
 		{Code: and, K: 0x3c},
@@ -211,7 +219,7 @@ func segmentsFrom(port uint16) []unix.SockFilter {
 		unix.SockFilter{Code: loadHalf, K: 40},
 		unix.SockFilter{Code: equal, K: uint32(port), Jf: drop},
 		unix.SockFilter{Code: loadByte, K: 40 + 13},
-		unix.SockFilter{Code: anyBit, K: 2, Jt: opens},
+		unix.SockFilter{Code: anyBit, K: 7, Jt: bounds},
 		unix.SockFilter{Code: loadByte, K: 40 + 12},
 		unix.SockFilter{Code: shift, K: 2},
 		unix.SockFilter{Code: and, K: 0x3c},
@@ -223,7 +231,7 @@ func segmentsFrom(port uint16) []unix.SockFilter {
 		unix.SockFilter{Code: add, K: 40},
 		unix.SockFilter{Code: retA},
 	)
-	ends := map[uint8]int{v6: sixth, drop: len(p), opens: len(p) + 1, data: len(p) + 2}
+	ends := map[uint8]int{v6: sixth, drop: len(p), bounds: len(p) + 1, data: len(p) + 2}
 	p = append(p,
 		unix.SockFilter{Code: ret, K: 0},
 		unix.SockFilter{Code: ret, K: synLen},
