@@ -35,14 +35,14 @@ func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*T
 	if config != nil {
 		o.BlockSize = config.BlockSize
 	}
-	w, from := fromTurns(turns, o)
+	w := FromTurns(turns, o)
 	a, err := Analyse(w, config, kvcache.PromptAndOutput)
 	if err != nil {
 		return nil, nil, err
 	}
 	out = make([]*Turn, len(turns))
 	for i := range a.Turns {
-		out[from[i]] = &a.Turns[i]
+		out[w.Requests[i].Source] = &a.Turns[i]
 	}
 	return out, w.Notes, nil
 }

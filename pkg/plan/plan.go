@@ -45,6 +45,8 @@ type Request struct {
 	// New is the prompt's tokens less those of the turn before it, its prompt and, where that goes on, its answer: what no
 	// server could have had from this conversation.
 	New int
+	// Source is the index of the turn it was made from, of those given to FromTurns.
+	Source int
 	// Warmup requests fill caches and are not counted.
 	Warmup bool
 	// Play has the blocks, the token counts and the times.

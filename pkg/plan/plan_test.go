@@ -438,6 +438,33 @@ func TestTextsOfTheExecuted(t *testing.T) {
 	}
 }
 
+// Control arms: the measured turns hit as if the others were conversations of their own, which hit nothing.
+func TestArmsShareNothing(t *testing.T) {
+	t.Parallel()
+	var turns []*record.Turn
+	for i := range 4 {
+		for j, arm := range []string{record.ArmMeasured, record.ArmNoReuse, record.ArmAA1, record.ArmCold} {
+			turns = append(turns, &record.Turn{
+				Conversation: "a", Arm: arm, Turn: i, Outcome: record.OK, Sent: record.Clock(100*i + 10*j + 1), End: record.Clock(100*i + 10*j + 9),
+				Usage: &record.Usage{Prompt: 100 * (i + 1), Completion: 33},
+			})
+		}
+	}
+	got, notes, err := Compare(turns, gpu(16, 1000), Executed{Texts: map[string]*chat.Conversation{"a": {ID: "a"}}, Tokenizer: words{}})
+	if err != nil || len(notes) > 0 {
+		t.Fatal(err, notes)
+	}
+	for i, turn := range got {
+		want := 0
+		if i%4 == 0 && i > 0 {
+			want = (100*(i/4) + 32) / 16 * 16
+		}
+		if turn.Ideal != want || turn.Predicted() != want {
+			t.Errorf("turn %d in arm %s: %+v, want %d", turns[i].Turn, turns[i].Arm, *turn, want)
+		}
+	}
+}
+
 func TestTraceWorkload(t *testing.T) {
 	t.Parallel()
 	const lines = `{"timestamp": 0, "input_length": 20, "output_length": 4, "hash_ids": [1, 2]}
@@ -548,7 +575,7 @@ func FuzzFromTurns(f *testing.F) {
 			x := &record.Turn{
 				Conversation: fmt.Sprint(rng.IntN(5)), Turn: rng.IntN(6) - 1, Messages: rng.IntN(9) - 2,
 				Outcome: record.Outcomes[rng.IntN(len(record.Outcomes))], Sent: record.Clock(rng.IntN(50)), Issued: record.Clock(rng.IntN(50)),
-				FirstToken: record.Clock(rng.IntN(2)), End: record.Clock(rng.IntN(60)), Warmup: rng.IntN(8) == 0,
+				FirstToken: record.Clock(rng.IntN(2)), Arm: []string{"", "", record.ArmMeasured, record.ArmNoReuse}[rng.IntN(4)], End: record.Clock(rng.IntN(60)), Warmup: rng.IntN(8) == 0,
 				Counted: record.Counted{Input: rng.IntN(300) - 50, Output: rng.IntN(50) - 10},
 			}
 			if rng.IntN(3) > 0 {

@@ -145,7 +145,7 @@ type TierSize struct {
 	Tier   string   `json:"tier"`
 	Blocks int      `json:"blocks"` // -1 = no limit
 	Tokens int64    `json:"tokens"`
-	GiB    *float64 `json:"gib,omitempty"`
+	GiB    *float64 `json:"gib,omitempty"` // of a GPU tier on one GPU, of a lower one all GPUs' parts together
 	Store  string   `json:"store"`
 }
 
@@ -208,6 +208,9 @@ func Summarise(a *Analysis, v View) *Summary {
 			size := TierSize{Tier: kvcache.Tier(t).String(), Blocks: tier.Blocks, Tokens: -1, Store: tier.Store.String()}
 			if tier.Blocks > 0 {
 				size.Tokens, size.GiB = int64(tier.Blocks)*int64(c.BlockSize), s.gib(tier.Blocks)
+				if size.GiB != nil && kvcache.Tier(t) != kvcache.GPU {
+					*size.GiB *= float64(s.Model.TP)
+				}
 			}
 			p.Tiers = append(p.Tiers, size)
 		}

@@ -67,7 +67,7 @@ func (t *text) head() {
 	if m := t.Model; m != nil {
 		per := ""
 		if m.TP > 1 {
-			per = fmt.Sprintf(" on each of %d GPUs, as all sizes in GiB here", m.TP)
+			per = fmt.Sprintf(" on each of %d GPUs, as all sizes in GiB here but those of lower tiers", m.TP)
 		}
 		rows = append(rows, []string{"Model", fmt.Sprintf("%s: %s bytes a token%s", m.Name, group(m.BytesPerToken), per)})
 		for _, n := range m.Notes {

@@ -35,19 +35,17 @@ type Executed struct {
 //
 // A turn that failed counts if the server had begun to answer: its prompt was computed then. One whose tokens are not
 // known is left out, and so is what no server saw.
+//
+// A conversation's arms, in a run with control arms, are conversations of their own; in those of no reuse, and where the
+// cache was emptied before every turn, no turn shares anything.
 func FromTurns(turns []*record.Turn, o Executed) *Workload {
-	w, _ := fromTurns(turns, o)
-	return w
-}
-
-// fromTurns also returns, for each request, the index of its turn.
-func fromTurns(turns []*record.Turn, o Executed) (*Workload, []int) {
 	if o.BlockSize == 0 {
 		o.BlockSize = DefaultBlockSize
 	}
 	w := &Workload{BlockSize: o.BlockSize, Timed: true, How: "executed: as the turns were sent and ended"}
-	byConversation := map[string][]int{}
-	var names []string
+	type dialogue struct{ conversation, arm string }
+	byDialogue := map[dialogue][]int{}
+	var dialogues []dialogue
 	var unseen, unknown, estimated int
 	for i, t := range turns {
 		prompt, _, usage := o.tokens(t)
@@ -61,45 +59,37 @@ func fromTurns(turns []*record.Turn, o Executed) (*Workload, []int) {
 		case !usage:
 			estimated++
 		}
-		if byConversation[t.Conversation] == nil {
-			names = append(names, t.Conversation)
+		d := dialogue{t.Conversation, t.Arm}
+		if byDialogue[d] == nil {
+			dialogues = append(dialogues, d)
 		}
-		byConversation[t.Conversation] = append(byConversation[t.Conversation], i)
+		byDialogue[d] = append(byDialogue[d], i)
 	}
 
 	var shorter, dropped, cut, textless int
-	var from []int
-	for n, name := range names {
-		list := byConversation[name]
+	for n, d := range dialogues {
+		list := byDialogue[d]
 		slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(turns[a].Turn, turns[b].Turn) })
-		c := &told{Executed: &o, number: n, chain: kvcache.NewChain(o.BlockSize, "")}
-		if o.Texts != nil {
-			if c.text = o.Texts[name]; c.text == nil {
+		c := &told{Executed: &o, number: n, chain: kvcache.NewChain(o.BlockSize, ""), alone: sharesNothing(d.arm)}
+		if o.Texts != nil && !c.alone {
+			if c.text = o.Texts[d.conversation]; c.text == nil {
 				textless++
 			} else {
 				c.parts = parts(c.text, o.MaxTurns)
 			}
 		}
 		for _, i := range list {
-			w.Requests = append(w.Requests, c.add(turns[i]))
-			from = append(from, i)
+			r := c.add(turns[i])
+			r.Source = i
+			w.Requests = append(w.Requests, r)
 		}
 		shorter += c.shorter
 		dropped += c.dropped
 		cut += c.cut
 	}
-	order := make([]int, len(w.Requests))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(w.Requests[a].Start, w.Requests[b].Start), cmp.Compare(from[a], from[b]))
+	slices.SortStableFunc(w.Requests, func(a, b Request) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Source, b.Source))
 	})
-	requests, index := make([]Request, len(order)), make([]int, len(order))
-	for i, j := range order {
-		requests[i], index[i] = w.Requests[j], from[j]
-	}
-	w.Requests = requests
 
 	note := func(n int, format string) {
 		if n > 0 {
@@ -113,7 +103,16 @@ func fromTurns(turns []*record.Turn, o Executed) (*Workload, []int) {
 	note(shorter, "%d prompts are too short to hold the turn before them and its answer (is reasoning dropped from the history?): they share its prompt only")
 	note(cut, "%d prompts are shorter than the one before them (was history cut?): they share nothing with it")
 	note(textless, "%d conversations are not among the texts: they share nothing with others")
-	return w, index
+	return w
+}
+
+// sharesNothing says whether the turns of a control arm find nothing that was sent before.
+func sharesNothing(arm string) bool {
+	switch arm {
+	case record.ArmNoReuse, record.ArmAA1, record.ArmAA2, record.ArmCold:
+		return true
+	}
+	return false
 }
 
 // tokens are a turn's prompt and answer, and whether the server counted them.
@@ -133,6 +132,7 @@ type told struct {
 	number int
 	text   *chat.Conversation
 	parts  []part
+	alone  bool // no turn shares anything
 
 	chain    *kvcache.Chain // the turn before, prompt and answer
 	asked    *kvcache.Chain // its prompt, where the answer may be dropped
@@ -154,6 +154,9 @@ func (c *told) add(t *record.Turn) Request {
 
 	switch {
 	case c.turns == 0:
+	case c.alone:
+		c.chain = kvcache.NewChain(c.BlockSize, "")
+		r.New = r.Prompt
 	case r.Prompt < c.last.Prompt:
 		c.cut++
 		c.chain = kvcache.NewChain(c.BlockSize, "")
