@@ -18,6 +18,35 @@
 // Messages of the dataset are encoded, and the lengths of its answers counted, ahead of their conversation's start; of
 // an answer only its own text is encoded. History is a list of encoded pieces, never joined. Answers are counted after
 // the fact, off the path (see ledger.go).
+//
+// # Control arms
+//
+// What a cache is worth is the difference between turns that could use it and turns that could not, all else being equal.
+// With a Control every conversation is played twice in the run, once in each of two arms, and the effect is the difference
+// within pairs: what a conversation is like, and how the server changes in the course of a run, hits both arms alike. Which
+// arm of a pair goes first is balanced (each in half of the pairs) and drawn from the seed.
+//
+// NoReuse: both plays of a pair start one after the other and take turns like any two conversations, under the same load.
+// The control arm's prompts begin with a salt that is new in every request, so no prompt begins like another; those of the
+// measured arm with a salt as long that is the same for the whole arm and in no other run, so what conversations share stays
+// shared, and neither arm nor an earlier run warms the other. The salt is at the very start of the first message's text, in
+// a piece of its own: the history is still encoded once. What a chat template puts before the first text (role marks, a
+// default system message, tools) comes before the salt and can hit in both arms. The answers are the server's own, so their
+// texts differ between arms, as long as asked for. Two things to know when reading the effect: it is that under the mixed load
+// of both arms, which is heavier than the measured arm's alone; and the control's blocks take up room in the cache, so a
+// cache that is too small for all is less worth to the measured arm than it would be alone. Half of the conversations in
+// progress (Active) are of each arm on average.
+//
+// Cold: nothing is put into prompts; before every turn of the control arm the server's cache is emptied. As that empties it
+// for all, requests go one at a time, and the arms take turns by batches of Active conversations, each played to its end in
+// one arm, then in the other. The cache is emptied between batches, too, so the measured arm finds what its batch has sent.
+// The time it takes to empty the cache is in no turn.
+//
+// AA: as NoReuse, with salts that are new in every request in both arms. The two must not differ; if they do, the
+// comparison is at fault.
+//
+// Counts of the run's end are of plays: two for a conversation. A limit of requests counts those of both arms. Only the
+// first arm's conversations go to OnConversation, without salts.
 package bench
 
 import (
@@ -38,6 +67,7 @@ type Sender interface {
 
 // Request is one turn to send.
 type Request struct {
+	// Conversation is its id; with the arm behind it, after a slash, in a run with control arms.
 	Conversation string
 	// Messages, concatenated, are the messages as JSON objects with commas between them. The pieces belong to the
 	// conversation and stay as they are.
@@ -69,6 +99,8 @@ type Exchange struct {
 	// Asked are the messages since the last answer; Answer is the text that came.
 	Asked  []chat.Message
 	Answer string
+	// History is the answer as the next turn is asked with it; nil if the turn failed.
+	History *chat.Message
 }
 
 // Order is how ready turns are taken.
@@ -123,10 +155,19 @@ type Options struct {
 	Failure Failure       // "" = EndConversation
 	Verify  bool          // compare answers with the dataset's
 
+	Control Control // "" = NoControl
+	Salts   Salts   // of NoReuse and AA, which need it
+	// Reset empties the server's cache; Cold needs it.
+	Reset func(context.Context) error
+	// Marker, unless empty, is put before the text of every conversation's first user message, where no salt is.
+	Marker string
+
 	// Counter counts what the server does not; nil leaves counts at 0 and asks for no length that has to be counted.
 	Counter Counter
 	// Start is the origin of all clocks: the sender's too.
 	Start time.Time
+	// OnMeasured, unless nil, is called before the first turn that is measured, after a warm-up.
+	OnMeasured func()
 	// OnExchange is called for each finished request, from one goroutine, in order of their ends.
 	OnExchange func(*Exchange) error
 	// OnConversation is called with each finished conversation, the answers as they came, from the same goroutine.
@@ -207,5 +248,6 @@ func (o Options) Validate() error {
 	default:
 		bad("--on-failure is %q; it must be %s or %s", o.Failure, EndConversation, GoOn)
 	}
+	errs = append(errs, o.validateControl())
 	return errors.Join(errs...)
 }

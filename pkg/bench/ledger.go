@@ -31,6 +31,7 @@ type entry struct {
 	tokens   int // of the new messages
 	reply    *Reply
 	asked    []chat.Message
+	history  *chat.Message      // the answer as it was put into the history
 	finished *chat.Conversation // after its last turn, when it is asked for
 }
 
@@ -105,7 +106,7 @@ func (l *ledger) enter(e *entry) error {
 		return nil
 	}
 	if l.opt.OnExchange != nil {
-		if err := l.opt.OnExchange(&Exchange{Turn: t, Asked: e.asked, Answer: e.reply.Text}); err != nil {
+		if err := l.opt.OnExchange(&Exchange{Turn: t, Asked: e.asked, Answer: e.reply.Text, History: e.history}); err != nil {
 			return err
 		}
 	}

@@ -13,8 +13,18 @@ type play struct {
 	index int
 	conv  *chat.Conversation
 	turns []turn
+	arm   *arm
+	group int // plays of two groups are never in progress together; 0 = there are none
+	// session is what the conversation is called towards the server.
+	session string
+	// mark is put before the text of message markAt, -1 = none is.
+	mark       string
+	markAt     int
+	markTokens int
 
 	prepared sync.Once
+	quote    func(salt string) []byte // a salt as it stands in the first piece
+	head     []byte                   // of the first turn, up to the salt
 
 	// The rest is touched by one goroutine at a time: the client that has the conversation.
 	next   int      // turn to send
@@ -66,6 +76,7 @@ func plan(index int, c *chat.Conversation, maxTurns int) *play {
 // prepare encodes and counts what does not depend on the server. Safe to call from several goroutines.
 func (p *play) prepare(counter Counter, lengths bool) {
 	p.prepared.Do(func() {
+		at := 0 // of the salt in the first piece
 		for i := range p.turns {
 			t := &p.turns[i]
 			size := 0
@@ -78,7 +89,12 @@ func (p *play) prepare(counter Counter, lengths bool) {
 				if j > 0 {
 					t.piece = append(t.piece, ',')
 				}
+				from := len(t.piece)
 				t.piece = m.AppendJSON(t.piece)
+				if j == p.markAt {
+					at, p.quote = markPlace(t.piece[from:])
+					at += from
+				}
 				if counter != nil {
 					t.tokens += counter.Count(m.Text)
 				}
@@ -93,16 +109,31 @@ func (p *play) prepare(counter Counter, lengths bool) {
 				}
 			}
 		}
+		if p.quote != nil {
+			t := &p.turns[0]
+			t.tokens += p.markTokens
+			p.head, t.piece = t.piece[:at:at], t.piece[at:]
+		}
 	})
 }
 
 // ask puts the next turn's messages into the history.
 func (p *play) ask() *turn {
 	t := &p.turns[p.next]
+	if p.next == 0 && p.quote != nil {
+		p.pieces = append(p.pieces, p.head, p.quote(p.mark))
+	}
 	p.pieces = append(p.pieces, t.piece)
 	p.sent += t.to - t.from
 	p.fresh = append(p.fresh, p.conv.Messages[t.from:t.to]...)
 	return t
+}
+
+// salted is the history with another salt, in a list of its own: a request before may still be looked at.
+func (p *play) salted(salt string) [][]byte {
+	pieces := append([][]byte(nil), p.pieces...)
+	pieces[1] = p.quote(salt)
+	return pieces
 }
 
 // answer puts an answer into the history.
@@ -117,7 +148,7 @@ func (p *play) answer(m chat.Message) {
 
 // release lets go of what a conversation needed to be played.
 func (p *play) release() {
-	p.pieces, p.fresh = nil, nil
+	p.pieces, p.fresh, p.head = nil, nil, nil
 	for i := range p.turns {
 		p.turns[i].piece = nil
 	}

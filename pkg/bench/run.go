@@ -28,17 +28,17 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 
 	r := &run{opt: o, sender: s, halt: make(chan struct{})}
 	r.wake = sync.NewCond(&r.mu)
-	for i := range conversations {
-		if p := plan(len(r.plays), &conversations[i], o.MaxTurns); len(p.turns) > 0 {
-			r.plays = append(r.plays, p)
-		}
+	var err error
+	if r.plays, err = o.deal(conversations); err != nil {
+		return nil, err
 	}
 	if len(r.plays) == 0 {
 		return nil, errors.New("no conversation has a turn to play: there is no user message")
 	}
 
 	// The ledger stops the run when a sink is broken: measuring what cannot be kept is waste.
-	r.ledger = newLedger(&r.opt, len(r.plays), func(err error) { r.stop(whyFailed); cancel(err) })
+	r.fail = func(err error) { r.stop(whyFailed); cancel(err) }
+	r.ledger = newLedger(&r.opt, len(r.plays), r.fail)
 	self := watch()
 	stopDrain := context.AfterFunc(ctx, func() { r.stop(whyCancelled) })
 	defer stopDrain()
@@ -59,11 +59,14 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 		r.warmupMS = r.now().MS() - from.MS()
 	}
 	if !r.stopped() {
+		if o.OnMeasured != nil {
+			o.OnMeasured()
+		}
 		r.phase(ctx, false)
 	}
 	close(done)
 	side.Wait()
-	err := r.ledger.close()
+	err = errors.Join(r.broken, r.ledger.close())
 	end := r.end()
 	end.Certificate = self.certificate()
 	return end, err
@@ -83,6 +86,8 @@ type run struct {
 	sender Sender
 	plays  []*play
 	ledger *ledger
+	fail   func(error) // ends the run
+	broken error       // the cache could not be emptied; of the one client that there is then
 
 	halt chan struct{} // closed when nothing more is to be started, but for the limit
 
@@ -92,6 +97,8 @@ type run struct {
 	ready   []*play       // turns that may be sent, in the order in which they became ready
 	dealt   int           // plays[:dealt] were started in this phase
 	active  int           // conversations in progress
+	group   int           // of the plays in progress
+	opening bool          // that group has sent nothing yet; read without the lock by the one client that there is then
 	issued  int           // turns handed to clients in the measured phase
 	warming bool
 	why     string // set when nothing more is to be started
@@ -208,6 +215,12 @@ func (r *run) take() (*play, record.Clock) {
 		}
 		for r.active < r.opt.Active && r.dealt < len(r.plays) {
 			p := r.plays[r.dealt]
+			if p.group != r.group {
+				if r.active > 0 {
+					break
+				}
+				r.group, r.opening = p.group, true
+			}
 			r.dealt++
 			if !r.playable(p) {
 				continue
@@ -280,7 +293,7 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 	p.prepare(r.opt.Counter, r.opt.needsLengths())
 	number := p.next
 	t := p.ask()
-	req := &Request{Conversation: p.conv.ID, Messages: p.pieces}
+	req := &Request{Conversation: p.session, Messages: p.pieces}
 	req.MinTokens, req.MaxTokens = r.opt.lengths(t)
 	// As the reference: a long answer may take a fifth of a second a token.
 	req.Timeout = max(r.opt.Timeout, time.Duration(req.MaxTokens/5)*time.Second)
@@ -290,6 +303,17 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 	attempts := 0
 	for {
 		attempts++
+		if p.arm.unique {
+			req.Messages = p.salted(r.opt.Salts.Next())
+		}
+		if p.arm.cold || r.opening {
+			r.opening = false
+			if err := r.empty(ctx); err != nil && ctx.Err() == nil {
+				r.broken = fmt.Errorf("the server's cache could not be emptied: %w", err)
+				r.fail(r.broken)
+			}
+			scheduled = max(scheduled, r.now()) // the emptying is ours, not the turn's
+		}
 		issued = r.now()
 		reply = r.sender.Send(ctx, req)
 		if reply.Turn.Outcome.OK() || attempts > r.opt.Retries || ctx.Err() != nil || r.stopped() {
@@ -304,7 +328,7 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 
 	rec := &reply.Turn
 	rec.Type = record.TypeTurn
-	rec.Conversation, rec.Client, rec.Turn, rec.Messages = p.conv.ID, client, number, p.sent
+	rec.Conversation, rec.Client, rec.Turn, rec.Messages, rec.Arm = p.conv.ID, client, number, p.sent, p.arm.name
 	rec.Warmup = r.warming
 	rec.Attempts = attempts
 	rec.Scheduled, rec.Issued = scheduled, issued
@@ -320,7 +344,9 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 	e := entry{play: p.index, tokens: t.tokens, reply: reply, asked: asked}
 	switch {
 	case rec.Outcome.OK():
-		p.answer(r.history(p, t, reply))
+		m := r.history(p, t, reply)
+		e.history = &m
+		p.answer(m)
 	case r.opt.Failure == GoOn && t.answer >= 0 && ctx.Err() == nil:
 		p.answer(p.conv.Messages[t.answer])
 	default:
@@ -328,7 +354,7 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 	}
 	p.ended = max(rec.End, issued)
 	last := p.failed || p.next >= len(p.turns)
-	if last && !p.failed && r.opt.OnConversation != nil {
+	if last && !p.failed && r.opt.OnConversation != nil && p.arm.first {
 		e.finished = p.played()
 	}
 	r.ledger.add(e)

@@ -1,0 +1,352 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/record"
+	"multiturn/pkg/salt"
+)
+
+// message is one of a request's.
+type message struct {
+	Role    string
+	Content json.RawMessage
+}
+
+func messages(t *testing.T, body string) []message {
+	t.Helper()
+	var all []message
+	if err := json.Unmarshal([]byte("["+body+"]"), &all); err != nil {
+		t.Fatalf("the messages are no JSON: %v\n%s", err, body)
+	}
+	return all
+}
+
+// withoutSalt cuts the salt off a request's body, and returns both.
+func withoutSalt(t *testing.T, body string) (rest, mark string) {
+	t.Helper()
+	from, to := strings.Index(body, `[ `), strings.Index(body, ` ]\n\n`)
+	if from < 0 || to < 0 {
+		t.Fatalf("no salt in %s", body)
+	}
+	to += len(` ]\n\n`)
+	return body[:from] + body[to:], body[from:to]
+}
+
+func TestNoReuseAndAA(t *testing.T) {
+	t.Parallel()
+	const n, turns = 7, 3
+	for _, tc := range []struct {
+		control Control
+		arms    [2]string
+	}{{NoReuse, [2]string{record.ArmMeasured, record.ArmNoReuse}}, {AA, [2]string{record.ArmAA1, record.ArmAA2}}} {
+		t.Run(string(tc.control), func(t *testing.T) {
+			t.Parallel()
+			f := &fake{take: 100 * time.Millisecond, reply: func(n int, r *Request, rep *Reply) { rep.Text = "same" }}
+			cs := conversations(n, 2*turns)
+			cs[0].Messages = append([]chat.Message{{Role: chat.System, Text: "Be \"brief\"."}}, cs[0].Messages...)
+			out := playAll(t, Options{Clients: 2, Active: 4, Control: tc.control, Salts: salt.New([32]byte{7}, words{}), Seed: 1}, f, cs, 0, 0)
+			if len(out.turns) != 2*n*turns || out.end.Turns.Planned != 2*n*turns || out.end.Conversations.Finished != 2*n {
+				t.Fatalf("%d turns, end %+v", len(out.turns), out.end)
+			}
+			if len(out.finished) != n {
+				t.Errorf("%d conversations were handed on, want those of one arm, %d", len(out.finished), n)
+			}
+			// By arm, conversation and turn: the body without its salt, and the salt.
+			type key struct {
+				arm, conversation string
+				turn              int
+			}
+			bodies := map[key]string{}
+			salts := map[string]map[string]int{tc.arms[0]: {}, tc.arms[1]: {}}
+			next := map[string]int{}
+			for i, id := range out.asked {
+				conversation, arm, ok := strings.Cut(id, "/")
+				if !ok {
+					t.Fatalf("session %q names no arm", id)
+				}
+				rest, mark := withoutSalt(t, out.bodies[i])
+				messages(t, out.bodies[i])
+				if !strings.HasPrefix(strings.TrimLeft(strings.SplitN(out.bodies[i], `"content":"`, 2)[1], " "), "[ ") {
+					t.Errorf("the first text does not begin with the salt: %s", out.bodies[i])
+				}
+				bodies[key{arm, conversation, next[id]}] = rest
+				next[id]++
+				salts[arm][mark]++
+			}
+			for k, body := range bodies {
+				other := k
+				if other.arm = tc.arms[0]; k.arm == tc.arms[0] {
+					other.arm = tc.arms[1]
+				}
+				if bodies[other] != body {
+					t.Errorf("%v was asked\n%s\nand %v\n%s", k, body, other, bodies[other])
+				}
+			}
+			if got := len(salts[tc.arms[1]]); got != n*turns {
+				t.Errorf("%d salts in %d requests of %s", got, n*turns, tc.arms[1])
+			}
+			want := n * turns
+			if tc.control == NoReuse {
+				want = 1
+			}
+			if got := len(salts[tc.arms[0]]); got != want {
+				t.Errorf("%d salts in arm %s, want %d", got, tc.arms[0], want)
+			}
+			for mark := range salts[tc.arms[1]] {
+				if salts[tc.arms[0]][mark] > 0 {
+					t.Errorf("%s is in both arms", mark)
+				}
+			}
+			// Pairs are side by side, each arm first in half of them.
+			first := map[string]int{}
+			seen := map[string]string{}
+			for _, id := range out.asked {
+				conversation, arm, _ := strings.Cut(id, "/")
+				if seen[conversation] == "" {
+					seen[conversation] = arm
+					first[arm]++
+				}
+			}
+			if d := first[tc.arms[0]] - first[tc.arms[1]]; d < -1 || d > 1 {
+				t.Errorf("%v: one arm goes first more often", first)
+			}
+			counted := map[string]int{}
+			for i := range out.turns {
+				r := &out.turns[i]
+				if strings.Contains(r.Conversation, "/") || r.Arm != tc.arms[0] && r.Arm != tc.arms[1] {
+					t.Fatalf("a record of conversation %q, arm %q", r.Conversation, r.Arm)
+				}
+				if r.Turn == 2 && r.Conversation == "c3" {
+					counted[r.Arm] = r.Counted.Input
+				}
+			}
+			// 3 questions of 4 words, 2 answers of 1, the salt's 12 words.
+			if counted[tc.arms[0]] != 26 || counted[tc.arms[1]] != 26 {
+				t.Errorf("input tokens %v, want 26 in both arms", counted)
+			}
+		})
+	}
+}
+
+func TestFirstArmIsTheSeeds(t *testing.T) {
+	t.Parallel()
+	order := func(seed uint32) string {
+		out := playAll(t, Options{Clients: 1, Control: AA, Salts: salt.New([32]byte{}, nil), Seed: seed}, &fake{}, conversations(10, 2), 0, 0)
+		return strings.Join(out.asked, " ")
+	}
+	if order(1) != order(1) {
+		t.Error("the same seed gave two orders")
+	}
+	if order(1) == order(2) {
+		t.Error("another seed gave the same order")
+	}
+}
+
+func TestRetriesHaveSaltsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	f := &fake{reply: func(n int, r *Request, rep *Reply) {
+		if n == 0 {
+			rep.Turn.Outcome = record.HTTPStatus
+		}
+	}}
+	out := playAll(t, Options{Clients: 1, Retries: 1, Control: AA, Salts: salt.New([32]byte{}, nil)}, f, conversations(1, 2), 0, 0)
+	if out.asked[0] != out.asked[1] || out.bodies[0] == out.bodies[1] {
+		t.Errorf("%s and again %s", out.bodies[0], out.bodies[1])
+	}
+	// What was sent stays as it was.
+	if a, b := string(f.requests[0].Messages[1]), string(f.requests[1].Messages[1]); a == b {
+		t.Errorf("the first request's salt %q was changed", a)
+	}
+}
+
+// cold notes what came when: requests and the emptyings of the cache between them.
+func cold(t *testing.T, o Options, reset func(n int) error, cs []chat.Conversation) (log []string, out outcome, err error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		f := &fake{start: start, take: 100 * time.Millisecond}
+		f.reply = func(n int, r *Request, rep *Reply) { log = append(log, r.Conversation) }
+		n := 0
+		o.Start, o.Control = start, Cold
+		o.Reset = func(context.Context) error {
+			time.Sleep(time.Second)
+			n++
+			if err := reset(n); err != nil {
+				return err
+			}
+			log = append(log, "reset")
+			return nil
+		}
+		o.OnExchange = func(e *Exchange) error { out.turns = append(out.turns, *e.Turn); return nil }
+		out.end, err = Run(t.Context(), o, f, cs, nil)
+	})
+	return log, out, err
+}
+
+func TestCold(t *testing.T) {
+	t.Parallel()
+	log, out, err := cold(t, Options{Clients: 1, Active: 2}, func(int) error { return nil }, conversations(3, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Batches of two: c0 and c1 take turns in one arm, then in the other; then c2.
+	var batches []string
+	got := strings.Join(log, " ")
+	batch := func(arm string, ids ...string) string {
+		var want []string
+		for turn := range 2 {
+			for i, id := range ids {
+				if arm == "cold" || turn == 0 && i == 0 {
+					want = append(want, "reset")
+				}
+				want = append(want, id+"/"+arm)
+			}
+		}
+		return strings.Join(want, " ")
+	}
+	for _, ids := range [][]string{{"c0", "c1"}, {"c2"}} {
+		measured, cold := batch("measured", ids...), batch("cold", ids...)
+		if !strings.Contains(got, measured) || !strings.Contains(got, cold) {
+			t.Errorf("%s\nlacks\n%s\nor\n%s", got, measured, cold)
+		}
+		batches = append(batches, measured, cold)
+	}
+	if len(got) != len(strings.Join(batches, " ")) {
+		t.Errorf("%s\nis more than %s", got, batches)
+	}
+	for i := range out.turns {
+		r := &out.turns[i]
+		if lag := r.Sent - r.Scheduled; lag != 0 {
+			t.Errorf("%s turn %d %s: emptying the cache counts as %v ms of lateness", r.Conversation, r.Turn, r.Arm, lag.MS())
+		}
+	}
+}
+
+func TestColdTriesAgainAndGivesUp(t *testing.T) {
+	t.Parallel()
+	log, _, err := cold(t, Options{Clients: 1}, func(n int) error {
+		if n < 4 {
+			return errors.New("busy")
+		}
+		return nil
+	}, conversations(1, 2))
+	if err != nil || len(log) != 4 {
+		t.Errorf("%v, %v", log, err)
+	}
+	log, out, err := cold(t, Options{Clients: 1}, func(int) error { return errors.New("status 404") }, conversations(2, 2))
+	if err == nil || !strings.Contains(err.Error(), "could not be emptied: status 404") {
+		t.Errorf("error %v", err)
+	}
+	if out.end == nil || out.end.Why != whyFailed || len(log) > 1 {
+		t.Errorf("the run went on: %v, %+v", log, out.end)
+	}
+}
+
+func TestMarker(t *testing.T) {
+	t.Parallel()
+	cs := conversations(2, 4)
+	cs[1].Messages = append([]chat.Message{{Role: chat.System, Text: "Be brief."}}, cs[1].Messages...)
+	out := playAll(t, Options{Clients: 1, Marker: "<m> "}, &fake{}, cs, 0, 0)
+	for i, body := range out.bodies {
+		all := messages(t, body)
+		at := 0
+		if out.asked[i] == "c1" {
+			at = 1
+		}
+		if want := fmt.Sprintf("<m> question 0 of %c", out.asked[i][1]); string(all[at].Content) != `"`+want+`"` {
+			t.Errorf("%s: message %d is %s, want %s", out.asked[i], at, all[at].Content, want)
+		}
+		if strings.Count(body, "<m>") != 1 {
+			t.Errorf("the marker is not there once: %s", body)
+		}
+	}
+	if got := out.finished[0].Messages[0].Text; strings.Contains(got, "<m>") {
+		t.Errorf("the marker is in what was handed on: %q", got)
+	}
+}
+
+func TestSaltInParts(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, message, want string }{
+		{"text parts", `{"role":"user","content":[{"type":"text","text":"hi"}]}`, `{"role":"user","content":[{"type":"text","text":"S\n"},{"type":"text","text":"hi"}]}`},
+		{"no part", `{"role":"user","content":[]}`, `{"role":"user","content":[{"type":"text","text":"S\n"}]}`},
+		{"content first", `{"content":"hi","role":"user","name":"x"}`, `{"content":"S\nhi","role":"user","name":"x"}`},
+		{"content in a name before", `{"name":"\"content\":\"no","role":"user","content":"hi"}`, `{"name":"\"content\":\"no","role":"user","content":"S\nhi"}`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := chat.Conversation{ID: "a", Messages: []chat.Message{{Role: chat.User, Text: "hi", Raw: json.RawMessage(tc.message)}}}
+			out := playAll(t, Options{Marker: "S\n"}, &fake{}, []chat.Conversation{c}, 0, 0)
+			if out.bodies[0] != tc.want {
+				t.Errorf("got  %s\nwant %s", out.bodies[0], tc.want)
+			}
+		})
+	}
+	c := chat.Conversation{ID: "a", Messages: []chat.Message{{Role: chat.User, Raw: json.RawMessage(`{"role":"user","content":null}`)}}}
+	_, err := Run(t.Context(), Options{Marker: "S"}, &fake{}, []chat.Conversation{c}, nil)
+	if err == nil || !strings.Contains(err.Error(), "conversation a: its first turn has no text") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func FuzzMarkPlace(f *testing.F) {
+	f.Add(`{"role":"user","content":"hi"}`, "salt \"x\"\n")
+	f.Add(`{"content":[{"type":"image_url","image_url":{"url":"x"}}],"role":"user"}`, "s")
+	f.Add(`{"role":"user","content":[ ]}`, "s")
+	f.Fuzz(func(t *testing.T, raw, mark string) {
+		// As package chat reads them: an object with a role, in one line.
+		var o map[string]json.RawMessage
+		if json.Unmarshal([]byte(raw), &o) != nil || o == nil || strings.Count(raw, "content") > 1 {
+			t.Skip()
+		}
+		m := chat.Message{Role: chat.User, Raw: json.RawMessage(raw)}
+		if firstText([]chat.Message{m}, "") < 0 {
+			t.Skip()
+		}
+		at, quote := markPlace(m.Raw)
+		out := raw[:at] + string(quote(mark)) + raw[at:]
+		if !json.Valid([]byte(out)) {
+			t.Fatalf("%s with a salt is %s", raw, out)
+		}
+	})
+}
+
+func TestOnMeasured(t *testing.T) {
+	t.Parallel()
+	f := &fake{take: time.Millisecond}
+	asked := -1
+	out := playAll(t, Options{Clients: 1, Warmup: true, OnMeasured: func() { asked = len(f.asked) }}, f, conversations(3, 4), 0, 0)
+	if asked != 3 || len(out.asked) != 6 {
+		t.Errorf("called after %d of %d requests, want 3, the warm-up's", asked, len(out.asked))
+	}
+}
+
+func TestControlOptions(t *testing.T) {
+	t.Parallel()
+	reset := func(context.Context) error { return nil }
+	for _, tc := range []struct {
+		o    Options
+		want string
+	}{
+		{Options{Control: "hot"}, "--control is"},
+		{Options{Control: NoReuse}, "salts"},
+		{Options{Control: Cold, Clients: 2, Reset: reset}, "--num-clients 2"},
+		{Options{Control: Cold, Clients: 1}, "no way to empty"},
+		{Options{Control: Cold, Warmup: true, Reset: reset}, "--warmup-step"},
+		{Options{Control: Cold, Reset: reset}, ""},
+	} {
+		err := tc.o.Validate()
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%+v: error %v, want %q", tc.o, err, tc.want)
+		}
+	}
+}
