@@ -361,7 +361,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 		turn("a", 1, 30, 40, 150, 10), turn("a", 0, 10, 20, 100, 40), refused, broken, uncounted, estimated,
 		turn("b", 0, 100, 110, 100, 40), turn("b", 1, 120, 130, 120, 10), turn("b", 2, 140, 150, 50, 10), warm, turn("e", 1, 160, 170, 100, 1),
 	}
-	got, notes, err := Compare(turns, gpu(16, 1000), Executed{})
+	got, _, err := Compare(turns, gpu(16, 1000), Executed{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,10 +381,11 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	reasoned, thinking := turn("r", 0, 200, 210, 100, 40), 30
 	reasoned.Usage.Reasoning = &thinking
 	turns = append(turns, reasoned, turn("r", 1, 220, 230, 200, 40))
-	if got, notes, err = Compare(turns, gpu(16, 1000), Executed{}); err != nil {
+	again, notes, err := Compare(turns, gpu(16, 1000), Executed{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if last := *got[len(got)-1]; last.Ideal != 96 || last.New != 100 {
+	if last := *again[len(again)-1]; last.Ideal != 96 || last.New != 100 {
 		t.Errorf("behind reasoning: %+v", last)
 	}
 	wantNotes := []string{"1 turns that failed", "1 turns are left out", "1 turns have no usage", "1 prompts follow an answer with reasoning", "1 prompts are too short", "1 prompts are shorter"}
