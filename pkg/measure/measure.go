@@ -4,7 +4,7 @@
 // A [Sample] is exact: it keeps its values, and its numbers are those of pandas' describe (linear interpolation between
 // neighbours, type 7 of Hyndman and Fan; standard deviation with n-1). A [Histogram] is for what is too much to keep,
 // the gaps between tokens: three significant digits. [Clusters] gives intervals by resampling whole conversations,
-// because the turns of one conversation are not independent.
+// because the turns of one conversation are not independent. [Regress] fits a line through such values.
 //
 // What does not exist is NaN: the mean of nothing, the standard deviation of one value.
 package measure

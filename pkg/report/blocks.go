@@ -20,10 +20,15 @@ func (t *text) details(s *Summary) {
 	if len(s.Tables) > 0 && s.Tables[0].TPOTAbsent > 0 {
 		t.line("tpot_ms leaves out %s that came in one chunk: there is no time between their tokens.", plural(s.Tables[0].TPOTAbsent, "answer"))
 	}
+	if d.Arms != nil {
+		t.line("The run has control arms: the table and all that is not said to be of all arms is of %q only.", d.Arms.Measured)
+	}
+	t.findings(d)
 	t.work(d)
 	t.throughput(d)
 	t.distributions(d)
 	t.groups(d)
+	t.cache(d)
 	t.intervals(d)
 	t.certificate(d)
 }
@@ -221,14 +226,17 @@ func (t *text) groups(d *Details) {
 	}
 }
 
-func span(g *Group) string {
-	switch g.To {
-	case g.From:
-		return integer(g.From)
+func span(g *Group) string { return spanOf(g.From, g.To) }
+
+// spanOf is a range in words; to 0 is without end.
+func spanOf(from, to int) string {
+	switch to {
+	case from:
+		return integer(from)
 	case 0:
-		return integer(g.From) + "-"
+		return integer(from) + "-"
 	}
-	return integer(g.From) + "-" + integer(g.To)
+	return integer(from) + "-" + integer(to)
 }
 
 func (t *text) intervals(d *Details) {

@@ -108,6 +108,7 @@ func (c *Collector) Certificate(self record.Certificate) record.Certificate {
 	var lag, readLate, ttft []float64
 	var opened, reconnects int
 	self.Chunks, self.Reads, self.Merged = 0, 0, 0
+	c.settle()
 	for i := range c.turns {
 		t := &c.turns[i]
 		if t.issued {

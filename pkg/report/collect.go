@@ -4,11 +4,13 @@ import (
 	"math"
 	"strings"
 
+	"github.com/tidwall/gjson"
+
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
 )
 
-// Collector takes the records of one run, in any order, and keeps what a summary needs: some 300 bytes a turn. Turns
+// Collector takes the records of one run, in any order, and keeps what a summary needs: some 500 bytes a turn. Turns
 // are copied; their gaps are counted and not kept. The zero value is not ready for use: see NewCollector.
 type Collector struct {
 	name    string
@@ -17,12 +19,15 @@ type Collector struct {
 	end     *record.End
 	turns   []turn
 	samples []record.Sample // of the reference's array
-	gaps    *measure.Histogram
-	itl     *measure.Histogram
+	scrapes []*record.Scrape
+	gaps    map[string]*gaps // by arm
 	errors  map[failure]int
-	tiers   map[string]int64
-	names   map[string]string // each conversation's id once
+	names   map[string]string // each conversation's and each arm's name once
+	arm     string            // the one that is measured; see settle
 }
+
+// gaps are the times between the chunks of an arm's answers.
+type gaps struct{ chunk, token *measure.Histogram }
 
 // turn is what is kept of a record.Turn.
 type turn struct {
@@ -41,15 +46,25 @@ type turn struct {
 	lagMS        float64 // sent minus scheduled, when issued
 	// answerMS is the time to the first content, headersMS to the response's head, scheduledMS latency from scheduled.
 	answerMS, headersMS, scheduledMS float64
-	sent, end                        record.Clock
-	count                            count
-	cached                           int // -1: not known
-	reasoning                        int // -1: not known
-	sample                           record.Sample
-	issued                           bool // there are both clocks of lag
-	measured                         bool // went well and is no warm-up: sample holds
-	warmup                           bool
-	reasoned                         bool // something came before the answer's first content
+	// queueMS is how long the request waited in the server before its prefill, as the server tells; NaN: it does not.
+	queueMS               float64
+	sent, firstToken, end record.Clock
+	count                 count
+	counted               record.Counted
+	usage                 bool
+	prompt, completion    int // of usage
+	cached                int // -1: not known
+	reasoning             int // -1: not known
+	tiers                 map[string]int
+	messages              int
+	arm                   string
+	sample                record.Sample
+	issued                bool // there are both clocks of lag
+	good                  bool // went well and is no warm-up: sample holds
+	measured              bool // good, and of the arm that is measured
+	warmup                bool
+	streamed              bool
+	reasoned              bool // something came before the answer's first content
 }
 
 // failure is a way to fail: an outcome and the first words of its error.
@@ -62,8 +77,7 @@ type failure struct {
 // NewCollector makes one for the run of that name: a file, or what a report should call it.
 func NewCollector(name string, o Options) *Collector {
 	return &Collector{
-		name: name, o: o, gaps: measure.NewHistogram(), itl: measure.NewHistogram(),
-		errors: make(map[failure]int), tiers: make(map[string]int64), names: make(map[string]string),
+		name: name, o: o, gaps: make(map[string]*gaps), errors: make(map[failure]int), names: make(map[string]string),
 	}
 }
 
@@ -74,6 +88,8 @@ func (c *Collector) Add(rec any) {
 		c.run = r
 	case *record.Turn:
 		c.addTurn(r)
+	case *record.Scrape:
+		c.scrapes = append(c.scrapes, r)
 	case *record.End:
 		c.end = r
 	case *record.Sample:
@@ -89,22 +105,22 @@ func (c *Collector) AddLog(l *record.Log) {
 	for _, t := range l.Turns {
 		c.Add(t)
 	}
+	for _, r := range l.Scrapes {
+		c.Add(r)
+	}
 	if l.End != nil {
 		c.Add(l.End)
 	}
 }
 
 func (c *Collector) addTurn(t *record.Turn) {
-	id, ok := c.names[t.Conversation]
-	if !ok {
-		id = strings.Clone(t.Conversation)
-		c.names[id] = id
-	}
+	id := c.once(t.Conversation)
 	k := turn{
 		conversation: id, outcome: t.Outcome, verify: t.Verify, connection: t.Connection, index: t.Turn,
 		attempts: t.Attempts, chunks: t.Chunks, reads: t.Reads, merged: t.Merged, asked: t.MaxTokens,
 		readLateUS: t.ReadLateUS, connectMS: t.ConnectMS, answerMS: math.NaN(), headersMS: math.NaN(), scheduledMS: math.NaN(),
-		sent: start(t), end: t.End, count: countOf(t, c.o.Tokens), cached: -1, reasoning: -1, warmup: t.Warmup,
+		sent: start(t), firstToken: t.FirstToken, end: t.End, count: countOf(t, c.o.Tokens), cached: -1, reasoning: -1, warmup: t.Warmup,
+		counted: t.Counted, messages: t.Messages, arm: c.once(t.Arm), streamed: t.Stream, queueMS: queueMS(t),
 	}
 	if lag, ok := start(t).Since(t.Scheduled); ok {
 		k.lagMS, k.issued = lag.Seconds()*1000, true
@@ -119,6 +135,7 @@ func (c *Collector) addTurn(t *record.Turn) {
 	since(&k.scheduledMS, t.End, t.Scheduled)
 	k.reasoned = t.FirstAnswer != t.FirstToken
 	if u := t.Usage; u != nil {
+		k.usage, k.prompt, k.completion, k.tiers = true, u.Prompt, u.Completion, u.Tiers
 		if u.Cached != nil {
 			k.cached = *u.Cached
 		}
@@ -128,13 +145,8 @@ func (c *Collector) addTurn(t *record.Turn) {
 	}
 	if s, ok := SampleOf(t, c.o.Tokens); ok && !t.Warmup {
 		s.Conversation = id
-		k.sample, k.measured = s, true
-		c.addGaps(t, k.count)
-		if t.Usage != nil {
-			for tier, n := range t.Usage.Tiers {
-				c.tiers[tier] += int64(n)
-			}
-		}
+		k.sample, k.good = s, true
+		c.addGaps(t, k.arm, k.count)
 	}
 	if !t.Outcome.OK() {
 		f := failure{t.Outcome, t.Status, firstWords(t.Error)}
@@ -143,6 +155,44 @@ func (c *Collector) addTurn(t *record.Turn) {
 		}
 	}
 	c.turns = append(c.turns, k)
+}
+
+// once is s, one copy of it for all turns.
+func (c *Collector) once(s string) string {
+	if s == "" {
+		return ""
+	}
+	kept, ok := c.names[s]
+	if !ok {
+		kept = strings.Clone(s)
+		c.names[kept] = kept
+	}
+	return kept
+}
+
+// queueMS is the time from a turn's sending to the begin of its prefill as the server tells it: vLLM says it, llama.cpp says
+// how long the prefill took.
+func queueMS(t *record.Turn) float64 {
+	if len(t.ServerTimings) == 0 {
+		return math.NaN()
+	}
+	if q := gjson.GetBytes(t.ServerTimings, "queue_time_ms"); q.Type == gjson.Number {
+		return q.Num
+	}
+	first, ok := t.FirstToken.Since(start(t))
+	if p := gjson.GetBytes(t.ServerTimings, "prompt_ms"); p.Type == gjson.Number && ok {
+		return max(0, first.Seconds()*1000-p.Num)
+	}
+	return math.NaN()
+}
+
+// settle decides which turns the tables are of: in a run with control arms, those of the measured one.
+func (c *Collector) settle() {
+	c.arm = primaryArm(c.turns)
+	for i := range c.turns {
+		t := &c.turns[i]
+		t.measured = t.good && t.arm == c.arm
+	}
 }
 
 // maxFailures is how many different errors are told apart: a server may put a time or an id into each.
@@ -162,7 +212,12 @@ func firstWords(s string) string {
 // that is in no chunk.
 const evenChunks = 1.05
 
-func (c *Collector) addGaps(t *record.Turn, n count) {
+func (c *Collector) addGaps(t *record.Turn, arm string, n count) {
+	g := c.gaps[arm]
+	if g == nil {
+		g = &gaps{measure.NewHistogram(), measure.NewHistogram()}
+		c.gaps[arm] = g
+	}
 	per := 1.0
 	if len(t.GapsUS) > 0 && n.output > n.firstChunk {
 		per = float64(n.output-n.firstChunk) / float64(len(t.GapsUS))
@@ -171,8 +226,8 @@ func (c *Collector) addGaps(t *record.Turn, n count) {
 		per = 1
 	}
 	for _, us := range t.GapsUS {
-		c.gaps.Add(us, 1)
-		c.itl.Add(int64(math.Round(float64(us)/per)), int64(math.Round(per)))
+		g.chunk.Add(us, 1)
+		g.token.Add(int64(math.Round(float64(us)/per)), int64(math.Round(per)))
 	}
 }
 

@@ -94,6 +94,7 @@ func (d *Details) csv(put func(...string), add func(section, row, column string,
 			add("intervals", in.Name, e.Name+" high", e.High)
 		}
 	}
+	d.cacheCSV(put, add, name)
 	if g := d.Goodput; g != nil {
 		add("goodput", "good", "", Number(g.Good))
 		add("goodput", "of", "", Number(g.Of))

@@ -32,12 +32,13 @@ func (c *Collector) details(s *Summary) *Details {
 		d.Verify = &match
 	}
 	d.Tokens, d.Lengths = c.tokens()
-	d.Throughput = c.throughput(s)
+	d.Throughput = c.throughput()
 	d.Distributions = c.distributions()
 	d.First, d.Later, d.Turns, d.Contexts = c.groups()
 	d.Cache = c.cache()
 	d.Connections = c.connections()
 	d.Intervals = c.intervals(s.Samples)
+	c.cacheDetails(d)
 	d.Goodput = c.goodput(d)
 	if c.end != nil {
 		d.Certificate = c.end.Certificate
@@ -156,7 +157,7 @@ func (c *Collector) tokens() (TokenCounts, Lengths) {
 	return n, l
 }
 
-func (c *Collector) throughput(s *Summary) Throughput {
+func (c *Collector) throughput() Throughput {
 	p := Throughput{
 		Seconds: Unknown, DrainSec: Unknown, Requests: Unknown, Input: Unknown, NewInput: Unknown, Output: Unknown, InFlight: Unknown,
 	}
@@ -183,11 +184,10 @@ func (c *Collector) throughput(s *Summary) Throughput {
 		return p
 	}
 	p.Seconds, p.DrainSec, p.InFlight = Number(sec), Number(float64(lastEnd-lastSent)/1e9), Number(open/sec)
-	p.Requests = Number(float64(len(s.Samples)) / sec)
 	sum := func(of func(*turn) int) Number {
 		var total int64
 		for i := range c.turns {
-			if t := &c.turns[i]; t.measured {
+			if t := &c.turns[i]; t.good {
 				n := of(t)
 				if n < 0 {
 					return Unknown
@@ -197,6 +197,7 @@ func (c *Collector) throughput(s *Summary) Throughput {
 		}
 		return Number(float64(total) / sec)
 	}
+	p.Requests = sum(func(*turn) int { return 1 })
 	p.Input = sum(func(t *turn) int { return t.count.input })
 	p.Output = sum(func(t *turn) int { return t.count.output })
 	p.NewInput = sum(func(t *turn) int {
@@ -221,6 +222,12 @@ func (c *Collector) cache() Cache {
 			continue
 		}
 		k.Of++
+		for tier, n := range t.tiers {
+			if k.Tiers == nil {
+				k.Tiers = make(map[string]int64)
+			}
+			k.Tiers[tier] += int64(n)
+		}
 		if t.cached >= 0 && t.count.input >= 0 {
 			k.Known++
 			k.Cached += int64(t.cached)
@@ -229,9 +236,6 @@ func (c *Collector) cache() Cache {
 	}
 	if k.Known > 0 {
 		k.Share = Number(float64(k.Cached) / float64(k.Input))
-	}
-	if len(c.tiers) > 0 {
-		k.Tiers = maps.Clone(c.tiers)
 	}
 	return k
 }

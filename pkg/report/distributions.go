@@ -28,7 +28,9 @@ func (c *Collector) distributions() []Row {
 			add(name, values)
 		}
 	)
-	rows = append(rows, Row{"chunk_gap_ms", describeGaps(c.gaps)}, Row{"inter_token_ms", describeGaps(c.itl)})
+	if g := c.gaps[c.arm]; g != nil {
+		rows = append(rows, Row{"chunk_gap_ms", describeGaps(g.chunk)}, Row{"inter_token_ms", describeGaps(g.token)})
+	}
 	ofTurns("headers_ms", func(t *turn) float64 { return t.headersMS })
 	if slices.ContainsFunc(c.turns, func(t turn) bool { return t.measured && t.reasoned }) {
 		ofTurns("first_answer_ms", func(t *turn) float64 { return t.answerMS })
@@ -74,30 +76,9 @@ func (c *Collector) distributions() []Row {
 		add("conversation_turns", turns)
 	}
 
-	type visit struct {
-		at     int   // position among all turns sent
-		tokens int64 // sent until and with it
-		end    record.Clock
-	}
-	var (
-		last                   = make(map[string]visit)
-		sent                   int
-		tokens                 int64
-		away, between, reading []float64
-	)
-	for i := range c.turns {
-		t := &c.turns[i]
-		if !t.sent.OK() {
-			continue
-		}
-		if v, ok := last[t.conversation]; ok && t.measured && v.end.OK() {
-			away = append(away, float64(t.sent-v.end)/1e9)
-			between = append(between, float64(sent-v.at-1))
-			reading = append(reading, float64(tokens-v.tokens))
-		}
-		tokens += int64(max(0, t.count.input))
-		last[t.conversation] = visit{sent, tokens, t.end}
-		sent++
+	var away, between, reading []float64
+	for _, r := range c.reuses() {
+		away, between, reading = append(away, r.seconds), append(between, float64(r.turns)), append(reading, float64(r.tokens))
 	}
 	add("reuse_sec", away)
 	add("reuse_turns", between)

@@ -80,7 +80,7 @@ func (c *Collector) goodput(d *Details) *Goodput {
 	g := &Goodput{Limits: c.o.Goodput, Share: Unknown, PerSec: Unknown}
 	for i := range c.turns {
 		t := &c.turns[i]
-		if t.warmup {
+		if t.warmup || t.arm != c.arm {
 			continue
 		}
 		g.Of++
@@ -88,7 +88,9 @@ func (c *Collector) goodput(d *Details) *Goodput {
 			g.Good++
 		}
 	}
-	g.Of += d.Work.Turns.Abandoned
+	if d.Arms == nil {
+		g.Of += d.Work.Turns.Abandoned // of which arm they would have been is not told
+	}
 	if g.Of > 0 {
 		g.Share = Number(float64(g.Good) / float64(g.Of))
 	}

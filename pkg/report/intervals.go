@@ -24,17 +24,10 @@ func (c *Collector) intervals(samples []record.Sample) []Intervals {
 	var (
 		out   []Intervals
 		names = make([]string, len(samples))
-		boot  = c.o.Bootstrap
+		boot  = c.bootstrap(len(samples))
 	)
 	for i := range samples {
 		names[i] = samples[i].Conversation
-	}
-	if boot.Seed == 0 && c.run != nil {
-		boot.Seed = uint64(c.run.Seed)
-	}
-	if boot.Resamples == 0 {
-		// The time of a resample grows with the samples, the need for many does not.
-		boot.Resamples = max(200, min(1000, 50_000_000/max(1, len(samples))))
 	}
 	for _, m := range []struct {
 		name string
@@ -65,4 +58,17 @@ func (c *Collector) intervals(samples []record.Sample) []Intervals {
 		out = append(out, Intervals{m.name, clusters.N(), e})
 	}
 	return out
+}
+
+// bootstrap is how intervals of so many samples are made.
+func (c *Collector) bootstrap(samples int) measure.Bootstrap {
+	boot := c.o.Bootstrap
+	if boot.Seed == 0 && c.run != nil {
+		boot.Seed = uint64(c.run.Seed)
+	}
+	if boot.Resamples == 0 {
+		// The time of a resample grows with the samples, the need for many does not.
+		boot.Resamples = max(200, min(1000, 50_000_000/max(1, samples)))
+	}
+	return boot
 }

@@ -81,6 +81,8 @@ type Options struct {
 	Tokens  Tokens
 	// Goodput is what a turn must meet to count as good; the zero Limits ask for nothing and make no block.
 	Goodput Limits
+	// Cache is the server's cache as far as it is known beforehand.
+	Cache CacheOptions
 	// Bootstrap is how intervals are made.
 	Bootstrap measure.Bootstrap
 }

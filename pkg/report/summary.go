@@ -25,24 +25,31 @@ type Summary struct {
 
 // Details are the blocks after the table.
 type Details struct {
-	Work          Work               `json:"work"`
-	Outcomes      []OutcomeCount     `json:"outcomes"`
-	Failures      []Failure          `json:"failures,omitempty"` // the commonest, at most maxListed
-	Retried       int                `json:"turns_retried"`
-	Verify        *Verify            `json:"verify,omitempty"`
-	Tokens        TokenCounts        `json:"tokens"`
-	Lengths       Lengths            `json:"answer_lengths"`
-	Throughput    Throughput         `json:"throughput"`
-	Distributions []Row              `json:"distributions"`
-	First         Group              `json:"first_turns"`
-	Later         Group              `json:"later_turns"`
-	Turns         []Group            `json:"by_turn"`   // From and To are numbers of turns, from 1
-	Contexts      []Group            `json:"by_prompt"` // From and To are tokens of input
-	Cache         Cache              `json:"cache"`
-	Connections   Connections        `json:"connections"`
-	Intervals     []Intervals        `json:"intervals,omitempty"`
-	Goodput       *Goodput           `json:"goodput,omitempty"`
-	Certificate   record.Certificate `json:"certificate"`
+	Work          Work           `json:"work"`
+	Outcomes      []OutcomeCount `json:"outcomes"`
+	Failures      []Failure      `json:"failures,omitempty"` // the commonest, at most maxListed
+	Retried       int            `json:"turns_retried"`
+	Verify        *Verify        `json:"verify,omitempty"`
+	Tokens        TokenCounts    `json:"tokens"`
+	Lengths       Lengths        `json:"answer_lengths"`
+	Throughput    Throughput     `json:"throughput"`
+	Distributions []Row          `json:"distributions"`
+	First         Group          `json:"first_turns"`
+	Later         Group          `json:"later_turns"`
+	Turns         []Group        `json:"by_turn"`   // From and To are numbers of turns, from 1
+	Contexts      []Group        `json:"by_prompt"` // From and To are tokens of input
+	Cache         Cache          `json:"cache"`
+	// Findings are what the records show of the cache, in words; the blocks below are their evidence.
+	Findings    []Finding          `json:"findings"`
+	Prediction  *CachePlan         `json:"cache_plan,omitempty"` // nil: no turn's tokens are known
+	Counters    *Counters          `json:"counters"`
+	Reuse       *ReuseDistance     `json:"reuse_distance,omitempty"` // nil: no conversation had a second turn
+	Cost        *CostModel         `json:"cost_model,omitempty"`     // nil: no turn has the numbers for it
+	Arms        *Arms              `json:"arms,omitempty"`           // nil: a run without control arms
+	Connections Connections        `json:"connections"`
+	Intervals   []Intervals        `json:"intervals,omitempty"`
+	Goodput     *Goodput           `json:"goodput,omitempty"`
+	Certificate record.Certificate `json:"certificate"`
 }
 
 // Work is what was planned and what became of it.
@@ -93,8 +100,8 @@ type Lengths struct {
 	Longer  int `json:"longer"`
 }
 
-// Throughput is of the measured turns, from the first send to the last end; per second. Tokens that are not known for
-// every turn do not exist.
+// Throughput is of the turns that are no warm-up, those of control arms too, from the first send to the last end; per
+// second. Tokens that are not known for every turn do not exist.
 type Throughput struct {
 	Seconds     Number `json:"seconds"`
 	DrainSec    Number `json:"drain_sec"` // of which after the last send
@@ -153,6 +160,7 @@ func (c *Collector) Summary() *Summary {
 		return s
 	}
 	slices.SortStableFunc(c.turns, func(a, b turn) int { return cmp.Compare(a.sent, b.sent) })
+	c.settle()
 	for i := range c.turns {
 		if c.turns[i].measured {
 			s.Samples = append(s.Samples, c.turns[i].sample)

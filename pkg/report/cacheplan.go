@@ -1,0 +1,265 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/measure"
+	"multiturn/pkg/plan"
+	"multiturn/pkg/record"
+)
+
+// CachePlan puts what caches would have hit beside what the server says it did. Tokens are sums over the turns.
+type CachePlan struct {
+	Shape CacheShape `json:"shape"`
+	// UniqueBlocks were used by all requests, LiveBlocks at most of those at one time were used and would be again.
+	UniqueBlocks int        `json:"unique_blocks"`
+	LiveBlocks   int        `json:"live_blocks"`
+	SharedKnown  bool       `json:"shared_known"` // what conversations share is in ideal and predicted: their texts were given
+	All          CacheRow   `json:"all_turns"`
+	First        CacheRow   `json:"first_turns"`
+	Later        CacheRow   `json:"later_turns"`
+	Turns        []CacheRow `json:"by_turn"` // From and To are numbers of turns, from 1
+	Notes        []string   `json:"notes,omitempty"`
+	// by is what caches would have done for the collector's turns, nil for turns that no cache saw.
+	by []*plan.Turn
+}
+
+// CacheRow is a part of the measured turns whose tokens are known.
+type CacheRow struct {
+	From int `json:"from"`
+	To   int `json:"to"` // inclusive; 0 is without end
+	N    int `json:"n"`
+
+	Prompt int64 `json:"prompt_tokens"`
+	// New is what was not in the conversation's turn before, prompt or answer.
+	New int64 `json:"new_tokens"`
+	// Ideal is what an unlimited cache would have hit: what could be cached.
+	Ideal int64 `json:"ideal_tokens"`
+	// Predicted is what the cache of the stated shape would have hit, by tier too; it does not exist without a shape.
+	Predicted     Number            `json:"predicted_tokens"`
+	PredictedTier map[string]Number `json:"predicted_by_tier,omitempty"`
+	// Cached is what usage says was cached, of the Known turns for which it says so; nothing is known of the others.
+	Cached     Number            `json:"cached_tokens"`
+	Known      int               `json:"cached_known"`
+	CachedTier map[string]Number `json:"cached_by_tier,omitempty"`
+	// HitRate is cached by prompt tokens, of the known turns; EligibleRate cached by ideal; PredictedRate predicted by ideal.
+	HitRate       Number `json:"hit_rate"`
+	EligibleRate  Number `json:"eligible_hit_rate"`
+	PredictedRate Number `json:"predicted_eligible_hit_rate"`
+	// TTFT50 is the median of ttft_ms, Recompute50 that of what the cost model gives to computing the whole prompt.
+	TTFT50      Number `json:"ttft_ms_p50"`
+	Recompute50 Number `json:"recompute_ttft_ms_p50"`
+
+	knownPrompt, knownIdeal int64
+	members                 []int
+}
+
+// noReuse and cold are the names of control arms whose turns find nothing that was sent before; measuredArm is the one they
+// are compared with.
+const (
+	measuredArm = "measured"
+	noReuse     = "no-reuse"
+	cold        = "cold"
+)
+
+// cachePlan replays the run through the caches; nil if no turn's tokens are known.
+func (c *Collector) cachePlan() *CachePlan {
+	p := &CachePlan{by: make([]*plan.Turn, len(c.turns))}
+	p.Shape, p.Notes = c.shape()
+	e := c.executed(p.Shape.BlockSize)
+	p.SharedKnown = len(e.Texts) > 0 && e.Tokenizer != nil
+	if !p.SharedKnown {
+		e.Texts = nil
+	}
+	turns := make([]*record.Turn, len(c.turns))
+	texts := make(map[string]*chat.Conversation)
+	for i := range c.turns {
+		t := &c.turns[i]
+		r := t.record()
+		turns[i] = r
+		text := e.Texts[t.conversation]
+		switch {
+		case salted(t.arm):
+			// Each prompt begins with a mark of its own: it is a conversation of one turn, like no other.
+			r.Conversation = fmt.Sprintf("%s\x00%s\x00%d", t.conversation, t.arm, i)
+			text = &chat.Conversation{}
+		case t.arm != c.arm:
+			r.Conversation += "\x00" + t.arm // played by several arms it is several
+		}
+		if text != nil {
+			texts[r.Conversation] = text
+		}
+	}
+	if e.Texts != nil {
+		e.Texts = texts
+	}
+	w := plan.FromTurns(turns, e)
+	if len(w.Requests) == 0 {
+		return nil
+	}
+	a, err := plan.Analyse(w, p.Shape.config, kvcache.PromptAndOutput)
+	if err != nil {
+		return nil // the shape was validated: no error is left
+	}
+	type name struct {
+		conversation string
+		turn         int
+		warmup       bool
+		start        record.Clock
+	}
+	at := make(map[name]int, len(turns))
+	for i, t := range turns {
+		at[name{t.Conversation, t.Turn, t.Warmup, t.Sent}] = i
+	}
+	for i := range w.Requests {
+		r := &w.Requests[i]
+		if j, ok := at[name{r.Conversation, r.Index, r.Warmup, record.Clock(r.Start)}]; ok {
+			p.by[j] = &a.Turns[i]
+		}
+	}
+	p.UniqueBlocks = a.Curve.Unique
+	for _, u := range a.WorkingSet {
+		p.LiveBlocks = max(p.LiveBlocks, u.Live)
+	}
+	p.Notes = append(p.Notes, w.Notes...)
+	if p.Shape.BlockSizeFrom == FromGuess {
+		p.Notes = append(p.Notes, fmt.Sprintf("blocks are assumed to be of %s: the records do not say", plural(p.Shape.BlockSize, "token")))
+	}
+	c.cacheRows(p)
+	if p.All.N == 0 {
+		return nil
+	}
+	return p
+}
+
+// salted says whether an arm's turns share nothing with each other.
+func salted(arm string) bool { return strings.HasPrefix(arm, noReuse) || strings.HasPrefix(arm, cold) }
+
+// record is as much of the turn as a plan needs.
+func (t *turn) record() *record.Turn {
+	r := &record.Turn{
+		Conversation: t.conversation, Turn: t.index, Messages: t.messages, Warmup: t.warmup, Outcome: t.outcome,
+		Sent: t.sent, FirstToken: t.firstToken, End: t.end, Counted: t.counted,
+	}
+	if t.usage {
+		r.Usage = &record.Usage{Prompt: t.prompt, Completion: t.completion}
+	}
+	return r
+}
+
+// cacheRows fills the rows from the turns.
+func (c *Collector) cacheRows(p *CachePlan) {
+	predicted := p.Shape.config != nil
+	p.All, p.First, p.Later = CacheRow{From: 1}, CacheRow{From: 1, To: 1}, CacheRow{From: 2}
+	byTurn := make(map[int]*CacheRow)
+	for i := range c.turns {
+		t, k := &c.turns[i], p.by[i]
+		if !t.measured || k == nil {
+			continue
+		}
+		from, to := turnRange(t.index + 1)
+		row := byTurn[from]
+		if row == nil {
+			row = &CacheRow{From: from, To: to}
+			byTurn[from] = row
+		}
+		part := &p.Later
+		if t.index == 0 {
+			part = &p.First
+		}
+		for _, r := range []*CacheRow{&p.All, part, row} {
+			r.add(i, t, k, predicted)
+		}
+	}
+	for _, from := range slices.Sorted(maps.Keys(byTurn)) {
+		p.Turns = append(p.Turns, *byTurn[from])
+	}
+	for _, r := range p.rows() {
+		r.finish(c, predicted)
+	}
+}
+
+// rows are all of the plan's rows.
+func (p *CachePlan) rows() []*CacheRow {
+	rows := []*CacheRow{&p.All, &p.First, &p.Later}
+	for i := range p.Turns {
+		rows = append(rows, &p.Turns[i])
+	}
+	return rows
+}
+
+func (r *CacheRow) add(i int, t *turn, k *plan.Turn, predicted bool) {
+	r.N++
+	r.members = append(r.members, i)
+	r.Prompt += int64(k.Prompt)
+	r.New += int64(k.New)
+	r.Ideal += int64(k.Ideal)
+	if predicted {
+		r.Predicted += Number(k.Predicted())
+		for tier, n := range k.Hit {
+			addTier(&r.PredictedTier, kvcache.Tier(tier).String(), n)
+		}
+	}
+	if t.cached < 0 {
+		return
+	}
+	r.Known++
+	r.Cached += Number(t.cached)
+	r.knownPrompt += int64(k.Prompt)
+	r.knownIdeal += int64(k.Ideal)
+	for tier, n := range t.tiers {
+		addTier(&r.CachedTier, tierName(tier), n)
+	}
+}
+
+func addTier(to *map[string]Number, tier string, n int) {
+	if *to == nil {
+		*to = make(map[string]Number)
+	}
+	(*to)[tier] += Number(n)
+}
+
+// tierName is ours for a server's name of a tier.
+func tierName(s string) string {
+	switch {
+	case s == "device" || s == "gpu":
+		return kvcache.GPU.String()
+	case s == "host" || s == "cpu":
+		return kvcache.CPU.String()
+	case s == "disk" || strings.HasPrefix(s, "storage"):
+		return kvcache.Disk.String()
+	}
+	return s
+}
+
+func (r *CacheRow) finish(c *Collector, predicted bool) {
+	r.HitRate, r.EligibleRate, r.PredictedRate, r.Recompute50 = Unknown, Unknown, Unknown, Unknown
+	if !predicted {
+		r.Predicted = Unknown
+	} else {
+		r.PredictedRate = share(r.Predicted, r.Ideal)
+	}
+	if r.Known == 0 {
+		r.Cached = Unknown
+	} else {
+		r.HitRate, r.EligibleRate = share(r.Cached, r.knownPrompt), share(r.Cached, r.knownIdeal)
+	}
+	ttft := make([]float64, len(r.members))
+	for i, m := range r.members {
+		ttft[i] = c.turns[m].sample.TTFTMS
+	}
+	r.TTFT50 = Number(measure.New(ttft).Median())
+}
+
+// share is a part of a whole, which does not exist of nothing.
+func share(part Number, whole int64) Number {
+	if whole <= 0 {
+		return Unknown
+	}
+	return part / Number(whole)
+}

@@ -1,0 +1,166 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"multiturn/pkg/record"
+)
+
+// Counters are what the server's own counters say of the run: the difference of its metrics between before and after. They
+// are of everybody's requests, and never of a single turn.
+type Counters struct {
+	Servers int `json:"servers"` // addresses whose metrics were read before and after
+	// Absent says why there are no numbers, Invalid why those there are mean nothing: a counter went back.
+	Absent  string `json:"absent,omitempty"`
+	Invalid string `json:"invalid,omitempty"`
+	// Values by quantity of package scrape; Names are the metrics they were read from. What is not exposed is in neither.
+	Values map[string]float64 `json:"values,omitempty"`
+	Names  map[string]string  `json:"names,omitempty"`
+	// Turns were sent and ended between the readings, of all arms, failed ones too; Prompt and Cached are what usage says of
+	// them, and Unknown the turns of which it does not say both.
+	Turns   int   `json:"turns"`
+	Unknown int   `json:"turns_unknown"`
+	Prompt  int64 `json:"usage_prompt_tokens"`
+	Cached  int64 `json:"usage_cached_tokens"`
+	// PromptUnknown are the turns without a known prompt.
+	PromptUnknown int `json:"turns_prompt_unknown"`
+}
+
+// counted are the quantities that are counters and of use here, in the order of a table. Others are states.
+var counted = []string{
+	"prompt_tokens", "computed_tokens", "cached_tokens", "cached_tokens_gpu", "cached_tokens_cpu", "cached_tokens_disk",
+	"cached_tokens_external", "prefix_queries", "prefix_hits", "generation_tokens", "requests", "preemptions", "prefill_seconds", "queue_seconds",
+	"ttft_seconds", "load_bytes", "store_bytes", "load_seconds", "store_seconds",
+}
+
+// OK says whether the counters can be used.
+func (k *Counters) OK() bool { return k.Absent == "" && k.Invalid == "" }
+
+// value is what a counter has grown by, Unknown if that is not known.
+func (k *Counters) value(name string) Number {
+	if v, ok := k.Values[name]; ok && k.OK() {
+		return Number(v)
+	}
+	return Unknown
+}
+
+func (c *Collector) counters() *Counters {
+	k := &Counters{Absent: "the server's metrics were not read"}
+	byURL := make(map[string][]*record.Scrape)
+	var failed string
+	for _, r := range c.scrapes {
+		if r.Error != "" {
+			failed = r.Error
+			continue
+		}
+		byURL[r.URL] = append(byURL[r.URL], r)
+	}
+	if len(byURL) == 0 {
+		if failed != "" {
+			k.Absent = "the server's metrics could not be read: " + firstWords(failed)
+		}
+		return k
+	}
+	var from, to record.Clock
+	missing := make(map[string]bool)
+	for _, url := range slices.Sorted(maps.Keys(byURL)) {
+		list := byURL[url]
+		slices.SortStableFunc(list, func(a, b *record.Scrape) int { return cmp.Compare(a.At, b.At) })
+		// The last reading before the turns and the first one after them.
+		first := slices.IndexFunc(list, func(r *record.Scrape) bool { return r.When != record.Before }) - 1
+		if first == -2 {
+			first = len(list) - 1
+		}
+		last := slices.IndexFunc(list, func(r *record.Scrape) bool { return r.When == record.After })
+		if first < 0 || last < 0 {
+			k.Absent = "the server's metrics were not read both before and after the run"
+			return k
+		}
+		k.Servers++
+		// What was read at all servers counts.
+		if k.Servers == 1 || list[first].At > from {
+			from = list[first].At
+		}
+		if k.Servers == 1 || list[last].At < to {
+			to = list[last].At
+		}
+		k.window(list[:last+1], first, missing)
+	}
+	k.Absent = ""
+	for name := range missing {
+		delete(k.Values, name)
+		delete(k.Names, name)
+	}
+	if len(k.Values) == 0 && k.Invalid == "" {
+		k.Absent = "the server's metrics have none of the counters"
+	}
+	for i := range c.turns {
+		t := &c.turns[i]
+		if !t.sent.OK() || t.sent < from || t.end > to {
+			continue
+		}
+		k.Turns++
+		if t.usage {
+			k.Prompt += int64(t.prompt)
+		} else {
+			k.PromptUnknown++
+		}
+		if t.usage && t.cached >= 0 {
+			k.Cached += int64(t.cached)
+		} else {
+			k.Unknown++
+		}
+	}
+	return k
+}
+
+// window adds one server's differences, from the reading at first to the last one. Every reading on the way must be as large
+// as the one before: a server that was started anew may have passed its old numbers by the end.
+func (k *Counters) window(list []*record.Scrape, first int, missing map[string]bool) {
+	if k.Values == nil {
+		k.Values, k.Names = make(map[string]float64), make(map[string]string)
+	}
+	for _, name := range counted {
+		before, ok := list[first].Values[name]
+		after, okAfter := list[len(list)-1].Values[name]
+		if !ok || !okAfter {
+			missing[name] = true
+			continue
+		}
+		// A reading names its metrics only when they are new.
+		metric, last := "", before
+		for i, r := range list {
+			if n, ok := r.Names[name]; ok {
+				if i > first && metric != "" && n != metric {
+					k.invalid(fmt.Sprintf("%s was read from %s, then from %s", name, metric, n))
+				}
+				metric = n
+			}
+			if v, ok := r.Values[name]; ok && i > first {
+				if v < last {
+					k.invalid(fmt.Sprintf("%s went back from %g to %g", cmp.Or(metric, name), last, v))
+				}
+				last = v
+			}
+		}
+		k.Values[name] += after - before
+		if metric != "" {
+			k.Names[name] = metric
+		}
+	}
+}
+
+// invalid keeps the first reason, and that there are more.
+func (k *Counters) invalid(why string) {
+	const more = " (and more)"
+	switch {
+	case k.Invalid == "":
+		k.Invalid = why
+	case !strings.HasSuffix(k.Invalid, more):
+		k.Invalid += more
+	}
+}

@@ -1,0 +1,347 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+
+	"multiturn/pkg/kvcache"
+)
+
+// Finding is something that the records show of the cache, in words, with the numbers that show it.
+type Finding struct {
+	Kind     FindingKind `json:"kind"`
+	Text     string      `json:"text"`
+	Evidence string      `json:"evidence"`
+}
+
+// FindingKind names what was found, for programs.
+type FindingKind string
+
+// Kinds of findings, in the order in which they are told.
+const (
+	NotReported      FindingKind = "not_reported"      // the server does not say cached tokens
+	PartlyReported   FindingKind = "partly_reported"   // it says them for some turns
+	CacheOff         FindingKind = "cache_off"         // it says 0 for all that could be cached
+	WarmStart        FindingKind = "warm_start"        // the run's first request hit
+	WarmFirstTurns   FindingKind = "warm_first_turns"  // first turns hit more than conversations share
+	ControlHits      FindingKind = "control_hits"      // turns of a control arm hit
+	OtherTraffic     FindingKind = "other_traffic"     // the server counted more prompts than were sent
+	MissingTraffic   FindingKind = "missing_traffic"   // it counted fewer
+	CountersInvalid  FindingKind = "counters_invalid"  // a counter went back
+	CountersDisagree FindingKind = "counters_disagree" // counters and usage differ
+	FitsGPU          FindingKind = "fits_gpu"          // the GPU's cache alone hits all that could be
+	AllHeld          FindingKind = "all_held"          // the cache, of whatever size, hit nearly all that could be
+	BelowPredicted   FindingKind = "below_predicted"   // hits far below those of a cache of the stated size
+	AbovePredicted   FindingKind = "above_predicted"   // hits far above them
+	StatedTooSmall   FindingKind = "stated_too_small"  // requests ran that do not fit into a cache of the stated size
+	Preemptions      FindingKind = "preemptions"       // the server ran out of blocks for running requests
+	EffectFound      FindingKind = "effect"            // arms differ
+	EffectNotFound   FindingKind = "effect_not_found"  // they do not differ by more than chance
+)
+
+// Thresholds of findings.
+const (
+	// FitsShare is which share of the ideal hits says that a cache holds all that matters.
+	FitsShare = 0.99
+	// HeldShare is the same for what was measured.
+	HeldShare = 0.97
+	// FarShare is how far from predicted hits must be to be named, and FarPrompt how much of the prompt tokens that must be.
+	FarShare, FarPrompt = 0.8, 0.02
+	// CountersApart is how far counters and usage may be apart, as a share of prompt tokens.
+	CountersApart = 0.01
+	// WarmShare is which share of its prompt a turn may find that should find nothing, and WarmTokens how many tokens: a
+	// chat template begins alike in every request.
+	WarmShare, WarmTokens = 0.05, 16
+)
+
+// cacheDetails makes the blocks about the cache, and the findings from them.
+func (c *Collector) cacheDetails(d *Details) {
+	d.Prediction = c.cachePlan()
+	d.Counters = c.counters()
+	d.Cost = c.costModel(d.Prediction)
+	d.Reuse = c.reuseDistance(d.Prediction)
+	d.Arms = c.arms()
+	d.Findings = c.findings(d)
+}
+
+func (c *Collector) findings(d *Details) []Finding {
+	f := &finder{c: c, d: d, found: []Finding{}}
+	if c.run != nil {
+		f.kind = c.run.Server.Kind
+	}
+	f.reported()
+	f.warm()
+	f.control()
+	f.counters()
+	if d.Prediction != nil {
+		f.capacity(d.Prediction)
+		f.predicted(d.Prediction)
+	}
+	if n := d.Counters.value("preemptions"); n >= 1 {
+		f.add(Preemptions, "The server ran out of blocks for running requests and threw some out, to be computed again: its latencies hold that.",
+			"%s preemptions by %s", thousands(int64(n)), d.Counters.Names["preemptions"])
+	}
+	f.effects()
+	return f.found
+}
+
+// finder collects findings.
+type finder struct {
+	c     *Collector
+	d     *Details
+	kind  string // of the server
+	found []Finding
+}
+
+func (f *finder) add(kind FindingKind, text, evidence string, args ...any) {
+	f.found = append(f.found, Finding{kind, text, fmt.Sprintf(evidence, args...)})
+}
+
+// reported looks at whether the server says cached tokens at all.
+func (f *finder) reported() {
+	k := &f.d.Cache
+	switch {
+	case k.Of == 0:
+	case k.Known == 0 && f.d.Tokens.Usage == 0:
+		f.add(NotReported, "The server sent no usage, so nothing is known of its cache; a run without --no-usage asks for it.",
+			"0 of %s have usage", plural(k.Of, "turn"))
+	case k.Known == 0:
+		how := "vLLM has --enable-prompt-tokens-details for it, SGLang --enable-cache-report"
+		switch f.kind {
+		case "vllm":
+			how = "start it with --enable-prompt-tokens-details"
+		case "sglang":
+			how = "start it with --enable-cache-report"
+		case "llamacpp":
+			how = "llama.cpp says them whenever usage is asked for, so something between changes its answers"
+		}
+		f.add(NotReported, "The server does not report cached tokens: "+how+".", "0 of %s with usage have them", plural(f.d.Tokens.Usage, "turn"))
+	case k.Known < k.Of:
+		first := 0
+		for i := range f.c.turns {
+			if t := &f.c.turns[i]; t.measured && t.cached < 0 && t.index == 0 {
+				first++
+			}
+		}
+		f.add(PartlyReported, "The server reports cached tokens for some turns only. Some releases of vLLM and SGLang leave out a 0, but what is not said is unknown here.",
+			"known for %d of %s; %d of the others are first turns", k.Known, plural(k.Of, "turn"), first)
+	}
+	if p := f.d.Prediction; p != nil && p.Later.Known > 0 && p.Later.Cached == 0 && p.Later.knownIdeal > 0 {
+		how := ""
+		switch f.kind {
+		case "vllm":
+			how = " (vLLM's --no-enable-prefix-caching does this)"
+		case "sglang":
+			how = " (SGLang's --disable-radix-cache does this)"
+		case "llamacpp":
+			how = " (llama.cpp's --no-cache-prompt does this)"
+		}
+		f.add(CacheOff, "Prefix caching is off, or nothing survives in it: no later turn found anything"+how+".",
+			"0 of %s tokens that could be cached, in %s", thousands(p.Later.knownIdeal), plural(p.Later.Known, "later turn"))
+	}
+}
+
+// warm looks for hits that only an earlier run can have made possible.
+func (f *finder) warm() {
+	// Only the first request of all is sure to find nothing of this run: blocks can be found as soon as they are computed.
+	var first *turn
+	for i := range f.c.turns {
+		if t := &f.c.turns[i]; t.sent.OK() && (first == nil || t.sent < first.sent) {
+			first = t
+		}
+	}
+	if first != nil && first.usage && found(first.cached, first.prompt) {
+		f.add(WarmStart, "The cache was warm before the run: its very first request found tokens that nobody had sent in it. Empty the cache, or use a salt (--cache-salt).",
+			"%s of its %s tokens were cached", thousands(int64(first.cached)), thousands(int64(first.prompt)))
+	}
+
+	p := f.d.Prediction
+	if p == nil || p.First.Known == 0 {
+		return
+	}
+	var allowed float64
+	var why string
+	turns := float64(p.First.Known)
+	switch common, ok := f.commonPrefix(); {
+	case p.SharedKnown:
+		// The client's tokenizer may not be the server's.
+		allowed = 1.25*float64(p.First.knownIdeal) + turns*float64(p.Shape.BlockSize)
+		why = "their texts share " + thousands(p.First.knownIdeal)
+	case ok:
+		allowed = turns * (1.25*common + 4*WarmTokens)
+		why = fmt.Sprintf("the generator gave them %g in common each", common)
+	default:
+		return
+	}
+	if float64(p.First.Cached) > allowed+WarmShare*float64(p.First.knownPrompt) {
+		f.add(WarmFirstTurns, "First turns hit more than the conversations share: the cache was warm from an earlier run of the same data.",
+			"%s of %s tokens of %s were cached, and %s", thousands(int64(p.First.Cached)), thousands(p.First.knownPrompt), plural(p.First.Known, "first turn"), why)
+	}
+}
+
+// found says whether a turn that should find nothing found more than a template's beginning.
+func found(cached, prompt int) bool {
+	return cached >= WarmTokens && float64(cached) > WarmShare*float64(prompt)
+}
+
+// commonPrefix is what the generator put before every conversation, in tokens.
+func (f *finder) commonPrefix() (float64, bool) {
+	if f.c.run == nil || len(f.c.run.Dataset.Generator) == 0 {
+		return 0, false
+	}
+	var in struct {
+		Input struct {
+			Common struct {
+				Distribution string  `json:"distribution"`
+				Value        float64 `json:"value"`
+			} `json:"common_prefix_num_tokens"`
+		} `json:"prompt_input"`
+	}
+	if json.Unmarshal(f.c.run.Dataset.Generator, &in) != nil {
+		return 0, false
+	}
+	common := in.Input.Common
+	return common.Value, common.Distribution == "constant" || common.Distribution == ""
+}
+
+// control looks for hits where an arm was made so that there are none.
+func (f *finder) control() {
+	if f.d.Arms == nil {
+		return
+	}
+	for i := range f.d.Arms.Arms {
+		a := &f.d.Arms.Arms[i]
+		if salted(a.Name) && a.Known > 0 && a.CachedShare > WarmShare && perTurn(a) >= WarmTokens {
+			f.add(ControlHits, fmt.Sprintf("The control arm %q is contaminated: its turns hit although they were made to find nothing. Its difference from %q is too small.", a.Name, f.d.Arms.Measured),
+				"%s tokens cached in %s, %s %% of their prompts", thousands(int64(a.Cached)), plural(a.Known, "turn"), fixed(100*a.CachedShare, 1))
+		}
+	}
+}
+
+// counters holds the server's counters against what was sent and what usage says.
+func (f *finder) counters() {
+	k := f.d.Counters
+	if k.Invalid != "" {
+		f.add(CountersInvalid, "The server's counters mean nothing for this run: it was started anew, or several take turns behind the address.", "%s", k.Invalid)
+		return
+	}
+	prompt := k.value("prompt_tokens")
+	foreign := false
+	if prompt.OK() && k.PromptUnknown == 0 && k.Turns > 0 {
+		apart := float64(prompt) - float64(k.Prompt)
+		if foreign = math.Abs(apart) > max(WarmTokens, CountersApart*float64(k.Prompt)); foreign {
+			kind, text := OtherTraffic, "The server had other traffic: it computed or found more prompt tokens than this run sent. Hits and times are not this run's alone."
+			if apart < 0 {
+				kind, text = MissingTraffic, "The server's counters miss a part of the run: several servers may stand behind the address, of which not all were read (--metrics-url names them)."
+			}
+			f.add(kind, text, "%s prompt tokens by %s, %s by the usage of %s", thousands(int64(prompt)), k.Names["prompt_tokens"], thousands(k.Prompt), plural(k.Turns, "turn"))
+		}
+	}
+	cached := k.value("cached_tokens")
+	if cached.OK() && k.Unknown == 0 && k.Turns > 0 && !foreign {
+		if apart := float64(cached) - float64(k.Cached); math.Abs(apart) > max(WarmTokens, CountersApart*float64(k.Prompt)) {
+			f.add(CountersDisagree, "The server's counters disagree with the usage it sent.", "cached tokens: %s by %s, %s by usage, %+.1f %% of the prompt tokens apart",
+				thousands(int64(cached)), k.Names["cached_tokens"], thousands(k.Cached), 100*apart/float64(max(1, k.Prompt)))
+		}
+	}
+}
+
+// capacity looks at whether the run can show what a size of the cache is worth.
+func (f *finder) capacity(p *CachePlan) {
+	if p.All.Ideal == 0 {
+		return
+	}
+	if p.Shape.config != nil {
+		gpu := p.All.PredictedTier[kvcache.GPU.String()]
+		if float64(gpu) >= FitsShare*float64(p.All.Ideal) {
+			size := "without limit"
+			if n := p.Shape.config.Tiers[kvcache.GPU].Blocks; n >= 0 {
+				size = "of " + thousands(int64(n)) + " blocks"
+			}
+			f.add(FitsGPU, "The working set fits into the GPU's cache: this run cannot show what offloading is worth.",
+				"a GPU tier %s alone would hit %s %% of what any cache could; the run used %s different blocks, at most %s of them at a time to be used again",
+				size, fixed(100*share(gpu, p.All.Ideal), 1), thousands(int64(p.UniqueBlocks)), thousands(int64(p.LiveBlocks)))
+		}
+		return
+	}
+	if p.Later.Known > 0 && p.Later.CachedTier[kvcache.CPU.String()]+p.Later.CachedTier[kvcache.Disk.String()] == 0 && p.Later.EligibleRate >= HeldShare {
+		f.add(AllHeld, "The cache held nearly all that could be reused: this run does not show where its size ends.",
+			"later turns hit %s of the %s tokens that could be cached", thousands(int64(p.Later.Cached)), thousands(p.Later.knownIdeal))
+	}
+}
+
+// predicted holds hits against those of a cache of the stated shape.
+func (f *finder) predicted(p *CachePlan) {
+	if p.Shape.config == nil {
+		return
+	}
+	tooLarge := 0
+	for i := range f.c.turns {
+		if k := p.by[i]; k != nil && k.TooLarge {
+			tooLarge++
+		}
+	}
+	if tooLarge > 0 {
+		f.add(StatedTooSmall, "The stated cache is smaller than the server's: requests ran that do not fit into it.", "%s do not fit into %s", plural(tooLarge, "request"), p.Shape.String())
+	}
+	from := -1 // the row from which on all are far below
+	var cached, predicted Number
+	for i := len(p.Turns) - 1; i >= 0; i-- {
+		r := &p.Turns[i]
+		if r.Known < r.N || !(float64(r.Cached) < FarShare*float64(r.Predicted)) || float64(r.Predicted-r.Cached) < FarPrompt*float64(r.Prompt) {
+			break
+		}
+		from = i
+		cached += r.Cached
+		predicted += r.Predicted
+	}
+	if from >= 0 {
+		f.add(BelowPredicted, fmt.Sprintf("Hits are far below those of a cache of the stated size from turn %d on: the pool is smaller than stated, others use it, requests go to several servers, or prompts do not begin as the turn before (a template that rewrites history).", p.Turns[from].From),
+			"%s tokens cached by usage, %s predicted, %s %%", thousands(int64(cached)), thousands(int64(predicted)), fixed(100*cached/predicted, 1))
+	}
+	// Without texts a prediction lacks what conversations share.
+	if r := &p.All; p.SharedKnown && r.Known == r.N && float64(r.Predicted) < FarShare*float64(r.Cached) && float64(r.Cached-r.Predicted) > FarPrompt*float64(r.Prompt) {
+		f.add(AbovePredicted, "Hits are far above those of a cache of the stated size: the server's is larger, or it was warm from an earlier run.",
+			"%s tokens cached by usage, %s predicted", thousands(int64(r.Cached)), thousands(int64(r.Predicted)))
+	}
+}
+
+// effects says what the control arms show.
+func (f *finder) effects() {
+	if f.d.Arms == nil {
+		return
+	}
+	for i := range f.d.Arms.Effects {
+		e := &f.d.Arms.Effects[i]
+		r, what := &e.Later, "later turns"
+		if r.N == 0 {
+			r, what = &e.All, "all turns"
+		}
+		d := r.Difference
+		if !d.Low.OK() || !d.High.OK() {
+			continue
+		}
+		evidence := fmt.Sprintf("ttft of %s less that of %s, %s: %s ms [%s, %s], 95 %% interval from %d conversations", e.Control, f.d.Arms.Measured, what,
+			fixed(d.Value, 2), fixed(d.Low, 2), fixed(d.High, 2), e.Conversations)
+		cache := salted(e.Control) && !salted(f.d.Arms.Measured)
+		var text string
+		kind := EffectFound
+		switch {
+		case !r.Significant():
+			kind = EffectNotFound
+			text = fmt.Sprintf("No difference between arms %q and %q can be told from chance.", f.d.Arms.Measured, e.Control)
+			if cache {
+				text = "No effect of the cache on the time to the first token can be told from chance."
+			}
+		case cache && d.Value > 0:
+			text = fmt.Sprintf("The cache brings the first token of %s %s ms forward, %s %% of what it takes without.", what, fixed(d.Value, 1), fixed(100*r.Relative, 0))
+		case cache:
+			text = fmt.Sprintf("With the cache the first token of %s comes %s ms later than without.", what, fixed(-d.Value, 1))
+		default:
+			text = fmt.Sprintf("Arms %q and %q differ.", f.d.Arms.Measured, e.Control)
+		}
+		f.add(kind, text, "%s", strings.TrimSpace(evidence))
+	}
+}
