@@ -413,9 +413,10 @@ func (p *planner) one(w *plan.Workload, title string, kind plan.Kind, gpuBlocks 
 
 // planRun is one run of a file of records.
 type planRun struct {
-	header            *record.Run
-	turns             []*record.Turn
-	blockSize, blocks int // what the server says of its cache; 0 = nothing
+	header    *record.Run
+	turns     []*record.Turn
+	blockSize int            // what the server says of its cache, in tokens; 0 = nothing
+	blocks    map[string]int // usable blocks, by the address that said so
 }
 
 func (p *planner) records(ctx context.Context, in io.Reader, title string, kind plan.Kind) ([]*plan.Summary, error) {
@@ -455,6 +456,10 @@ func (p *planner) records(ctx context.Context, in io.Reader, title string, kind 
 		if e.BlockSize == 0 {
 			e.BlockSize = run.blockSize
 		}
+		blocks := 0
+		for _, n := range run.blocks {
+			blocks += n
+		}
 		size, name := p.size, title
 		if len(runs) > 1 {
 			name = fmt.Sprintf("%s, run %d", title, i+1)
@@ -479,10 +484,13 @@ func (p *planner) records(ctx context.Context, in io.Reader, title string, kind 
 		if len(w.Requests) == 0 {
 			return nil, fmt.Errorf("%s: no turn of %d has reached a server and has its tokens counted", name, len(run.turns))
 		}
-		if run.blocks > 0 && p.tiers[kvcache.GPU] == (tierFlags{}) {
-			p.call.Remarkf("%s: the server said it has %d usable blocks of %d tokens; --gpu-blocks states another size", name, run.blocks, w.BlockSize)
+		if blocks > 0 && p.tiers[kvcache.GPU] == (tierFlags{}) {
+			p.call.Remarkf("%s: the server said it has %d usable blocks of %d tokens; --gpu-blocks states another size", name, blocks, w.BlockSize)
+			if n := len(run.blocks); n > 1 {
+				w.Notes = append(w.Notes, fmt.Sprintf("the blocks of %d servers are taken for one cache: requests that are spread at random hit less", n))
+			}
 		}
-		more, err := p.one(w, name, kind, run.blocks, size)
+		more, err := p.one(w, name, kind, blocks, size)
 		if err != nil {
 			return nil, err
 		}
@@ -509,7 +517,7 @@ func readRuns(r *record.Reader) ([]*planRun, error) {
 		switch x := r.Record().(type) {
 		case *record.Run:
 			run = nil
-			begin().header = x
+			begin().open(x)
 		case *record.Turn:
 			begin().turns = append(run.turns, x)
 		case *record.Sample:
@@ -521,7 +529,17 @@ func readRuns(r *record.Reader) ([]*planRun, error) {
 	return slices.DeleteFunc(runs, func(run *planRun) bool { return len(run.turns) == 0 }), r.Err()
 }
 
-// cache takes the shape of the GPU's cache from what a server says of itself.
+// open begins the run with its header.
+func (r *planRun) open(h *record.Run) {
+	r.header = h
+	switch h.Server.Kind {
+	case "llamacpp", "sglang":
+		r.blockSize = 1 // they keep tokens
+	}
+	r.shape("", h.Server.BlockSize, h.Server.GPUBlocks)
+}
+
+// cache takes the shape of the GPU's cache from what a server's metrics say.
 func (r *planRun) cache(s *record.Scrape) {
 	whole := func(f float64) int {
 		if f >= 1 && f <= math.MaxInt32/2 {
@@ -529,15 +547,27 @@ func (r *planRun) cache(s *record.Scrape) {
 		}
 		return 0
 	}
-	if n := whole(s.Values["block_size"]); n > 0 {
-		r.blockSize = n
+	r.shape(s.URL, whole(s.Values["block_size"]), whole(s.Values["gpu_blocks"]))
+}
+
+// shape notes what the server at an address says of its GPU's cache; the header's word, without an address, gives way.
+func (r *planRun) shape(url string, blockSize, blocks int) {
+	if blockSize > 0 {
+		r.blockSize = blockSize
 	}
-	if n := whole(s.Values["gpu_blocks"]); n > 0 {
-		r.blocks = n
-		if strings.HasPrefix(s.Names["gpu_blocks"], "vllm:") || r.header != nil && r.header.Server.Kind == "vllm" {
-			r.blocks = max(1, n-1) // one is the null block
-		}
+	if blocks <= 0 {
+		return
 	}
+	if r.header != nil && r.header.Server.Kind == "vllm" {
+		blocks = max(1, blocks-1) // one is the null block
+	}
+	if r.blocks == nil {
+		r.blocks = map[string]int{}
+	}
+	if url != "" {
+		delete(r.blocks, "")
+	}
+	r.blocks[url] = blocks
 }
 
 // storePolicies are what each tier keeps.
