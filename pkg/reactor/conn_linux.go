@@ -105,7 +105,7 @@ func (c *conn) watch(op int, events uint32) error {
 }
 
 // rewatch changes what the connection is watched for. The connection's lock is held, and it is open.
-func (c *conn) rewatch(outward bool) {
+func (c *conn) rewatch(outward bool) error {
 	events := uint32(unix.EPOLLIN)
 	if outward {
 		events |= unix.EPOLLOUT
@@ -113,9 +113,7 @@ func (c *conn) rewatch(outward bool) {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
 	c.outward = outward
-	if err := c.watch(unix.EPOLL_CTL_MOD, events); err != nil {
-		panic("reactor: epoll_ctl: " + err.Error()) // of a descriptor that is open and was added
-	}
+	return os.NewSyscallError("epoll_ctl", c.watch(unix.EPOLL_CTL_MOD, events))
 }
 
 // settle puts a connection by or closes it, now that no request is on it. The connection's lock is held.
@@ -176,7 +174,11 @@ func (c *conn) ready(events uint32, in *input) {
 		return
 	}
 	if c.outward && events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		c.rewatch(false) // the sender asks again if it has to
+		// One notice is enough: the sender asks again if it has to.
+		if err := c.rewatch(false); err != nil {
+			c.end(err)
+			return
+		}
 		if c.x != nil {
 			c.x.writable <- struct{}{}
 		}
@@ -261,9 +263,12 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 	for !whole && err == nil && !over {
 		c.mu.Lock()
 		if c.x == x {
-			c.rewatch(true)
+			err = c.rewatch(true)
 		}
 		c.mu.Unlock()
+		if err != nil {
+			break
+		}
 		select {
 		case <-x.writable:
 			whole, err = w.write(c.fd)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"multiturn/pkg/sockclock"
@@ -61,7 +63,10 @@ func New(clock *sockclock.Clock, addr string, dial Dial) (*Reactor, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	r.file = os.NewFile(uintptr(r.epoll), "epoll")
-	if r.poll, err = r.file.SyscallConn(); err != nil {
+	if err = r.file.SetReadDeadline(time.Time{}); err == nil { // which fails for what the poller did not take
+		r.poll, err = r.file.SyscallConn()
+	}
+	if err != nil {
 		r.file.Close()
 		return nil, err
 	}
@@ -94,26 +99,10 @@ func (r *Reactor) CapturePackets() error {
 	return err
 }
 
-// Close closes all connections and ends the reactor's goroutine. Requests in flight end as cut.
+// Close closes all connections and ends the reactor's goroutine. Requests in flight end with net.ErrClosed.
 func (r *Reactor) Close() error {
-	r.mu.Lock()
-	if r.closed {
-		r.mu.Unlock()
+	if !r.shut(net.ErrClosed) {
 		return nil
-	}
-	r.closed = true
-	r.idle = nil
-	conns := make([]*conn, 0, len(r.conns))
-	for _, c := range r.conns {
-		if c != nil {
-			conns = append(conns, c)
-		}
-	}
-	r.mu.Unlock()
-	for _, c := range conns {
-		c.mu.Lock()
-		c.end(net.ErrClosed)
-		c.mu.Unlock()
 	}
 	if _, err := unix.Write(r.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil {
 		return os.NewSyscallError("write", err)
@@ -124,6 +113,25 @@ func (r *Reactor) Close() error {
 		err = errors.Join(err, r.capture.Close())
 	}
 	return err
+}
+
+// shut closes all connections, whose requests end with err, and says whether they were not closed before.
+func (r *Reactor) shut(err error) bool {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return false
+	}
+	r.closed = true
+	r.idle = nil
+	conns := slices.DeleteFunc(slices.Clone(r.conns), func(c *conn) bool { return c == nil })
+	r.mu.Unlock()
+	for _, c := range conns {
+		c.mu.Lock()
+		c.end(err)
+		c.mu.Unlock()
+	}
+	return true
 }
 
 // Source says where the times of arrival come from. One connection without makes it the lesser one.
@@ -228,7 +236,8 @@ func (r *Reactor) run() {
 	for {
 		n, err := r.wait(events)
 		if err != nil {
-			panic("reactor: epoll_wait: " + err.Error()) // nothing but a fault of this package can make it fail
+			r.shut(os.NewSyscallError("epoll_wait", err))
+			return
 		}
 		r.wakes.Add(1)
 		r.mu.Lock()
