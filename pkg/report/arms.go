@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"multiturn/pkg/measure"
+	"multiturn/pkg/record"
 )
 
 // Arms compares the arms of a run with control arms: what its cache did for the time to the first token.
@@ -68,13 +69,13 @@ func (r *EffectRow) Significant() bool {
 	return d.Low.OK() && d.High.OK() && (d.Low > 0 || d.High < 0)
 }
 
-// primaryArm is the arm that tables are of: the one named measured, else that of the first turn sent.
+// primaryArm is the arm that tables are of: the measured one, in an A/A run the first one.
 func primaryArm(turns []turn) string {
 	first := -1
 	for i := range turns {
 		t := &turns[i]
-		if t.arm == measuredArm {
-			return measuredArm
+		if t.arm == record.ArmMeasured || t.arm == record.ArmAA1 {
+			return t.arm
 		}
 		if t.sent.OK() && (first < 0 || t.sent < turns[first].sent) {
 			first = i

@@ -183,6 +183,8 @@ func by(from string) string {
 	switch from {
 	case FromServer:
 		return "the server says"
+	case FromProbe:
+		return "the preflight's guess"
 	case FromUsage:
 		return "as usage has it"
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"multiturn/pkg/chat"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/plan"
@@ -59,14 +58,6 @@ type CacheRow struct {
 	members                 []int
 }
 
-// noReuse and cold are the names of control arms whose turns find nothing that was sent before; measuredArm is the one they
-// are compared with.
-const (
-	measuredArm = "measured"
-	noReuse     = "no-reuse"
-	cold        = "cold"
-)
-
 // cachePlan replays the run through the caches; nil if no turn's tokens are known.
 func (c *Collector) cachePlan() *CachePlan {
 	p := &CachePlan{by: make([]*plan.Turn, len(c.turns))}
@@ -77,26 +68,8 @@ func (c *Collector) cachePlan() *CachePlan {
 		e.Texts = nil
 	}
 	turns := make([]*record.Turn, len(c.turns))
-	texts := make(map[string]*chat.Conversation)
 	for i := range c.turns {
-		t := &c.turns[i]
-		r := t.record()
-		turns[i] = r
-		text := e.Texts[t.conversation]
-		switch {
-		case salted(t.arm):
-			// Each prompt begins with a mark of its own: it is a conversation of one turn, like no other.
-			r.Conversation = fmt.Sprintf("%s\x00%s\x00%d", t.conversation, t.arm, i)
-			text = &chat.Conversation{}
-		case t.arm != c.arm:
-			r.Conversation += "\x00" + t.arm // played by several arms it is several
-		}
-		if text != nil {
-			texts[r.Conversation] = text
-		}
-	}
-	if e.Texts != nil {
-		e.Texts = texts
+		turns[i] = c.turns[i].record()
 	}
 	w := plan.FromTurns(turns, e)
 	if len(w.Requests) == 0 {
@@ -106,21 +79,8 @@ func (c *Collector) cachePlan() *CachePlan {
 	if err != nil {
 		return nil // the shape was validated: no error is left
 	}
-	type name struct {
-		conversation string
-		turn         int
-		warmup       bool
-		start        record.Clock
-	}
-	at := make(map[name]int, len(turns))
-	for i, t := range turns {
-		at[name{t.Conversation, t.Turn, t.Warmup, t.Sent}] = i
-	}
 	for i := range w.Requests {
-		r := &w.Requests[i]
-		if j, ok := at[name{r.Conversation, r.Index, r.Warmup, record.Clock(r.Start)}]; ok {
-			p.by[j] = &a.Turns[i]
-		}
+		p.by[w.Requests[i].Source] = &a.Turns[i]
 	}
 	p.UniqueBlocks = a.Curve.Unique
 	for _, u := range a.WorkingSet {
@@ -137,17 +97,26 @@ func (c *Collector) cachePlan() *CachePlan {
 	return p
 }
 
-// salted says whether an arm's turns share nothing with each other.
-func salted(arm string) bool { return strings.HasPrefix(arm, noReuse) || strings.HasPrefix(arm, cold) }
+// findsNothing says whether an arm's turns are made to find nothing that was sent before.
+func findsNothing(arm string) bool {
+	switch arm {
+	case record.ArmNoReuse, record.ArmAA1, record.ArmAA2, record.ArmCold:
+		return true
+	}
+	return false
+}
 
 // record is as much of the turn as a plan needs.
 func (t *turn) record() *record.Turn {
 	r := &record.Turn{
-		Conversation: t.conversation, Turn: t.index, Messages: t.messages, Warmup: t.warmup, Outcome: t.outcome,
-		Sent: t.sent, FirstToken: t.firstToken, End: t.end, Counted: t.counted,
+		Conversation: t.conversation, Turn: t.index, Messages: t.messages, Warmup: t.warmup, Arm: t.arm, Outcome: t.outcome,
+		ChunksReasoning: t.reasoningChunks, Sent: t.sent, FirstToken: t.firstToken, End: t.end, Counted: t.counted,
 	}
 	if t.usage {
 		r.Usage = &record.Usage{Prompt: t.prompt, Completion: t.completion}
+		if t.reasoning >= 0 {
+			r.Usage.Reasoning = &t.reasoning
+		}
 	}
 	return r
 }

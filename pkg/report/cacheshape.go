@@ -12,8 +12,8 @@ import (
 // CacheOptions state the server's cache, for predictions, and what else they need. The zero value takes what the records
 // say of it.
 type CacheOptions struct {
-	// BlockSize is in tokens; 0 = what the server says, else what its cached tokens are multiples of, else 1 for llama.cpp
-	// and SGLang, else 16, vLLM's on GPUs.
+	// BlockSize is in tokens; 0 = what the server says, else the preflight's guess, else what all counts of cached tokens are
+	// multiples of, else 1 for llama.cpp and SGLang, else 16, vLLM's on GPUs.
 	BlockSize int
 	// Blocks and GiB are the size of each tier, given one way or the other; 0 = what the server says of its GPU, no such
 	// tier below it. GiB are counted as `mtbench plan` does: of each GPU, and below them of all together.
@@ -34,6 +34,7 @@ type CacheOptions struct {
 const (
 	FromOptions = "stated"  // by Options
 	FromServer  = "server"  // its metrics
+	FromProbe   = "probe"   // the preflight's guess
 	FromUsage   = "usage"   // what all its counts of cached tokens are multiples of
 	FromGuess   = "assumed" // the habit of such servers
 )
@@ -77,6 +78,8 @@ func (c *Collector) shape() (s CacheShape, notes []string) {
 		s.BlockSize, s.BlockSizeFrom = o.BlockSize, FromOptions
 	case size > 0:
 		s.BlockSize, s.BlockSizeFrom = size, FromServer
+	case c.run != nil && c.run.Preflight != nil && c.run.Preflight.BlockSize > 0:
+		s.BlockSize, s.BlockSizeFrom = c.run.Preflight.BlockSize, FromProbe
 	case c.cachedUnit() > 0:
 		s.BlockSize, s.BlockSizeFrom = c.cachedUnit(), FromUsage
 	case kind == "llamacpp" || kind == "sglang":
@@ -155,9 +158,11 @@ func (c *Collector) cachedUnit() int {
 
 // exposedCache is what servers say of their GPU's cache: the block size, and the usable blocks of all of them. 0 is not known.
 func (c *Collector) exposedCache() (blockSize, blocks, servers int) {
-	kind := ""
-	if c.run != nil {
-		kind = c.run.Server.Kind
+	usable := func(blocks int) int {
+		if c.run != nil && c.run.Server.Kind == "vllm" {
+			return max(1, blocks-1) // one is the null block
+		}
+		return blocks
 	}
 	whole := func(f float64) int {
 		if f >= 1 && f <= math.MaxInt32/2 {
@@ -171,10 +176,15 @@ func (c *Collector) exposedCache() (blockSize, blocks, servers int) {
 			blockSize = n
 		}
 		if n := whole(r.Values["gpu_blocks"]); n > 0 {
-			if kind == "vllm" {
-				n = max(1, n-1) // one is the null block
-			}
-			of[r.URL] = n
+			of[r.URL] = usable(n)
+		}
+	}
+	if c.run != nil {
+		if blockSize == 0 {
+			blockSize = c.run.Server.BlockSize
+		}
+		if n := c.run.Server.GPUBlocks; len(of) == 0 && n > 0 {
+			of[""] = usable(n)
 		}
 	}
 	for _, n := range of {

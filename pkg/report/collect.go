@@ -13,17 +13,18 @@ import (
 // Collector takes the records of one run, in any order, and keeps what a summary needs: some 500 bytes a turn. Turns
 // are copied; their gaps are counted and not kept. The zero value is not ready for use: see NewCollector.
 type Collector struct {
-	name    string
-	o       Options
-	run     *record.Run
-	end     *record.End
-	turns   []turn
-	samples []record.Sample // of the reference's array
-	scrapes []*record.Scrape
-	gaps    map[string]*gaps // by arm
-	errors  map[failure]int
-	names   map[string]string // each conversation's and each arm's name once
-	arm     string            // the one that is measured; see settle
+	name     string
+	o        Options
+	run      *record.Run
+	end      *record.End
+	turns    []turn
+	samples  []record.Sample // of the reference's array
+	scrapes  []*record.Scrape
+	prefixes []*record.Prefix
+	gaps     map[string]*gaps // by arm
+	errors   map[failure]int
+	names    map[string]string // each conversation's and each arm's name once
+	arm      string            // the one that is measured; see settle
 }
 
 // gaps are the times between the chunks of an arm's answers.
@@ -57,6 +58,7 @@ type turn struct {
 	reasoning             int // -1: not known
 	tiers                 map[string]int
 	messages              int
+	reasoningChunks       int
 	arm                   string
 	sample                record.Sample
 	issued                bool // there are both clocks of lag
@@ -81,7 +83,8 @@ func NewCollector(name string, o Options) *Collector {
 	}
 }
 
-// Add takes a record: a *record.Run, *record.Turn, *record.Scrape, *record.End or *record.Sample. Others are ignored.
+// Add takes a record: a *record.Run, *record.Turn, *record.Scrape, *record.Prefix, *record.End or *record.Sample. Others
+// are ignored.
 func (c *Collector) Add(rec any) {
 	switch r := rec.(type) {
 	case *record.Run:
@@ -90,6 +93,8 @@ func (c *Collector) Add(rec any) {
 		c.addTurn(r)
 	case *record.Scrape:
 		c.scrapes = append(c.scrapes, r)
+	case *record.Prefix:
+		c.prefixes = append(c.prefixes, r)
 	case *record.End:
 		c.end = r
 	case *record.Sample:
@@ -108,6 +113,9 @@ func (c *Collector) AddLog(l *record.Log) {
 	for _, r := range l.Scrapes {
 		c.Add(r)
 	}
+	for _, r := range l.Prefixes {
+		c.Add(r)
+	}
 	if l.End != nil {
 		c.Add(l.End)
 	}
@@ -120,7 +128,7 @@ func (c *Collector) addTurn(t *record.Turn) {
 		attempts: t.Attempts, chunks: t.Chunks, reads: t.Reads, merged: t.Merged, asked: t.MaxTokens,
 		readLateUS: t.ReadLateUS, connectMS: t.ConnectMS, answerMS: math.NaN(), headersMS: math.NaN(), scheduledMS: math.NaN(),
 		sent: start(t), firstToken: t.FirstToken, end: t.End, count: countOf(t, c.o.Tokens), cached: -1, reasoning: -1, warmup: t.Warmup,
-		counted: t.Counted, messages: t.Messages, arm: c.once(t.Arm), streamed: t.Stream, queueMS: queueMS(t),
+		counted: t.Counted, messages: t.Messages, arm: c.once(t.Arm), streamed: t.Stream, queueMS: queueMS(t), reasoningChunks: t.ChunksReasoning,
 	}
 	if lag, ok := start(t).Since(t.Scheduled); ok {
 		k.lagMS, k.issued = lag.Seconds()*1000, true
@@ -186,11 +194,16 @@ func queueMS(t *record.Turn) float64 {
 	return math.NaN()
 }
 
-// settle decides which turns the tables are of: in a run with control arms, those of the measured one.
+// settle decides which turns the tables are of: in a run with control arms, those of the measured one. And it takes the
+// preflight's word that a server leaves out a 0.
 func (c *Collector) settle() {
 	c.arm = primaryArm(c.turns)
+	zero := c.run != nil && c.run.Preflight != nil && c.run.Preflight.ZeroOmitted
 	for i := range c.turns {
 		t := &c.turns[i]
+		if zero && t.usage && t.cached < 0 {
+			t.cached = 0
+		}
 		t.measured = t.good && t.arm == c.arm
 	}
 }

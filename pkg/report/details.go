@@ -67,7 +67,7 @@ func (c *Collector) work() Work {
 	if c.run != nil {
 		w.Conversations.Planned, w.Turns.Planned = c.run.Dataset.Conversations, c.run.Dataset.Turns
 	}
-	failed := make(map[string]bool)
+	failed := make(map[[2]string]bool) // by conversation and arm
 	for i := range c.turns {
 		t := &c.turns[i]
 		if t.warmup {
@@ -79,7 +79,8 @@ func (c *Collector) work() Work {
 		} else {
 			w.Turns.Failed++
 		}
-		failed[t.conversation] = failed[t.conversation] || !t.outcome.OK()
+		dialogue := [2]string{t.conversation, t.arm}
+		failed[dialogue] = failed[dialogue] || !t.outcome.OK()
 	}
 	w.Conversations.Started = len(failed)
 	for _, f := range failed {

@@ -51,7 +51,7 @@ func (c *Collector) distributions() []Row {
 	talks := make(map[string]*talk)
 	for i := range c.turns {
 		t := &c.turns[i]
-		if t.warmup || !t.sent.OK() {
+		if t.warmup || !t.sent.OK() || t.arm != c.arm {
 			continue
 		}
 		k := talks[t.conversation]

@@ -1,12 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
 
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/record"
 )
 
 // Finding is something that the records show of the cache, in words, with the numbers that show it.
@@ -27,6 +29,7 @@ const (
 	WarmStart        FindingKind = "warm_start"        // the run's first request hit
 	WarmFirstTurns   FindingKind = "warm_first_turns"  // first turns hit more than conversations share
 	ControlHits      FindingKind = "control_hits"      // turns of a control arm hit
+	PrefixBroken     FindingKind = "prefix_broken"     // prompts do not begin with the turn before
 	OtherTraffic     FindingKind = "other_traffic"     // the server counted more prompts than were sent
 	MissingTraffic   FindingKind = "missing_traffic"   // it counted fewer
 	CountersInvalid  FindingKind = "counters_invalid"  // a counter went back
@@ -74,8 +77,9 @@ func (c *Collector) findings(d *Details) []Finding {
 	f.reported()
 	f.warm()
 	f.control()
+	f.prefixes()
 	f.counters()
-	if d.Prediction != nil {
+	if d.Prediction != nil && !findsNothing(c.arm) {
 		f.capacity(d.Prediction)
 		f.predicted(d.Prediction)
 	}
@@ -117,6 +121,9 @@ func (f *finder) reported() {
 		case "llamacpp":
 			how = "llama.cpp says them whenever usage is asked for, so something between changes its answers"
 		}
+		if p := f.preflight(); p.Advice != "" {
+			how = strings.TrimSuffix(p.Advice, ".")
+		}
 		f.add(NotReported, "The server does not report cached tokens: "+how+".", "0 of %s with usage have them", plural(f.d.Tokens.Usage, "turn"))
 	case k.Known < k.Of:
 		first := 0
@@ -128,7 +135,12 @@ func (f *finder) reported() {
 		f.add(PartlyReported, "The server reports cached tokens for some turns only. Some releases of vLLM and SGLang leave out a 0, but what is not said is unknown here.",
 			"known for %d of %s; %d of the others are first turns", k.Known, plural(k.Of, "turn"), first)
 	}
-	if p := f.d.Prediction; p != nil && p.Later.Known > 0 && p.Later.Cached == 0 && p.Later.knownIdeal > 0 {
+	pre := f.preflight()
+	if p := f.d.Prediction; findsNothing(f.c.arm) {
+		// That nothing is found is how the arm is made.
+	} else if pre.Caching == record.CachingOff {
+		f.add(CacheOff, "Prefix caching is off. "+pre.Advice, "the preflight sent one prompt twice, and by %s nothing of it was cached", pre.Evidence)
+	} else if p != nil && p.Later.Known > 0 && p.Later.Cached == 0 && p.Later.knownIdeal > 0 {
 		how := ""
 		switch f.kind {
 		case "vllm":
@@ -141,6 +153,14 @@ func (f *finder) reported() {
 		f.add(CacheOff, "Prefix caching is off, or nothing survives in it: no later turn found anything"+how+".",
 			"0 of %s tokens that could be cached, in %s", thousands(p.Later.knownIdeal), plural(p.Later.Known, "later turn"))
 	}
+}
+
+// preflight is what was learnt before the run; nothing, if nobody asked.
+func (f *finder) preflight() record.Preflight {
+	if f.c.run == nil || f.c.run.Preflight == nil {
+		return record.Preflight{}
+	}
+	return *f.c.run.Preflight
 }
 
 // warm looks for hits that only an earlier run can have made possible.
@@ -213,11 +233,43 @@ func (f *finder) control() {
 	}
 	for i := range f.d.Arms.Arms {
 		a := &f.d.Arms.Arms[i]
-		if salted(a.Name) && a.Known > 0 && a.CachedShare > WarmShare && perTurn(a) >= WarmTokens {
+		if findsNothing(a.Name) && a.Known > 0 && a.CachedShare > WarmShare && perTurn(a) >= WarmTokens {
 			f.add(ControlHits, fmt.Sprintf("The control arm %q is contaminated: its turns hit although they were made to find nothing. Its difference from %q is too small.", a.Name, f.d.Arms.Measured),
 				"%s tokens cached in %s, %s %% of their prompts", thousands(int64(a.Cached)), plural(a.Known, "turn"), fixed(100*a.CachedShare, 1))
 		}
 	}
+}
+
+// prefixes looks at turns whose prompt did not begin with the turn before, where that was checked.
+func (f *finder) prefixes() {
+	type place struct{ why, role, field string }
+	count := make(map[place]int)
+	var lost, of int64
+	broken := 0
+	for _, r := range f.c.prefixes {
+		of += int64(r.Before)
+		if r.Broken == "" {
+			continue
+		}
+		broken++
+		lost += int64(r.Before - r.Shared)
+		count[place{r.Broken, r.Role, r.Field}]++
+	}
+	if broken == 0 {
+		return
+	}
+	var most place
+	for p, n := range count {
+		if n > count[most] || n == count[most] && (p.why+p.role+p.field < most.why+most.role+most.field) {
+			most = p
+		}
+	}
+	where := most.why
+	if most.role != "" {
+		where += fmt.Sprintf(", in the %s of a message of role %s", cmp.Or(most.field, "text"), most.role)
+	}
+	f.add(PrefixBroken, "Prompts do not begin with all of the turn before, so no cache can reuse what comes after the break.",
+		"%d of %s checked; %s of the %s tokens before them are lost; mostly (%d): %s", broken, plural(len(f.c.prefixes), "turn"), thousands(lost), thousands(of), count[most], where)
 }
 
 // counters holds the server's counters against what was sent and what usage says.
@@ -325,7 +377,7 @@ func (f *finder) effects() {
 		}
 		evidence := fmt.Sprintf("ttft of %s less that of %s, %s: %s ms [%s, %s], 95 %% interval from %d conversations", e.Control, f.d.Arms.Measured, what,
 			fixed(d.Value, 2), fixed(d.Low, 2), fixed(d.High, 2), e.Conversations)
-		cache := salted(e.Control) && !salted(f.d.Arms.Measured)
+		cache := findsNothing(e.Control) && !findsNothing(f.d.Arms.Measured)
 		var text string
 		kind := EffectFound
 		switch {

@@ -44,7 +44,7 @@ func (c *Collector) reuses() []reuse {
 		end    record.Clock
 	}
 	var (
-		last   = make(map[string]visit)
+		last   = make(map[[2]string]visit) // by conversation and arm
 		sent   int
 		tokens int64
 		out    []reuse
@@ -54,8 +54,7 @@ func (c *Collector) reuses() []reuse {
 		if !t.sent.OK() {
 			continue
 		}
-		// Conversations may be played by several arms: each has its own.
-		key := t.conversation + "\x00" + t.arm
+		key := [2]string{t.conversation, t.arm}
 		if v, ok := last[key]; ok && t.measured && v.end.OK() {
 			out = append(out, reuse{i, float64(t.sent-v.end) / 1e9, sent - v.at - 1, tokens - v.tokens})
 		}
