@@ -18,35 +18,22 @@ import (
 
 // planFlags are the flags of `mtbench plan`.
 type planFlags struct {
+	cacheFlags
 	conversations string
 	model         string
 	tokenizer     string
 	noTokenizer   bool
 	overhead      int
-	blockSize     int
 
 	load    plan.Load
 	order   bench.Order
 	history bench.History
 
-	tiers       [kvcache.NumTiers]tierFlags
-	store       storePolicies
-	exclusive   bool
-	modelConfig string
-	kvModel     string
-	kvDtype     string
-	tp          int
-	capacities  []int
+	capacities []int
 
 	format planFormat
 	output string
 	svg    string
-}
-
-// tierFlags are the size of a tier, given one way or the other.
-type tierFlags struct {
-	blocks int
-	gib    float64
 }
 
 type planFormat string
@@ -59,14 +46,11 @@ const (
 // templateBuiltIn is --template-overhead when it is not given.
 const templateBuiltIn = -1
 
-// listModels is the name of --kv-model that asks for the names.
-const listModels = "list"
-
 // planCommand is `mtbench plan`.
 func planCommand() *cli.Command {
 	f := &planFlags{
-		overhead: templateBuiltIn, kvDtype: "auto", tp: 1, order: bench.RoundRobin, history: bench.ServerAnswers,
-		format: planText, output: "-", store: defaultStores(),
+		cacheFlags: newCacheFlags(), overhead: templateBuiltIn, order: bench.RoundRobin, history: bench.ServerAnswers,
+		format: planText, output: "-",
 	}
 	f.load.Clients, f.load.AnswerTokens = 1, plan.DefaultAnswerTokens
 	return &cli.Command{
@@ -77,22 +61,9 @@ func planCommand() *cli.Command {
 			"It needs no server.",
 		Args: "[FILE...]",
 		Groups: []cli.Group{
-			{Title: "Cache", Flags: []cli.Flag{
-				{Name: "gpu-blocks", Value: cli.Int(&f.tiers[kvcache.GPU].blocks, 1), DefaultText: "what the records say", Usage: "usable blocks of the GPU: vLLM's num_gpu_blocks less 1"},
-				{Name: "gpu-gib", Value: cli.Float(&f.tiers[kvcache.GPU].gib, 0), DefaultText: "none", Usage: "the same in GiB on each GPU"},
-				{Name: "cpu-blocks", Value: cli.Int(&f.tiers[kvcache.CPU].blocks, 1), DefaultText: "no such tier", Usage: "blocks of a tier in main memory"},
-				{Name: "cpu-gib", Value: cli.Float(&f.tiers[kvcache.CPU].gib, 0), DefaultText: "none", Usage: "the same in GiB, of all GPUs together"},
-				{Name: "disk-blocks", Value: cli.Int(&f.tiers[kvcache.Disk].blocks, 1), DefaultText: "no such tier", Usage: "blocks of a tier on disk"},
-				{Name: "disk-gib", Value: cli.Float(&f.tiers[kvcache.Disk].gib, 0), DefaultText: "none", Usage: "the same in GiB, of all GPUs together"},
-				{Name: "store", Value: cli.Parsed(&f.store, "[TIER=]POLICY,...", parseStores, storePolicies.String), Usage: "what a tier (gpu, cpu, disk) keeps: prompt, prompt+output or nothing; without a name it is the GPU's"},
-				{Name: "exclusive", Value: cli.Bool(&f.exclusive), Usage: "a block is in one tier only; otherwise lower tiers get a copy of all that is computed"},
-				{Name: "block-size", Value: cli.Int(&f.blockSize, 1), DefaultText: "what the records say, 512 for a trace, else 16", Usage: "tokens in a block"},
-				{Name: "kv-model", Value: cli.String(&f.kvModel), Meta: "NAME", DefaultText: "--model, or the run's", Usage: "built-in model to take sizes in GiB from; '" + listModels + "' prints their names"},
-				{Name: "model-config", Value: cli.File(&f.modelConfig), Usage: "the model's config.json, to take sizes in GiB from"},
-				{Name: "kv-dtype", Aliases: []string{"kv-cache-dtype"}, Value: cli.String(&f.kvDtype), Meta: "TYPE", Usage: "the cache's type, as vLLM's --kv-cache-dtype: auto, bfloat16, fp8"},
-				{Name: "tp", Aliases: []string{"tensor-parallel-size"}, Value: cli.Int(&f.tp, 1), Usage: "tensor-parallel GPUs"},
-				{Name: "capacities", Value: cli.Parsed(&f.capacities, "N,...", parseInts, showInts), DefaultText: "round ones", Usage: "capacities in blocks to print of the curve"},
-			}},
+			{Title: "Cache", Flags: append(f.cacheFlags.flags("what the records say, 512 for a trace, else 16"),
+				cli.Flag{Name: "capacities", Value: cli.Parsed(&f.capacities, "N,...", parseInts, showInts), DefaultText: "round ones", Usage: "capacities in blocks to print of the curve"},
+			)},
 			{Title: "Tokens", Flags: []cli.Flag{
 				cli.TokenizerFlag(&f.tokenizer),
 				{Name: "model", Short: "m", Value: cli.String(&f.model), Usage: "model; names the tokenizer and, if it is built in, the sizes in GiB"},
@@ -144,10 +115,8 @@ func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 	if f.noTokenizer && f.conversations != "" {
 		return cli.UsageErrorf("--no-tokenizer and --conversations: texts cannot be told apart without a tokenizer; give one of the two")
 	}
-	for t := range f.tiers {
-		if f.tiers[t].blocks > 0 && f.tiers[t].gib > 0 {
-			return cli.UsageErrorf("--%[1]v-blocks and --%[1]v-gib: give one of the two", kvcache.Tier(t))
-		}
+	if err := f.check(); err != nil {
+		return err
 	}
 	p := &planner{planFlags: f, call: c}
 	p.load.Random = f.order == bench.Random
@@ -156,7 +125,8 @@ func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 	if err := p.load.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	if err := p.sizes(); err != nil {
+	var err error
+	if p.size, err = f.sizes(c, f.model); err != nil {
 		return err
 	}
 	if f.svg != "" && len(names) > 1 {
@@ -217,46 +187,6 @@ func writeFile(c *cli.Call, name string, to func(io.Writer) error) (err error) {
 		return err
 	}
 	return out.Commit()
-}
-
-// storePolicies are what each tier keeps.
-type storePolicies [kvcache.NumTiers]kvcache.Store
-
-// defaultStores are vLLM's: offloading keeps prompts only.
-func defaultStores() storePolicies {
-	return storePolicies{kvcache.GPU: kvcache.PromptAndOutput, kvcache.CPU: kvcache.PromptOnly, kvcache.Disk: kvcache.PromptOnly}
-}
-
-func parseStores(s string) (storePolicies, error) {
-	out := defaultStores()
-	for _, item := range strings.Split(s, ",") {
-		tier, policy, named := strings.Cut(item, "=")
-		if !named {
-			tier, policy = kvcache.GPU.String(), item
-		}
-		store, err := kvcache.ParseStore(strings.TrimSpace(policy))
-		if err != nil {
-			return out, errors.New("is not a list of prompt, prompt+output or nothing, or of gpu=, cpu= or disk= and one of them")
-		}
-		found := false
-		for t := range out {
-			if strings.TrimSpace(tier) == kvcache.Tier(t).String() {
-				out[t], found = store, true
-			}
-		}
-		if !found {
-			return out, errors.New("names a tier that is none of gpu, cpu, disk")
-		}
-	}
-	return out, nil
-}
-
-func (s storePolicies) String() string {
-	var items []string
-	for t, store := range s {
-		items = append(items, kvcache.Tier(t).String()+"="+store.String())
-	}
-	return strings.Join(items, ",")
 }
 
 func parseInts(s string) ([]int, error) {

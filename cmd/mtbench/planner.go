@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 
-	"multiturn/cmd/internal/texts"
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
@@ -32,41 +31,6 @@ func (p *planner) template() plan.Template {
 		return plan.Template{}
 	}
 	return plan.Template{Bare: true, PerMessage: p.overhead}
-}
-
-// sizes finds the model whose cache is counted in bytes.
-func (p *planner) sizes() error {
-	bits, err := kvcache.ParseKVBits(p.kvDtype)
-	if err != nil {
-		return cli.UsageErrorf("--kv-dtype: %w", err)
-	}
-	p.size.Serving = kvcache.Serving{KVBits: bits, TP: p.tp}
-	switch {
-	case p.kvModel != "" && p.modelConfig != "":
-		return cli.UsageErrorf("--kv-model and --model-config: give one of the two")
-	case p.modelConfig != "":
-		config, err := texts.Read(p.call, p.modelConfig)
-		if err != nil {
-			return err
-		}
-		m, err := kvcache.ParseModel(config)
-		if err != nil {
-			return cli.UsageErrorf("%s: %w", p.modelConfig, err)
-		}
-		if m.Name == "" {
-			m.Name = p.modelConfig
-		}
-		p.size.Model = m
-	case p.kvModel != "":
-		m, ok := kvcache.ModelByName(p.kvModel)
-		if !ok {
-			return cli.UsageErrorf("--kv-model %q is not built in; --kv-model %s lists those that are, --model-config takes any model's config.json", p.kvModel, listModels)
-		}
-		p.size.Model = m
-	default:
-		p.size.Model, _ = kvcache.ModelByName(p.model)
-	}
-	return nil
 }
 
 // config is the shape of the cache that was stated, nil if none was. gpuBlocks is what the server said of itself, 0 = nothing.

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"multiturn/cmd/internal/texts"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/plan"
+	"multiturn/pkg/report"
+)
+
+// cacheFlags state a server's KV cache: of `mtbench plan` and `mtbench report`.
+type cacheFlags struct {
+	blockSize   int
+	tiers       [kvcache.NumTiers]tierFlags
+	store       storePolicies
+	exclusive   bool
+	modelConfig string
+	kvModel     string
+	kvDtype     string
+	tp          int
+}
+
+// tierFlags are the size of a tier, given one way or the other.
+type tierFlags struct {
+	blocks int
+	gib    float64
+}
+
+// listModels is the name of --kv-model that asks for the names.
+const listModels = "list"
+
+func newCacheFlags() cacheFlags { return cacheFlags{kvDtype: "auto", tp: 1, store: defaultStores()} }
+
+// flags are the flags. blockSize is what stands in for a size of blocks that is not given, in words.
+func (f *cacheFlags) flags(blockSize string) []cli.Flag {
+	return []cli.Flag{
+		{Name: "gpu-blocks", Value: cli.Int(&f.tiers[kvcache.GPU].blocks, 1), DefaultText: "what the records say", Usage: "usable blocks of the GPU: vLLM's num_gpu_blocks less 1"},
+		{Name: "gpu-gib", Value: cli.Float(&f.tiers[kvcache.GPU].gib, 0), DefaultText: "none", Usage: "the same in GiB on each GPU"},
+		{Name: "cpu-blocks", Value: cli.Int(&f.tiers[kvcache.CPU].blocks, 1), DefaultText: "no such tier", Usage: "blocks of a tier in main memory"},
+		{Name: "cpu-gib", Value: cli.Float(&f.tiers[kvcache.CPU].gib, 0), DefaultText: "none", Usage: "the same in GiB, of all GPUs together"},
+		{Name: "disk-blocks", Value: cli.Int(&f.tiers[kvcache.Disk].blocks, 1), DefaultText: "no such tier", Usage: "blocks of a tier on disk"},
+		{Name: "disk-gib", Value: cli.Float(&f.tiers[kvcache.Disk].gib, 0), DefaultText: "none", Usage: "the same in GiB, of all GPUs together"},
+		{Name: "store", Value: cli.Parsed(&f.store, "[TIER=]POLICY,...", parseStores, storePolicies.String), Usage: "what a tier (gpu, cpu, disk) keeps: prompt, prompt+output or nothing; without a name it is the GPU's"},
+		{Name: "exclusive", Value: cli.Bool(&f.exclusive), Usage: "a block is in one tier only; otherwise lower tiers get a copy of all that is computed"},
+		{Name: "block-size", Value: cli.Int(&f.blockSize, 1), DefaultText: blockSize, Usage: "tokens in a block"},
+		{Name: "kv-model", Value: cli.String(&f.kvModel), Meta: "NAME", DefaultText: "--model, or the run's", Usage: "built-in model to take sizes in GiB from; '" + listModels + "' prints their names"},
+		{Name: "model-config", Value: cli.File(&f.modelConfig), Usage: "the model's config.json, to take sizes in GiB from"},
+		{Name: "kv-dtype", Aliases: []string{"kv-cache-dtype"}, Value: cli.String(&f.kvDtype), Meta: "TYPE", Usage: "the cache's type, as vLLM's --kv-cache-dtype: auto, bfloat16, fp8"},
+		{Name: "tp", Aliases: []string{"tensor-parallel-size"}, Value: cli.Int(&f.tp, 1), Usage: "tensor-parallel GPUs"},
+	}
+}
+
+// check says which flags do not go together.
+func (f *cacheFlags) check() error {
+	for t := range f.tiers {
+		if f.tiers[t].blocks > 0 && f.tiers[t].gib > 0 {
+			return cli.UsageErrorf("--%[1]v-blocks and --%[1]v-gib: give one of the two", kvcache.Tier(t))
+		}
+	}
+	if f.kvModel != "" && f.modelConfig != "" {
+		return cli.UsageErrorf("--kv-model and --model-config: give one of the two")
+	}
+	return nil
+}
+
+// sizes finds the model whose cache is counted in bytes: the one that is named here, else the built-in one that otherwise
+// names, else none.
+func (f *cacheFlags) sizes(c *cli.Call, otherwise string) (s plan.Sizes, err error) {
+	bits, err := kvcache.ParseKVBits(f.kvDtype)
+	if err != nil {
+		return s, cli.UsageErrorf("--kv-dtype: %w", err)
+	}
+	s.Serving = kvcache.Serving{KVBits: bits, TP: f.tp}
+	switch {
+	case f.modelConfig != "":
+		config, err := texts.Read(c, f.modelConfig)
+		if err != nil {
+			return s, err
+		}
+		m, err := kvcache.ParseModel(config)
+		if err != nil {
+			return s, cli.UsageErrorf("%s: %w", f.modelConfig, err)
+		}
+		if m.Name == "" {
+			m.Name = f.modelConfig
+		}
+		s.Model = m
+	case f.kvModel != "":
+		m, ok := kvcache.ModelByName(f.kvModel)
+		if !ok {
+			return s, cli.UsageErrorf("--kv-model %q is not built in; --kv-model %s lists those that are, --model-config takes any model's config.json", f.kvModel, listModels)
+		}
+		s.Model = m
+	default:
+		s.Model, _ = kvcache.ModelByName(otherwise)
+	}
+	return s, nil
+}
+
+// options are the flags as a report takes them.
+func (f *cacheFlags) options(c *cli.Call) (o report.CacheOptions, err error) {
+	if err := f.check(); err != nil {
+		return o, err
+	}
+	size, err := f.sizes(c, "")
+	if err != nil {
+		return o, err
+	}
+	o = report.CacheOptions{BlockSize: f.blockSize, Store: f.store, Exclusive: f.exclusive, Model: size.Model, Serving: size.Serving}
+	for t, tier := range f.tiers {
+		o.Blocks[t], o.GiB[t] = tier.blocks, tier.gib
+	}
+	return o, nil
+}
+
+// storePolicies are what each tier keeps.
+type storePolicies [kvcache.NumTiers]kvcache.Store
+
+// defaultStores are vLLM's: offloading keeps prompts only.
+func defaultStores() storePolicies {
+	return storePolicies{kvcache.GPU: kvcache.PromptAndOutput, kvcache.CPU: kvcache.PromptOnly, kvcache.Disk: kvcache.PromptOnly}
+}
+
+func parseStores(s string) (storePolicies, error) {
+	out := defaultStores()
+	for _, item := range strings.Split(s, ",") {
+		tier, policy, named := strings.Cut(item, "=")
+		if !named {
+			tier, policy = kvcache.GPU.String(), item
+		}
+		store, err := kvcache.ParseStore(strings.TrimSpace(policy))
+		if err != nil {
+			return out, errors.New("is not a list of prompt, prompt+output or nothing, or of gpu=, cpu= or disk= and one of them")
+		}
+		found := false
+		for t := range out {
+			if strings.TrimSpace(tier) == kvcache.Tier(t).String() {
+				out[t], found = store, true
+			}
+		}
+		if !found {
+			return out, errors.New("names a tier that is none of gpu, cpu, disk")
+		}
+	}
+	return out, nil
+}
+
+func (s storePolicies) String() string {
+	var items []string
+	for t, store := range s {
+		items = append(items, kvcache.Tier(t).String()+"="+store.String())
+	}
+	return strings.Join(items, ",")
+}
