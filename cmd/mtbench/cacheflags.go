@@ -100,12 +100,12 @@ func (f *cacheFlags) sizes(c *cli.Call, otherwise string) (s plan.Sizes, err err
 	return s, nil
 }
 
-// options are the flags as a report takes them.
-func (f *cacheFlags) options(c *cli.Call) (o report.CacheOptions, err error) {
+// options are the flags as a report takes them; otherwise is as for sizes.
+func (f *cacheFlags) options(c *cli.Call, otherwise string) (o report.CacheOptions, err error) {
 	if err := f.check(); err != nil {
 		return o, err
 	}
-	size, err := f.sizes(c, "")
+	size, err := f.sizes(c, otherwise)
 	if err != nil {
 		return o, err
 	}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
 
 	"multiturn/pkg/cli"
+	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
 	"multiturn/pkg/report"
 )
@@ -27,6 +29,10 @@ const (
 // reportFlags are the flags of `mtbench report`.
 type reportFlags struct {
 	options   report.Options
+	cache     cacheFlags
+	sent      string // the conversations, file
+	tokenizer string
+	model     string
 	format    reportFormat
 	tableOnly bool
 	merge     bool
@@ -39,13 +45,14 @@ type reportFlags struct {
 // reportCommand is `mtbench report`.
 func reportCommand() *cli.Command {
 	f := &reportFlags{
-		options: report.Options{Tokens: report.Usage, WarmupPercentages: []float64{0}}, format: formatText, output: "-",
+		options: report.Options{Tokens: report.Usage, WarmupPercentages: []float64{0}}, cache: newCacheFlags(), format: formatText, output: "-",
 	}
 	return &cli.Command{
 		Name:  "report",
 		Usage: "tables and files from the records of runs",
 		Description: "Reads records (mtbench --records), also packed with gzip and several runs after another, or the array of measurements " +
-			"that the reference writes (--stats-json-output), and prints of each run the reference's table and what that lacks.",
+			"that the reference writes (--stats-json-output), and prints of each run the reference's table and what that lacks: what the cache did, " +
+			"beside what an unlimited one and one of the server's size should have hit, and what that was worth in time.",
 		Args: "[FILE...]",
 		Groups: []cli.Group{
 			{Title: "Numbers", Flags: []cli.Flag{
@@ -55,6 +62,11 @@ func reportCommand() *cli.Command {
 				{Name: "tokens", Value: cli.Enum(&f.options.Tokens, report.Usage, report.Tokenizer), Usage: "whose counts the table shows where both are known"},
 				{Name: "goodput", Value: cli.Parsed(&f.options.Goodput, "LIMITS", report.ParseLimits, report.Limits.String), DefaultText: "none", Usage: "what a turn must meet to count as good, in ms: 'ttft:200 tpot:50 latency:5000'"},
 			}},
+			{Title: "Cache", Flags: append(f.cache.flags("what the records say, else 16"),
+				cli.Flag{Name: "conversations", Value: cli.File(&f.sent), Usage: "the conversations that were sent, so that what they share is in what is predicted"},
+				cli.TokenizerFlag(&f.tokenizer),
+				cli.Flag{Name: "model", Short: "m", Value: cli.String(&f.model), DefaultText: "the run's", Usage: "model; names the tokenizer of --conversations and, if it is built in, the sizes in GiB"},
+			)},
 			{Title: "Output", Flags: []cli.Flag{
 				{Name: "format", Value: cli.Enum(&f.format, formatText, formatJSON, formatCSV), Usage: "form of the summary"},
 				{Name: "table-only", Value: cli.Bool(&f.tableOnly), Usage: "text: only what the reference prints"},
@@ -68,21 +80,29 @@ func reportCommand() *cli.Command {
 			{About: "the table of a run, and the same without its first half", Line: "mtbench report run.jsonl --warmup-percentages 0%,50%"},
 			{About: "what the reference measured", Line: "mtbench report stats.json"},
 			{About: "one table of what two machines sent together", Line: "mtbench report --merge a.jsonl b.jsonl"},
+			{About: "what a server with 40 GiB of offloading should have hit", Line: "mtbench report run.jsonl --gpu-blocks 7999 --cpu-gib 40 --conversations conversations.json"},
 			{About: "all numbers for another program", Line: "mtbench report *.jsonl.gz --format csv -o runs.csv"},
 		},
-		Run: func(_ context.Context, c *cli.Call) error { return runReport(c, f) },
+		Run: func(ctx context.Context, c *cli.Call) error { return runReport(ctx, c, f) },
 	}
 }
 
-func runReport(c *cli.Call, f *reportFlags) (err error) {
+func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
+	if f.cache.kvModel == listModels {
+		_, err := fmt.Fprintln(c.Stdout, strings.Join(kvcache.ModelNames(), "\n"))
+		return err
+	}
 	if err := f.options.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
+	}
+	if f.options.Cache, err = f.cache.options(c, f.model); err != nil {
+		return err
 	}
 	names := c.Args
 	if len(names) == 0 {
 		names = []string{"-"}
 	}
-	summaries, err := f.summaries(c, names)
+	summaries, err := f.summaries(ctx, c, names)
 	if err != nil {
 		return err
 	}
@@ -114,7 +134,7 @@ func runReport(c *cli.Call, f *reportFlags) (err error) {
 }
 
 // summaries reads all files, and makes one summary of each run in them, or of all together.
-func (f *reportFlags) summaries(c *cli.Call, names []string) ([]*report.Summary, error) {
+func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string) ([]*report.Summary, error) {
 	var (
 		runs []*report.Collector
 		logs []*record.Log
@@ -143,11 +163,35 @@ func (f *reportFlags) summaries(c *cli.Call, names []string) ([]*report.Summary,
 		all.AddLog(l)
 		runs = append(runs, all)
 	}
+	if err := f.texts(ctx, c, runs); err != nil {
+		return nil, err
+	}
 	var out []*report.Summary
 	for _, run := range runs {
 		out = append(out, run.Summary())
 	}
 	return out, nil
+}
+
+// texts reads the conversations that were sent, for all runs.
+func (f *reportFlags) texts(ctx context.Context, c *cli.Call, runs []*report.Collector) error {
+	if f.sent == "" {
+		return nil
+	}
+	p := &planner{call: c, planFlags: &planFlags{conversations: f.sent, tokenizer: f.tokenizer, model: f.model}}
+	var headers []*planRun
+	for _, run := range runs {
+		headers = append(headers, &planRun{header: run.Header()})
+	}
+	if err := p.readTexts(ctx, headers); err != nil {
+		return err
+	}
+	o := f.options.Cache
+	o.Turns.Texts, o.Turns.Tokenizer = p.texts, p.tok
+	for _, run := range runs {
+		run.SetCache(o)
+	}
+	return nil
 }
 
 // readRecords opens a file and has it read; read returns how many runs it found. What cannot be read of the file is

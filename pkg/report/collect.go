@@ -83,6 +83,12 @@ func NewCollector(name string, o Options) *Collector {
 	}
 }
 
+// Header is the run's header, nil if none was added.
+func (c *Collector) Header() *record.Run { return c.run }
+
+// SetCache takes o in place of the Options' Cache: what is known of it may depend on what the records say. Before Summary.
+func (c *Collector) SetCache(o CacheOptions) { c.o.Cache = o }
+
 // Add takes a record: a *record.Run, *record.Turn, *record.Scrape, *record.Prefix, *record.End or *record.Sample. Others
 // are ignored.
 func (c *Collector) Add(rec any) {
