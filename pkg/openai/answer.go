@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,6 +48,7 @@ type answer struct {
 	tooLong   bool
 	text      []byte
 	reasoning []byte
+	gaps      []int64
 	firstText int // length of the first event's content
 	tools     toolCalls
 	usage     []byte // the last of the answer, as it came
@@ -59,6 +61,7 @@ type answer struct {
 
 	arrived time.Duration // of the read that is being taken
 	counted bool          // the read has delivered a chunk
+	exact   bool          // all of the read arrived at that time
 	frame   int           // the HTTP chunk that delivered the read's last chunk
 }
 
@@ -78,12 +81,12 @@ func (a *answer) free() {
 	parser.Reset()
 	decoder.known = false
 	const large = 1 << 20
-	if cap(a.text) > large || cap(a.reasoning) > large || cap(a.whole) > large {
+	if max(cap(a.text), cap(a.reasoning), cap(a.gaps), cap(a.whole)) > large {
 		return
 	}
 	*a = answer{
 		parser: parser, decoder: decoder,
-		text: a.text[:0], reasoning: a.reasoning[:0], whole: a.whole[:0],
+		text: a.text[:0], reasoning: a.reasoning[:0], gaps: a.gaps[:0], whole: a.whole[:0],
 		usage: a.usage[:0], timings: a.timings[:0], sglext: a.sglext[:0],
 	}
 	answers.Put(a)
@@ -118,9 +121,10 @@ func (a *answer) head(status int, h http.Header, at time.Duration) {
 	r.Stream = a.form == formStream
 }
 
-// read begins what one read delivered: when it arrived, and when our code had it.
-func (a *answer) read(arrived, seen time.Duration) {
-	a.arrived, a.counted = arrived, false
+// read begins what one read delivered: when it arrived, and when our code had it. exact says that all of it arrived then,
+// and not only the last byte.
+func (a *answer) read(arrived, seen time.Duration, exact bool) {
+	a.arrived, a.counted, a.exact = arrived, false, exact
 	a.res.ReadLate = max(a.res.ReadLate, seen-arrived)
 }
 
@@ -282,14 +286,14 @@ func (a *answer) token(frame int, content, reasoning, tool bool) {
 	if r.FirstToken == 0 {
 		r.FirstToken = at
 	} else {
-		r.Gaps = append(r.Gaps, at.Microseconds()-r.LastToken.Microseconds())
+		a.gaps = append(a.gaps, at.Microseconds()-r.LastToken.Microseconds())
 	}
 	r.LastToken = at
 	switch {
 	case !a.counted:
 		a.counted = true
 		r.Reads++
-	case frame == 0 || frame != a.frame:
+	case !a.exact && (frame == 0 || frame != a.frame):
 		r.Merged++
 	}
 	a.frame = frame
@@ -317,7 +321,8 @@ func (a *answer) finish(cause error, at time.Duration) *Result {
 	r.Outcome, r.Error = a.outcome(cause)
 	r.Error = oneLine(a.secrets.remove(r.Error))
 
-	r.Text, r.Reasoning = string(a.text), string(a.reasoning)
+	// Copies of just the size: the buffers serve the next answer.
+	r.Text, r.Reasoning, r.Gaps = string(a.text), string(a.reasoning), slices.Clone(a.gaps)
 	r.FirstText = r.Text[:a.firstText]
 	if len(a.tools) > 0 {
 		r.ToolCalls = a.tools.appendJSON(nil)

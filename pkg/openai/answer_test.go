@@ -47,7 +47,7 @@ func FuzzAnswer(f *testing.F) {
 			answer := newAnswer(&Options{MaxEvent: 1 << 20}, nil)
 			answer.head(status, header, 1)
 			for _, p := range pieces {
-				answer.read(time.Millisecond, time.Millisecond)
+				answer.read(time.Millisecond, time.Millisecond, false)
 				answer.body(p, 0)
 			}
 			r := answer.finish(cause, 2*time.Millisecond)

@@ -46,7 +46,7 @@ func BenchmarkChunk(b *testing.B) {
 				a.form = formStream
 				a.res.Status = 200
 				for i, r := range reads {
-					a.read(time.Duration(i+1)*time.Millisecond, time.Duration(i+1)*time.Millisecond)
+					a.read(time.Duration(i+1)*time.Millisecond, time.Duration(i+1)*time.Millisecond, false)
 					a.body(r, 0)
 				}
 				if r := a.finish(nil, time.Second); r.Outcome != OK || r.Chunks != chunks {
@@ -66,7 +66,7 @@ func TestChunkCost(t *testing.T) {
 		a := newAnswer(&Options{}, nil)
 		a.form, a.res.Status = formStream, 200
 		for i := range 1000 {
-			a.read(time.Duration(i+1), time.Duration(i+1))
+			a.read(time.Duration(i+1), time.Duration(i+1), false)
 			a.body(read, 0)
 		}
 		a.finish(nil, time.Second)

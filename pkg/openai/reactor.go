@@ -100,8 +100,10 @@ type handler struct {
 func (h *handler) Head(status int, header http.Header, at time.Duration) {
 	h.a.head(status, header, at)
 }
-func (h *handler) Read(arrived, seen time.Duration) { h.a.read(arrived, seen) }
-func (h *handler) Body(b []byte, frame int)         { h.a.body(b, frame) }
+func (h *handler) Read(arrived, seen time.Duration, exact bool) {
+	h.a.read(arrived, seen, exact)
+}
+func (h *handler) Body(b []byte, frame int) { h.a.body(b, frame) }
 
 // Wait limits the silence that now begins.
 func (h *handler) Wait() {

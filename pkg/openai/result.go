@@ -64,7 +64,7 @@ type Result struct {
 	ChunksTool      int
 	Reads           int // reads that delivered one or more of Chunks
 	// Merged counts chunks that shared their read with a later one and so may have arrived before it: their clock is only
-	// an upper bound. Chunks that the server had put into one HTTP chunk were sent as one and are not counted, where
+	// an upper bound. Chunks that came in one packet or one HTTP chunk were sent together and are not counted, where
 	// the transport can tell.
 	Merged   int
 	ReadLate time.Duration // how long after their arrival our code saw the bytes, the worst of the answer

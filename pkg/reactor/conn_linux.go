@@ -217,11 +217,12 @@ func (c *conn) ready(events uint32, in *input) {
 	}
 	at := 0
 	for _, part := range in.parts {
-		if part.Wall == 0 {
+		exact := part.Wall != 0
+		if !exact {
 			part.Wall = wall
 		}
 		c.last = reading.Arrival(part.Wall, c.last)
-		c.response.handler.Read(c.last, reading.At())
+		c.response.handler.Read(c.last, reading.At(), exact)
 		rest, err := c.response.feed(in.buf[at:at+part.Len], c.last)
 		at += part.Len
 		if err != nil || c.response.state == ended {

@@ -26,8 +26,9 @@ import (
 type Handler interface {
 	// Head is called once, when the response's head was whole.
 	Head(status int, h http.Header, at time.Duration)
-	// Read begins what one read delivered: when its last byte arrived, and when it was read.
-	Read(arrived, seen time.Duration)
+	// Read begins what one read delivered: when its last byte arrived, and when it was read. exact says that the other
+	// bytes arrived with the last, as they came in one packet; else they may have waited to be read together.
+	Read(arrived, seen time.Duration, exact bool)
 	// Body takes bytes of the body, valid during the call. frame counts the HTTP chunks of a response from 1; 0 means that
 	// its body does not come in chunks.
 	Body(b []byte, frame int)

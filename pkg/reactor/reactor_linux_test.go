@@ -20,12 +20,16 @@ type tardy struct {
 	until    chan struct{}
 	arrivals []time.Duration // of each frame
 	reads    int
+	inexact  bool // some read was
 	arrived  time.Duration
 }
 
 func (h *tardy) Head(int, http.Header, time.Duration) { <-h.until }
-func (h *tardy) Read(arrived, _ time.Duration)        { h.arrived, h.reads = arrived, h.reads+1 }
-func (h *tardy) Wait()                                {}
+func (h *tardy) Read(arrived, _ time.Duration, exact bool) {
+	h.arrived, h.reads = arrived, h.reads+1
+	h.inexact = h.inexact || !exact
+}
+func (h *tardy) Wait() {}
 func (h *tardy) Body(_ []byte, frame int) {
 	if frame > len(h.arrivals) {
 		h.arrivals = append(h.arrivals, h.arrived)
@@ -92,6 +96,9 @@ func TestLate(t *testing.T) {
 					t.Errorf("without packets: %d reads, chunks at %v", h.reads, h.arrivals)
 				}
 				return
+			}
+			if h.inexact {
+				t.Error("an arrival is not exact")
 			}
 			for i, at := range h.arrivals {
 				if at < times[i]-time.Microsecond || i > 0 && at <= h.arrivals[i-1] {

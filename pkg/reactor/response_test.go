@@ -20,7 +20,7 @@ type kept struct {
 }
 
 func (k *kept) Head(status int, h http.Header, _ time.Duration) { k.status, k.header = status, h }
-func (k *kept) Read(_, _ time.Duration)                         {}
+func (k *kept) Read(_, _ time.Duration, _ bool)                 {}
 func (k *kept) Wait()                                           {}
 func (k *kept) Body(b []byte, frame int) {
 	k.body = append(k.body, b...)
@@ -186,6 +186,6 @@ func BenchmarkResponse(b *testing.B) {
 type discard struct{}
 
 func (discard) Head(int, http.Header, time.Duration) {}
-func (discard) Read(_, _ time.Duration)              {}
+func (discard) Read(_, _ time.Duration, _ bool)      {}
 func (discard) Body([]byte, int)                     {}
 func (discard) Wait()                                {}
