@@ -256,7 +256,7 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 	c.last = c.r.clock.Now()
 	c.mu.Unlock()
 
-	w := writer{request: request}
+	w := writer{request: request, iovs: make([]unix.Iovec, 0, min(len(request.Pieces)+2, maxPieces))}
 	w.gather()
 	t.Got, t.Sent, t.Written = true, c.r.clock.Now(), 0 // with nothing between this and the call
 	whole, err := w.write(c.fd)
