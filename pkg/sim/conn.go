@@ -65,14 +65,15 @@ func (c *conn) serve() {
 			select {
 			case <-c.running.done:
 			default:
-				// Sent before the last answer ended: its time starts when that one does end.
 				select {
 				case <-c.running.done:
-					c.arrived = c.srv.loop.clock.Now()
 				case <-c.srv.closed:
 					return
 				}
 			}
+			// Of a request that was sent before the last answer ended the time starts when that one does end. That is its
+			// last write, not now: a fast client's next request is often here before the loop has taken note of that end.
+			c.arrived = max(c.arrived, c.running.truth.ended())
 			if c.running.q.idle > 0 {
 				_ = c.in.SetReadDeadline(time.Time{}) // it was for the time between the two only
 			}

@@ -319,7 +319,7 @@ func (st *stream) deliverSplit(b []byte, r receipt) {
 		st.sink.do(op{bytes: []byte("0\r\n\r\n")})
 	}
 	if r.last {
-		st.sink.do(op{then: func() { st.finish(false) }})
+		st.sink.do(op{then: func() { st.wrote(time.Now(), receipt{last: true}, false) }})
 	}
 }
 
@@ -334,6 +334,7 @@ func (st *stream) wrote(at time.Time, r receipt, timed bool) {
 		st.truth.wrote(t, late, st.srv.o.TruthGaps)
 	}
 	if r.last {
+		st.truth.setEnd(st.srv.loop.since(at))
 		st.finish(false)
 	}
 }

@@ -26,6 +26,7 @@ type truth struct {
 	outcome string
 	first   time.Duration // first and newest tokens written
 	last    time.Duration
+	end     time.Duration // last write of the answer
 	late    time.Duration // worst write after its time
 	writes  int
 	gaps    []int64
@@ -43,6 +44,19 @@ func (t *truth) started() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.writes > 0
+}
+
+// ended is when the last bytes of the answer were written.
+func (t *truth) ended() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.end
+}
+
+func (t *truth) setEnd(at time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end = at
 }
 
 // wrote notes a write with tokens.

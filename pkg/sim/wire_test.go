@@ -149,6 +149,53 @@ func TestConnection(t *testing.T) {
 	})
 }
 
+// The time of a request that comes before the answer before it has ended starts with that answer's last write, not when the
+// server has got round to the request: a fast client is often quicker than the server's own book-keeping.
+func TestArrivalBehindAnAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var buf bytes.Buffer
+		s, err := New(Options{Truth: &buf, Fixed: engine.FixedOptions{Base: 50 * time.Millisecond}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc, err := s.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		const send = "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 46\r\n\r\n" + `{"prompt":"abcd","stream":true,"max_tokens":1}`
+		go func() { _, _ = io.WriteString(nc, send+send) }()
+		br := bufio.NewReader(nc)
+		for range 2 {
+			res, err := http.ReadResponse(br, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second) // the last write waits for its reader
+			if _, err := io.ReadAll(res.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		nc.Close()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var requests []Truth
+		for line := range strings.Lines(buf.String()) {
+			var r Truth
+			if err := json.Unmarshal([]byte(line), &r); err == nil && r.Type == "request" {
+				requests = append(requests, r)
+			}
+		}
+		if len(requests) != 2 || requests[0].Last != Millis(50*time.Millisecond) || requests[1].Arrived != requests[0].Last {
+			t.Errorf("truth %s", buf.String())
+		}
+	})
+}
+
 // An HTTP/1.0 client gets a stream without transfer coding that ends with the connection; nonsense gets 400.
 func TestOldAndBroken(t *testing.T) {
 	t.Parallel()
