@@ -69,7 +69,8 @@ func (d *dataset) check(f *runFlags) error {
 		name  string
 		value int
 	}{{"num-clients", f.clients}, {"max-active-conversations", f.active}} {
-		if limit.value > d.Conversations {
+		// In two arms each conversation is in progress twice.
+		if limit.value > d.Conversations*f.control.Arms() {
 			return cli.UsageErrorf("%s has %d conversations, less than --%s %d: lower it", name, d.Conversations, limit.name, limit.value)
 		}
 	}
@@ -87,12 +88,12 @@ func (d *dataset) planned(f *runFlags) int {
 				n++
 			}
 		}
-		turns += n
+		turns += n * f.control.Arms()
 	}
 	if f.maxRequests > 0 {
 		turns = min(turns, f.maxRequests)
 		if f.warmup {
-			turns += d.Conversations
+			turns += d.Conversations * f.control.Arms()
 		}
 	}
 	return turns

@@ -62,6 +62,15 @@ type runFlags struct {
 	idleTimeout        time.Duration
 	verify             bool
 
+	metrics         mode
+	metricsURLs     []string
+	metricsInterval time.Duration
+	preflight       mode
+	control         bench.Control
+	cacheSalt       cacheSalt
+	checkPrefix     bool
+	prefixSample    int
+
 	verbose           bool
 	printContent      bool
 	warmupPercentages []float64
@@ -84,6 +93,7 @@ func newRunFlags() *runFlags {
 		url: "http://localhost:8000", header: http.Header{}, clients: 1, order: bench.RoundRobin, length: lengthAuto,
 		history: bench.ServerAnswers, failure: bench.EndConversation, timeout: bench.DefaultTimeout, preconnect: true,
 		identify: true, warmupPercentages: []float64{0}, tokens: report.Usage, transport: openai.Auto,
+		metrics: auto, metricsInterval: time.Second, preflight: auto, control: bench.NoControl, cacheSalt: saltNone, prefixSample: 16,
 	}
 }
 
@@ -103,7 +113,7 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "header", Value: cli.Headers(&f.header), Usage: "header of every request, 'K: v' or 'K=v'; {session} is the conversation's id"},
 			{Name: "body-field", Value: fields(&f.bodyFields), Usage: "extra field of every request's body, such as prompt_cache_key={session}; JSON or text"},
 			{Name: "send-conversation-id", Value: cli.Bool(&f.sendID), Usage: "send the body field conversation_id and the header X-Session-ID"},
-			{Name: "no-stream", Value: cli.Bool(&f.noStream), Usage: "ask for whole answers: no time to first token"},
+			{Name: "no-stream", Value: cli.Bool(&f.noStream), Usage: "ask for whole answers; the time to the first token is then the whole latency"},
 			{Name: "no-usage", Value: cli.Bool(&f.noUsage), Usage: "do not ask for usage, for servers that refuse stream_options"},
 			{Name: "max-tokens-field", Value: cli.String(&f.maxTokensName), DefaultText: "max_tokens", Usage: "the body's name for the answer's length, such as max_completion_tokens"},
 			{Name: "temperature", Value: optional(&f.temperature, parseFloat), DefaultText: "not sent", Usage: "sampling temperature"},
@@ -137,6 +147,16 @@ func (f *runFlags) groups() []cli.Group {
 			cli.TokenizerFlag(&f.tokenizer),
 			{Name: "trust-remote-code", Value: cli.Bool(&f.trustRemoteCode), Usage: "accepted for the reference's sake: no code is ever loaded"},
 		}},
+		{Title: "Cache", Flags: []cli.Flag{
+			{Name: "metrics", Value: cli.Enum(&f.metrics, auto, on, off), Usage: "read the server's /metrics before, during and after the run; auto: if it has any; on: it must"},
+			{Name: "metrics-url", Value: addresses(&f.metricsURLs), DefaultText: "/metrics of --url", Usage: "where metrics are, if elsewhere; repeatable (replicas, a cache of its own); each must answer"},
+			{Name: "metrics-interval", Value: cli.Duration(&f.metricsInterval), Usage: "time between readings during the run; 0 is none"},
+			{Name: "preflight", Value: cli.Enum(&f.preflight, auto, on, off), Usage: "first send one long prompt twice and say what the server tells of its cache; auto: with --control, --cache-salt, --metrics on or --metrics-url"},
+			{Name: "control", Value: cli.Enum(&f.control, bench.NoControl, bench.NoReuse, bench.Cold, bench.AA), Usage: "play every conversation twice, the second time without the cache: no-reuse: a new salt starts every prompt; cold: the cache is emptied before every turn; aa: no-reuse twice, to test the comparison"},
+			{Name: "cache-salt", Value: cli.Enum(&f.cacheSalt, saltNone, saltField, saltText), Usage: "keep what earlier runs left in the cache out of this one: field: body field cache_salt (vLLM); text: a marker before the first user message"},
+			{Name: "check-prefix", Value: cli.Bool(&f.checkPrefix), Usage: "after the run, have the server tokenize (/tokenize) and say where a turn's prompt does not begin with the turn before"},
+			{Name: "prefix-sample", Value: cli.Int(&f.prefixSample, 1), Usage: "conversations that --check-prefix looks at"},
+		}},
 		{Title: "Output", Flags: []cli.Flag{
 			{Name: "records", Value: cli.File(&f.records), Usage: "write every turn as a line of JSON; - is stdout (the table then goes to stderr)"},
 			{Name: "output-file", Short: "o", Value: cli.File(&f.output), Usage: "write the finished conversations, with the server's answers"},
@@ -159,6 +179,7 @@ func (f *runFlags) bench() bench.Options {
 		Clients: f.clients, Active: f.active, MaxRequests: f.maxRequests, MaxTurns: f.maxTurns,
 		LimitMin: f.limitMin, LimitMax: f.limitMax, Order: f.order, Seed: f.seed, Rate: f.rate, Retries: f.retries,
 		Timeout: f.timeout, Warmup: f.warmup, History: f.history, Failure: f.failure, Verify: f.verify,
+		Control: f.control,
 	}
 }
 

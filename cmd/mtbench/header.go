@@ -29,6 +29,12 @@ func header(c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s openai.Ser
 		Host:   record.Host{Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()},
 		Server: record.Server{Kind: s.Kind, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen},
 	}
+	if o.Control != bench.NoControl {
+		h.Control = string(o.Control)
+	}
+	if f.cacheSalt != saltNone {
+		h.CacheSalt = string(f.cacheSalt)
+	}
 	if o.Exact {
 		h.OutputLength = string(lengthExact)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"multiturn/pkg/chat"
@@ -23,7 +24,9 @@ type outputs struct {
 	convs      *chat.Writer
 	statsFile  *cli.Output
 	excelFile  *cli.Output
-	collector  *report.Collector
+
+	mu        sync.Mutex // turns and readings of metrics come from two goroutines, neither of which sends requests
+	collector *report.Collector
 }
 
 func openOutputs(c *cli.Call, f *runFlags) (_ *outputs, err error) {
@@ -83,11 +86,34 @@ func (o *outputs) begin(h *record.Run) error {
 }
 
 func (o *outputs) turn(t *record.Turn) error {
-	o.collector.Add(t)
+	o.collect(t)
 	if o.records == nil {
 		return nil
 	}
 	return o.records.Turn(t)
+}
+
+// scrape takes a reading of metrics. A file that cannot be written is found by the turns.
+func (o *outputs) scrape(s record.Scrape) {
+	o.collect(&s)
+	if o.records != nil {
+		_ = o.records.Scrape(&s)
+	}
+}
+
+// prefix takes what was found of a turn's prefix.
+func (o *outputs) prefix(p *record.Prefix) error {
+	o.collect(p)
+	if o.records == nil {
+		return nil
+	}
+	return o.records.Prefix(p)
+}
+
+func (o *outputs) collect(rec any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.collector.Add(rec)
 }
 
 // finish judges the client, ends the records and writes all that is made of the whole run.
@@ -119,7 +145,8 @@ func (o *outputs) finish(end *record.End) error {
 		keep(o.excelFile.Commit())
 		o.call.Remarkf("wrote %s", o.excelFile.Name())
 	}
-	keep(report.Text(o.call.TextOut(), []*report.Summary{s}, report.TextOptions{}))
+	w := o.call.TextOut()
+	keep(report.Text(w, []*report.Summary{s}, report.TextOptions{Color: color(o.call, w)}))
 	return errors.Join(errs...)
 }
 

@@ -12,6 +12,7 @@ import (
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/openai"
+	"multiturn/pkg/prefix"
 	"multiturn/pkg/record"
 	"multiturn/pkg/tokenizer"
 )
@@ -26,6 +27,7 @@ func runCommand() *cli.Command {
 		Examples: []cli.Example{
 			{About: "24 conversations, 6 in progress, 2 requests in flight", Line: "mtbench -i generate_multi_turn.json -m MODEL -u http://localhost:8000 -p 2 -k 6"},
 			{About: "ShareGPT conversations, at most 200 requests, records kept", Line: "mtbench -i sharegpt.json -m MODEL -n 200 --records run.jsonl"},
+			{About: "what the cache is worth: each conversation with and without it, side by side", Line: "mtbench -i generate_multi_turn.json -m MODEL -p 4 -k 12 --control no-reuse --records run.jsonl"},
 			{About: "everything in one pipe", Line: "genconv | mtbench -i - -m MODEL --records - | mtbench report -"},
 		},
 		Run: func(ctx context.Context, c *cli.Call) error { return run(ctx, c, f) },
@@ -34,7 +36,14 @@ func runCommand() *cli.Command {
 
 // run is the run command: read, connect, play, report.
 func run(ctx context.Context, c *cli.Call, f *runFlags) error {
+	salts, err := newSalts(f)
+	if err != nil {
+		return err
+	}
+	var client *openai.Client
 	o := f.bench()
+	o.Reset = func(ctx context.Context) error { return client.ResetCache(ctx) }
+	salts.apply(f, &o, nil) // once more when there is a tokenizer
 	if err := o.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
@@ -49,18 +58,20 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	client, err := openai.New(co)
+	co.Fields = salts.fields(f, salts.used)
+	client, err = openai.New(co)
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
 	defer client.Close()
 
-	// None of the three needs the others, and together they are the time to the first request.
+	// None of these needs the others, and together they are the time to the first request.
 	var (
 		tok    *tokenizer.Tokenizer
 		who    record.Tokenizer
 		data   *dataset
 		server openai.Server
+		m      *metrics
 		g      errgroup.Group
 	)
 	g.Go(func() error {
@@ -80,6 +91,10 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		}
 		return err
 	})
+	g.Go(func() (err error) {
+		m, err = newMetrics(ctx, c, f)
+		return err
+	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -93,9 +108,21 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	}
 
 	o.Counter = tok
+	source := salts.apply(f, &o, tok)
 	o.Exact = f.length == lengthExact || f.length == lengthAuto && takesExact(server.Kind)
+	if o.Control == bench.Cold {
+		if err := client.ResetCache(ctx); err != nil {
+			return fmt.Errorf("--control %s: %w", bench.Cold, err)
+		}
+	}
+	var known *record.Preflight
+	if f.preflights() {
+		if known, err = runPreflight(ctx, c, f, salts, server, m, source); err != nil {
+			return err
+		}
+	}
 	if f.preconnect {
-		if err := client.Preconnect(ctx, min(o.Clients, len(data.conversations))); err != nil {
+		if err := client.Preconnect(ctx, min(o.Clients, o.Control.Arms()*len(data.conversations))); err != nil {
 			return err
 		}
 	}
@@ -103,15 +130,25 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	if err != nil {
 		return err
 	}
+	h.Preflight, h.Salt = known, salts.used
+	m.describe(&h.Server)
 	if err := out.begin(h); err != nil {
 		return err
 	}
 
+	var said *transcripts
+	if f.checkPrefix {
+		said = &transcripts{sample: f.prefixSample, turns: map[string][]prefix.Turn{}, arms: map[string]string{}}
+	}
+	o.OnMeasured = func() { m.begin(ctx, o.Start, out.scrape) }
 	progress := c.Progress("running", "turns", int64(data.planned(f)))
 	o.OnExchange = func(e *bench.Exchange) error {
 		progress.Add(1)
 		if f.printContent {
 			printExchange(c.Stderr, e)
+		}
+		if said != nil {
+			said.add(e)
 		}
 		return out.turn(e.Turn)
 	}
@@ -119,6 +156,7 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		o.OnConversation = out.convs.Write
 	}
 	end, err := bench.Run(ctx, o, &sender{client: client, exact: o.Exact}, data.conversations, c.Drain().Done())
+	m.end(ctx)
 	progress.Done()
 	if end == nil {
 		return err
@@ -126,6 +164,9 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	end.Certificate.Clocks = client.Clocks()
 	if err != nil {
 		end.Error = err.Error()
+	}
+	if said != nil && err == nil && ctx.Err() == nil {
+		err = said.check(ctx, c, client, out.prefix)
 	}
 	if e := out.finish(end); err == nil {
 		err = e
