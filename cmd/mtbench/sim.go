@@ -94,7 +94,9 @@ func machineGroups(m *sim.Machine, preset *string) []cli.Group {
 			{Name: "step-per-seq", Value: milliseconds(&m.StepPerSequence), Usage: "batch: time added for each sequence that generates"},
 			{Name: "step-per-1k-context", Value: milliseconds(&m.StepPerContext), Usage: "batch: time added for 1,000 tokens of context of a sequence that generates"},
 			{Name: "prefill-rate", Value: cli.Float(&m.PrefillRate, 1), Usage: "batch: prompt tokens computed per second"},
+			{Name: "attention-rate", Value: cli.Float(&m.AttentionRate, 0), Usage: "batch: pairs of tokens that prefill's attention computes per second, what makes long prompts slow; 0 leaves it out"},
 			{Name: "overhead", Value: milliseconds(&m.Overhead), Usage: "batch: time from arrival until the scheduler sees a request"},
+			{Name: "jitter", Value: share(&m.Jitter), Usage: "how much times vary, up or down: 10% is up to a tenth"},
 		}},
 		{Title: "KV cache", Flags: []cli.Flag{
 			{Name: "block-size", Value: cli.Int(&m.BlockSize, 1), Usage: "tokens in a block"},
@@ -117,6 +119,15 @@ func machineGroups(m *sim.Machine, preset *string) []cli.Group {
 const quadTokenizer = "quad"
 
 func milliseconds(p *sim.Milliseconds) cli.Value { return cli.Duration((*time.Duration)(p)) }
+
+// share is a percentage over a variable that holds a share.
+func share(p *float64) cli.Value {
+	parse := func(s string) (x float64, err error) {
+		err = cli.Percent(&x).Set(s)
+		return x / 100, err
+	}
+	return cli.Parsed(p, "P%", parse, func(x float64) string { return strconv.FormatFloat(100*x, 'g', -1, 64) + "%" })
+}
 
 func capacity(p *sim.Capacity) cli.Value {
 	return cli.Parsed(p, "N|SIZE", sim.ParseCapacity, sim.Capacity.String)

@@ -39,7 +39,10 @@ type Machine struct {
 	StepPerSequence Milliseconds `json:"step_per_sequence_ms"`
 	StepPerContext  Milliseconds `json:"step_per_1k_context_ms"` // for 1,000 tokens of context of a sequence that generates
 	PrefillRate     float64      `json:"prefill_tokens_per_s"`
+	AttentionRate   float64      `json:"attention_pairs_per_s"` // pairs of tokens that prefill's attention computes; 0 = it costs nothing
 	Overhead        Milliseconds `json:"overhead_ms"`
+	// Jitter is the share by which times vary, in either engine.
+	Jitter float64 `json:"jitter"`
 
 	// BlockSize is tokens. Capacities are numbers of blocks, or sizes on each GPU that Model and TP turn into blocks.
 	BlockSize int      `json:"block_size"`
@@ -171,7 +174,7 @@ func (c *Capacity) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// Apply sets what the machine decides in o. All that is wrong is reported. model, if not nil, takes the place of Model.
+// Apply sets what the machine decides in o, whose seed decides the jitter. All that is wrong is reported. model, if not nil, takes the place of Model.
 func (m *Machine) Apply(o *Options, model *kvcache.Model) error {
 	var errs []error
 	bad := func(err error) {
@@ -225,7 +228,7 @@ func (m *Machine) Apply(o *Options, model *kvcache.Model) error {
 	switch m.Engine {
 	case FixedEngine:
 		o.Batch = nil
-		o.Fixed = engine.FixedOptions{Base: time.Duration(m.TTFTBase), PerToken: time.Duration(m.TTFTPerToken), Interval: time.Duration(m.ITL), Load: load}
+		o.Fixed = engine.FixedOptions{Base: time.Duration(m.TTFTBase), PerToken: time.Duration(m.TTFTPerToken), Interval: time.Duration(m.ITL), Load: load, Jitter: m.Jitter, Seed: o.Seed}
 	case BatchEngine:
 		if m.PrefillRate <= 0 {
 			bad(fmt.Errorf("prefill rate %v tokens/s: must be above 0", m.PrefillRate))
@@ -233,6 +236,7 @@ func (m *Machine) Apply(o *Options, model *kvcache.Model) error {
 		}
 		o.Batch = &engine.BatchOptions{
 			MaxSequences: m.MaxSequences, MaxStepTokens: m.MaxStepTokens, Overhead: time.Duration(m.Overhead), Load: load,
+			PairRate: m.AttentionRate, Jitter: m.Jitter, Seed: o.Seed,
 			Step: time.Duration(m.Step), PerSequence: time.Duration(m.StepPerSequence),
 			PerPrefillToken: time.Duration(math.Round(1e9 / m.PrefillRate)),
 			PerContextToken: time.Duration(math.Round(float64(m.StepPerContext) / 1000)),

@@ -222,6 +222,7 @@ func TestTruth(t *testing.T) {
 				n++
 			}
 		}
+		synctest.Wait()
 		res.Body.Close() // leaves
 		synctest.Wait()
 		exchange(t, s, "cut=2", "")

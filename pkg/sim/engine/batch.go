@@ -18,6 +18,12 @@ type BatchOptions struct {
 	// each prompt token adds (one over the prefill rate), PerContextToken what each token of context of a sequence that
 	// generates adds (its keys and values are read from memory).
 	Step, PerSequence, PerPrefillToken, PerContextToken time.Duration
+	// PairRate is how many pairs of tokens prefill's attention computes per second: a prompt token costs one pair for
+	// each token before it and itself, which is what makes long prompts slow. 0 = no such cost.
+	PairRate float64
+	// Jitter is the share by which steps vary, drawn from Seed: 0.1 is up to a tenth longer or shorter.
+	Jitter float64
+	Seed   int64
 	// Overhead is the time from a request's arrival until the scheduler sees it.
 	Overhead time.Duration
 	// Load is the time a token's load from a lower tier takes. Loads from one tier wait for each other; steps go on.
@@ -36,7 +42,10 @@ func (o *BatchOptions) Validate() error {
 	if o.Step <= 0 {
 		errs = append(errs, fmt.Errorf("a step of %v: must be longer than 0", o.Step))
 	}
-	return errors.Join(append(errs,
+	if !(o.PairRate >= 0) {
+		errs = append(errs, fmt.Errorf("%v pairs of tokens per second: must not be negative", o.PairRate))
+	}
+	return errors.Join(append(errs, validJitter(o.Jitter),
 		nonNegative("time per sequence", o.PerSequence), nonNegative("time per prefill token", o.PerPrefillToken),
 		nonNegative("time per token of context", o.PerContextToken), nonNegative("overhead", o.Overhead), o.Load.validate())...)
 }
@@ -51,7 +60,7 @@ func (o *BatchOptions) Validate() error {
 //   - At the end of the step every sequence whose known tokens are all computed makes its next token.
 //
 // A step takes Step + PerPrefillToken × prompt tokens + PerSequence × sequences that generate + PerContextToken × their
-// context. Prompt tokens computed again after a preemption are prompt tokens here, generated ones too.
+// context + pairs of tokens ÷ PairRate, and Jitter of that. Prompt tokens computed again after a preemption are prompt tokens here, generated ones too.
 type Batch struct {
 	o     BatchOptions
 	cache *kvcache.Cache
@@ -65,7 +74,8 @@ type Batch struct {
 	end     time.Duration // of the running step
 	link    [kvcache.NumTiers]time.Duration
 
-	stats BatchStats
+	chance random // of the jitter
+	stats  BatchStats
 }
 
 // BatchStats counts what happened since the start.
@@ -79,7 +89,9 @@ type BatchStats struct {
 var _ Engine = (*Batch)(nil)
 
 // NewBatch returns an engine with the speeds of o, which must be valid.
-func NewBatch(o BatchOptions, cache *kvcache.Cache) *Batch { return &Batch{o: o, cache: cache} }
+func NewBatch(o BatchOptions, cache *kvcache.Cache) *Batch {
+	return &Batch{o: o, cache: cache, chance: random(o.Seed)}
+}
 
 // Stats returns the counters.
 func (b *Batch) Stats() BatchStats { return b.stats }
@@ -227,8 +239,13 @@ func (b *Batch) begin() {
 			d += b.o.PerSequence + time.Duration(known)*b.o.PerContextToken
 		} else {
 			d += time.Duration(s.step) * b.o.PerPrefillToken
+			if b.o.PairRate > 0 {
+				n, before := float64(s.step), float64(s.pinned.Computed()-s.step)
+				d += time.Duration((n*before + n*(n+1)/2) / b.o.PairRate * 1e9)
+			}
 		}
 	}
+	d = b.chance.jitter(d, b.o.Jitter)
 	b.step, b.busy, b.end = step, true, b.now+d
 	b.stats.Steps++
 	b.stats.Busy += d

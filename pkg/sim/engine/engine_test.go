@@ -146,6 +146,56 @@ func TestBatchSteps(t *testing.T) {
 	}
 }
 
+// A prompt token costs a pair for each token before it and itself, however the prefill is cut.
+func TestBatchPairs(t *testing.T) {
+	t.Parallel()
+	o := BatchOptions{MaxSequences: 1, MaxStepTokens: 1000, Step: 1, PairRate: 1e6}
+	for _, chunk := range []int{1000, 30, 7} {
+		o.MaxStepTokens = chunk
+		e := NewBatch(o, newCache(t, gpu(100, 4)))
+		s := sequence(4, 0, 100, 1)
+		play(t, e, []time.Duration{0}, []*Sequence{s})
+		steps := (100 + chunk - 1) / chunk
+		if want := 5050*time.Microsecond + time.Duration(steps); (s.First - want).Abs() > 100 {
+			t.Errorf("chunks of %d: %v, want %v", chunk, s.First, want)
+		}
+	}
+}
+
+// Times vary by the share asked for, no more, around the same middle; the same seed gives the same.
+func TestJitter(t *testing.T) {
+	t.Parallel()
+	run := func(seed int64) []made {
+		e := NewFixed(FixedOptions{Base: 100 * ms, Interval: 20 * ms, Jitter: 0.25, Seed: seed}, newCache(t, gpu(1000, 4)))
+		return play(t, e, []time.Duration{0}, []*Sequence{sequence(4, 0, 4, 2001)})
+	}
+	log := run(1)
+	if first := log[0].at; first < 75*ms || first > 125*ms {
+		t.Errorf("first token after %v", first)
+	}
+	low, high := time.Hour, time.Duration(0)
+	for i := 1; i < len(log); i++ {
+		gap := log[i].at - log[i-1].at
+		low, high = min(low, gap), max(high, gap)
+	}
+	mean := (log[len(log)-1].at - log[0].at) / time.Duration(len(log)-1)
+	if low < 15*ms || low > 16*ms || high > 25*ms || high < 24*ms || mean < 19*ms || mean > 21*ms || len(log) != 2001 {
+		t.Errorf("gaps from %v to %v, mean %v", low, high, mean)
+	}
+	if !slices.Equal(log, run(1)) || slices.Equal(log, run(2)) {
+		t.Error("the seed does not decide")
+	}
+	o := speeds
+	o.Jitter = 0.25
+	e := NewBatch(o, newCache(t, gpu(100, 4)))
+	steps := play(t, e, []time.Duration{0}, []*Sequence{sequence(4, 0, 4, 200)})
+	for i := 1; i < len(steps); i++ {
+		if gap := steps[i].at - steps[i-1].at; gap < 11*ms*3/4 || gap > 11*ms*5/4 {
+			t.Errorf("a step of %v", gap)
+		}
+	}
+}
+
 // The queue is served in order of arrival, two at a time: the first has a step to itself, as nobody else had arrived.
 func TestBatchQueue(t *testing.T) {
 	t.Parallel()
@@ -327,7 +377,7 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%+v passes", o)
 		}
 	}
-	if (&FixedOptions{Base: -1}).Validate() == nil {
+	if (&FixedOptions{Base: -1}).Validate() == nil || (&FixedOptions{Jitter: 1}).Validate() == nil {
 		t.Error("a negative time passes")
 	}
 }

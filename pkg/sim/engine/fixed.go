@@ -15,6 +15,10 @@ type FixedOptions struct {
 	Load LoadTimes
 	// Interval is the time between two tokens; 0 = all at once.
 	Interval time.Duration
+	// Jitter is the share by which the time to the first token and every interval vary, drawn from Seed and the order of
+	// requests: 0.1 is up to a tenth longer or shorter.
+	Jitter float64
+	Seed   int64
 }
 
 // Validate returns all that is wrong.
@@ -24,6 +28,7 @@ func (o *FixedOptions) Validate() error {
 		nonNegative("time per prompt token", o.PerToken),
 		nonNegative("time between tokens", o.Interval),
 		o.Load.validate(),
+		validJitter(o.Jitter),
 	)
 }
 
@@ -36,12 +41,15 @@ const burst = 64
 //	first token   arrival + Base + PerToken × computed + Σ Load[tier] × cached[tier]
 //	each further  Interval later
 //
+// all of them longer or shorter by Jitter.
+//
 // A sequence that finds too few free blocks, at its start or later, runs on beside the cache.
 type Fixed struct {
 	o     FixedOptions
 	cache *kvcache.Cache
 	due   schedule
 	order uint64
+	count uint64 // sequences so far
 }
 
 var _ Engine = (*Fixed)(nil)
@@ -63,7 +71,10 @@ func (f *Fixed) Submit(at time.Duration, s *Sequence) {
 		s.Loading += time.Duration(n) * f.o.Load[t]
 	}
 	f.order++
-	f.due.push(due{first + s.Loading, f.order, s})
+	f.count++
+	s.chance = random(uint64(f.o.Seed) ^ f.count<<20)
+	first = at + s.chance.jitter(first+s.Loading-at, f.o.Jitter)
+	f.due.push(due{first, f.order, s})
 }
 
 // Abort takes the sequence out.
@@ -95,16 +106,21 @@ func (f *Fixed) Advance(now time.Duration, emit Emit) {
 	for len(f.due) > 0 && f.due[0].at <= now {
 		at, s := f.due[0].at, f.due[0].s
 		n, next := burst, now+1 // after the others' turn, and after the caller had a look at new arrivals
+		left := s.OutputTokens - s.Generated
+		last := at
 		if i := f.o.Interval; i > 0 {
 			// Whoever is late sends what has come due together, or would never catch up.
-			n = 1 + int((now-at)/i)
-			next = at + time.Duration(n)*i
+			next = at + s.chance.jitter(i, f.o.Jitter)
+			for n = 1; next <= now && n < left; n++ {
+				last = next
+				next += s.chance.jitter(i, f.o.Jitter)
+			}
 		}
-		n = min(n, s.OutputTokens-s.Generated)
+		n = min(n, left)
 		if s.Generated == 0 {
 			s.First = at
 		}
-		s.Last = at + time.Duration(n-1)*f.o.Interval
+		s.Last = last
 		f.grow(s, n)
 		s.Generated += n
 		if s.Done() {
