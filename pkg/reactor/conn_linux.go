@@ -247,6 +247,9 @@ const (
 func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (progress, error) {
 	x := &exchange{done: make(chan error, 1), writable: make(chan struct{}, 1)}
 	c.mu.Lock()
+	if c.fd >= 0 && t.Pooled && c.stale() {
+		c.close()
+	}
 	if c.fd < 0 {
 		c.mu.Unlock()
 		return unsent, errUnanswered
@@ -318,6 +321,18 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 		return unanswered, err
 	}
 	return answered, err
+}
+
+// stale says whether the server has closed a connection that waited, or said something unasked, of which the reactor has not
+// heard yet: some servers close after each answer, just when the next request is due. The connection's lock is held.
+func (c *conn) stale() bool {
+	var b byte
+	for {
+		_, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&b)), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
+		if errno != unix.EINTR {
+			return errno != unix.EAGAIN
+		}
+	}
 }
 
 // maxPieces is how many pieces one call takes (IOV_MAX).
