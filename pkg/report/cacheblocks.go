@@ -114,6 +114,7 @@ func (t *text) tiers(rows []namedRow) {
 		return
 	}
 	list := tierOrder(names)
+	told := slices.ContainsFunc(rows, func(r namedRow) bool { return r.row.CachedTier != nil })
 	g := grid{{""}}
 	for _, of := range []string{"predicted", "usage"} {
 		for _, tier := range list {
@@ -126,7 +127,8 @@ func (t *text) tiers(rows []namedRow) {
 			line = append(line, meanOf(r.row.PredictedTier, tier, r.row.N, r.row.Predicted.OK()))
 		}
 		for _, tier := range list {
-			line = append(line, meanOf(r.row.CachedTier, tier, r.row.Known, r.row.CachedTier != nil))
+			// A server that tells tiers leaves them out where nothing was cached.
+			line = append(line, meanOf(r.row.CachedTier, tier, r.row.Known, r.row.CachedTier != nil || told && r.row.Cached == 0))
 		}
 		g = append(g, line)
 	}

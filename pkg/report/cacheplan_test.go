@@ -1,0 +1,234 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/record"
+)
+
+// What a cache of the stated shape is predicted to hit is what the cache did hit, by every account and to the token.
+func TestPredictedIsMeasured(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		config kvcache.Config
+		misses bool // fewer hits than ideal
+	}{
+		{"all fits", shape(4000, 0, 0), false},
+		{"half fits", shape(400, 0, 0), true},
+		{"a tier for the rest, of prompts", shape(400, 2000, 0), true},
+		{"three tiers", shape(400, 300, 2000), true},
+		{"exclusive", func() kvcache.Config { c := shape(400, 300, 0); c.Exclusive = true; return c }(), true},
+		{"no limit", shape(kvcache.Unlimited, 0, 0), false},
+	} {
+		for _, clients := range []int{1, 3} {
+			t.Run(fmt.Sprintf("%s, %d", tc.name, clients), func(t *testing.T) {
+				t.Parallel()
+				w := small()
+				w.config, w.clients, w.tiers = tc.config, clients, true
+				d := w.summary(Options{Cache: stated(tc.config)}).Details
+				p := d.Prediction
+				if p.All.N != 72 || p.First.N != 12 || p.Later.N != 60 || len(p.Turns) != 6 {
+					t.Fatalf("%d turns, %d first, %d later, %d rows", p.All.N, p.First.N, p.Later.N, len(p.Turns))
+				}
+				for _, r := range p.rows() {
+					if r.Known != r.N || r.Predicted != r.Cached {
+						t.Errorf("turns %d to %d: %v predicted, %v by usage (%d known of %d)", r.From, r.To, r.Predicted, r.Cached, r.Known, r.N)
+					}
+					for tier, n := range r.CachedTier {
+						if n != r.PredictedTier[tier] {
+							t.Errorf("turns %d to %d, %s: %v predicted, %v by usage", r.From, r.To, tier, r.PredictedTier[tier], n)
+						}
+					}
+					if float64(r.Predicted) > float64(r.Ideal) || r.Ideal >= r.Prompt {
+						t.Errorf("turns %d to %d: prompt %d, ideal %d, predicted %v", r.From, r.To, r.Prompt, r.Ideal, r.Predicted)
+					}
+				}
+				if less := p.All.Predicted < Number(p.All.Ideal); less != tc.misses {
+					t.Errorf("ideal %d, predicted %v", p.All.Ideal, p.All.Predicted)
+				}
+				k := d.Counters
+				if !k.OK() || k.Turns != 72 || k.value("cached_tokens") != p.All.Cached || k.value("prompt_tokens") != Number(p.All.Prompt) || d.countersOf(p) != p.All.Cached {
+					t.Errorf("counters: %+v; usage %v of %d", k, p.All.Cached, p.All.Prompt)
+				}
+			})
+		}
+	}
+}
+
+// The server's own word is the default, and stated sizes go before.
+func TestShape(t *testing.T) {
+	t.Parallel()
+	at := func(url string, values map[string]float64) *record.Scrape {
+		return &record.Scrape{URL: url, When: record.Before, Values: values}
+	}
+	cached := func(list ...int) (out []any) {
+		for i, n := range list {
+			out = append(out, &record.Turn{Conversation: "A", Turn: i, Outcome: record.OK, Sent: record.Clock(i + 1), End: record.Clock(i + 1), Usage: &record.Usage{Prompt: 9999, Cached: &n}})
+		}
+		return out
+	}
+	header := func(kind string, s record.Server) *record.Run {
+		s.Kind = kind
+		return &record.Run{Model: "Qwen3-8B", Server: s}
+	}
+	for _, tc := range []struct {
+		name string
+		o    CacheOptions
+		recs []any
+		want string
+		note string
+	}{
+		{"nothing known", CacheOptions{}, nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
+		{"llama.cpp", CacheOptions{}, []any{header("llamacpp", record.Server{})}, "predicted: the size of the cache is not known (blocks of 1 token, assumed)", ""},
+		{"usage in steps of 32", CacheOptions{}, cached(32, 64, 96, 160, 224, 352, 416, 544), "predicted: the size of the cache is not known (blocks of 32 tokens, as usage has it)", ""},
+		{"too few steps", CacheOptions{}, cached(64, 128, 256), "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
+		{"metrics of vLLM", CacheOptions{}, []any{header("vllm", record.Server{}), at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
+			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; keeps prompt+output)", ""},
+		{"metrics of the simulator", CacheOptions{}, []any{header("sim", record.Server{}), at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
+			"predicted: blocks of 32 tokens (the server says), gpu 96 blocks (the server says; keeps prompt+output)", ""},
+		{"the header", CacheOptions{}, []any{header("vllm", record.Server{BlockSize: 32, GPUBlocks: 96})},
+			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; keeps prompt+output)", ""},
+		{"two servers", CacheOptions{}, []any{at("a", map[string]float64{"gpu_blocks": 10}), at("b", map[string]float64{"gpu_blocks": 20})},
+			"predicted: blocks of 16 tokens (assumed), gpu 30 blocks (the server says; keeps prompt+output)", "the pools of 2 servers"},
+		{"stated", CacheOptions{BlockSize: 8, Blocks: [3]int{7, 9, -1}, Store: [3]kvcache.Store{0, kvcache.PromptOnly, kvcache.PromptOnly}},
+			[]any{at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
+			"predicted: blocks of 8 tokens (stated), gpu 7 blocks (stated; keeps prompt+output), cpu 9 blocks (stated; keeps prompt), disk no limit (stated; keeps prompt)", ""},
+		{"GiB of the run's model", CacheOptions{GiB: [3]float64{1}}, []any{header("", record.Server{})}, "predicted: blocks of 16 tokens (assumed), gpu 455 blocks (stated; keeps prompt+output)", ""},
+		{"GiB of no model", CacheOptions{GiB: [3]float64{1}}, nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "only of a known model"},
+		{"GiB too few", CacheOptions{GiB: [3]float64{0.0001}}, []any{header("", record.Server{})}, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "hold no block"},
+		{"no GPU", CacheOptions{Blocks: [3]int{0, 9, 0}}, nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "the GPU's size is not known"},
+		{"a preflight's guess", CacheOptions{}, []any{&record.Run{Preflight: &record.Preflight{BlockSize: 64}}}, "predicted: the size of the cache is not known (blocks of 64 tokens, the preflight's guess)", ""},
+		{"numbers that are none", CacheOptions{}, []any{at("a", map[string]float64{"block_size": math.NaN(), "gpu_blocks": math.Inf(1)})},
+			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s, notes := collected(Options{Cache: tc.o}, tc.recs...).shape()
+			if got := s.String(); got != tc.want {
+				t.Errorf("%s\nwant %s", got, tc.want)
+			}
+			if got := strings.Join(notes, "\n"); !strings.Contains(got, tc.note) || (tc.note == "") != (got == "") {
+				t.Errorf("notes %q, want %q", got, tc.note)
+			}
+			if (s.config == nil) != (len(s.Tiers) == 0) {
+				t.Errorf("config %v for %v", s.config, s.Tiers)
+			}
+		})
+	}
+}
+
+// A server that does not say how much was cached gets no zeros, anywhere.
+func TestUnknownCachedTokens(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.silent = true
+	s := w.summary(Options{})
+	p := s.Details.Prediction
+	for _, r := range p.rows() {
+		if r.Known != 0 || r.Cached.OK() || r.HitRate.OK() || r.EligibleRate.OK() || r.Recompute50.OK() {
+			t.Errorf("%+v", r)
+		}
+		if !r.Predicted.OK() || r.N == 0 {
+			t.Errorf("nothing predicted: %+v", r)
+		}
+	}
+	if s.Details.Cost != nil {
+		t.Errorf("a cost model of nothing: %+v", s.Details.Cost)
+	}
+	for _, b := range s.Details.Reuse.Tokens {
+		if b.HitRate.OK() || b.EligibleRate.OK() || !b.PredictedRate.OK() {
+			t.Errorf("%+v", b)
+		}
+	}
+	if k := s.Details.Counters; k.Unknown != 72 || k.PromptUnknown != 0 {
+		t.Errorf("%+v", k)
+	}
+	var b bytes.Buffer
+	if err := CSV(&b, []*Summary{s}); err != nil || strings.Contains(b.String(), "all turns,cached_tokens,0") || !strings.Contains(b.String(), "all turns,cached_tokens,\n") {
+		t.Errorf("%v\n%s", err, &b)
+	}
+
+	// The preflight found that this server leaves out a 0: then what is left out is 0.
+	recs := w.play()
+	recs[0].(*record.Run).Preflight = &record.Preflight{Reported: true, ZeroOmitted: true}
+	if p := collected(Options{}, recs...).Summary().Details.Prediction; p.All.Known != 72 || p.All.Cached != 0 {
+		t.Errorf("%+v", p.All)
+	}
+}
+
+// Known for some turns: sums and rates are of those.
+func TestPartlyKnown(t *testing.T) {
+	t.Parallel()
+	recs := small().play()
+	var cached, prompt Number
+	known := 0
+	for _, r := range recs {
+		if turn, ok := r.(*record.Turn); ok {
+			if turn.Turn%2 == 1 {
+				turn.Usage.Cached = nil
+				continue
+			}
+			known++
+			cached += Number(*turn.Usage.Cached)
+			prompt += Number(turn.Usage.Prompt)
+		}
+	}
+	all := collected(Options{}, recs...).Summary().Details.Prediction.All
+	if all.Known != known || all.N != 72 || all.Cached != cached || all.HitRate != cached/prompt {
+		t.Errorf("%+v, want %v of %v in %d", all, cached, prompt, known)
+	}
+}
+
+func TestCacheGolden(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.config, w.tiers, w.arms, w.clients = shape(400, 900, 0), true, []string{record.ArmMeasured, record.ArmNoReuse}, 2
+	arms := w.summary(Options{Cache: stated(w.config)})
+	w = small()
+	w.config = shape(400, 300, 2000)
+	w.kind = "vllm"
+	tiers := w.summary(Options{Cache: stated(w.config)})
+	for _, tc := range []struct {
+		file  string
+		write func(*bytes.Buffer) error
+	}{
+		{"arms.txt", func(b *bytes.Buffer) error { return Text(b, []*Summary{arms}, TextOptions{}) }},
+		{"arms.json", func(b *bytes.Buffer) error { return JSON(b, []*Summary{arms}) }},
+		{"arms.csv", func(b *bytes.Buffer) error { return CSV(b, []*Summary{arms}) }},
+		{"tiers.txt", func(b *bytes.Buffer) error { return Text(b, []*Summary{tiers}, TextOptions{}) }},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			t.Parallel()
+			var got bytes.Buffer
+			if err := tc.write(&got); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", "cache", tc.file)
+			if *update {
+				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("got\n%s\nwant\n%s", &got, want)
+			}
+			for line := range strings.Lines(got.String()) {
+				if strings.HasSuffix(tc.file, ".txt") && len(line) > 121 {
+					t.Errorf("%d columns: %s", len(line)-1, line)
+				}
+			}
+		})
+	}
+}
