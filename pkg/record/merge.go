@@ -202,6 +202,15 @@ func (t *Tally) add(o Tally) {
 	t.Abandoned += o.Abandoned
 }
 
+// clocksRank says how little places where arrivals are stamped are to be trusted, one with another.
+func clocksRank(clocks string) int {
+	best := []string{"packets", "kernel", "user"}
+	if i := slices.Index(best, clocks); i >= 0 {
+		return i
+	}
+	return len(best)
+}
+
 // add takes the worst of what is a share or a time, and the sum of what is a number of things.
 func (c *Certificate) add(o Certificate, of *Run) {
 	if c.Verdict == "" || c.Verdict == "ok" {
@@ -214,7 +223,7 @@ func (c *Certificate) add(o Certificate, of *Run) {
 	for _, r := range o.Reasons {
 		c.Reasons = append(c.Reasons, who+": "+r)
 	}
-	if c.Clocks == "" || o.Clocks != "kernel" {
+	if c.Clocks == "" || clocksRank(o.Clocks) > clocksRank(c.Clocks) {
 		c.Clocks = o.Clocks
 	}
 	c.Lag.add(o.Lag)

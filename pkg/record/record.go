@@ -109,7 +109,7 @@ type Run struct {
 	OutputLength string    `json:"output_length,omitempty"`
 	Dataset      Dataset   `json:"dataset"`
 	Tokenizer    Tokenizer `json:"tokenizer"`
-	Clocks       string    `json:"clocks,omitempty"` // where arrivals were stamped: kernel or user
+	Clocks       string    `json:"clocks,omitempty"` // where arrivals were stamped: packets, kernel or user
 	Host         Host      `json:"host"`
 	Server       Server    `json:"server"`
 	// Control is no-reuse, cold or aa in a run with control arms.
@@ -404,7 +404,7 @@ type Certificate struct {
 	// Verdict is ok, or warn with Reasons: which numbers not to trust and why.
 	Verdict string   `json:"verdict"`
 	Reasons []string `json:"reasons,omitempty"`
-	// Clocks says where arrivals were stamped: kernel or user.
+	// Clocks says where arrivals were stamped: packets (each by the kernel), kernel (each read by the kernel) or user.
 	Clocks string `json:"clocks,omitempty"`
 	// Lag is sent minus scheduled, Wake the lateness of a probe's timer, ReadLate the time between arrival and read.
 	Lag      Quantiles `json:"lag_ms"`

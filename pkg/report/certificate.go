@@ -81,7 +81,7 @@ func certify(c record.Certificate, turns int, ttft float64) record.Certificate {
 
 // orTimes adds what else is doubtful when arrivals are stamped by a program that is itself late.
 func orTimes(clocks string) string {
-	if clocks == "kernel" {
+	if clocks == "kernel" || clocks == "packets" {
 		return ""
 	}
 	return ", and all times may be too long by as much"
