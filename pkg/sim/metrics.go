@@ -324,6 +324,8 @@ func (m *metrics) end(s *engine.Sequence, reason string) {
 }
 
 func serveMetrics(c *conn, _ *http.Request, _ []byte, keepAlive bool) *apiError {
+	// What a client was told before it asks must be in: the gauges are those of now, not of the loop's last round.
+	c.srv.loop.call(func() { c.srv.metrics.seen(c.srv.loop.engine) })
 	list, err := c.srv.metrics.registry.Gather()
 	if err != nil {
 		return &apiError{status: http.StatusInternalServerError, kind: "InternalServerError", message: err.Error()}

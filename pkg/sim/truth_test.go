@@ -225,11 +225,10 @@ func TestTruth(t *testing.T) {
 		synctest.Wait()
 		res.Body.Close() // leaves
 		synctest.Wait()
-		exchange(t, s, "cut=2", "")
-		exchange(t, s, "reset=0", "")
-		exchange(t, s, "error=1", "")
-		exchange(t, s, "status=503", "")
-		synctest.Wait()
+		for _, faults := range []string{"cut=2", "reset=0", "error=1", "status=503"} {
+			exchange(t, s, faults, "")
+			synctest.Wait()
+		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
