@@ -2,8 +2,8 @@
 // whether it caches, and in what blocks.
 //
 // One long prompt of words drawn by chance, which no dataset has, is sent twice; the second time all of it can come from the
-// cache. Then two beginnings of it of other lengths are sent, because what is cached of each is a whole number of blocks:
-// the greatest common divisor tells the block size, or a multiple of it. A count that is absent is not 0: if the first,
+// cache. Then some beginnings of it are sent, because what is cached of each is a whole number of blocks: the greatest
+// common divisor tells the block size (in one case of 60, by chance, a multiple of it). A count that is absent is not 0: if the first,
 // cold request lacks it and the second has it, the server leaves zeros out.
 //
 // Where usage says nothing, the server's counters are asked, and at last the clock: a second answer that begins in less than half
@@ -18,12 +18,11 @@ import (
 	"multiturn/pkg/record"
 )
 
-// Words of the long prompt, about as many tokens, and of its two beginnings in thousandths of it.
-const (
-	Words  = 1500
-	second = 737
-	third  = 459
-)
+// Words of the long prompt, about as many tokens.
+const Words = 1500
+
+// beginnings of it are sent, of these lengths in thousandths.
+var beginnings = []int{737, 459, 613, 871, 297}
 
 // slower is how much faster an answer must begin to tell a cache by the clock alone.
 const slower = 2
@@ -67,7 +66,11 @@ func Run(ctx context.Context, s Server, draw Draw) *record.Preflight {
 			counted[i], counts[i] = s.Counters(ctx)
 		}
 	}
-	for i, part := range []int{n, n, n * second / 1000, n * third / 1000} {
+	lengths := []int{n, n}
+	for _, part := range beginnings {
+		lengths = append(lengths, n*part/1000)
+	}
+	for i, part := range lengths {
 		if i == 1 {
 			count(0)
 		}

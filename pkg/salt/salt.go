@@ -1,13 +1,10 @@
 // Package salt makes texts that no prompt has begun with, all of one length: put at the start of a prompt, such a text
 // keeps a KV cache from finding anything of the prompt, and changes nothing else.
 //
-// A salt is
-//
-//	[ word word ... ]
-//
-// and an empty line, with Words words out of 64, so there are up to 2^60 of them. All words have four letters and are, with the
-// space before them, one token in the vocabularies in use; so salts are equally long in bytes and in tokens, whichever is
-// drawn. Where a tokenizer is given, words that it takes apart are not used.
+// A salt is Words words out of 64 and an empty line, so there are up to 2^60 of them, and two differ from the first word
+// on as a rule. All words have four letters and are, with and without a space before them, one token in the vocabularies in
+// use; so salts are equally long in bytes and in tokens, whichever is drawn. Where a tokenizer is given, words that it takes
+// apart are not used.
 package salt
 
 import (
@@ -49,7 +46,7 @@ func New(seed [32]byte, c Counter) *Source {
 	}
 	var whole []string
 	for _, w := range list {
-		if c.Count(" "+w) == 1 {
+		if c.Count(w) == 1 && c.Count(" "+w) == 1 {
 			whole = append(whole, w)
 		}
 	}
@@ -77,4 +74,4 @@ func (s *Source) Draw(n int) []string {
 // Tokens is the length of a salt by the counter; 0 without one.
 func (s *Source) Tokens() int { return s.tokens }
 
-func text(words []string) string { return "[ " + strings.Join(words, " ") + " ]\n\n" }
+func text(words []string) string { return strings.Join(words, " ") + "\n\n" }
