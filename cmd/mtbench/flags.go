@@ -9,6 +9,7 @@ import (
 	"multiturn/pkg/cli"
 	"multiturn/pkg/openai"
 	"multiturn/pkg/report"
+	"multiturn/pkg/sockclock"
 )
 
 // runFlags are the flags of `mtbench run`: the reference's newest runner's, same names, short forms and defaults, and
@@ -40,6 +41,7 @@ type runFlags struct {
 	http2         bool
 	proxy         string
 	transport     openai.Transport
+	clocks        sockclock.Source
 	preconnect    bool
 	identify      bool
 
@@ -122,6 +124,7 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "http2", Value: cli.Bool(&f.http2), Usage: "allow HTTP/2, where streams share one connection"},
 			{Name: "proxy", Value: cli.URL(&f.proxy), Usage: "HTTP proxy"},
 			{Name: "transport", Value: cli.Enum(&f.transport, openai.Auto, openai.Reactor, openai.NetHTTP), DefaultText: "the best there is", Usage: "code that moves the bytes"},
+			{Name: "clocks", Value: cli.Enum(&f.clocks, "", sockclock.Packets, sockclock.Kernel), DefaultText: "the best there is", Usage: "where arrivals are stamped: packets, exact however late the client reads (Linux, plain http, and the right to capture packets: root, or setcap cap_net_raw=ep on the binary); or kernel"},
 			{Name: "preconnect", Value: cli.Bool(&f.preconnect), Usage: "open the connections before the run; --preconnect=false leaves it to the first turns"},
 			{Name: "identify", Value: cli.Bool(&f.identify), Usage: "ask the server what it is first; --identify=false for servers that mind"},
 		}},
@@ -187,7 +190,7 @@ func (f *runFlags) openai(start time.Time) (openai.Options, error) {
 	o := openai.Options{
 		URL: f.url, Model: f.model, APIKey: f.apiKey, Header: f.header, Fields: f.bodyFields, SendSession: f.sendID,
 		NoStream: f.noStream, NoUsage: f.noUsage, MaxTokensField: f.maxTokensName, Temperature: f.temperature,
-		Seed: f.requestSeed, Start: start, IdleTimeout: f.idleTimeout, Transport: f.transport, Insecure: f.insecure,
+		Seed: f.requestSeed, Start: start, IdleTimeout: f.idleTimeout, Transport: f.transport, Clocks: f.clocks, Insecure: f.insecure,
 		HTTP2: f.http2,
 	}
 	if f.servedModel != "" {

@@ -130,7 +130,7 @@ func New(o Options) (*Client, error) {
 		if err == nil {
 			c.transport, c.opts.Transport = r, Reactor
 		} else if o.Transport == Reactor || o.Clocks == sockclock.Packets {
-			return nil, fmt.Errorf("transport %s: %w", Reactor, err)
+			return nil, errors.Join(fmt.Errorf("transport %s: %w", Reactor, err), c.questions.close())
 		}
 	} else if o.Clocks == sockclock.Packets {
 		return nil, fmt.Errorf("clocks %s: only for plain http without a proxy", sockclock.Packets)

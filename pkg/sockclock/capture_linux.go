@@ -50,7 +50,7 @@ func NewCapture(remotePort uint16) (*Capture, error) {
 	var err error
 	// Protocol 0: nothing comes in before bind, when the filter and the ring are in place.
 	if c.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
-		return nil, fmt.Errorf("capture packets: %w", err)
+		return nil, fmt.Errorf("capture packets, which needs root or CAP_NET_RAW: %w", err)
 	}
 	fail := func(what string, err error) (*Capture, error) {
 		unix.Close(c.fd)
