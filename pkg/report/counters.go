@@ -48,6 +48,11 @@ func (k *Counters) value(name string) Number {
 	return Unknown
 }
 
+// name is the metric that a quantity was read from.
+func (k *Counters) name(quantity string) string {
+	return cmp.Or(k.Names[quantity], "the server's counters")
+}
+
 func (c *Collector) counters() *Counters {
 	k := &Counters{Absent: "the server's metrics were not read"}
 	byURL := make(map[string][]*record.Scrape)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"multiturn/pkg/kvcache"
@@ -85,7 +86,7 @@ func (c *Collector) findings(d *Details) []Finding {
 	}
 	if n := d.Counters.value("preemptions"); n >= 1 {
 		f.add(Preemptions, "The server ran out of blocks for running requests and threw some out, to be computed again: its latencies hold that.",
-			"%s preemptions by %s", thousands(int64(n)), d.Counters.Names["preemptions"])
+			"%s preemptions by %s", thousands(int64(n)), d.Counters.name("preemptions"))
 	}
 	f.effects()
 	return f.found
@@ -288,14 +289,14 @@ func (f *finder) counters() {
 			if apart < 0 {
 				kind, text = MissingTraffic, "The server's counters miss a part of the run: several servers may stand behind the address, of which not all were read (--metrics-url names them)."
 			}
-			f.add(kind, text, "%s prompt tokens by %s, %s by the usage of %s", thousands(int64(prompt)), k.Names["prompt_tokens"], thousands(k.Prompt), plural(k.Turns, "turn"))
+			f.add(kind, text, "%s prompt tokens by %s, %s by the usage of %s", thousands(int64(prompt)), k.name("prompt_tokens"), thousands(k.Prompt), plural(k.Turns, "turn"))
 		}
 	}
 	cached := k.value("cached_tokens")
 	if cached.OK() && k.Unknown == 0 && k.Turns > 0 && !foreign {
 		if apart := float64(cached) - float64(k.Cached); math.Abs(apart) > max(WarmTokens, CountersApart*float64(k.Prompt)) {
 			f.add(CountersDisagree, "The server's counters disagree with the usage it sent.", "cached tokens: %s by %s, %s by usage, %+.1f %% of the prompt tokens apart",
-				thousands(int64(cached)), k.Names["cached_tokens"], thousands(k.Cached), 100*apart/float64(max(1, k.Prompt)))
+				thousands(int64(cached)), k.name("cached_tokens"), thousands(k.Cached), 100*apart/float64(max(1, k.Prompt)))
 		}
 	}
 }
@@ -349,7 +350,8 @@ func (f *finder) predicted(p *CachePlan) {
 		cached += r.Cached
 		predicted += r.Predicted
 	}
-	if from >= 0 {
+	off := slices.ContainsFunc(f.found, func(g Finding) bool { return g.Kind == CacheOff })
+	if from >= 0 && !off {
 		f.add(BelowPredicted, fmt.Sprintf("Hits are far below those of a cache of the stated size from turn %d on: the pool is smaller than stated, others use it, requests go to several servers, or prompts do not begin as the turn before (a template that rewrites history).", p.Turns[from].From),
 			"%s tokens cached by usage, %s predicted, %s %%", thousands(int64(cached)), thousands(int64(predicted)), fixed(100*cached/predicted, 1))
 	}

@@ -1,0 +1,155 @@
+package report
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+
+	"multiturn/pkg/measure"
+	"multiturn/pkg/record"
+)
+
+// The table is of the measured arm; work, throughput and counters are of all.
+func TestArmsAreApart(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.arms = []string{record.ArmNoReuse, record.ArmMeasured} // the measured one need not be the first
+	s := w.summary(Options{})
+	d := s.Details
+	if len(s.Samples) != 72 || s.Tables[0].Rows[0].Count != 72 || d.Work.Turns.Finished != 144 || d.First.N+d.Later.N != 72 || d.Cache.Of != 72 {
+		t.Errorf("%d samples, %+v", len(s.Samples), d.Work)
+	}
+	if d.Counters.Turns != 144 || d.countersOf(d.Prediction).OK() {
+		t.Errorf("%+v", d.Counters)
+	}
+	if want := 144 / float64(d.Throughput.Seconds); math.Abs(float64(d.Throughput.Requests)-want) > 1e-9 {
+		t.Errorf("%v requests/s, want %v", d.Throughput.Requests, want)
+	}
+	a := d.Arms
+	if a.Measured != record.ArmMeasured || len(a.Arms) != 2 || a.Arms[0].Name != record.ArmMeasured || a.Arms[0].Turns != 72 || a.Arms[1].Turns != 72 ||
+		a.Arms[1].Cached != 0 || a.Arms[0].Cached != d.Prediction.All.Cached || a.Arms[0].Conversations != 12 {
+		t.Errorf("%+v", a)
+	}
+	for _, r := range d.Distributions {
+		if r.Name == "conversation_turns" && (r.Count != 12 || r.Max != 6) {
+			t.Errorf("%+v", r)
+		}
+	}
+	var b bytes.Buffer
+	if err := Text(&b, []*Summary{s}, TextOptions{}); err != nil || !strings.Contains(b.String(), `is of "measured" only`) {
+		t.Errorf("%v\n%s", err, &b)
+	}
+	if one := small().summary(Options{}).Details.Arms; one != nil {
+		t.Errorf("arms of a run without any: %+v", one)
+	}
+}
+
+// The effect is what the cost model says it must be: each pair's difference is the cost of the cached tokens.
+func TestEffectIsPaired(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.arms, w.noise = []string{record.ArmMeasured, record.ArmNoReuse}, 0
+	d := w.summary(Options{}).Details
+	e := d.Arms.Effects[0]
+	if !e.Paired || e.Control != record.ArmNoReuse || e.Conversations != 12 || len(e.Turns) != 6 || e.All.N != 72 || e.Later.N != 60 {
+		t.Fatalf("%+v", e)
+	}
+	want := 0.05 * float64(d.Prediction.Later.Cached) / 60
+	if got := float64(e.Later.Difference.Value); math.Abs(got-want) > 1e-4 || !e.Later.Significant() || e.Later.Difference.Low > e.Later.Difference.Value {
+		t.Errorf("%+v, want %v", e.Later, want)
+	}
+	if first := e.Turns[0]; first.Difference.Value != 0 || first.Significant() {
+		t.Errorf("first turns: %+v", first)
+	}
+	if got := float64(e.Cached.Measured); math.Abs(got-float64(d.Prediction.All.Cached)/72) > 1e-9 || e.Cached.Control != 0 {
+		t.Errorf("%+v", e.Cached)
+	}
+}
+
+// Arms that are the same differ in about as many runs as the level of the intervals lets them, and a difference that is
+// there is found.
+func TestEffectsAgainstChance(t *testing.T) {
+	t.Parallel()
+	const runs = 60
+	effect := func(o Options, recs []any) Effect {
+		c := collected(o, recs...)
+		c.settle()
+		return c.arms().Effects[0]
+	}
+	var alarms, found, alarmsApart, foundApart int
+	for seed := range runs {
+		w := small()
+		w.seed, w.noise, w.conversations, w.turns = uint64(seed+1), 5, 24, 4
+		w.arms = []string{record.ArmAA1, record.ArmAA2}
+		recs := w.play()
+		o := Options{Bootstrap: measure.Bootstrap{Resamples: 300}}
+		if e := effect(o, recs); e.Later.Significant() {
+			alarms++
+		}
+		// The same turns as arms of different conversations.
+		apart := func() {
+			for _, turn := range turnsOf(recs) {
+				if turn.Arm == record.ArmAA2 {
+					turn.Conversation += "'"
+				}
+			}
+		}
+		apart()
+		e := effect(o, recs)
+		if e.Paired || e.Conversations != 48 {
+			t.Fatalf("%+v", e)
+		}
+		if e.Later.Significant() {
+			alarmsApart++
+		}
+
+		w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
+		w.computed = 0.003 // about 3 ms on later turns
+		recs = w.play()
+		if e := effect(o, recs).Later; e.Significant() && e.Difference.Value > 0 {
+			found++
+		}
+		for _, turn := range turnsOf(recs) {
+			if turn.Arm == record.ArmNoReuse {
+				turn.Conversation += "'"
+			}
+		}
+		if e := effect(o, recs); !e.Paired && e.Later.Significant() && e.Later.Difference.Value > 0 {
+			foundApart++
+		}
+	}
+	if alarms > runs/8 || alarmsApart > runs/8 {
+		t.Errorf("%d and %d false alarms in %d", alarms, alarmsApart, runs)
+	}
+	if found < runs*8/10 || foundApart < runs*6/10 {
+		t.Errorf("a difference was found in %d and %d of %d", found, foundApart, runs)
+	}
+}
+
+func TestEffectOfFew(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.arms, w.conversations, w.active = []string{record.ArmMeasured, record.ArmNoReuse}, measure.MinClusters-1, 4
+	s := w.summary(Options{})
+	e := s.Details.Arms.Effects[0]
+	if !e.Later.Difference.Value.OK() || e.Later.Difference.Low.OK() || e.Later.Significant() {
+		t.Errorf("%+v", e.Later)
+	}
+	for _, f := range s.Details.Findings {
+		if f.Kind == EffectFound || f.Kind == EffectNotFound {
+			t.Errorf("%+v", f)
+		}
+	}
+	// An arm of which no turn went well.
+	recs := w.play()
+	for _, turn := range turnsOf(recs) {
+		if turn.Arm == record.ArmNoReuse {
+			turn.Outcome = record.Timeout
+		}
+	}
+	e = collected(Options{}, recs...).Summary().Details.Arms.Effects[0]
+	if e.All.N != 0 || e.All.Difference.Value.OK() || len(e.Turns) != 0 {
+		t.Errorf("%+v", e)
+	}
+}

@@ -1,0 +1,331 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/record"
+)
+
+// spaces is a tokenizer of words.
+type spaces struct{}
+
+func (spaces) Append(ids []int32, text string) []int32 {
+	for word := range strings.FieldsSeq(text) {
+		id := int32(0)
+		for _, r := range word {
+			id = id*31 + r
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// turnsOf are the turns among records.
+func turnsOf(recs []any) (out []*record.Turn) {
+	for _, r := range recs {
+		if t, ok := r.(*record.Turn); ok {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func scrapesOf(recs []any) (out []*record.Scrape) {
+	for _, r := range recs {
+		if s, ok := r.(*record.Scrape); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Each finding is made when the records show it, with the numbers that show it, and only then.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	// lose takes cached tokens away from turns.
+	lose := func(recs []any, from int, share float64) {
+		for _, turn := range turnsOf(recs) {
+			if turn.Turn >= from {
+				n := int(float64(*turn.Usage.Cached)*share) / 16 * 16
+				turn.Usage.Cached = &n
+			}
+		}
+		countAgain(recs)
+	}
+	clean := func() world {
+		w := small()
+		w.config = shape(500, 3000, 0)
+		return w
+	}
+	for _, tc := range []struct {
+		name   string
+		w      func(*world)
+		change func([]any) []any
+		o      func(*Options)
+		kinds  []FindingKind
+		text   string // a part of the first one
+		shown  string // a part of its evidence
+	}{
+		{name: "nothing to say"},
+		{
+			name: "fits", w: func(w *world) { w.config = shape(4000, 0, 0) },
+			kinds: []FindingKind{FitsGPU}, text: "cannot show what offloading is worth", shown: "a GPU tier of 4,000 blocks alone would hit 100.0 %",
+		},
+		{
+			name: "fits, without limit", w: func(w *world) { w.config = shape(kvcache.Unlimited, 0, 0) },
+			kinds: []FindingKind{FitsGPU}, shown: "a GPU tier without limit alone would hit 100.0 %",
+		},
+		{
+			name: "all held by a cache of unknown size", w: func(w *world) { w.config = shape(4000, 0, 0) },
+			change: func(recs []any) []any { return recs[: len(recs)-3 : len(recs)-3] }, o: func(o *Options) { o.Cache = CacheOptions{BlockSize: 16} },
+			kinds: []FindingKind{FitsGPU}, // the server's metrics say the size
+		},
+		{
+			name: "all held by a cache of unknown size, without metrics", w: func(w *world) { w.config = shape(4000, 0, 0) },
+			change: func(recs []any) []any {
+				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
+			},
+			o:     func(o *Options) { o.Cache = CacheOptions{BlockSize: 16} },
+			kinds: []FindingKind{AllHeld}, shown: "tokens that could be cached",
+		},
+		{
+			name: "not reported, vLLM", w: func(w *world) { w.silent, w.kind = true, "vllm" },
+			kinds: []FindingKind{NotReported}, text: "start it with --enable-prompt-tokens-details", shown: "0 of 72 turns with usage have them",
+		},
+		{
+			name: "not reported, SGLang", w: func(w *world) { w.silent, w.kind = true, "sglang" },
+			kinds: []FindingKind{NotReported}, text: "--enable-cache-report",
+		},
+		{
+			name: "not reported, by somebody", w: func(w *world) { w.silent, w.kind = true, "other" },
+			kinds: []FindingKind{NotReported}, text: "vLLM has --enable-prompt-tokens-details for it, SGLang --enable-cache-report",
+		},
+		{
+			name: "not reported, the preflight knows more", w: func(w *world) { w.silent, w.kind = true, "vllm" },
+			change: func(recs []any) []any {
+				recs[0].(*record.Run).Preflight = &record.Preflight{Caching: record.CachingUnknown, Advice: "Ask for it."}
+				return recs
+			},
+			kinds: []FindingKind{NotReported}, text: "does not report cached tokens: Ask for it.",
+		},
+		{
+			name: "no usage at all",
+			change: func(recs []any) []any {
+				for _, turn := range turnsOf(recs) {
+					turn.Counted = record.Counted{Input: turn.Usage.Prompt, Output: turn.Usage.Completion}
+					turn.Usage = nil
+				}
+				return recs
+			},
+			kinds: []FindingKind{NotReported}, text: "sent no usage", shown: "0 of 72 turns have usage",
+		},
+		{
+			name: "zeros left out",
+			change: func(recs []any) []any {
+				for _, turn := range turnsOf(recs) {
+					if *turn.Usage.Cached == 0 {
+						turn.Usage.Cached = nil
+					}
+				}
+				return recs
+			},
+			kinds: []FindingKind{PartlyReported}, shown: "known for 60 of 72 turns; 12 of the others are first turns",
+		},
+		{
+			name: "off", w: func(w *world) { w.kind = "vllm" }, change: func(recs []any) []any { lose(recs, 0, 0); return recs },
+			kinds: []FindingKind{CacheOff}, text: "--no-enable-prefix-caching", shown: "in 60 later turns",
+		},
+		{
+			name: "off, by the preflight",
+			change: func(recs []any) []any {
+				lose(recs, 0, 0)
+				recs[0].(*record.Run).Preflight = &record.Preflight{Caching: record.CachingOff, Evidence: "usage", Advice: "Turn it on."}
+				return recs
+			},
+			kinds: []FindingKind{CacheOff}, text: "Turn it on.", shown: "the preflight sent one prompt twice",
+		},
+		{
+			name: "far below from turn 3 on", change: func(recs []any) []any { lose(recs, 2, 0.4); return recs },
+			kinds: []FindingKind{BelowPredicted}, text: "from turn 3 on", shown: "tokens cached by usage",
+		},
+		{name: "a little below", change: func(recs []any) []any { lose(recs, 0, 0.9); return recs }},
+		{
+			name: "warm", w: func(w *world) { w.warm = true },
+			kinds: []FindingKind{WarmStart}, text: "--cache-salt", shown: "tokens were cached",
+		},
+		{
+			name: "warm, and the generator put nothing in common", w: func(w *world) { w.warm = true },
+			change: func(recs []any) []any {
+				recs[0].(*record.Run).Dataset.Generator = json.RawMessage(`{"prompt_input":{"common_prefix_num_tokens":{"distribution":"constant","value":20}}}`)
+				return recs
+			},
+			kinds: []FindingKind{WarmStart, WarmFirstTurns},
+		},
+		{
+			name: "other traffic",
+			change: func(recs []any) []any {
+				scrapesOf(recs)[2].Values["prompt_tokens"] += 5000
+				return recs
+			},
+			kinds: []FindingKind{OtherTraffic}, shown: "by vllm:prompt_tokens_total",
+		},
+		{
+			name: "counters of half of the servers",
+			change: func(recs []any) []any {
+				scrapesOf(recs)[1].Values["prompt_tokens"] = 1000
+				scrapesOf(recs)[2].Values["prompt_tokens"] = 2000
+				return recs
+			},
+			kinds: []FindingKind{MissingTraffic}, text: "--metrics-url",
+		},
+		{
+			name: "counters disagree",
+			change: func(recs []any) []any {
+				scrapesOf(recs)[2].Values["cached_tokens"] += 5000
+				return recs
+			},
+			kinds: []FindingKind{CountersDisagree}, shown: "+5.3 % of the prompt tokens apart",
+		},
+		{
+			name: "restarted in between",
+			change: func(recs []any) []any {
+				scrapesOf(recs)[1].Values["prompt_tokens"] = 3
+				return recs
+			},
+			kinds: []FindingKind{CountersInvalid}, shown: "vllm:prompt_tokens_total went back from 1000 to 3",
+		},
+		{
+			name: "preemptions",
+			change: func(recs []any) []any {
+				for i, s := range scrapesOf(recs) {
+					s.Values["preemptions"] = float64(3 * i)
+				}
+				return recs
+			},
+			kinds: []FindingKind{Preemptions}, shown: "6 preemptions by the server's counters",
+		},
+		{
+			name: "stated too small", o: func(o *Options) { o.Cache.Blocks = [3]int{60, 0, 0} },
+			kinds: []FindingKind{StatedTooSmall}, shown: "do not fit into predicted: blocks of 16 tokens",
+		},
+		{
+			name: "prefixes broken",
+			change: func(recs []any) []any {
+				return append(recs, &record.Prefix{Before: 100, Shared: 100}, &record.Prefix{Before: 100, Shared: 60, Broken: record.BrokenReasoning, Role: "assistant", Field: "reasoning"})
+			},
+			kinds: []FindingKind{PrefixBroken}, shown: "1 of 2 turns checked; 40 of the 200 tokens before them are lost; mostly (1): reasoning, in the reasoning of a message of role assistant",
+		},
+		{
+			name: "the cache's effect", w: func(w *world) { w.arms = []string{record.ArmMeasured, record.ArmNoReuse} },
+			kinds: []FindingKind{EffectFound}, text: "The cache brings the first token of later turns", shown: "95 % interval from 12 conversations",
+		},
+		{
+			name: "no effect in a run of the same twice", w: func(w *world) { w.arms = []string{record.ArmAA1, record.ArmAA2} },
+			kinds: []FindingKind{EffectNotFound}, text: `No difference between arms "no-reuse-1" and "no-reuse-2"`,
+		},
+		{
+			name: "a control arm that hits", w: func(w *world) { w.arms = []string{record.ArmMeasured, record.ArmNoReuse} },
+			change: func(recs []any) []any {
+				for _, turn := range turnsOf(recs) {
+					if turn.Arm == record.ArmNoReuse && turn.Turn > 0 {
+						n := turn.Usage.Prompt / 2
+						turn.Usage.Cached = &n
+					}
+				}
+				countAgain(recs)
+				return recs
+			},
+			kinds: []FindingKind{ControlHits, EffectFound}, text: `The control arm "no-reuse" is contaminated`, shown: "in 72 turns",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := clean()
+			if tc.w != nil {
+				tc.w(&w)
+			}
+			recs := w.play()
+			if tc.change != nil {
+				recs = tc.change(recs)
+			}
+			o := Options{Cache: stated(w.config)}
+			if tc.o != nil {
+				tc.o(&o)
+			}
+			s := collected(o, recs...).Summary()
+			var kinds []FindingKind
+			for _, f := range s.Details.Findings {
+				kinds = append(kinds, f.Kind)
+				if f.Text == "" || f.Evidence == "" || !strings.HasSuffix(f.Text, ".") {
+					t.Errorf("%+v", f)
+				}
+			}
+			if fmt.Sprint(kinds) != fmt.Sprint(tc.kinds) {
+				t.Fatalf("%+v\nwant %v", s.Details.Findings, tc.kinds)
+			}
+			if len(kinds) > 0 {
+				if f := s.Details.Findings[0]; !strings.Contains(f.Text, tc.text) || !strings.Contains(f.Evidence, tc.shown) {
+					t.Errorf("%q\n%q\nwant %q, %q", f.Text, f.Evidence, tc.text, tc.shown)
+				}
+			}
+		})
+	}
+}
+
+// countAgain makes the counters agree with usage.
+func countAgain(recs []any) {
+	var cached float64
+	for _, turn := range turnsOf(recs) {
+		cached += float64(*turn.Usage.Cached)
+	}
+	for i, s := range scrapesOf(recs) {
+		s.Values["cached_tokens"] = 1000 + cached*float64(i)/2
+	}
+}
+
+// With texts it is known what conversations share: hits on that are no sign of an earlier run, and others are.
+func TestSharedTexts(t *testing.T) {
+	t.Parallel()
+	const system = 160
+	common := strings.Repeat("word ", system)
+	texts := make(map[string]*chat.Conversation)
+	var recs []any
+	for i := range 12 {
+		name := fmt.Sprintf("C%d", i)
+		own := strings.Repeat(fmt.Sprintf("own%d ", i), 300)
+		c := chat.Conversation{ID: name, Messages: []chat.Message{{Role: chat.User, Text: common + own}}}
+		texts[name] = &c
+		at := record.Clock(1e9 * (i + 1))
+		cached := 0
+		if i > 0 {
+			cached = system / 16 * 16
+		}
+		recs = append(recs, &record.Turn{
+			Conversation: name, Outcome: record.OK, Stream: true, Messages: 1, Sent: at, FirstToken: at + 1e7, End: at + 2e7,
+			Usage: &record.Usage{Prompt: system + 308, Completion: 5, Cached: &cached},
+		})
+	}
+	o := Options{Cache: CacheOptions{BlockSize: 16}}
+	o.Cache.Turns.Texts, o.Cache.Turns.Tokenizer = texts, spaces{}
+	s := collected(o, recs...).Summary()
+	p := s.Details.Prediction
+	if !p.SharedKnown || p.First.Ideal != 11*160 || p.First.Cached != 11*160 || len(s.Details.Findings) != 0 {
+		t.Errorf("ideal %d, cached %v, %+v", p.First.Ideal, p.First.Cached, s.Details.Findings)
+	}
+	for i, r := range recs[1:] {
+		n := 400
+		if i%2 == 0 {
+			r.(*record.Turn).Usage.Cached = &n
+		}
+	}
+	s = collected(o, recs...).Summary()
+	if f := s.Details.Findings; len(f) != 1 || f[0].Kind != WarmFirstTurns || !strings.Contains(f[0].Evidence, "their texts share 1,760") {
+		t.Errorf("%+v", f)
+	}
+}
