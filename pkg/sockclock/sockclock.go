@@ -5,8 +5,10 @@
 //
 // On Linux the kernel notes when it received each segment (SO_TIMESTAMPING, software) and hands the note out with the
 // bytes (recvmsg). When several segments wait in the socket, it joins them and keeps the newest stamp: the stamp of a
-// read is that of its last byte, an upper bound for the others. On other systems, and for connections that are not TCP,
-// the time is taken right after Read returned. Times of sending are taken just before and after Write everywhere.
+// read is that of its last byte, an upper bound for the others. Where the right to capture packets can be had, a [Capture]
+// does better: it notes each segment with its stamp in a ring shared with the kernel, so that every part of a read keeps
+// its own time, however late the read. On other systems, and for connections that are not TCP, the time is taken right
+// after Read returned. Times of sending are taken just before and after Write everywhere.
 //
 // # One clock
 //
