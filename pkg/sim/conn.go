@@ -29,6 +29,8 @@ type conn struct {
 	// arrived is when the first byte of the request at hand came in.
 	arrived time.Duration
 	running *stream
+	// bare says that the answer has no body: the method is HEAD.
+	bare bool
 }
 
 // limitReader is a connection whose heads are bounded.
@@ -115,6 +117,7 @@ func (c *conn) leave() {
 // one serves a request and says whether the connection goes on.
 func (c *conn) one(hr *http.Request) bool {
 	keepAlive := !hr.Close && hr.ProtoAtLeast(1, 1)
+	c.bare = hr.Method == http.MethodHead
 	if strings.EqualFold(hr.Header.Get("Expect"), "100-continue") {
 		c.sink.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), receipt{})
 	}
@@ -154,21 +157,28 @@ func readBody(hr *http.Request) ([]byte, error) {
 
 // reply answers with an error.
 func (c *conn) reply(keepAlive bool, e *apiError) {
-	contentType := "application/json"
+	contentType, extra := "application/json", ""
 	if e.contentType != "" {
 		contentType = e.contentType
 	}
-	b := appendStatus(nil, e.status, contentType, len(e.json()), true, keepAlive)
 	if e.retryAfter > 0 {
-		b = append(b, "retry-after: "+strconv.Itoa(e.retryAfter)+"\r\n"...)
+		extra = "retry-after: " + strconv.Itoa(e.retryAfter) + "\r\n"
 	}
-	c.sink.write(append(append(b, "\r\n"...), e.json()...), receipt{})
+	c.answer(keepAlive, e.status, contentType, extra, e.json())
 }
 
 // send answers with a whole body.
 func (c *conn) send(keepAlive bool, status int, contentType string, body []byte) {
+	c.answer(keepAlive, status, contentType, "", body)
+}
+
+func (c *conn) answer(keepAlive bool, status int, contentType, extra string, body []byte) {
 	b := appendStatus(nil, status, contentType, len(body), true, keepAlive)
-	c.sink.write(append(append(b, "\r\n"...), body...), receipt{})
+	b = append(append(b, extra...), "\r\n"...)
+	if !c.bare {
+		b = append(b, body...)
+	}
+	c.sink.write(b, receipt{})
 }
 
 // appendStatus is the head of a response without its last empty line; a negative length means that of a stream.

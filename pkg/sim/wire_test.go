@@ -196,6 +196,37 @@ func TestArrivalBehindAnAnswer(t *testing.T) {
 	})
 }
 
+// The answer to HEAD has a head only, so the next one is found where it begins.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := start(t, Options{})
+		for _, path := range []string{"/v1/models", "/nothing", "/health"} {
+			res, err := c.Head("http://sim" + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+		}
+		res, err := c.Get("http://sim/v1/models")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var list struct {
+			Data []struct {
+				ID      string
+				OwnedBy string `json:"owned_by"`
+				Max     int    `json:"max_model_len"`
+			}
+		}
+		if err := json.NewDecoder(res.Body).Decode(&list); err != nil || len(list.Data) != 1 || list.Data[0].ID != "sim" ||
+			list.Data[0].OwnedBy != Owner || list.Data[0].Max != DefaultMaxModelLen {
+			t.Errorf("%+v, error %v", list, err)
+		}
+	})
+}
+
 // An HTTP/1.0 client gets a stream without transfer coding that ends with the connection; nonsense gets 400.
 func TestOldAndBroken(t *testing.T) {
 	t.Parallel()
