@@ -65,7 +65,12 @@ func (c *Client) Tokenize(ctx context.Context, messages [][]byte, opening bool) 
 		body = append(body, p...)
 	}
 	body = fmt.Appendf(body, `],"add_generation_prompt":%t}`, opening)
-	return c.tokens(ctx, body)
+	ids, err := c.tokens(ctx, body)
+	if err == nil && len(ids) == 0 {
+		// llama.cpp's endpoint of this name knows a text only, and finds none.
+		err = errors.New("POST /tokenize: the server does not take messages")
+	}
+	return ids, err
 }
 
 // TokenizeText asks the server for the tokens of a text alone, without special tokens around it.

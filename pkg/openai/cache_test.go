@@ -108,6 +108,10 @@ func TestTokenize(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", answer, err, want)
 		}
 	}
+	llama, _ := served(t, map[string]string{"/tokenize": `{"tokens":[]}`})
+	if _, err := llama.Tokenize(t.Context(), [][]byte{[]byte(`{"role":"user","content":"a"}`)}, true); err == nil || !strings.Contains(err.Error(), "does not take messages") {
+		t.Errorf("error %v", err)
+	}
 	none, _ := served(t, nil)
 	if _, err := none.Tokenize(t.Context(), nil, false); err == nil || !strings.Contains(err.Error(), "status 404") {
 		t.Errorf("error %v", err)

@@ -43,6 +43,7 @@ func (s *server) Tokenize(_ context.Context, messages [][]byte, opening bool) ([
 func (s *server) TokenizeText(_ context.Context, text string) ([]int, error) { return s.ids(text), nil }
 
 func (s *server) ids(text string) []int {
+	text = strings.ReplaceAll(text, "\u0041\u030a", "\u00c5") // it normalizes
 	var ids []int
 	r := []rune(text)
 	for i := 0; i < len(r); i++ {
@@ -115,6 +116,8 @@ func TestCheck(t *testing.T) {
 	system := []Turn{turn("hi", "hello"), turn("and", "so")}
 	system[0].Asked = append([]chat.Message{{Role: chat.System, Text: "be"}}, system[0].Asked...)
 
+	normalized := []Turn{turn("hi", "\u0041\u030angstrom"), turn("and", "so")}
+	normalized[0].Generated = 8
 	for _, tc := range []struct {
 		name   string
 		server server
@@ -124,6 +127,7 @@ func TestCheck(t *testing.T) {
 		{"holds", server{template: plain}, three, []string{"", ""}},
 		{"with an end token", server{template: plain}, ended, []string{""}},
 		{"count not known", server{template: plain}, unknown, []string{""}},
+		{"a text that is normalized", server{template: plain}, normalized, []string{""}},
 		{"up to a failure", server{template: plain}, failed, []string{""}},
 		{"reasoning stripped at once", server{template: func(ms []chat.Message, o bool) (string, error) {
 			return with(ms, o, "a:", func(_ int, m chat.Message) string { return stripped(m.Text) })

@@ -344,7 +344,7 @@ type Prefix struct {
 	Turn         int    `json:"turn"`   // whose prompt this is
 	Prompt       int    `json:"prompt"` // its tokens
 	// Before is the prompt of the turn before plus its answer, in tokens; Shared is how many leading tokens both have: the
-	// place of the break, or Before without one.
+	// place of the break, or Before without one. With Char -1 the break is somewhere behind it.
 	Before int `json:"before"`
 	Shared int `json:"shared"`
 	// Broken is one of the Broken constants; empty: the prefix holds.
