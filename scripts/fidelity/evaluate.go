@@ -37,6 +37,7 @@ func spreadOf(values []float64) *spread {
 type result struct {
 	Client  string `json:"client"`
 	Skipped string `json:"skipped,omitempty"` // why it was not run
+	Failed  string `json:"failed,omitempty"`  // why there are no numbers
 
 	Turns int `json:"turns,omitempty"` // at the server
 	// Errors are turns that failed, Unmatched requests that only one side knows or that cannot be told apart, Differing

@@ -122,25 +122,31 @@ func (s *settings) measure(ctx context.Context) error {
 	}
 	host.print(os.Stderr)
 	out := report{Host: host}
+	failures := 0
 	for _, p := range points {
 		r, err := s.point(ctx, p)
-		out.Points = append(out.Points, r)
 		if err != nil {
-			return errors.Join(err, out.write(s.output))
+			return err
 		}
-	}
-	if err := out.write(s.output); err != nil {
-		return err
+		out.Points = append(out.Points, r)
+		failures += r.failures()
+		// After each point: with the reference the whole takes long, and what is measured is measured.
+		if err := out.write(s.output); err != nil {
+			return err
+		}
 	}
 	fmt.Println()
 	if err := out.text(os.Stdout); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "\nall numbers: %s; records, truth and logs: %s\n", s.output, s.work)
+	if failures > 0 {
+		return fmt.Errorf("%d of the runs failed", failures)
+	}
 	return nil
 }
 
-// point measures all clients at one point.
+// point measures all clients at one point. That one of them fails is a result.
 func (s *settings) point(ctx context.Context, p point) (pointResult, error) {
 	r := pointResult{Point: p}
 	data := filepath.Join(s.work, p.file()+".json")
@@ -159,9 +165,14 @@ func (s *settings) point(ctx context.Context, p point) (pointResult, error) {
 		}
 		fmt.Fprintf(os.Stderr, "%s, %s ...", p.Name, c.name())
 		res, err := s.play(ctx, c, p, data)
-		if err != nil {
+		if ctx.Err() != nil {
 			fmt.Fprintln(os.Stderr)
-			return r, fmt.Errorf("%s, %s: %w", p.Name, c.name(), err)
+			return r, context.Cause(ctx)
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, " failed: %v\n", err)
+			r.Clients = append(r.Clients, result{Client: c.name(), Failed: err.Error()})
+			continue
 		}
 		fmt.Fprintf(os.Stderr, " %.1f s\n", res.out.ended.Sub(res.out.started).Seconds())
 		r.Clients = append(r.Clients, evaluate(c.name(), p, res))

@@ -159,17 +159,14 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
 
-// text writes our client's table, a column a point, and, where another was run, one table a point with both.
+// text writes our client's table, a column a point, and, where another was run, one table a point with both. Our client
+// is the first of each point.
 func (r *report) text(w io.Writer) error {
 	var columns []*result
 	var heads []string
 	for i := range r.Points {
-		for j := range r.Points[i].Clients {
-			if c := &r.Points[i].Clients[j]; c.Client == "mtbench" && c.Skipped == "" {
-				columns = append(columns, c)
-				heads = append(heads, r.Points[i].Point.Name)
-			}
-		}
+		columns = append(columns, &r.Points[i].Clients[0])
+		heads = append(heads, r.Points[i].Point.Name)
 	}
 	t := newTable(w)
 	t.line("mtbench at streams", heads...)
@@ -191,13 +188,28 @@ func (r *report) text(w io.Writer) error {
 	return nil
 }
 
+// failures counts the clients that failed, and ours if one of its turns did. The reference is known to lose some.
+func (p *pointResult) failures() int {
+	n := 0
+	for i := range p.Clients {
+		if c := &p.Clients[i]; c.Failed != "" || i == 0 && c.Errors+c.Unmatched > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // text writes both clients of a point, and then what is to be said of ours.
 func (p *pointResult) text(w io.Writer) error {
 	ours := &p.Clients[0]
 	for i := range p.Clients[1:] {
 		other := &p.Clients[1+i]
-		if other.Skipped != "" {
-			fmt.Fprintf(w, "\n%s streams: %s was left out: %s\n", p.Point.Name, other.Client, other.Skipped)
+		switch {
+		case other.Skipped != "":
+			fmt.Fprintf(w, "\n%s streams: the %s was left out: %s\n", p.Point.Name, other.Client, other.Skipped)
+			continue
+		case other.Failed != "":
+			fmt.Fprintf(w, "\n%s streams: the %s failed: %s\n", p.Point.Name, other.Client, other.Failed)
 			continue
 		}
 		fmt.Fprintln(w)

@@ -32,6 +32,7 @@ func TestText(t *testing.T) {
 	r := report{Points: []pointResult{
 		{point{Name: "2"}, []result{ours, other}},
 		{point{Name: "5000"}, []result{{Client: "mtbench", Turns: 1}, {Client: "reference", Skipped: "no room"}}},
+		{point{Name: "7"}, []result{{Client: "mtbench", Failed: "so is this"}, {Client: "reference", Failed: "it is broken"}}},
 	}}
 	var b strings.Builder
 	if err := r.text(&b); err != nil {
@@ -42,22 +43,27 @@ func TestText(t *testing.T) {
 		lines[strings.Join(strings.Fields(line), " ")] = true
 	}
 	for _, want := range []string{
-		"mtbench at streams 2 5000",
-		"TTFT error, ms: mean 0.020 -",
-		"turns without 3 -",
-		"server on time NO NO",
+		"mtbench at streams 2 5000 7",
+		"TTFT error, ms: mean 0.020 - -",
+		"turns without 3 - -",
+		"server on time NO NO -",
 		"at 2 streams mtbench reference ratio",
 		"TTFT error, ms: mean 0.020 20.0 1000",
 		"throughput error, % -0.500 -",
 		"CPU s per million chunks 12.0 600 50.0",
 		"certificate warn -",
 		"not matched / other tokens 1 / 0 0 / 0",
-		"5000 streams: reference was left out: no room",
+		"5000 streams: the reference was left out: no room",
+		"7 streams: the reference failed: it is broken",
 		"2 streams, certificate: this and that",
 	} {
 		if !lines[want] {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}
+	}
+
+	if a, b := r.Points[0].failures(), r.Points[2].failures(); a != 1 || b != 2 || r.Points[1].failures() != 0 {
+		t.Errorf("%d and %d failures", a, b)
 	}
 
 	path := filepath.Join(t.TempDir(), "f.json")
