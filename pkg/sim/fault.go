@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/pkg/sim/internal/splitmix"
 	"multiturn/pkg/suggest"
 )
 
@@ -304,11 +305,11 @@ func newQuirks() *quirks {
 }
 
 // draw decides which faults a request has: those of the server by their share, and its own, which win.
-func draw(server, own Faults, rng *random) *quirks {
+func draw(server, own Faults, rng *splitmix.Rand) *quirks {
 	var q *quirks
 	for _, list := range []Faults{server, own} {
 		for _, f := range list {
-			if f.Share < 1 && !rng.chance(f.Share) || f.Name == "refuse" {
+			if f.Share < 1 && !rng.Chance(f.Share) || f.Name == "refuse" {
 				continue
 			}
 			if q == nil {

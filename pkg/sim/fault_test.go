@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"multiturn/pkg/sim/engine"
+	"multiturn/pkg/sim/internal/splitmix"
 )
 
 // wire is what came over one connection.
@@ -388,7 +389,7 @@ func TestDraw(t *testing.T) {
 	own, _ := ParseFaults("clip=3")
 	n := 0
 	for i := range 10000 {
-		rng := random(i)
+		rng := splitmix.Rand(i)
 		q := draw(server, own, &rng)
 		if q.cut == 5 {
 			n++
@@ -400,7 +401,7 @@ func TestDraw(t *testing.T) {
 	if n < 2300 || n > 2700 {
 		t.Errorf("%d of 10,000, want 2,500", n)
 	}
-	rng := random(1)
+	rng := splitmix.Rand(1)
 	if draw(nil, nil, &rng) != plain {
 		t.Error("no faults, but not plain")
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"multiturn/pkg/sim/engine"
+	"multiturn/pkg/sim/internal/splitmix"
 )
 
 // Headers of a request that the server understands beside HTTP's own.
@@ -27,8 +28,8 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *ap
 	s := c.srv
 	n := s.requests.Add(1)
 	st := &stream{srv: s, sink: c.sink, chunked: hr.ProtoAtLeast(1, 1), keepAlive: keepAlive, done: make(chan struct{})}
-	ids := random(uint64(s.o.Seed) ^ n<<32)
-	st.id = "cmpl-" + hex16(ids.next())
+	ids := splitmix.Rand(uint64(s.o.Seed) ^ n<<32)
+	st.id = "cmpl-" + hex16(ids.Next())
 	if chat {
 		st.id = "chat" + st.id
 	}
@@ -43,7 +44,7 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *ap
 	if own.share("refuse") > 0 {
 		return badRequest("", "header %s: refuse is for the server as a whole", FaultHeader)
 	}
-	chance := random(uint64(s.o.Seed)*0x9e3779b97f4a7c15 + n)
+	chance := splitmix.Rand(uint64(s.o.Seed)*splitmix.Step + n)
 	st.q = draw(s.o.Faults, own, &chance)
 	fail := st.prepare(body, chat)
 	if fail != nil {
@@ -107,18 +108,21 @@ func (st *stream) prepare(body []byte, chat bool) *apiError {
 	// The same prompt gets the same answer.
 	h := fnv.New64a()
 	if k := len(req.messages); k > 0 {
-		_, _ = h.Write([]byte(req.messages[k-1].text))
+		_, _ = h.Write([]byte(end(req.messages[k-1].text)))
 	}
 	for _, id := range req.promptIDs {
 		_, _ = h.Write([]byte{byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24)})
 	}
-	seed := random(uint64(s.o.Seed) ^ h.Sum64() ^ uint64(chain.Tokens())<<40)
+	seed := splitmix.Rand(uint64(s.o.Seed) ^ h.Sum64() ^ uint64(chain.Tokens())<<40)
 	if hashes := chain.Hashes(); len(hashes) > 0 {
-		seed ^= random(hashes[len(hashes)-1])
+		seed ^= splitmix.Rand(hashes[len(hashes)-1])
 	}
-	st.seed = random(seed.next())
+	st.seed = splitmix.Rand(seed.Next())
 	return nil
 }
+
+// end is the last of a text, enough to tell it from others.
+func end(text string) string { return text[max(0, len(text)-4096):] }
 
 // answerLength is how many tokens to generate and why the answer ends there.
 func (s *Server) answerLength(r *request, prompt int) (int, string, *apiError) {

@@ -17,6 +17,7 @@ import (
 
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
+	"multiturn/pkg/sim/internal/splitmix"
 	"multiturn/pkg/sockclock"
 )
 
@@ -127,8 +128,8 @@ func (s *Server) refuses() bool {
 	if share == 0 {
 		return false
 	}
-	rng := random(uint64(s.o.Seed) ^ s.connections.Add(1)<<20)
-	return rng.chance(share)
+	rng := splitmix.Rand(uint64(s.o.Seed) ^ s.connections.Add(1)<<20)
+	return rng.Chance(share)
 }
 
 // ServeConn serves one connection in the background.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"multiturn/pkg/sim/engine"
+	"multiturn/pkg/sim/internal/splitmix"
 )
 
 // stream is one answer on its way: it turns the engine's tokens into bytes, as plainly or as oddly as its quirks say.
@@ -18,7 +19,7 @@ type stream struct {
 	seq  engine.Sequence
 
 	id        string
-	seed      random
+	seed      splitmix.Rand
 	chunked   bool // HTTP/1.1 framing; an HTTP/1.0 answer ends with the connection
 	keepAlive bool
 	promptIDs []int32       // if they were asked for
@@ -63,8 +64,8 @@ func (st *stream) Token(i int) int32 {
 
 // word is the number of the answer's word i. Nothing is kept: the same number comes out whenever it is asked for.
 func (st *stream) word(i int) int {
-	r := st.seed + random(i)*0x9e3779b97f4a7c15
-	return r.below(len(st.srv.words.ids))
+	r := st.seed + splitmix.Rand(i)*splitmix.Step
+	return r.Below(len(st.srv.words.ids))
 }
 
 // finishedReason is why the engine ended the answer, whatever the client is told.

@@ -65,20 +65,3 @@ func newWords(t Tokenizer) (*words, error) {
 	}
 	return w, nil
 }
-
-// random is splitmix64: small enough that every stream has its own.
-type random uint64
-
-func (r *random) next() uint64 {
-	*r += 0x9e3779b97f4a7c15
-	z := uint64(*r)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
-// below is a number from 0 to n-1. The bias for small n is of no account here.
-func (r *random) below(n int) int { return int(r.next() >> 33 % uint64(n)) }
-
-// chance is true with probability p.
-func (r *random) chance(p float64) bool { return float64(r.next()>>11)/(1<<53) < p }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/sim/internal/splitmix"
 )
 
 // BatchOptions are the speeds and limits of Batch.
@@ -74,7 +75,7 @@ type Batch struct {
 	end     time.Duration // of the running step
 	link    [kvcache.NumTiers]time.Duration
 
-	chance random // of the jitter
+	chance splitmix.Rand // of the jitter
 	stats  BatchStats
 }
 
@@ -90,7 +91,7 @@ var _ Engine = (*Batch)(nil)
 
 // NewBatch returns an engine with the speeds of o, which must be valid.
 func NewBatch(o BatchOptions, cache *kvcache.Cache) *Batch {
-	return &Batch{o: o, cache: cache, chance: random(o.Seed)}
+	return &Batch{o: o, cache: cache, chance: splitmix.Rand(o.Seed)}
 }
 
 // Stats returns the counters.
@@ -245,7 +246,7 @@ func (b *Batch) begin() {
 			}
 		}
 	}
-	d = b.chance.jitter(d, b.o.Jitter)
+	d = b.chance.Jitter(d, b.o.Jitter)
 	b.step, b.busy, b.end = step, true, b.now+d
 	b.stats.Steps++
 	b.stats.Busy += d

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/sim/internal/splitmix"
 )
 
 // Sequence is one request inside an engine. The caller fills the first group; the engine writes the rest. Others than the
@@ -49,7 +50,7 @@ type Sequence struct {
 	ready     time.Duration // when its load ends
 	step      int           // tokens in the running step
 	index     int           // place in the schedule, -1 = in none
-	chance    random        // of its jitter
+	chance    splitmix.Rand // of its jitter
 }
 
 // Owner knows the text of an answer.
@@ -127,27 +128,6 @@ func (l LoadTimes) validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// random is splitmix64: small enough that every sequence has its own, so that one more draw in one moves nothing in
-// another.
-type random uint64
-
-func (r *random) next() uint64 {
-	*r += 0x9e3779b97f4a7c15
-	z := uint64(*r)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
-// jitter is d, up to the given share longer or shorter; any length between is as likely.
-func (r *random) jitter(d time.Duration, share float64) time.Duration {
-	if share == 0 || d == 0 {
-		return d
-	}
-	x := float64(r.next()>>11) / (1 << 53)
-	return time.Duration(float64(d) * (1 + share*(2*x-1)))
 }
 
 func validJitter(share float64) error {

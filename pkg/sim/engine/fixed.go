@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/sim/internal/splitmix"
 )
 
 // FixedOptions are the speeds of Fixed.
@@ -72,8 +73,8 @@ func (f *Fixed) Submit(at time.Duration, s *Sequence) {
 	}
 	f.order++
 	f.count++
-	s.chance = random(uint64(f.o.Seed) ^ f.count<<20)
-	first = at + s.chance.jitter(first+s.Loading-at, f.o.Jitter)
+	s.chance = splitmix.Rand(uint64(f.o.Seed) ^ f.count<<20)
+	first = at + s.chance.Jitter(first+s.Loading-at, f.o.Jitter)
 	f.due.push(due{first, f.order, s})
 }
 
@@ -110,10 +111,10 @@ func (f *Fixed) Advance(now time.Duration, emit Emit) {
 		last := at
 		if i := f.o.Interval; i > 0 {
 			// Whoever is late sends what has come due together, or would never catch up.
-			next = at + s.chance.jitter(i, f.o.Jitter)
+			next = at + s.chance.Jitter(i, f.o.Jitter)
 			for n = 1; next <= now && n < left; n++ {
 				last = next
-				next += s.chance.jitter(i, f.o.Jitter)
+				next += s.chance.Jitter(i, f.o.Jitter)
 			}
 		}
 		n = min(n, left)
