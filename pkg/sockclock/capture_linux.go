@@ -158,11 +158,15 @@ func (c *Capture) packet(b []byte, size int, wall int64) {
 	e := endpoint{binary.BigEndian.Uint16(tcp[2:]), remote}
 	sequence := binary.BigEndian.Uint32(tcp[4:])
 	const fin, syn, rst = 1, 2, 4
+	f := c.flows[e]
 	if tcp[13]&syn != 0 {
-		c.flows[e] = newFlow(sequence + 1) // the SYN itself counts as one
+		// The SYN itself counts as one. It may be sent again, while someone follows the flow already.
+		if f == nil || f.start != sequence+1 {
+			c.flows[e] = newFlow(sequence + 1)
+		}
 		return
 	}
-	if f := c.flows[e]; f != nil {
+	if f != nil {
 		f.arrive(sequence, size-head-int(tcp[12]>>4)*4, wall)
 		if tcp[13]&(fin|rst) != 0 {
 			delete(c.flows, e) // who follows it has it still

@@ -1,10 +1,13 @@
 package sockclock
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +83,52 @@ func TestCapture(t *testing.T) {
 				last = at
 			}
 		}
+	}
+}
+
+// TestPacket feeds packets by hand: what is sent again, what closes a connection, and what is no packet at all.
+func TestPacket(t *testing.T) {
+	t.Parallel()
+	remote := netip.MustParseAddr("192.0.2.1")
+	packet := func(flags byte, sequence uint32, payload int) []byte {
+		b := make([]byte, 40)
+		b[0], b[9] = 0x45, 6
+		binary.BigEndian.PutUint16(b[2:], uint16(40+payload))
+		copy(b[12:], remote.AsSlice())
+		binary.BigEndian.PutUint16(b[20:], 8000)
+		binary.BigEndian.PutUint16(b[22:], 50000)
+		binary.BigEndian.PutUint32(b[24:], sequence)
+		b[32], b[33] = 5<<4, flags
+		return b
+	}
+	const fin, syn, ack = 1, 2, 16
+	e := endpoint{50000, remote}
+	c := &Capture{flows: map[endpoint]*flow{}}
+	note := func(b []byte, wall int64) { c.packet(b, len(b), wall) }
+	for i := range 40 {
+		note(packet(ack, 1000, 5)[:i], 1) // cut short
+	}
+	note(packet(ack, 1000, 5), 1) // of a connection whose beginning was not seen
+	if len(c.flows) != 0 {
+		t.Fatalf("flows %v", c.flows)
+	}
+	note(packet(syn|ack, 999, 0), 1)
+	f := c.flows[e]
+	if f == nil {
+		t.Fatal("no flow")
+	}
+	note(packet(ack, 1000, 5), 2)
+	note(packet(syn|ack, 999, 0), 3) // sent again
+	note(packet(ack|fin, 1005, 7), 4)
+	if got := fmt.Sprint(f.take(12, nil)); got != "[{5 2} {7 4}]" {
+		t.Errorf("parts %s", got)
+	}
+	if len(c.flows) != 0 {
+		t.Errorf("a closed connection is still followed: %v", c.flows)
+	}
+	note(packet(syn|ack, 5, 0), 5)
+	note(packet(syn|ack, 77, 0), 6) // another connection from the same port
+	if f := c.flows[e]; f == nil || f.start != 78 {
+		t.Errorf("flow %+v", f)
 	}
 }

@@ -9,6 +9,7 @@ type Part struct {
 // flow is the receiving direction of one TCP connection, as its segments came in. Sequence numbers wrap around, so only
 // their differences, as signed numbers, say what comes first.
 type flow struct {
+	start uint32 // sequence number of the connection's first byte
 	next  uint32 // sequence number of the first byte that has not arrived in order
 	taken uint32 // of the first byte that was not taken
 	marks []mark // arrivals of the bytes between the two, in order
@@ -28,7 +29,7 @@ type segment struct{ from, end uint32 }
 // maxEarly is how many segments may be ahead of a lost one; more than that are forgotten, and their times with them.
 const maxEarly = 1024
 
-func newFlow(first uint32) *flow { return &flow{next: first, taken: first} }
+func newFlow(first uint32) *flow { return &flow{start: first, next: first, taken: first} }
 
 // arrive notes a segment of n bytes.
 func (f *flow) arrive(from uint32, n int, wall int64) {
