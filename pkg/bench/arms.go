@@ -23,6 +23,18 @@ const (
 	AA        Control = "aa"       // no-reuse against no-reuse: the comparison itself is tested
 )
 
+// Mix is how the arms of a run share it.
+type Mix string
+
+// Mixes; the package comment says which is for what.
+const (
+	ByConversation Mix = "conversation" // both plays of a conversation side by side, under one load
+	ByBatch        Mix = "batch"        // some conversations in one arm, then the same in the other, each under its own load
+)
+
+// batches is how many batches a run has at most, of each arm.
+const batches = 8
+
 // Salts draws texts that no prompt has begun with, all equally long. Safe for concurrent use.
 type Salts interface {
 	Next() string
@@ -110,8 +122,9 @@ func (o *Options) deal(conversations []chat.Conversation) ([]*play, error) {
 
 	// Which arm goes first: each in half of the pairs, which half by the seed, so that neither has the better place.
 	size := 1
-	if o.Control == Cold {
-		size = o.Active
+	grouped := o.Control == Cold || o.Mix == ByBatch
+	if grouped {
+		size = max(o.Active, (len(conversations)+batches-1)/batches)
 	}
 	pairs := (len(conversations) + size - 1) / size
 	swapped := make([]bool, pairs)
@@ -127,7 +140,7 @@ func (o *Options) deal(conversations []chat.Conversation) ([]*play, error) {
 			if swapped[pair] {
 				a = &arms[1-k]
 			}
-			if o.Control == Cold {
+			if grouped {
 				group = 2*pair + k + 1
 			}
 			for i := range batch {
@@ -194,6 +207,11 @@ func (r *run) empty(ctx context.Context) error {
 
 // validateControl says what is wrong with the options of control arms.
 func (o *Options) validateControl() error {
+	switch o.Mix {
+	case "", ByConversation, ByBatch:
+	default:
+		return fmt.Errorf("--control-mix is %q; it must be %s or %s", o.Mix, ByConversation, ByBatch)
+	}
 	switch o.Control {
 	case "", NoControl:
 	case NoReuse, AA:

@@ -137,6 +137,41 @@ func TestNoReuseAndAA(t *testing.T) {
 	}
 }
 
+func TestByBatch(t *testing.T) {
+	t.Parallel()
+	// 20 conversations, 2 in progress: batches of 3, the last of 2.
+	o := Options{Clients: 2, Active: 2, Control: NoReuse, Mix: ByBatch, Salts: salt.New([32]byte{}, nil)}
+	out := playAll(t, o, &fake{take: 100 * time.Millisecond}, conversations(20, 4), 0, 0)
+	if len(out.asked) != 80 || out.end.Conversations.Finished != 40 || out.end.Why != whyDone {
+		t.Fatalf("%d requests, %+v", len(out.asked), out.end)
+	}
+	if out.most != 2 {
+		t.Errorf("%d in flight at most, want both clients at work after a change of arms", out.most)
+	}
+	var runs []string // which arm, for how many requests
+	n := 0
+	for i, id := range out.asked {
+		_, arm, _ := strings.Cut(id, "/")
+		if n++; i+1 == len(out.asked) || !strings.HasSuffix(out.asked[i+1], "/"+arm) {
+			runs = append(runs, fmt.Sprint(arm, " ", n))
+			n = 0
+		}
+	}
+	got := strings.Join(runs, ", ")
+	if len(runs) > 14 || len(runs) < 7 {
+		t.Errorf("the arms change %d times: %s", len(runs), got)
+	}
+	for _, r := range runs {
+		if !strings.HasSuffix(r, " 6") && !strings.HasSuffix(r, " 12") && !strings.HasSuffix(r, " 4") && !strings.HasSuffix(r, " 8") && !strings.HasSuffix(r, " 10") {
+			t.Errorf("a batch of %s requests: %s", r, got)
+		}
+	}
+	// With a batch's turns at a time, 3 conversations of 2 turns take at least 0.3 s.
+	if out.took < 4*time.Second || out.took > 6*time.Second {
+		t.Errorf("took %v: clients were idle", out.took)
+	}
+}
+
 func TestFirstArmIsTheSeeds(t *testing.T) {
 	t.Parallel()
 	order := func(seed uint32) string {

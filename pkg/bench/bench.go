@@ -26,21 +26,25 @@
 // within pairs: what a conversation is like, and how the server changes in the course of a run, hits both arms alike. Which
 // arm of a pair goes first is balanced (each in half of the pairs) and drawn from the seed.
 //
-// NoReuse: both plays of a pair start one after the other and take turns like any two conversations, under the same load.
-// The control arm's prompts begin with a salt that is new in every request, so no prompt begins like another; those of the
-// measured arm with a salt as long that is the same for the whole arm and in no other run, so what conversations share stays
-// shared, and neither arm nor an earlier run warms the other. The salt is at the very start of the first message's text, in
-// a piece of its own: the history is still encoded once. What a chat template puts before the first text (role marks, a
-// default system message, tools) comes before the salt and can hit in both arms. The answers are the server's own, so their
-// texts differ between arms, as long as asked for. Two things to know when reading the effect: it is that under the mixed load
-// of both arms, which is heavier than the measured arm's alone; and the control's blocks take up room in the cache, so a
-// cache that is too small for all is less worth to the measured arm than it would be alone. Half of the conversations in
-// progress (Active) are of each arm on average.
+// NoReuse: the control arm's prompts begin with a salt that is new in every request, so no prompt begins like another; those
+// of the measured arm with a salt as long that is the same for the whole arm and in no other run, so what conversations share
+// stays shared, and neither arm nor an earlier run warms the other. The salt is at the very start of the first message's
+// text, in a piece of its own: the history is still encoded once. What a chat template puts before the first text (role
+// marks, a default system message, tools) comes before the salt and can hit in both arms. The answers are the server's own,
+// so their texts differ between arms, as long as asked for.
+//
+// How the arms share the run is the Mix. ByConversation: both plays of a pair start one after the other and take turns like
+// any two conversations, under one load, so nothing that changes with time can come between them. But each arm feels the
+// other: turns of the measured arm queue behind the control's prompts, and the control's blocks take up room in the cache. The
+// difference is then smaller than between a run with a cache and one without; on an idle server (few clients) and with a
+// cache large enough it is the same. ByBatch: at most eight batches of at least Active conversations, each played to its end in one
+// arm and then in the other, so each arm has the load and the cache to itself, as in a run of its own. What changes with
+// time now comes between the arms, balanced over batches; and a batch's end, when fewer are left than clients, comes more
+// often than in a run without control, in both arms alike.
 //
 // Cold: nothing is put into prompts; before every turn of the control arm the server's cache is emptied. As that empties it
-// for all, requests go one at a time, and the arms take turns by batches of Active conversations, each played to its end in
-// one arm, then in the other. The cache is emptied between batches, too, so the measured arm finds what its batch has sent.
-// The time it takes to empty the cache is in no turn.
+// for all, requests go one at a time, and the arms take turns by batches whatever the Mix. The cache is emptied between
+// batches, too, so the measured arm finds what its batch has sent. The time it takes to empty the cache is in no turn.
 //
 // AA: as NoReuse, with salts that are new in every request in both arms. The two must not differ; if they do, the
 // comparison is at fault.
@@ -156,6 +160,7 @@ type Options struct {
 	Verify  bool          // compare answers with the dataset's
 
 	Control Control // "" = NoControl
+	Mix     Mix     // "" = ByConversation
 	Salts   Salts   // of NoReuse and AA, which need it
 	// Reset empties the server's cache; Cold needs it.
 	Reset func(context.Context) error

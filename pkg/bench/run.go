@@ -98,7 +98,7 @@ type run struct {
 	dealt   int           // plays[:dealt] were started in this phase
 	active  int           // conversations in progress
 	group   int           // of the plays in progress
-	opening bool          // that group has sent nothing yet; read without the lock by the one client that there is then
+	opening bool          // that group has sent nothing yet; Cold's one client reads it without the lock
 	issued  int           // turns handed to clients in the measured phase
 	warming bool
 	why     string // set when nothing more is to be started
@@ -220,6 +220,7 @@ func (r *run) take() (*play, record.Clock) {
 					break
 				}
 				r.group, r.opening = p.group, true
+				r.wake.Broadcast() // clients that had nothing to do before its end
 			}
 			r.dealt++
 			if !r.playable(p) {
@@ -306,7 +307,7 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 		if p.arm.unique {
 			req.Messages = p.salted(r.opt.Salts.Next())
 		}
-		if p.arm.cold || r.opening {
+		if p.arm.cold || r.opt.Control == Cold && r.opening {
 			r.opening = false
 			if err := r.empty(ctx); err != nil && ctx.Err() == nil {
 				r.broken = fmt.Errorf("the server's cache could not be emptied: %w", err)

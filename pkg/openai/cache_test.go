@@ -100,8 +100,8 @@ func TestTokenize(t *testing.T) {
 	}
 	for answer, want := range map[string]string{
 		`400!{"error":{"message":"messages: sesame-1234 is wrong"}}`: "status 400: messages: *** is wrong",
-		`{"tokens":["a","b"]}`:                               "no list of token ids",
-		`not JSON`:                                           "no list of token ids",
+		`{"tokens":["a","b"]}`: "no list of token ids",
+		`not JSON`:             "no list of token ids",
 	} {
 		c, _ := served(t, map[string]string{"/tokenize": answer})
 		if _, err := c.TokenizeText(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), want) {
