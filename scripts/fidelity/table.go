@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -131,14 +132,14 @@ func (w *row) cell(r *result) string {
 	return none
 }
 
-// ratio is the other's number over ours.
+// ratio is the other's number over ours; there is none over what the table shows as nothing.
 func (w *row) ratio(ours, other *result) string {
 	if w.value == nil {
 		return ""
 	}
 	a, ok := w.value(ours)
 	b, ok2 := w.value(other)
-	if !ok || !ok2 || a == 0 {
+	if !ok || !ok2 || math.Abs(a) < 0.0005 {
 		return ""
 	}
 	return number(b / a)

@@ -28,7 +28,8 @@ func TestText(t *testing.T) {
 		Client: "mtbench", Turns: 8, TTFT: &spread{8, 0.02, 0.01, 0.06, 0, 0.07}, ThroughputError: &percent, RunCPU: 12, Open: 2,
 		Verdict: "warn", Reasons: []string{"this and that"}, GapsLeftOut: 3, Unmatched: 1,
 	}
-	other := result{Client: "reference", Turns: 8, TTFT: &spread{8, 20, 19, 96, 1, 100}, RunCPU: 600, Server: serverResult{OnTime: true}}
+	ours.TPOT = &spread{8, 0.0004, 0, 0, 0, 0}
+	other := result{Client: "reference", Turns: 8, TPOT: &spread{8, 1, 0, 0, 0, 0}, TTFT: &spread{8, 20, 19, 96, 1, 100}, RunCPU: 600, Server: serverResult{OnTime: true}}
 	r := report{Points: []pointResult{
 		{point{Name: "2"}, []result{ours, other}},
 		{point{Name: "5000"}, []result{{Client: "mtbench", Turns: 1}, {Client: "reference", Skipped: "no room"}}},
@@ -49,6 +50,7 @@ func TestText(t *testing.T) {
 		"server on time NO NO -",
 		"at 2 streams mtbench reference ratio",
 		"TTFT error, ms: mean 0.020 20.0 1000",
+		"TPOT error, ms: mean 0.000 1.00", // no ratio over nothing
 		"throughput error, % -0.500 -",
 		"CPU s per million chunks 12.0 600 50.0",
 		"certificate warn -",
