@@ -141,10 +141,10 @@ func (s *Server) ServeConn(nc net.Conn) {
 	s.loop.begin(newTimerSleeper)
 	c := &conn{srv: s, sink: newSink(nc, &s.wg, s.closed), in: limitReader{Conn: s.loop.clock.Wrap(nc)}}
 	c.br = bufio.NewReader(&c.in)
-	s.wg.Go(func() {
+	go func() {
 		defer s.untrack(nc)
 		c.serve()
-	})
+	}()
 }
 
 // Dial connects to the server through memory. It has the signature of http.Transport's DialContext, whatever the address.
@@ -179,6 +179,7 @@ func (s *Server) Close() error {
 	return s.ledger.close()
 }
 
+// track notes what Close has to close, and that it has to wait for untrack. False: the server is closed.
 func (s *Server) track(c io.Closer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,6 +187,7 @@ func (s *Server) track(c io.Closer) bool {
 		return false
 	}
 	s.open[c] = struct{}{}
+	s.wg.Add(1) // under the lock, so before Close waits
 	return true
 }
 
@@ -193,6 +195,7 @@ func (s *Server) untrack(c io.Closer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, c)
+	s.wg.Done()
 }
 
 func (s *Server) isClosed() bool {
