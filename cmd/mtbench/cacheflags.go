@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"multiturn/cmd/internal/texts"
@@ -32,6 +34,12 @@ type tierFlags struct {
 // listModels is the name of --kv-model that asks for the names.
 const listModels = "list"
 
+// writeModels prints the names of the built-in models.
+func writeModels(c *cli.Call) error {
+	_, err := fmt.Fprintln(c.Stdout, strings.Join(kvcache.ModelNames(), "\n"))
+	return err
+}
+
 func newCacheFlags() cacheFlags { return cacheFlags{kvDtype: "auto", tp: 1, store: defaultStores()} }
 
 // flags are the flags. blockSize is what stands in for a size of blocks that is not given, in words.
@@ -51,6 +59,34 @@ func (f *cacheFlags) flags(blockSize string) []cli.Flag {
 		{Name: "kv-dtype", Aliases: []string{"kv-cache-dtype"}, Value: cli.String(&f.kvDtype), Meta: "TYPE", Usage: "the cache's type, as vLLM's --kv-cache-dtype: auto, bfloat16, fp8"},
 		{Name: "tp", Aliases: []string{"tensor-parallel-size"}, Value: cli.Int(&f.tp, 1), Usage: "tensor-parallel GPUs"},
 	}
+}
+
+// stated are the flags with which a run was started, by the options in its header; what they do not have is as by default.
+func stated(options json.RawMessage) cacheFlags {
+	f := newCacheFlags()
+	var o map[string]json.RawMessage
+	if json.Unmarshal(options, &o) != nil {
+		return f
+	}
+	read := func(name string, to any) { _ = json.Unmarshal(o[name], to) } // what is of another type is not ours
+	read("block-size", &f.blockSize)
+	read("exclusive", &f.exclusive)
+	read("model-config", &f.modelConfig)
+	read("kv-model", &f.kvModel)
+	read("kv-dtype", &f.kvDtype)
+	read("tp", &f.tp)
+	for t := range f.tiers {
+		name := kvcache.Tier(t).String()
+		read(name+"-blocks", &f.tiers[t].blocks)
+		read(name+"-gib", &f.tiers[t].gib)
+	}
+	var store string
+	if read("store", &store); store != "" {
+		if s, err := parseStores(store); err == nil {
+			f.store = s
+		}
+	}
+	return f
 }
 
 // check says which flags do not go together.

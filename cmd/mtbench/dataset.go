@@ -39,6 +39,15 @@ func readDataset(c *cli.Call, f *runFlags) (*dataset, error) {
 	return d, nil
 }
 
+// byID finds conversations by their ids.
+func (d *dataset) byID() map[string]*chat.Conversation {
+	m := make(map[string]*chat.Conversation, len(d.conversations))
+	for i := range d.conversations {
+		m[d.conversations[i].ID] = &d.conversations[i]
+	}
+	return m
+}
+
 func inputName(name string) string {
 	if name == "-" {
 		return "stdin"

@@ -12,7 +12,6 @@ import (
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
-	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
 )
 
@@ -105,8 +104,7 @@ func planCommand() *cli.Command {
 
 func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 	if f.kvModel == listModels {
-		_, err := fmt.Fprintln(c.Stdout, strings.Join(kvcache.ModelNames(), "\n"))
-		return err
+		return writeModels(c)
 	}
 	names := c.Args
 	if len(names) == 0 {

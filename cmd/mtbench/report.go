@@ -1,18 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/term"
 
 	"multiturn/pkg/cli"
-	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
 	"multiturn/pkg/report"
 )
@@ -89,8 +88,7 @@ func reportCommand() *cli.Command {
 
 func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 	if f.cache.kvModel == listModels {
-		_, err := fmt.Fprintln(c.Stdout, strings.Join(kvcache.ModelNames(), "\n"))
-		return err
+		return writeModels(c)
 	}
 	if err := f.options.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
@@ -163,7 +161,7 @@ func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string
 		all.AddLog(l)
 		runs = append(runs, all)
 	}
-	if err := f.texts(ctx, c, runs); err != nil {
+	if err := f.setCaches(ctx, c, runs); err != nil {
 		return nil, err
 	}
 	var out []*report.Summary
@@ -173,11 +171,8 @@ func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string
 	return out, nil
 }
 
-// texts reads the conversations that were sent, for all runs.
-func (f *reportFlags) texts(ctx context.Context, c *cli.Call, runs []*report.Collector) error {
-	if f.sent == "" {
-		return nil
-	}
+// setCaches tells each run's cache: as the flags state it, or else those that the run was started with.
+func (f *reportFlags) setCaches(ctx context.Context, c *cli.Call, runs []*report.Collector) error {
 	p := &planner{call: c, planFlags: &planFlags{conversations: f.sent, tokenizer: f.tokenizer, model: f.model}}
 	var headers []*planRun
 	for _, run := range runs {
@@ -186,9 +181,16 @@ func (f *reportFlags) texts(ctx context.Context, c *cli.Call, runs []*report.Col
 	if err := p.readTexts(ctx, headers); err != nil {
 		return err
 	}
-	o := f.options.Cache
-	o.Turns.Texts, o.Turns.Tokenizer = p.texts, p.tok
 	for _, run := range runs {
+		o := f.options.Cache
+		if h := run.Header(); h != nil && f.cache == newCacheFlags() {
+			then := stated(h.Options)
+			then.modelConfig = "" // a file of that time and place
+			if told, err := then.options(c, cmp.Or(f.model, h.Model)); err == nil {
+				o = told
+			}
+		}
+		o.Turns.Texts, o.Turns.Tokenizer = p.texts, p.tok
 		run.SetCache(o)
 	}
 	return nil

@@ -47,6 +47,13 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	if err := o.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
+	if f.shape.kvModel == listModels {
+		return writeModels(c)
+	}
+	shape, err := f.shape.options(c, f.model)
+	if err != nil {
+		return err
+	}
 	out, err := openOutputs(c, f)
 	if err != nil {
 		return err
@@ -107,6 +114,8 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		return err
 	}
 
+	shape.Turns.Texts, shape.Turns.Tokenizer = data.byID(), tok
+	out.collector.SetCache(shape)
 	o.Counter = tok
 	source := salts.apply(f, &o, tok)
 	o.Exact = f.length == lengthExact || f.length == lengthAuto && takesExact(server.Kind)

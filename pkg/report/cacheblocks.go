@@ -286,12 +286,6 @@ func (t *text) cost(m *CostModel) {
 	}
 	t.line("  the cache saved %s s [%s, %s] of the %s s that computing all prompts would have taken", significant(m.Saved.Value), significant(m.Saved.Low),
 		significant(m.Saved.High), significant(m.Whole.Value))
-	switch m.TiersFrom {
-	case tiersFromPrediction:
-		t.wrapped("  ", "which tier tokens were loaded from is the prediction's word, for turns where it agrees with usage on their number")
-	case "":
-		t.wrapped("  ", "usage does not tell tiers apart: cached tokens are taken to cost nothing")
-	}
 	for _, n := range m.Notes {
 		t.wrapped("  ", n)
 	}
@@ -349,7 +343,11 @@ func (t *text) arms(a *Arms) {
 			if r.Difference.Low.OK() && !r.Significant() {
 				value = "~ " + value
 			}
-			g = append(g, []string{name, integer(r.N), value, "[" + fixed(r.Difference.Low, 2) + ", " + fixed(r.Difference.High, 2) + "]", fixed(100*r.Relative, 1)})
+			interval := absent
+			if r.Difference.Low.OK() {
+				interval = "[" + fixed(r.Difference.Low, 2) + ", " + fixed(r.Difference.High, 2) + "]"
+			}
+			g = append(g, []string{name, integer(r.N), value, interval, fixed(100*r.Relative, 1)})
 		}
 		row("  all turns", &e.All)
 		row("  later turns", &e.Later)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -15,7 +16,8 @@ import (
 // The cost model's thresholds.
 const (
 	// MaxQueueShare and MaxQueueMS are how long a fitted turn may have waited in the server before its prefill, where the
-	// server tells it: at most the larger of a share of its time to the first token and a time.
+	// server tells it: at most the larger of a share of its time to the first token and a time. Elsewhere the share is that of
+	// its time to the first token during which others waited for theirs.
 	MaxQueueShare = 0.10
 	MaxQueueMS    = 5.0
 	// MinFitTurns is how many turns a fit needs, and how many for each of its terms.
@@ -179,7 +181,7 @@ func (s tierSplit) of(i int) (loaded [kvcache.NumTiers]int, ok bool) {
 func abs(n int) int { return max(n, -n) }
 
 // unqueued are the turns whose first token was not held up by others: by the server's own word where it gives one, else
-// those during whose prefill no other request of the run waited for its first token.
+// those during whose wait hardly any other request of the run waited for its first token.
 func (c *Collector) unqueued(all []observation) ([]observation, string) {
 	told := !slices.ContainsFunc(all, func(o observation) bool { return math.IsNaN(c.turns[o.turn].queueMS) })
 	if told {
@@ -188,25 +190,46 @@ func (c *Collector) unqueued(all []observation) ([]observation, string) {
 			return c.turns[o.turn].queueMS <= max(MaxQueueMS, MaxQueueShare*o.ttft)
 		}), rule
 	}
-	held := make([]bool, len(c.turns))
-	last, until := -1, record.Clock(0) // the turn that waits longest of those sent so far
+	shared := c.waitedBeside()
+	return keep(all, func(o observation) bool { return shared[o.turn] <= MaxQueueShare*o.ttft }),
+		fmt.Sprintf("other requests waited for their first token during at most %g %% of its own wait", 100*MaxQueueShare)
+}
+
+// waitedBeside is for how long other requests waited for their first token while each turn did, in ms, added over them.
+func (c *Collector) waitedBeside() []float64 {
+	type edge struct {
+		at   record.Clock
+		turn int
+		step int
+	}
+	var edges []edge
 	for i := range c.turns {
 		t := &c.turns[i]
-		if !t.sent.OK() {
-			continue
-		}
 		first := t.firstToken
 		if !first.OK() {
-			first = t.end
+			first = t.end // it waited in vain
 		}
-		if last >= 0 && t.sent < until {
-			held[i], held[last] = true, true
-		}
-		if first > until {
-			last, until = i, first
+		if t.sent.OK() && first > t.sent {
+			edges = append(edges, edge{t.sent, i, 1}, edge{first, i, -1})
 		}
 	}
-	return keep(all, func(o observation) bool { return !held[o.turn] }), "no other request waited for its first token meanwhile"
+	slices.SortStableFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), a.step-b.step) })
+	var (
+		beside  = make([]float64, len(c.turns))
+		waited  float64 // request-milliseconds until now
+		waiting int
+		last    record.Clock
+	)
+	for _, e := range edges {
+		waited += float64(waiting) * (e.at - last).MS()
+		last = e.at
+		waiting += e.step
+		beside[e.turn] -= float64(e.step) * waited
+		if e.step < 0 {
+			beside[e.turn] -= (e.at - c.turns[e.turn].sent).MS() // its own
+		}
+	}
+	return beside
 }
 
 func keep(all []observation, ok func(observation) bool) []observation {
@@ -240,7 +263,9 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 		}
 	}
 	if need := max(MinFitTurns, MinFitTurnsPerTerm*len(columns)); n < need {
-		m.Why = fmt.Sprintf("%d turns qualify and %d are needed; with one request at a time (-p 1) all do", n, need)
+		if m.Why = fmt.Sprintf("%d turns qualify and %d are needed", n, need); n < m.Of {
+			m.Why += "; with one request at a time (-p 1) all do"
+		}
 		return
 	}
 	r, err := measure.Regress(y, columns, names, 0.95)
@@ -325,8 +350,7 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 
 	// Weights of the terms: tokens that were not computed, and those that were loaded instead.
 	saved, whole := make([]float64, len(m.names)), make([]float64, len(m.names))
-	longest := 0
-	var unsplit int
+	longest, unsplit := 0, 0
 	for i := range c.turns {
 		t := &c.turns[i]
 		if !t.measured || !t.usage || t.cached < 0 {
@@ -354,6 +378,12 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 	m.Saved, m.Whole = seconds(saved), seconds(whole)
 	if unsplit > 0 {
 		m.Notes = append(m.Notes, fmt.Sprintf("the loads of %s are not known and cost nothing in what was saved", plural(unsplit, "turn")))
+	}
+	switch {
+	case m.TiersFrom == tiersFromPrediction:
+		m.Notes = append(m.Notes, "which tier tokens were loaded from is the prediction's word, for turns where it agrees with usage on their number")
+	case m.TiersFrom == "" && (p == nil || p.Shape.config == nil):
+		m.Notes = append(m.Notes, "usage does not tell tiers apart: cached tokens are taken to cost nothing")
 	}
 	most := 0
 	for _, o := range fitted {

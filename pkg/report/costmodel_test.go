@@ -198,6 +198,24 @@ func TestCostModelQueue(t *testing.T) {
 	}
 }
 
+// Waits that overlap are added up, whoever began first, and a turn's own wait is not.
+func TestWaitedBeside(t *testing.T) {
+	t.Parallel()
+	c := collected(Options{},
+		&record.Turn{Conversation: "A", Sent: 10e6, FirstToken: 20e6, End: 30e6},
+		&record.Turn{Conversation: "B", Sent: 15e6, FirstToken: 18e6, End: 40e6},
+		&record.Turn{Conversation: "C", Sent: 17e6, End: 25e6}, // failed
+		&record.Turn{Conversation: "D", Sent: 25e6, FirstToken: 30e6, End: 40e6},
+		&record.Turn{Conversation: "E"},
+	)
+	got := c.waitedBeside()
+	for i, want := range []float64{3 + 3, 3 + 1, 1 + 3, 0, 0} {
+		if math.Abs(got[i]-want) > 1e-9 {
+			t.Errorf("turn %d: %v ms, want %v", i, got[i], want)
+		}
+	}
+}
+
 // A cost that grows with the square is noted.
 func TestCostModelCurvature(t *testing.T) {
 	t.Parallel()

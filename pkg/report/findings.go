@@ -40,6 +40,7 @@ const (
 	BelowPredicted   FindingKind = "below_predicted"   // hits far below those of a cache of the stated size
 	AbovePredicted   FindingKind = "above_predicted"   // hits far above them
 	StatedTooSmall   FindingKind = "stated_too_small"  // requests ran that do not fit into a cache of the stated size
+	SlowTier         FindingKind = "slow_tier"         // loading from a tier takes longer than computing
 	Preemptions      FindingKind = "preemptions"       // the server ran out of blocks for running requests
 	EffectFound      FindingKind = "effect"            // arms differ
 	EffectNotFound   FindingKind = "effect_not_found"  // they do not differ by more than chance
@@ -88,6 +89,7 @@ func (c *Collector) findings(d *Details) []Finding {
 		f.add(Preemptions, "The server ran out of blocks for running requests and threw some out, to be computed again: its latencies hold that.",
 			"%s preemptions by %s", thousands(int64(n)), d.Counters.name("preemptions"))
 	}
+	f.slowTiers()
 	f.effects()
 	return f.found
 }
@@ -359,6 +361,20 @@ func (f *finder) predicted(p *CachePlan) {
 	if r := &p.All; p.SharedKnown && r.Known == r.N && float64(r.Predicted) < FarShare*float64(r.Cached) && float64(r.Cached-r.Predicted) > FarPrompt*float64(r.Prompt) {
 		f.add(AbovePredicted, "Hits are far above those of a cache of the stated size: the server's is larger, or it was warm from an earlier run.",
 			"%s tokens cached by usage, %s predicted", thousands(int64(r.Cached)), thousands(int64(r.Predicted)))
+	}
+}
+
+// slowTiers names tiers that cost more time than they save.
+func (f *finder) slowTiers() {
+	m := f.d.Cost
+	if m == nil || !m.Fit {
+		return
+	}
+	for i := range m.Tiers {
+		t := &m.Tiers[i]
+		if t.Tokens.High.OK() && t.Tokens.High < m.Prefill.Low {
+			f.add(SlowTier, fmt.Sprintf("Loading from the %s tier takes longer than computing: what it holds costs time.", t.Tier), "%s: %s; prefill: %s", t.Tier, perSecond(t.Tokens), perSecond(m.Prefill))
+		}
 	}
 }
 

@@ -211,6 +211,10 @@ func TestFindings(t *testing.T) {
 			kinds: []FindingKind{Preemptions}, shown: "6 preemptions by the server's counters",
 		},
 		{
+			name: "a tier slower than computing", w: func(w *world) { w.loaded[kvcache.CPU] = 0.09 },
+			kinds: []FindingKind{SlowTier}, text: "Loading from the cpu tier takes longer than computing", shown: "prefill: ",
+		},
+		{
 			name: "stated too small", o: func(o *Options) { o.Cache.Blocks = [3]int{60, 0, 0} },
 			kinds: []FindingKind{StatedTooSmall}, shown: "do not fit into predicted: blocks of 16 tokens",
 		},
