@@ -7,16 +7,20 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // served is a client of a server that answers each path with a status and a body, and the list of what it was asked.
-func served(t *testing.T, answers map[string]string) (*Client, *[]string) {
+func served(t *testing.T, answers map[string]string) (c *Client, asked func() []string) {
 	t.Helper()
-	var asked []string
+	var mu sync.Mutex
+	var list []string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		asked = append(asked, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization")+" "+string(body)))
+		mu.Lock()
+		list = append(list, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization")+" "+string(body)))
+		mu.Unlock()
 		answer, ok := answers[r.URL.RequestURI()]
 		if !ok {
 			w.WriteHeader(http.StatusNotFound)
@@ -35,7 +39,11 @@ func served(t *testing.T, answers map[string]string) (*Client, *[]string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return c, &asked
+	return c, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(list)
+	}
 }
 
 func TestResetCache(t *testing.T) {
@@ -64,11 +72,11 @@ func TestResetCache(t *testing.T) {
 			if errors.Is(err, ErrNoReset) != (tc.name == "none") {
 				t.Errorf("error %v: ErrNoReset or not", err)
 			}
-			if len(*asked) != tc.asked {
-				t.Errorf("asked %q, want %d requests", *asked, tc.asked)
+			if len(asked()) != tc.asked {
+				t.Errorf("asked %q, want %d requests", asked(), tc.asked)
 			}
-			if !strings.Contains((*asked)[0], "Bearer sesame-1234") {
-				t.Errorf("asked %q without the key", (*asked)[0])
+			if !strings.Contains(asked()[0], "Bearer sesame-1234") {
+				t.Errorf("asked %q without the key", asked()[0])
 			}
 		})
 	}
@@ -95,8 +103,8 @@ func TestTokenize(t *testing.T) {
 		`POST /tokenize Bearer sesame-1234 {"model":"m","prompt":"a\"b","add_special_tokens":false}`,
 		`POST /detokenize Bearer sesame-1234 {"model":"m","tokens":[1,2]}`,
 	}
-	if !slices.Equal(*asked, want) {
-		t.Errorf("asked\n%s\nwant\n%s", strings.Join(*asked, "\n"), strings.Join(want, "\n"))
+	if !slices.Equal(asked(), want) {
+		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked(), "\n"), strings.Join(want, "\n"))
 	}
 	for answer, want := range map[string]string{
 		`400!{"error":{"message":"messages: sesame-1234 is wrong"}}`: "status 400: messages: *** is wrong",
