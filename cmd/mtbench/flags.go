@@ -97,7 +97,7 @@ func newRunFlags() *runFlags {
 		url: "http://localhost:8000", header: http.Header{}, clients: 1, order: bench.RoundRobin, length: lengthAuto,
 		history: bench.ServerAnswers, failure: bench.EndConversation, timeout: bench.DefaultTimeout, preconnect: true,
 		identify: true, warmupPercentages: []float64{0}, tokens: report.Usage, transport: openai.Auto,
-		metrics: auto, metricsInterval: time.Second, preflight: auto, control: bench.NoControl, mix: bench.ByConversation, cacheSalt: saltNone, prefixSample: 16,
+		metrics: auto, metricsInterval: time.Second, preflight: auto, control: bench.NoControl, mix: bench.ByBatch, cacheSalt: saltNone, prefixSample: 16,
 		shape: newCacheFlags(),
 	}
 }
@@ -159,7 +159,7 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "metrics-interval", Value: cli.Duration(&f.metricsInterval), Usage: "time between readings during the run; 0 is none"},
 			{Name: "preflight", Value: cli.Enum(&f.preflight, auto, on, off), Usage: "first send one long prompt twice and say what the server tells of its cache; auto: with --control, --cache-salt, --metrics on or --metrics-url"},
 			{Name: "control", Value: cli.Enum(&f.control, bench.NoControl, bench.NoReuse, bench.Cold, bench.AA), Usage: "play every conversation twice, the second time without the cache: no-reuse: a new salt starts every prompt; cold: the cache is emptied before every turn; aa: no-reuse twice, to test the comparison"},
-			{Name: "control-mix", Value: cli.Enum(&f.mix, bench.ByConversation, bench.ByBatch), Usage: "how the two share the run: conversation: side by side, under one load; batch: some conversations one way, then the other, each under a load of its own (cold always does)"},
+			{Name: "control-mix", Value: cli.Enum(&f.mix, bench.ByBatch, bench.ByConversation), Usage: "how the two share the run: batch: some conversations one way, then the same the other way, each under its own load; conversation: side by side, where each slows the other down"},
 			{Name: "cache-salt", Value: cli.Enum(&f.cacheSalt, saltNone, saltField, saltText), Usage: "keep what earlier runs left in the cache out of this one: field: body field cache_salt (vLLM); text: a marker before the first user message"},
 			{Name: "check-prefix", Value: cli.Bool(&f.checkPrefix), Usage: "after the run, have the server tokenize (/tokenize) and say where a turn's prompt does not begin with the turn before"},
 			{Name: "prefix-sample", Value: cli.Int(&f.prefixSample, 1), Usage: "conversations that --check-prefix looks at"},

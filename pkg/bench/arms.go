@@ -28,8 +28,8 @@ type Mix string
 
 // Mixes; the package comment says which is for what.
 const (
-	ByConversation Mix = "conversation" // both plays of a conversation side by side, under one load
 	ByBatch        Mix = "batch"        // some conversations in one arm, then the same in the other, each under its own load
+	ByConversation Mix = "conversation" // both plays of a conversation side by side, under one load
 )
 
 // batches is how many batches a run has at most, of each arm.
@@ -122,7 +122,7 @@ func (o *Options) deal(conversations []chat.Conversation) ([]*play, error) {
 
 	// Which arm goes first: each in half of the pairs, which half by the seed, so that neither has the better place.
 	size := 1
-	grouped := o.Control == Cold || o.Mix == ByBatch
+	grouped := o.Control == Cold || o.Mix != ByConversation
 	if grouped {
 		size = max(o.Active, (len(conversations)+batches-1)/batches)
 	}
@@ -208,9 +208,9 @@ func (r *run) empty(ctx context.Context) error {
 // validateControl says what is wrong with the options of control arms.
 func (o *Options) validateControl() error {
 	switch o.Mix {
-	case "", ByConversation, ByBatch:
+	case "", ByBatch, ByConversation:
 	default:
-		return fmt.Errorf("--control-mix is %q; it must be %s or %s", o.Mix, ByConversation, ByBatch)
+		return fmt.Errorf("--control-mix is %q; it must be %s or %s", o.Mix, ByBatch, ByConversation)
 	}
 	switch o.Control {
 	case "", NoControl:

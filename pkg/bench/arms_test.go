@@ -56,7 +56,7 @@ func TestNoReuseAndAA(t *testing.T) {
 			f := &fake{take: 100 * time.Millisecond, reply: func(n int, r *Request, rep *Reply) { rep.Text = "same" }}
 			cs := conversations(n, 2*turns)
 			cs[0].Messages = append([]chat.Message{{Role: chat.System, Text: "Be \"brief\"."}}, cs[0].Messages...)
-			out := playAll(t, Options{Clients: 2, Active: 4, Control: tc.control, Salts: salt.New([32]byte{7}, words{}), Seed: 1}, f, cs, 0, 0)
+			out := playAll(t, Options{Clients: 2, Active: 4, Control: tc.control, Mix: ByConversation, Salts: salt.New([32]byte{7}, words{}), Seed: 1}, f, cs, 0, 0)
 			if len(out.turns) != 2*n*turns || out.end.Turns.Planned != 2*n*turns || out.end.Conversations.Finished != 2*n {
 				t.Fatalf("%d turns, end %+v", len(out.turns), out.end)
 			}
@@ -140,7 +140,7 @@ func TestNoReuseAndAA(t *testing.T) {
 func TestByBatch(t *testing.T) {
 	t.Parallel()
 	// 20 conversations, 2 in progress: batches of 3, the last of 2.
-	o := Options{Clients: 2, Active: 2, Control: NoReuse, Mix: ByBatch, Salts: salt.New([32]byte{}, nil)}
+	o := Options{Clients: 2, Active: 2, Control: NoReuse, Salts: salt.New([32]byte{}, nil)}
 	out := playAll(t, o, &fake{take: 100 * time.Millisecond}, conversations(20, 4), 0, 0)
 	if len(out.asked) != 80 || out.end.Conversations.Finished != 40 || out.end.Why != whyDone {
 		t.Fatalf("%d requests, %+v", len(out.asked), out.end)
@@ -175,7 +175,7 @@ func TestByBatch(t *testing.T) {
 func TestFirstArmIsTheSeeds(t *testing.T) {
 	t.Parallel()
 	order := func(seed uint32) string {
-		out := playAll(t, Options{Clients: 1, Control: AA, Salts: salt.New([32]byte{}, nil), Seed: seed}, &fake{}, conversations(10, 2), 0, 0)
+		out := playAll(t, Options{Clients: 1, Control: AA, Mix: ByConversation, Salts: salt.New([32]byte{}, nil), Seed: seed}, &fake{}, conversations(10, 2), 0, 0)
 		return strings.Join(out.asked, " ")
 	}
 	if order(1) != order(1) {

@@ -33,14 +33,14 @@
 // marks, a default system message, tools) comes before the salt and can hit in both arms. The answers are the server's own,
 // so their texts differ between arms, as long as asked for.
 //
-// How the arms share the run is the Mix. ByConversation: both plays of a pair start one after the other and take turns like
-// any two conversations, under one load, so nothing that changes with time can come between them. But each arm feels the
-// other: turns of the measured arm queue behind the control's prompts, and the control's blocks take up room in the cache. The
-// difference is then smaller than between a run with a cache and one without; on an idle server (few clients) and with a
-// cache large enough it is the same. ByBatch: at most eight batches of at least Active conversations, each played to its end in one
-// arm and then in the other, so each arm has the load and the cache to itself, as in a run of its own. What changes with
-// time now comes between the arms, balanced over batches; and a batch's end, when fewer are left than clients, comes more
-// often than in a run without control, in both arms alike.
+// How the arms share the run is the Mix. ByBatch, the default: at most eight batches of at least Active conversations, each
+// played to its end in one arm and then in the other, so each arm has the load and the cache to itself, as in a run of its
+// own. What changes with time comes between the arms, balanced over batches; and a batch's end, when fewer are left than
+// clients, comes more often than in a run without control, in both arms alike. ByConversation: both plays of a pair start one
+// after the other and take turns like any two conversations, under one load, so nothing that changes with time can come between
+// them. But each arm feels the other: turns of the measured arm queue behind the control's prompts, and the control's blocks
+// take up room in the cache. On a busy server the difference is then a fraction of that between a run with a cache and one
+// without; with one client and a cache large enough for all it is the same.
 //
 // Cold: nothing is put into prompts; before every turn of the control arm the server's cache is emptied. As that empties it
 // for all, requests go one at a time, and the arms take turns by batches whatever the Mix. The cache is emptied between
@@ -160,7 +160,7 @@ type Options struct {
 	Verify  bool          // compare answers with the dataset's
 
 	Control Control // "" = NoControl
-	Mix     Mix     // "" = ByConversation
+	Mix     Mix     // "" = ByBatch
 	Salts   Salts   // of NoReuse and AA, which need it
 	// Reset empties the server's cache; Cold needs it.
 	Reset func(context.Context) error
