@@ -78,9 +78,10 @@ func (s *salts) apply(f *runFlags, o *bench.Options, count salt.Counter) *salt.S
 }
 
 // preflights says whether requests are sent before the run to learn of the server's cache.
-func (f *runFlags) preflights() bool {
+func (f *runFlags) preflights(c *cli.Call) bool {
 	if f.preflight == auto {
-		return f.control.Arms() > 1 || f.cacheSalt != saltNone || f.metrics == on || len(f.metricsURLs) > 0
+		return f.control.Arms() > 1 || f.cacheSalt != saltNone || f.metrics == on || len(f.metricsURLs) > 0 ||
+			slices.ContainsFunc([]string{"gpu-blocks", "gpu-gib", "cpu-blocks", "cpu-gib", "disk-blocks", "disk-gib"}, c.IsSet)
 	}
 	return f.preflight == on
 }

@@ -125,7 +125,7 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		}
 	}
 	var known *record.Preflight
-	if f.preflights() {
+	if f.preflights(c) {
 		if known, err = runPreflight(ctx, c, f, salts, server, m, source); err != nil {
 			return err
 		}
