@@ -86,8 +86,8 @@ type Request struct {
 // connection; the rest is the bench's.
 type Reply struct {
 	Turn record.Turn
-	// Text is the answer's content, First the content of the first event that had some.
-	Text, First string
+	// Text is the answer's content, First the content of the first event that had some, Reasoning what came beside it.
+	Text, First, Reasoning string
 	// ToolCalls is the answer's tool calls as a JSON array, nil if there were none.
 	ToolCalls json.RawMessage
 }
@@ -101,8 +101,8 @@ type Counter interface {
 type Exchange struct {
 	Turn *record.Turn
 	// Asked are the messages since the last answer; Answer is the text that came.
-	Asked  []chat.Message
-	Answer string
+	Asked             []chat.Message
+	Answer, Reasoning string
 	// History is the answer as the next turn is asked with it; nil if the turn failed.
 	History *chat.Message
 }
@@ -156,8 +156,10 @@ type Options struct {
 	Timeout time.Duration // of a request; a fifth of a second a token asked for, if that is more; 0 = 120 s
 	Warmup  bool          // play every conversation's first turn before the run, outside of its numbers
 	History History       // "" = ServerAnswers
-	Failure Failure       // "" = EndConversation
-	Verify  bool          // compare answers with the dataset's
+	// ReasoningField is the field of an answer's message in which its reasoning is sent back; "" = it is not.
+	ReasoningField string
+	Failure        Failure // "" = EndConversation
+	Verify         bool    // compare answers with the dataset's
 
 	Control Control // "" = NoControl
 	Mix     Mix     // "" = ByBatch

@@ -28,7 +28,7 @@ type ledger struct {
 // entry is one finished request, not yet counted.
 type entry struct {
 	play     int
-	tokens   int // of the new messages
+	marked   int // tokens of what was put in front of the new messages
 	reply    *Reply
 	asked    []chat.Message
 	history  *chat.Message      // the answer as it was put into the history
@@ -84,9 +84,16 @@ func (l *ledger) run() {
 
 func (l *ledger) enter(e *entry) error {
 	t := &e.reply.Turn
-	input := l.input[e.play] + e.tokens
-	t.Counted = record.Counted{Input: input, NewInput: e.tokens}
-	if c := l.opt.Counter; c != nil {
+	c := l.opt.Counter
+	fresh := e.marked
+	if c != nil {
+		for i := range e.asked {
+			fresh += c.Count(e.asked[i].Text)
+		}
+	}
+	input := l.input[e.play] + fresh
+	t.Counted = record.Counted{Input: input, NewInput: fresh}
+	if c != nil {
 		t.Counted.Output = c.Count(e.reply.Text)
 		t.Counted.FirstChunk = t.Counted.Output
 		if len(e.reply.First) < len(e.reply.Text) {
@@ -106,7 +113,7 @@ func (l *ledger) enter(e *entry) error {
 		return nil
 	}
 	if l.opt.OnExchange != nil {
-		if err := l.opt.OnExchange(&Exchange{Turn: t, Asked: e.asked, Answer: e.reply.Text, History: e.history}); err != nil {
+		if err := l.opt.OnExchange(&Exchange{Turn: t, Asked: e.asked, Answer: e.reply.Text, Reasoning: e.reply.Reasoning, History: e.history}); err != nil {
 			return err
 		}
 	}

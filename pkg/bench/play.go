@@ -42,7 +42,7 @@ type turn struct {
 	delay    time.Duration
 
 	piece  []byte // the new messages encoded, a comma before each but the conversation's first
-	tokens int    // of their text
+	marked int    // tokens of what was put in front of their text
 	length int    // tokens of the dataset's answer, at least 1; 0 = it has none
 }
 
@@ -73,7 +73,8 @@ func plan(index int, c *chat.Conversation, maxTurns int) *play {
 	return p
 }
 
-// prepare encodes and counts what does not depend on the server. Safe to call from several goroutines.
+// prepare encodes the questions and counts the answers to ask for: what a request needs and does not depend on the
+// server. Safe to call from several goroutines.
 func (p *play) prepare(counter Counter, lengths bool) {
 	p.prepared.Do(func() {
 		at := 0 // of the salt in the first piece
@@ -95,9 +96,6 @@ func (p *play) prepare(counter Counter, lengths bool) {
 					at, p.quote = markPlace(t.piece[from:])
 					at += from
 				}
-				if counter != nil {
-					t.tokens += counter.Count(m.Text)
-				}
 			}
 			if t.answer >= 0 && lengths {
 				a := &p.conv.Messages[t.answer]
@@ -111,7 +109,7 @@ func (p *play) prepare(counter Counter, lengths bool) {
 		}
 		if p.quote != nil {
 			t := &p.turns[0]
-			t.tokens += p.markTokens
+			t.marked = p.markTokens
 			p.head, t.piece = t.piece[:at:at], t.piece[at:]
 		}
 	})

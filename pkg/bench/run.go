@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 
@@ -51,7 +52,19 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 		case <-done:
 		}
 	})
-	side.Go(func() { r.prepareAhead(done) })
+	// Those that start at once are prepared before the clocks matter; the others while these are played.
+	atOnce := min(r.opt.Active, len(r.plays))
+	r.prepareAll(r.plays[:atOnce])
+	side.Go(func() {
+		for _, p := range r.plays[atOnce:] {
+			select {
+			case <-done:
+				return
+			default:
+				r.prepare(p)
+			}
+		}
+	})
 
 	if o.Warmup {
 		from := r.now()
@@ -140,18 +153,20 @@ func (r *run) finish(why string) {
 	r.wake.Broadcast()
 }
 
-// prepareAhead encodes and counts conversations in the order in which they will be dealt. A client that comes first to
-// one does it itself.
-func (r *run) prepareAhead(done <-chan struct{}) {
-	for _, p := range r.plays {
-		select {
-		case <-done:
-			return
-		default:
-		}
-		p.prepare(r.opt.Counter, r.opt.needsLengths())
+// prepareAll prepares plays on all processors.
+func (r *run) prepareAll(plays []*play) {
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, p := range plays {
+		g.Go(func() error {
+			r.prepare(p)
+			return nil
+		})
 	}
+	_ = g.Wait() // preparing cannot fail
 }
+
+func (r *run) prepare(p *play) { p.prepare(r.opt.Counter, r.opt.needsLengths()) }
 
 // needsLengths says whether any answer's length is taken from the dataset.
 func (o *Options) needsLengths() bool { return o.LimitMax == 0 || o.LimitMin == 0 }
@@ -291,7 +306,7 @@ func (r *run) giveBack(p *play) {
 
 // play sends one turn of p, again if it fails and may be tried again.
 func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Clock, jitter *rand.Rand) {
-	p.prepare(r.opt.Counter, r.opt.needsLengths())
+	r.prepare(p)
 	number := p.next
 	t := p.ask()
 	req := &Request{Conversation: p.session, Messages: p.pieces}
@@ -342,7 +357,7 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 	}
 
 	asked := p.fresh[len(p.fresh)-(t.to-t.from):]
-	e := entry{play: p.index, tokens: t.tokens, reply: reply, asked: asked}
+	e := entry{play: p.index, marked: t.marked, reply: reply, asked: asked}
 	switch {
 	case rec.Outcome.OK():
 		m := r.history(p, t, reply)
@@ -371,12 +386,18 @@ func (r *run) history(p *play, t *turn, reply *Reply) chat.Message {
 		return p.conv.Messages[t.answer]
 	}
 	m := chat.Message{Role: chat.Assistant, Text: reply.Text}
-	if reply.ToolCalls != nil {
-		raw := fmt.Appendf(nil, `{"role":"assistant","content":`)
-		raw = chat.AppendString(raw, reply.Text)
-		raw = append(append(append(raw, `,"tool_calls":`...), reply.ToolCalls...), '}')
-		m.Raw = raw
+	reasoning := r.opt.ReasoningField != "" && reply.Reasoning != ""
+	if reply.ToolCalls == nil && !reasoning {
+		return m
 	}
+	raw := chat.AppendString([]byte(`{"role":"assistant","content":`), reply.Text)
+	if reasoning {
+		raw = chat.AppendString(append(chat.AppendString(append(raw, ','), r.opt.ReasoningField), ':'), reply.Reasoning)
+	}
+	if reply.ToolCalls != nil {
+		raw = append(append(raw, `,"tool_calls":`...), reply.ToolCalls...)
+	}
+	m.Raw = append(raw, '}')
 	return m
 }
 
