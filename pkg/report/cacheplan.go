@@ -71,20 +71,30 @@ func (c *Collector) cachePlan() *CachePlan {
 	for i := range c.turns {
 		turns[i] = c.turns[i].record()
 	}
+	config := p.Shape.config
+	step := stride(turns, p.Shape.BlockSize)
+	if step > 1 {
+		e.BlockSize *= step
+		p.Notes = append(p.Notes, fmt.Sprintf("the run used too many blocks to follow each: they are followed %d at a time, and ideal and predicted hits are up to %s a turn too low",
+			step, plural(e.BlockSize-p.Shape.BlockSize, "token")))
+		if config != nil {
+			config = coarse(*config, step)
+		}
+	}
 	w := plan.FromTurns(turns, e)
 	if len(w.Requests) == 0 {
 		return nil
 	}
-	a, err := plan.Analyse(w, p.Shape.config, kvcache.PromptAndOutput)
+	a, err := plan.Analyse(w, config, kvcache.PromptAndOutput)
 	if err != nil {
 		return nil // the shape was validated: no error is left
 	}
 	for i := range w.Requests {
 		p.by[w.Requests[i].Source] = &a.Turns[i]
 	}
-	p.UniqueBlocks = a.Curve.Unique
+	p.UniqueBlocks = a.Curve.Unique * step
 	for _, u := range a.WorkingSet {
-		p.LiveBlocks = max(p.LiveBlocks, u.Live)
+		p.LiveBlocks = max(p.LiveBlocks, u.Live*step)
 	}
 	p.Notes = append(p.Notes, w.Notes...)
 	if p.Shape.BlockSizeFrom == FromGuess {
@@ -97,6 +107,47 @@ func (c *Collector) cachePlan() *CachePlan {
 	return p
 }
 
+// maxBlocks is how many blocks are followed one by one: a plan takes some 110 bytes for each.
+const maxBlocks = 4 << 20
+
+// stride is how many blocks of so many tokens have to be taken for one so that there are not too many: a power of two.
+func stride(turns []*record.Turn, blockSize int) int {
+	type dialogue struct{ conversation, arm string }
+	longest := make(map[dialogue]int)
+	total := 0
+	for _, t := range turns {
+		tokens := max(0, t.Counted.Input) + max(0, t.Counted.Output)
+		if u := t.Usage; u != nil {
+			tokens = max(0, u.Prompt) + max(0, u.Completion)
+		}
+		if findsNothing(t.Arm) {
+			total += tokens
+			continue
+		}
+		d := dialogue{t.Conversation, t.Arm}
+		if more := tokens - longest[d]; more > 0 {
+			longest[d] = tokens
+			total += more
+		}
+	}
+	n := 1
+	for total/blockSize/n > maxBlocks {
+		n *= 2
+	}
+	return n
+}
+
+// coarse is the same cache in blocks n times as large.
+func coarse(c kvcache.Config, n int) *kvcache.Config {
+	c.BlockSize *= n
+	for t := range c.Tiers {
+		if b := &c.Tiers[t].Blocks; *b > 0 {
+			*b = max(1, *b/n)
+		}
+	}
+	return &c
+}
+
 // findsNothing says whether an arm's turns are made to find nothing that was sent before.
 func findsNothing(arm string) bool {
 	switch arm {
@@ -106,12 +157,19 @@ func findsNothing(arm string) bool {
 	return false
 }
 
+// maxTokens is the longest prompt or answer that is believed. A plan has memory for every token.
+const maxTokens = 1 << 24
+
 // record is as much of the turn as a plan needs.
 func (t *turn) record() *record.Turn {
 	r := &record.Turn{
 		Conversation: t.conversation, Turn: t.index, Messages: t.messages, Warmup: t.warmup, Arm: t.arm, Outcome: t.outcome,
-		ChunksReasoning: t.reasoningChunks, Sent: t.sent, FirstToken: t.firstToken, End: t.end, Counted: t.counted,
+		ChunksReasoning: t.reasoningChunks, Sent: t.sent, FirstToken: t.firstToken, End: t.end,
 	}
+	if max(t.prompt, t.completion, t.counted.Input, t.counted.Output) > maxTokens {
+		return r // a broken record: its tokens are not known
+	}
+	r.Counted = t.counted
 	if t.usage {
 		r.Usage = &record.Usage{Prompt: t.prompt, Completion: t.completion}
 		if t.reasoning >= 0 {

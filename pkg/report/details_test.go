@@ -500,6 +500,27 @@ func FuzzReport(f *testing.F) {
 	f.Add(stream.Bytes())
 	f.Add([]byte(`[{"ttft_ms":1,"latency_ms":2,"start_time_ms":3,"tpot_ms":null}]`))
 	f.Add([]byte(`{"type":"turn","outcome":"ok","sent_ms":5,"end_ms":-1,"turn":-7,"usage":{"prompt":-5},"gaps_us":[-1]}`))
+	f.Add([]byte(`{"type":"turn","outcome":"ok","sent_ms":5,"end_ms":9,"usage":{"prompt":4000000000000,"cached":-3,"tiers":{"host":-1}}}`))
+	var cache bytes.Buffer
+	w = record.NewWriter(&cache)
+	busy := small()
+	busy.conversations, busy.turns, busy.tiers, busy.config = 8, 2, true, shape(500, 900, 0)
+	busy.arms = []string{record.ArmMeasured, record.ArmNoReuse}
+	for _, r := range busy.play() {
+		switch r := r.(type) {
+		case *record.Run:
+			_ = w.Run(r)
+		case *record.Turn:
+			_ = w.Turn(r)
+		case *record.Scrape:
+			_ = w.Scrape(r)
+		}
+	}
+	_ = w.Prefix(&record.Prefix{Broken: record.BrokenTemplate})
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(cache.Bytes())
 	f.Fuzz(func(t *testing.T, in []byte) {
 		runs, _ := Read(record.NewReader(bytes.NewReader(in), "f"), "f", Options{Verbose: true, Bootstrap: measure.Bootstrap{Resamples: 5}})
 		for _, r := range runs {
@@ -511,6 +532,9 @@ func FuzzReport(f *testing.F) {
 			b.Reset()
 			if err := JSON(&b, s); err != nil || !json.Valid(b.Bytes()) {
 				t.Fatalf("%v\n%s", err, &b)
+			}
+			if err := CSV(&b, s); err != nil {
+				t.Fatal(err)
 			}
 		}
 	})

@@ -51,6 +51,50 @@
 //	in flight         requests that were open at once, averaged over the run's time; and the most
 //	drain             from the last send to the last end
 //	intervals         95 %, from resampling whole conversations (at least 8), since turns of one are not independent
+//
+// # The cache
+//
+// What the server's KV cache did is told four times: by a cache without limit, by a model of a cache of the server's size,
+// by the usage of the answers, and by the server's own counters. The first two replay the requests as they were sent and
+// ended (package plan). Of a turn, in tokens of its prompt as the server counts them:
+//
+//	prompt            all of them
+//	new               those that are not of the conversation's turn before, its prompt or its answer
+//	ideal             whole blocks that any request before it had used, the last token left out: what could be cached
+//	predicted         what a cache of the stated size and policies would have hit, with running requests pinned. The size
+//	                  is given by CacheOptions, or it is what the server says (its metrics, or the run's header)
+//	usage             what the answer's usage says was cached
+//	counters          what the server's counters say, over the whole run. They do not tell turns apart, so there is one
+//	                  number; and none where they also count other turns than the table: control arms, failures
+//	hit %             usage by prompt
+//	of ideal %        usage by ideal: the eligible hit rate. Above 100 % where conversations share beginnings and their
+//	                  texts were not given, since ideal cannot know it then
+//	recompute         ttft_ms that the cost model gives to computing the whole prompt
+//
+// Where usage tells which tier tokens came from, and where lower tiers are stated, a second table splits by tier.
+//
+// Reuse distance is what lay between a turn and the end of its conversation's last answer: seconds, turns of others, and
+// the input tokens of those (reuse_* above). For ranges of it: turns, the share of turns up to there, and hit rates.
+//
+// The cost of the first token is fitted by least squares, over turns of all arms that the server did not hold up:
+//
+//	first token - sent = base + a * computed tokens + sum over lower tiers of b * tokens loaded from it
+//
+// A turn was not held up when the server says that it waited little before its prefill, or else when hardly any other
+// request waited for its first token at the same time ([MaxQueueShare]). Tokens that were found on the GPU cost nothing.
+// Intervals are of 95 % (measure.Regress). From it follow 1/a, the tokens per second of prefill, and 1/b, those of a tier;
+// the bandwidth at which a tier breaks even, which is prefill's rate in bytes of keys and values; and the prefill time
+// that the cache saved: a for each token cached, less b for each that was loaded. It is called unfit, and nothing follows,
+// with too few turns, when a may be 0, or when it explains too little ([MinR2]).
+//
+// In a run with control arms all numbers are of the measured arm (the first one of an A/A run), but for work, outcomes,
+// throughput, connections, counters and the fit, which are of all. The effect is ttft_ms of the control less that of the
+// measured arm, over pairs of equal turns of the same conversation, its interval from resampling conversations. Where arms
+// played different conversations, turns of one number are compared with turns of the same number. "~" stands before a
+// difference whose interval holds 0.
+//
+// Findings say in words what of all this a reader should know first; each has its numbers, and each of its thresholds is a
+// constant of this package. No finding is made of what is not known.
 package report
 
 import (
