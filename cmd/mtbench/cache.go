@@ -153,7 +153,7 @@ func (t *transcripts) add(e *bench.Exchange) {
 		t.arms[id] = e.Turn.Arm
 	}
 	turn := prefix.Turn{
-		Asked: slices.Clone(e.Asked), Answer: e.Answer, History: e.History, Reasoned: e.Turn.ChunksReasoning > 0,
+		Asked: slices.Clone(e.Asked), Answer: e.Answer, History: e.History, Reasoning: e.Reasoning,
 	}
 	if e.Turn.Usage != nil {
 		turn.Generated = e.Turn.Usage.Completion
@@ -189,11 +189,11 @@ func (t *transcripts) check(ctx context.Context, c *cli.Call, client *openai.Cli
 				first = append(first, *p)
 			}
 		}
-		if err != nil {
-			c.Remarkf("prefixes are not checked any further: %v (vLLM and mtbench sim have what it takes)", err)
+		if ctx.Err() != nil {
 			break
 		}
-		if ctx.Err() != nil {
+		if err != nil {
+			c.Remarkf("prefixes are not checked any further: %v (vLLM and mtbench sim have what it takes)", err)
 			break
 		}
 	}

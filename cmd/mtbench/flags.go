@@ -58,6 +58,7 @@ type runFlags struct {
 	limitMin, limitMax int
 	length             lengthMode
 	history            bench.History
+	reasoningField     string
 	failure            bench.Failure
 	retries            int
 	timeout            time.Duration
@@ -149,6 +150,7 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "limit-min-tokens", Value: cli.Int(&f.limitMin), DefaultText: "0: the dataset's", Usage: "least tokens of every answer; negative = do not ask"},
 			{Name: "limit-max-tokens", Value: cli.Int(&f.limitMax), DefaultText: "0: the dataset's", Usage: "most tokens of every answer; negative = do not ask"},
 			{Name: "history", Value: cli.Enum(&f.history, bench.ServerAnswers, bench.DatasetAnswers), Usage: "what the next turn is asked with: the server's answers or the dataset's"},
+			{Name: "reasoning-field", Value: cli.String(&f.reasoningField), DefaultText: "reasoning is not sent back", Usage: "field of an answer's message in which its reasoning is sent back with the next turn: reasoning, reasoning_content"},
 			{Name: "verify-output", Value: cli.Bool(&f.verify), Usage: "compare answers with the dataset's and count those that differ"},
 			cli.TokenizerFlag(&f.tokenizer),
 			{Name: "trust-remote-code", Value: cli.Bool(&f.trustRemoteCode), Usage: "accepted for the reference's sake: no code is ever loaded"},
@@ -187,7 +189,7 @@ func (f *runFlags) bench() bench.Options {
 		Clients: f.clients, Active: f.active, MaxRequests: f.maxRequests, MaxTurns: f.maxTurns,
 		LimitMin: f.limitMin, LimitMax: f.limitMax, Order: f.order, Seed: f.seed, Rate: f.rate, Retries: f.retries,
 		Timeout: f.timeout, Warmup: f.warmup, History: f.history, Failure: f.failure, Verify: f.verify,
-		Control: f.control, Mix: f.mix,
+		ReasoningField: f.reasoningField, Control: f.control, Mix: f.mix,
 	}
 }
 

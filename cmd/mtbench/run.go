@@ -174,8 +174,8 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	if err != nil {
 		end.Error = err.Error()
 	}
-	if said != nil && err == nil && ctx.Err() == nil {
-		err = said.check(ctx, c, client, out.prefix)
+	if drain := c.Drain(); said != nil && err == nil && drain.Err() == nil {
+		err = said.check(drain, c, client, out.prefix) // an interrupt ends it, and the report is still written
 	}
 	if e := out.finish(end); err == nil {
 		err = e

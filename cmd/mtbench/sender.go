@@ -23,7 +23,7 @@ func (s *sender) Send(ctx context.Context, r *bench.Request) *bench.Reply {
 		Messages: r.Messages, Session: r.Conversation, MaxTokens: r.MaxTokens, MinTokens: r.MinTokens,
 		IgnoreEOS: s.exact && r.MinTokens > 0 && r.MinTokens == r.MaxTokens, Timeout: r.Timeout,
 	})
-	return &bench.Reply{Turn: turn(res), Text: res.Text, First: res.FirstText, ToolCalls: res.ToolCalls}
+	return &bench.Reply{Turn: turn(res), Text: res.Text, First: res.FirstText, Reasoning: res.Reasoning, ToolCalls: res.ToolCalls}
 }
 
 // turn is a result as a record; who sent it when is for the bench to add.

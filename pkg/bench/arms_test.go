@@ -388,13 +388,13 @@ func TestControlOptions(t *testing.T) {
 
 func TestReasoningIsSentBack(t *testing.T) {
 	t.Parallel()
-	f := &fake{reply: func(n int, r *Request, rep *Reply) {
+	thinks := func(n int, r *Request, rep *Reply) {
 		rep.Text, rep.Reasoning = "said", "thought \"so\""
 		if n == 1 {
 			rep.ToolCalls = json.RawMessage(`[{"id":"x"}]`)
 		}
-	}}
-	out := playAll(t, Options{ReasoningField: "reasoning"}, f, conversations(1, 6), 0, 0)
+	}
+	out := playAll(t, Options{ReasoningField: "reasoning"}, &fake{reply: thinks}, conversations(1, 6), 0, 0)
 	const want = `{"role":"assistant","content":"said","reasoning":"thought \"so\""}`
 	if !strings.Contains(out.bodies[1], want) {
 		t.Errorf("%s\nlacks %s", out.bodies[1], want)
@@ -403,7 +403,7 @@ func TestReasoningIsSentBack(t *testing.T) {
 		t.Errorf("%s lacks the tool calls", out.bodies[2])
 	}
 	messages(t, out.bodies[2])
-	if out := playAll(t, Options{}, f, conversations(1, 6), 0, 0); strings.Contains(out.bodies[1], "thought") {
+	if out := playAll(t, Options{}, &fake{reply: thinks}, conversations(1, 6), 0, 0); strings.Contains(out.bodies[1], "thought") {
 		t.Errorf("reasoning is sent back unasked: %s", out.bodies[1])
 	}
 }

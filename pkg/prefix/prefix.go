@@ -40,8 +40,8 @@ type Turn struct {
 	// Answer is the text that came, History the message that stands for it in the next turn's prompt; nil: there was none.
 	Answer  string
 	History *chat.Message
-	// Reasoned says that the server sent reasoning beside the answer.
-	Reasoned bool
+	// Reasoning is what the server sent beside the answer.
+	Reasoning string
 	// Generated is the number of tokens by usage; 0 = not known.
 	Generated int
 }
@@ -108,10 +108,8 @@ func (c *checker) compare(before, prompt []int, t *Turn, answer int) (record.Pre
 	if err != nil {
 		return p, err
 	}
-	if t.Reasoned {
-		// It was generated before the answer, and histories do not have it.
-		p.Broken, p.Message, p.Role, p.Field, p.Is = record.BrokenReasoning, answer, chat.Assistant, "reasoning", short(text)
-		return p, c.place(&p, prompt)
+	if t.Reasoning != "" {
+		return p, c.reasoned(&p, before, prompt, text, t, answer)
 	}
 	if t.Answer == "" {
 		return p, nil // tool calls alone: what was generated for them is not known
@@ -159,6 +157,33 @@ func (c *checker) compare(before, prompt []int, t *Turn, answer int) (record.Pre
 		p.Is = short(is)
 	}
 	return p, c.place(&p, prompt)
+}
+
+// marks is how many tokens may stand around reasoning and belong to what was generated or not.
+const marks = 3
+
+// reasoned compares a prompt with a turn that reasoned before it answered; text is what follows the prompt before. Most
+// histories do not have the reasoning. Where it is, the marks around it may be of the opening or of the answer.
+func (c *checker) reasoned(p *record.Prefix, before, prompt []int, text string, t *Turn, answer int) error {
+	p.Message, p.Role, p.Field = answer, chat.Assistant, "reasoning"
+	if at := strings.Index(text, t.Reasoning); at >= 0 {
+		end := at + len(t.Reasoning)
+		if then := strings.Index(text[end:], t.Answer); then >= 0 {
+			ids, err := c.covering(prompt[len(before):], text[:end+then+len(t.Answer)])
+			if err != nil {
+				return err
+			}
+			if off := t.Generated - len(ids); t.Generated == 0 || off >= -marks && off <= marks {
+				p.Shared, p.Before = len(before)+len(ids), len(before)+len(ids)
+				p.Message, p.Role, p.Field = 0, "", ""
+				return nil
+			}
+			p.Broken, p.Char = record.BrokenTokens, -1
+			return nil
+		}
+	}
+	p.Broken, p.Was, p.Is = record.BrokenReasoning, short(t.Reasoning), short(text)
+	return c.place(p, prompt)
 }
 
 // fits says whether that many tokens can be a text's of n: with its end token, or cut before one. 0 is not known.

@@ -103,7 +103,12 @@ func TestCheck(t *testing.T) {
 	three := []Turn{turn("hi", "hello"), turn("and", "so"), turn("end", "bye")}
 	thinking := []Turn{turn("hi", "<think>hm</think>hello"), turn("and", "<think>eh</think>so"), turn("end", "bye")}
 	reasoned := []Turn{turn("hi", "hello"), turn("and", "so")}
-	reasoned[0].Reasoned, reasoned[0].Generated = true, 20
+	reasoned[0].Reasoning, reasoned[0].Generated = "hm, hm", 12
+	sent := []Turn{turn("hi", "hello"), turn("and", "so")}
+	sent[0].Reasoning, sent[0].Generated = "hm, hm", 12
+	sent[0].History = &chat.Message{Role: chat.Assistant, Text: "<hm, hm>hello"}
+	others := []Turn{sent[0], turn("and", "so")}
+	others[0].Generated = 30
 	dataset := []Turn{turn("hi", "hello"), turn("and", "so")}
 	dataset[0].History = &chat.Message{Role: chat.Assistant, Text: "help"}
 	other := []Turn{turn("hi", "hello"), turn("and", "so")}
@@ -143,7 +148,9 @@ func TestCheck(t *testing.T) {
 				return m.Text
 			})
 		}}, thinking, []string{"", `c, turn 2: broken at token 7 of 49 (character 7), in message 1 (assistant, reasoning): reasoning was generated`}},
-		{"reasoning beside the answer", server{template: plain}, reasoned, []string{`c, turn 1: broken at token 7 of 21 (character 7), in message 1 (assistant, reasoning): reasoning was generated that the prompt does not have; was "", is "hello|u:and|a:"`}},
+		{"reasoning beside the answer", server{template: plain}, reasoned, []string{`c, turn 1: broken at token 7 of 21 (character 7), in message 1 (assistant, reasoning): reasoning was generated that the prompt does not have; was "hm, hm", is "hello|u:and|a:"`}},
+		{"reasoning is sent back", server{template: plain}, sent, []string{""}},
+		{"reasoning of other tokens", server{template: plain}, others, []string{`broken behind token 7 of 29, in message 1 (assistant, reasoning): the text is the same, but has other tokens`}},
 		{"the opening thinks", server{template: func(ms []chat.Message, o bool) (string, error) {
 			return with(ms, o, "a:<think>", func(_ int, m chat.Message) string { return m.Text })
 		}}, three[:2], []string{`c, turn 1: broken at token 7 of 28 (character 7), in what begins the answer: reasoning was generated`}},
