@@ -37,7 +37,7 @@ type metrics struct {
 	urls   []string
 	header http.Header
 	client *http.Client
-	first  []record.Scrape // of the time before the run; its errors are of addresses that are not read any more
+	first  []record.Scrape // what they said when they were tried
 
 	scraper *scrape.Scraper
 	sink    func(record.Scrape)

@@ -88,28 +88,8 @@ func (o *Options) deal(conversations []chat.Conversation) ([]*play, error) {
 		if a.name != "" {
 			p.session += "/" + a.name
 		}
-		switch {
-		case a.unique || a.salt != "":
-			p.mark, p.markTokens = a.salt, o.Salts.Tokens()
-			p.markAt = firstText(c.Messages[:p.turns[0].to], "")
-		case o.Marker != "":
-			p.mark = o.Marker
-			if o.Counter != nil {
-				p.markTokens = o.Counter.Count(o.Marker)
-			}
-			if p.markAt = firstText(c.Messages[:p.turns[0].to], chat.User); p.markAt < 0 {
-				p.markAt = firstText(c.Messages[:p.turns[0].to], "")
-			}
-		default:
-			p.markAt = -1
-			plays = append(plays, p)
-			return nil
-		}
-		if p.markAt < 0 {
-			return fmt.Errorf("conversation %s: its first turn has no text that a salt could be put before; leave it out, or run without --control and --cache-salt text", c.ID)
-		}
 		plays = append(plays, p)
-		return nil
+		return o.mark(p)
 	}
 	if len(arms) == 1 {
 		for i := range conversations {
@@ -151,6 +131,31 @@ func (o *Options) deal(conversations []chat.Conversation) ([]*play, error) {
 		}
 	}
 	return plays, nil
+}
+
+// mark says where in a play's prompts a salt or the marker goes, if it has one.
+func (o *Options) mark(p *play) error {
+	first := p.conv.Messages[:p.turns[0].to]
+	switch {
+	case p.arm.unique || p.arm.salt != "":
+		p.mark, p.markTokens = p.arm.salt, o.Salts.Tokens()
+		p.markAt = firstText(first, "")
+	case o.Marker != "":
+		p.mark = o.Marker
+		if o.Counter != nil {
+			p.markTokens = o.Counter.Count(o.Marker)
+		}
+		if p.markAt = firstText(first, chat.User); p.markAt < 0 {
+			p.markAt = firstText(first, "")
+		}
+	default:
+		p.markAt = -1
+		return nil
+	}
+	if p.markAt < 0 {
+		return fmt.Errorf("conversation %s: its first turn has no text that a salt could be put before; leave it out, or run without --control and --cache-salt text", p.conv.ID)
+	}
+	return nil
 }
 
 // firstText is the index of the first message, of that role if one is named, that a salt can be put before; -1 = none.
