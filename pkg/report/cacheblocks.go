@@ -101,34 +101,44 @@ func (d *Details) countersOf(p *CachePlan) Number {
 // tiers writes the split by tier, if any tier below the GPU is predicted or measured.
 func (t *text) tiers(rows []namedRow) {
 	names := make(map[string]bool)
+	told, predicted := false, false
 	for _, r := range rows {
-		for tier := range r.row.CachedTier {
-			names[tier] = true
+		for tier, n := range r.row.CachedTier {
+			names[tier] = names[tier] || n > 0
+			told = true
 		}
 		for tier, n := range r.row.PredictedTier {
 			names[tier] = names[tier] || n > 0
+			predicted = true
 		}
 	}
 	maps.DeleteFunc(names, func(_ string, some bool) bool { return !some })
-	if len(names) < 2 && !(len(names) == 1 && !names[kvcache.GPU.String()]) {
+	if len(names) == 0 || len(names) == 1 && names[kvcache.GPU.String()] {
 		return
 	}
 	list := tierOrder(names)
-	told := slices.ContainsFunc(rows, func(r namedRow) bool { return r.row.CachedTier != nil })
 	g := grid{{""}}
-	for _, of := range []string{"predicted", "usage"} {
+	head := func(of string, has bool) {
 		for _, tier := range list {
-			g[0] = append(g[0], of+" "+tier)
+			if has {
+				g[0] = append(g[0], of+" "+tier)
+			}
 		}
 	}
+	head("predicted", predicted)
+	head("usage", told)
 	for _, r := range rows {
 		line := []string{r.name}
 		for _, tier := range list {
-			line = append(line, meanOf(r.row.PredictedTier, tier, r.row.N, r.row.Predicted.OK()))
+			if predicted {
+				line = append(line, meanOf(r.row.PredictedTier, tier, r.row.N, true))
+			}
 		}
 		for _, tier := range list {
-			// A server that tells tiers leaves them out where nothing was cached.
-			line = append(line, meanOf(r.row.CachedTier, tier, r.row.Known, r.row.CachedTier != nil || told && r.row.Cached == 0))
+			if told {
+				// A server that tells tiers leaves them out where nothing was cached.
+				line = append(line, meanOf(r.row.CachedTier, tier, r.row.Known, r.row.CachedTier != nil || r.row.Cached == 0))
+			}
 		}
 		g = append(g, line)
 	}

@@ -28,6 +28,7 @@ func (d *Details) cacheCSV(put func(...string), add func(section, row, column st
 		}
 		add(section, "shape", "unique_blocks", Number(p.UniqueBlocks))
 		add(section, "shape", "live_blocks", Number(p.LiveBlocks))
+		add(section, "shape", "blocks_for_99_percent_of_ideal", Number(p.ReachBlocks))
 		for _, r := range p.named() {
 			for _, c := range r.row.columns() {
 				add(section, r.name, c.Name, c.Value)

@@ -16,14 +16,16 @@ import (
 type CachePlan struct {
 	Shape CacheShape `json:"shape"`
 	// UniqueBlocks were used by all requests, LiveBlocks at most of those at one time were used and would be again.
-	UniqueBlocks int        `json:"unique_blocks"`
-	LiveBlocks   int        `json:"live_blocks"`
-	SharedKnown  bool       `json:"shared_known"` // what conversations share is in ideal and predicted: their texts were given
-	All          CacheRow   `json:"all_turns"`
-	First        CacheRow   `json:"first_turns"`
-	Later        CacheRow   `json:"later_turns"`
-	Turns        []CacheRow `json:"by_turn"` // From and To are numbers of turns, from 1
-	Notes        []string   `json:"notes,omitempty"`
+	UniqueBlocks int `json:"unique_blocks"`
+	LiveBlocks   int `json:"live_blocks"`
+	// ReachBlocks is the size of an LRU cache, nothing pinned, that hits 99 % of ideal.
+	ReachBlocks int        `json:"blocks_for_99_percent_of_ideal"`
+	SharedKnown bool       `json:"shared_known"` // what conversations share is in ideal and predicted: their texts were given
+	All         CacheRow   `json:"all_turns"`
+	First       CacheRow   `json:"first_turns"`
+	Later       CacheRow   `json:"later_turns"`
+	Turns       []CacheRow `json:"by_turn"` // From and To are numbers of turns, from 1
+	Notes       []string   `json:"notes,omitempty"`
 	// by is what caches would have done for the collector's turns, nil for turns that no cache saw.
 	by []*plan.Turn
 }
@@ -93,6 +95,7 @@ func (c *Collector) cachePlan() *CachePlan {
 		p.by[w.Requests[i].Source] = &a.Turns[i]
 	}
 	p.UniqueBlocks = a.Curve.Unique * step
+	p.ReachBlocks = a.Curve.Reach(0.99).Capacity * step
 	for _, u := range a.WorkingSet {
 		p.LiveBlocks = max(p.LiveBlocks, u.Live*step)
 	}

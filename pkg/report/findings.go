@@ -27,7 +27,7 @@ const (
 	NotReported      FindingKind = "not_reported"      // the server does not say cached tokens
 	PartlyReported   FindingKind = "partly_reported"   // it says them for some turns
 	CacheOff         FindingKind = "cache_off"         // it says 0 for all that could be cached
-	WarmStart        FindingKind = "warm_start"        // the run's first request hit
+	WarmStart        FindingKind = "warm_start"        // the run's first requests hit
 	WarmFirstTurns   FindingKind = "warm_first_turns"  // first turns hit more than conversations share
 	ControlHits      FindingKind = "control_hits"      // turns of a control arm hit
 	PrefixBroken     FindingKind = "prefix_broken"     // prompts do not begin with the turn before
@@ -35,13 +35,15 @@ const (
 	MissingTraffic   FindingKind = "missing_traffic"   // it counted fewer
 	CountersInvalid  FindingKind = "counters_invalid"  // a counter went back
 	CountersDisagree FindingKind = "counters_disagree" // counters and usage differ
+	StatedTooSmall   FindingKind = "stated_too_small"  // requests ran that do not fit into a cache of the stated size
 	FitsGPU          FindingKind = "fits_gpu"          // the GPU's cache alone hits all that could be
+	TooSmall         FindingKind = "too_small"         // a cache of the stated size hits far less than one without limit
+	BelowIdeal       FindingKind = "below_ideal"       // hits far below those of one without limit, whatever the size
 	AllHeld          FindingKind = "all_held"          // the cache, of whatever size, hit nearly all that could be
 	BelowPredicted   FindingKind = "below_predicted"   // hits far below those of a cache of the stated size
 	AbovePredicted   FindingKind = "above_predicted"   // hits far above them
-	StatedTooSmall   FindingKind = "stated_too_small"  // requests ran that do not fit into a cache of the stated size
-	SlowTier         FindingKind = "slow_tier"         // loading from a tier takes longer than computing
 	Preemptions      FindingKind = "preemptions"       // the server ran out of blocks for running requests
+	SlowTier         FindingKind = "slow_tier"         // loading from a tier takes longer than computing
 	EffectFound      FindingKind = "effect"            // arms differ
 	EffectNotFound   FindingKind = "effect_not_found"  // they do not differ by more than chance
 )
@@ -81,9 +83,9 @@ func (c *Collector) findings(d *Details) []Finding {
 	f.control()
 	f.prefixes()
 	f.counters()
-	if d.Prediction != nil && !findsNothing(c.arm) {
-		f.capacity(d.Prediction)
-		f.predicted(d.Prediction)
+	if p := d.Prediction; p != nil && !findsNothing(c.arm) && !f.statedTooSmall(p) {
+		f.capacity(p)
+		f.predicted(p)
 	}
 	if n := d.Counters.value("preemptions"); n >= 1 {
 		f.add(Preemptions, "The server ran out of blocks for running requests and threw some out, to be computed again: its latencies hold that.",
@@ -168,16 +170,28 @@ func (f *finder) preflight() record.Preflight {
 
 // warm looks for hits that only an earlier run can have made possible.
 func (f *finder) warm() {
-	// Only the first request of all is sure to find nothing of this run: blocks can be found as soon as they are computed.
-	var first *turn
+	// Of the requests that were sent before any was answered, the one that the server took first can find nothing of this
+	// run. Which one that was is not known, so all of them must have found something.
+	var early []*turn
+	answered := record.Clock(math.MaxInt64)
 	for i := range f.c.turns {
-		if t := &f.c.turns[i]; t.sent.OK() && (first == nil || t.sent < first.sent) {
-			first = t
+		if t := &f.c.turns[i]; t.sent.OK() && t.end.OK() {
+			answered = min(answered, max(t.sent, cmp.Or(t.firstToken, t.end)))
 		}
 	}
-	if first != nil && first.usage && found(first.cached, first.prompt) {
-		f.add(WarmStart, "The cache was warm before the run: its very first request found tokens that nobody had sent in it. Empty the cache, or use a salt (--cache-salt).",
-			"%s of its %s tokens were cached", thousands(int64(first.cached)), thousands(int64(first.prompt)))
+	for i := range f.c.turns {
+		if t := &f.c.turns[i]; t.sent.OK() && t.sent < answered {
+			early = append(early, t)
+		}
+	}
+	if len(early) > 0 && !slices.ContainsFunc(early, func(t *turn) bool { return !t.usage || !found(t.cached, t.prompt) }) {
+		var cached, prompt int64
+		for _, t := range early {
+			cached += int64(t.cached)
+			prompt += int64(t.prompt)
+		}
+		f.add(WarmStart, "The cache was warm before the run: its very first requests found tokens that nobody had sent in it. Empty the cache, or use a salt (--cache-salt).",
+			"all of the %s sent before any was answered hit, %s of their %s tokens", plural(len(early), "request"), thousands(cached), thousands(prompt))
 	}
 
 	p := f.d.Prediction
@@ -319,7 +333,17 @@ func (f *finder) capacity(p *CachePlan) {
 				"a GPU tier %s alone would hit %s %% of what any cache could; the run used %s different blocks, at most %s of them at a time to be used again",
 				size, fixed(100*share(gpu, p.All.Ideal), 1), thousands(int64(p.UniqueBlocks)), thousands(int64(p.LiveBlocks)))
 		}
+		if float64(p.All.Predicted) < FarShare*float64(p.All.Ideal) {
+			f.add(TooSmall, "The cache is too small for the load: a cache of the stated size loses much of what could be used again.",
+				"it would hit %s %% of what any cache could; an LRU cache of %s blocks, besides those that running requests need, would hit 99 %%",
+				fixed(100*p.All.PredictedRate, 1), thousands(int64(p.ReachBlocks)))
+		}
 		return
+	}
+	if p.Later.Known > 0 && float64(p.Later.EligibleRate) < FarShare && p.Later.Cached > 0 {
+		f.add(BelowIdeal, "Much of what could be used again was not found. Whether the cache is too small shows once its size is stated (--gpu-blocks).",
+			"later turns hit %s of the %s tokens that could be cached, %s %%; an LRU cache of %s blocks of %s, besides those that running requests need, would hit 99 %%",
+			thousands(int64(p.Later.Cached)), thousands(p.Later.knownIdeal), fixed(100*p.Later.EligibleRate, 1), thousands(int64(p.ReachBlocks)), plural(p.Shape.BlockSize, "token"))
 	}
 	if p.Later.Known > 0 && p.Later.CachedTier[kvcache.CPU.String()]+p.Later.CachedTier[kvcache.Disk.String()] == 0 && p.Later.EligibleRate >= HeldShare {
 		f.add(AllHeld, "The cache held nearly all that could be reused: this run does not show where its size ends.",
@@ -327,19 +351,25 @@ func (f *finder) capacity(p *CachePlan) {
 	}
 }
 
+// statedTooSmall looks for requests that ran although they do not fit into the stated cache: it cannot be the server's.
+func (f *finder) statedTooSmall(p *CachePlan) bool {
+	n := 0
+	for _, k := range p.by {
+		if k != nil && k.TooLarge {
+			n++
+		}
+	}
+	if n > 0 {
+		f.add(StatedTooSmall, "The stated cache is smaller than the server's: requests ran that do not fit into it.", "%s do not fit into %s", plural(n, "request"),
+			strings.TrimPrefix(p.Shape.String(), "predicted: "))
+	}
+	return n > 0
+}
+
 // predicted holds hits against those of a cache of the stated shape.
 func (f *finder) predicted(p *CachePlan) {
 	if p.Shape.config == nil {
 		return
-	}
-	tooLarge := 0
-	for i := range f.c.turns {
-		if k := p.by[i]; k != nil && k.TooLarge {
-			tooLarge++
-		}
-	}
-	if tooLarge > 0 {
-		f.add(StatedTooSmall, "The stated cache is smaller than the server's: requests ran that do not fit into it.", "%s do not fit into %s", plural(tooLarge, "request"), p.Shape.String())
 	}
 	from := -1 // the row from which on all are far below
 	var cached, predicted Number

@@ -157,7 +157,7 @@ func TestFindings(t *testing.T) {
 		{name: "a little below", change: func(recs []any) []any { lose(recs, 0, 0.9); return recs }},
 		{
 			name: "warm", w: func(w *world) { w.warm = true },
-			kinds: []FindingKind{WarmStart}, text: "--cache-salt", shown: "tokens were cached",
+			kinds: []FindingKind{WarmStart}, text: "--cache-salt", shown: "all of the 1 request sent before any was answered hit, 1,168 of their 1,169 tokens",
 		},
 		{
 			name: "warm, and the generator put nothing in common", w: func(w *world) { w.warm = true },
@@ -211,12 +211,34 @@ func TestFindings(t *testing.T) {
 			kinds: []FindingKind{Preemptions}, shown: "6 preemptions by the server's counters",
 		},
 		{
+			name: "too small", w: func(w *world) { w.config = shape(300, 0, 0) },
+			kinds: []FindingKind{TooSmall}, shown: "would hit 99 %",
+		},
+		{
+			name: "too small, of unknown size", w: func(w *world) { w.config = shape(300, 0, 0) },
+			change: func(recs []any) []any {
+				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
+			},
+			o:     func(o *Options) { o.Cache = CacheOptions{BlockSize: 16} },
+			kinds: []FindingKind{BelowIdeal}, text: "--gpu-blocks", shown: "blocks of 16 tokens",
+		},
+		{
+			name: "only the second of two early requests hits", w: func(w *world) { w.clients, w.warm = 2, true },
+			change: func(recs []any) []any {
+				none := 0
+				turnsOf(recs)[1].Usage.Cached = &none
+				countAgain(recs)
+				return recs
+			},
+			kinds: []FindingKind{},
+		},
+		{
 			name: "a tier slower than computing", w: func(w *world) { w.loaded[kvcache.CPU] = 0.09 },
 			kinds: []FindingKind{SlowTier}, text: "Loading from the cpu tier takes longer than computing", shown: "prefill: ",
 		},
 		{
 			name: "stated too small", o: func(o *Options) { o.Cache.Blocks = [3]int{60, 0, 0} },
-			kinds: []FindingKind{StatedTooSmall}, shown: "do not fit into predicted: blocks of 16 tokens",
+			kinds: []FindingKind{StatedTooSmall}, text: "requests ran that do not fit", shown: "do not fit into blocks of 16 tokens",
 		},
 		{
 			name: "prefixes broken",
