@@ -66,7 +66,7 @@ func simCommand() *cli.Command {
 			cli.Group{Title: "Output", Flags: []cli.Flag{
 				{Name: "truth", Value: cli.File(&f.truth), Usage: "write what happened to every request, as JSONL"},
 				{Name: "truth-gaps", Value: cli.Bool(&o.TruthGaps), Usage: "with the time between any two writes of a stream"},
-				{Name: "metrics", Value: cli.Strings(&f.metrics), Meta: "NAME", Usage: "whose names /metrics uses: vllm, sglang, llamacpp; repeatable"},
+				{Name: "metrics-names", Value: cli.Strings(&f.metrics), Meta: "NAME", Usage: "whose names /metrics uses: vllm, sglang, llamacpp; repeatable"},
 				{Name: "list-presets", Value: cli.Bool(&f.listPresets), Usage: "list the presets with their sources"},
 				{Name: "list-faults", Value: cli.Bool(&f.listFaults), Usage: "list the faults"},
 			}})...),

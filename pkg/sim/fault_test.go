@@ -212,6 +212,7 @@ func TestFaults(t *testing.T) {
 		{"ping=30ms", "", true, func(w *wire) bool {
 			return w.count(":\n\n") == 3 && w.reads[1].at == 30*ms && strings.HasPrefix(w.body, ":\n\n:\n\n:\n\ndata")
 		}},
+		{"ping=30ms,split=1/0s", "", true, func(w *wire) bool { return w.bad == nil && strings.HasPrefix(w.body, ":\n\n:\n\n:\n\ndata") }},
 		{"crlf", "", true, func(w *wire) bool {
 			return w.count("\r\n\r\n") == 11 && strings.Count(strings.ReplaceAll(w.body, "\r\n", ""), "\n") == 0
 		}},

@@ -133,6 +133,10 @@ func (st *stream) ping() {
 		}
 		var e encoder
 		st.frame(&e, ":"+st.q.lineEnd+st.q.lineEnd)
+		if st.q.split > 0 {
+			st.split(e.out, receipt{})
+			continue
+		}
 		st.sink.write(e.out, receipt{})
 	}
 }
@@ -300,8 +304,19 @@ func (st *stream) deliver(e *encoder, last bool, at time.Duration) {
 	st.sink.write(e.out, r)
 }
 
-// deliverSplit writes a few bytes at a time, each few a chunk of the transfer coding.
+// deliverSplit is deliver for streams that are written a few bytes at a time.
 func (st *stream) deliverSplit(b []byte, r receipt) {
+	st.split(b, receipt{st, r.due, r.tokens, false})
+	if st.ended && st.chunked {
+		st.sink.do(op{bytes: []byte("0\r\n\r\n")})
+	}
+	if r.last {
+		st.sink.do(op{then: func() { st.wrote(time.Now(), receipt{last: true}, false) }})
+	}
+}
+
+// split writes a few bytes at a time, each few a chunk of the transfer coding. The receipt is for the first of them.
+func (st *stream) split(b []byte, first receipt) {
 	for i := 0; i < len(b); i += st.q.split {
 		piece := b[i:min(len(b), i+st.q.split)]
 		if st.chunked {
@@ -312,15 +327,9 @@ func (st *stream) deliverSplit(b []byte, r receipt) {
 		}
 		o := op{bytes: piece, wait: st.q.splitWait}
 		if i == 0 {
-			o.receipt = receipt{st, r.due, r.tokens, false}
+			o.receipt = first
 		}
 		st.sink.do(o)
-	}
-	if st.ended && st.chunked {
-		st.sink.do(op{bytes: []byte("0\r\n\r\n")})
-	}
-	if r.last {
-		st.sink.do(op{then: func() { st.wrote(time.Now(), receipt{last: true}, false) }})
 	}
 }
 
