@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"multiturn/pkg/chat"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/plan"
@@ -66,8 +67,11 @@ func (c *Collector) cachePlan() *CachePlan {
 	p.Shape, p.Notes = c.shape()
 	e := c.executed(p.Shape.BlockSize)
 	p.SharedKnown = len(e.Texts) > 0 && e.Tokenizer != nil
-	if !p.SharedKnown {
+	switch {
+	case !p.SharedKnown:
 		e.Texts = nil
+	case !e.DatasetHistory:
+		e.Texts = c.beginnings(e.Texts)
 	}
 	turns := make([]*record.Turn, len(c.turns))
 	for i := range c.turns {
@@ -149,6 +153,28 @@ func coarse(c kvcache.Config, n int) *kvcache.Config {
 		}
 	}
 	return &c
+}
+
+// beginnings are the conversations of the run up to their first answer. What the server answered is in no other conversation,
+// so none shares what comes behind it: its text need not be tokenized.
+func (c *Collector) beginnings(texts map[string]*chat.Conversation) map[string]*chat.Conversation {
+	out := make(map[string]*chat.Conversation)
+	for i := range c.turns {
+		name := c.turns[i].conversation
+		text := texts[name]
+		if text == nil || out[name] != nil {
+			continue
+		}
+		first := *text
+		for j := range first.Messages {
+			if text.EndsTurn(j) {
+				first.Messages = first.Messages[:j+1]
+				break
+			}
+		}
+		out[name] = &first
+	}
+	return out
 }
 
 // findsNothing says whether an arm's turns are made to find nothing that was sent before.

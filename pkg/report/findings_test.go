@@ -325,7 +325,9 @@ func TestSharedTexts(t *testing.T) {
 	for i := range 12 {
 		name := fmt.Sprintf("C%d", i)
 		own := strings.Repeat(fmt.Sprintf("own%d ", i), 300)
-		c := chat.Conversation{ID: name, Messages: []chat.Message{{Role: chat.User, Text: common + own}}}
+		c := chat.Conversation{ID: name, Messages: []chat.Message{
+			{Role: chat.User, Text: common + own}, {Role: chat.Assistant, Text: "An answer of the dataset."}, {Role: chat.User, Text: "Go on."},
+		}}
 		texts[name] = &c
 		at := record.Clock(1e9 * (i + 1))
 		cached := 0
