@@ -203,8 +203,9 @@ func (f *finder) warm() {
 	turns := float64(p.First.Known)
 	switch common, ok := f.commonPrefix(); {
 	case p.SharedKnown:
-		// The client's tokenizer may not be the server's.
-		allowed = 1.25*float64(p.First.knownIdeal) + turns*float64(p.Shape.BlockSize)
+		// The client's tokenizer may not be the server's, and a chat template may begin with a system message of its own,
+		// the same for all: SmolLM2's has some 30 tokens.
+		allowed = 1.25*float64(p.First.knownIdeal) + turns*float64(max(p.Shape.BlockSize, 3*WarmTokens))
 		why = "their texts share " + thousands(p.First.knownIdeal)
 	case ok:
 		allowed = turns * (1.25*common + 4*WarmTokens)
