@@ -344,7 +344,8 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 
 	rec := &reply.Turn
 	rec.Type = record.TypeTurn
-	rec.Conversation, rec.Client, rec.Turn, rec.Messages, rec.Arm = p.conv.ID, client, number, p.sent, p.arm.name
+	rec.Conversation, rec.Client, rec.Turn, rec.Messages = p.conv.ID, client, number, p.sent
+	rec.Arm, rec.Batch = p.arm.name, (p.group+1)/2
 	rec.Warmup = r.warming
 	rec.Attempts = attempts
 	rec.Scheduled, rec.Issued = scheduled, issued

@@ -20,6 +20,7 @@ func AppendTurn(dst []byte, t *Turn) []byte {
 	e.int("messages", int64(t.Messages))
 	e.optBool("warmup", t.Warmup)
 	e.optString("arm", t.Arm)
+	e.optInt("batch", int64(t.Batch))
 	e.int("attempts", int64(t.Attempts))
 	e.string("outcome", string(t.Outcome))
 	e.optInt("status", int64(t.Status))

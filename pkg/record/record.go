@@ -226,6 +226,9 @@ type Turn struct {
 	Messages int    `json:"messages"`
 	Warmup   bool   `json:"warmup,omitempty"`
 	Arm      string `json:"arm,omitempty"` // one of the Arm constants, in a run with control arms
+	// Batch numbers, from 1, the pairs of batches in which arms were played one after the other; 0: they were played side
+	// by side, or there are none.
+	Batch int `json:"batch,omitempty"`
 	// Attempts is 1 unless failures were retried. The clocks are the last attempt's.
 	Attempts int     `json:"attempts"`
 	Outcome  Outcome `json:"outcome"`

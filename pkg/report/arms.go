@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
@@ -38,12 +39,15 @@ type Effect struct {
 	Control string `json:"control"`
 	// Paired says that both arms played the same conversations: differences are between equal turns then, and otherwise
 	// between the means of turns of the same number.
-	Paired        bool         `json:"paired"`
-	Conversations int          `json:"conversations"` // resampled
-	Later         EffectRow    `json:"later_turns"`
-	All           EffectRow    `json:"all_turns"`
-	Turns         []EffectRow  `json:"by_turn"`
-	Cached        CachedEffect `json:"cached_tokens"`
+	Paired        bool `json:"paired"`
+	Conversations int  `json:"conversations"`
+	// Batches is how many pairs of batches there are when arms were played one after the other. The server's own drift from
+	// batch to batch is then part of the difference, so batches, not conversations, are what its interval comes from.
+	Batches int          `json:"batches,omitempty"`
+	Later   EffectRow    `json:"later_turns"`
+	All     EffectRow    `json:"all_turns"`
+	Turns   []EffectRow  `json:"by_turn"`
+	Cached  CachedEffect `json:"cached_tokens"`
 }
 
 // CachedEffect is the mean of cached tokens a turn in both arms.
@@ -195,15 +199,19 @@ func (c *Collector) effect(measured, control []*turn) Effect {
 	}
 	boot := c.bootstrap(len(one) + len(two))
 	row := func(from, to int) EffectRow {
-		r := effectOf(list, from-1, to-1, boot, e.Paired)
+		r := effectOf(list, from-1, to-1, boot, e.Paired, e.Batches > 0)
 		r.From, r.To = from, to
 		return r
 	}
-	conversations := make(map[string]bool)
+	conversations, batches := make(map[string]bool), make(map[int]bool)
 	for _, d := range list {
 		conversations[d.cluster] = true
+		batches[d.batch] = true
 	}
 	e.Conversations = len(conversations)
+	if e.Paired && !batches[0] {
+		e.Batches = len(batches)
+	}
 	e.All, e.Later = row(1, 0), row(2, 0)
 	for n := 1; n <= last+1; {
 		from, to := turnRange(n)
@@ -222,13 +230,18 @@ func (c *Collector) effect(measured, control []*turn) Effect {
 type difference struct {
 	cluster           string
 	index             int
+	batch             int     // 0: arms were side by side
 	measured, control float64 // NaN: not of this arm
 }
 
 func paired(one, two map[place]*turn) (list []difference) {
 	for p, t := range two {
 		if m := one[p]; m != nil {
-			list = append(list, difference{p.conversation, p.index, m.sample.TTFTMS, t.sample.TTFTMS})
+			batch := t.batch
+			if m.batch != t.batch {
+				batch = 0
+			}
+			list = append(list, difference{p.conversation, p.index, batch, m.sample.TTFTMS, t.sample.TTFTMS})
 		}
 	}
 	return inPlace(list)
@@ -237,10 +250,10 @@ func paired(one, two map[place]*turn) (list []difference) {
 // unpaired keeps the turns of both arms as they are. A conversation is a cluster of its arm.
 func unpaired(one, two map[place]*turn) (list []difference) {
 	for p, t := range one {
-		list = append(list, difference{"m" + p.conversation, p.index, t.sample.TTFTMS, math.NaN()})
+		list = append(list, difference{"m" + p.conversation, p.index, 0, t.sample.TTFTMS, math.NaN()})
 	}
 	for p, t := range two {
-		list = append(list, difference{"c" + p.conversation, p.index, math.NaN(), t.sample.TTFTMS})
+		list = append(list, difference{"c" + p.conversation, p.index, 0, math.NaN(), t.sample.TTFTMS})
 	}
 	return inPlace(list)
 }
@@ -254,7 +267,7 @@ func inPlace(list []difference) []difference {
 }
 
 // effectOf is the difference over turns from to to (from 0; to below 0: all), with its interval.
-func effectOf(list []difference, from, to int, boot measure.Bootstrap, paired bool) EffectRow {
+func effectOf(list []difference, from, to int, boot measure.Bootstrap, paired, batches bool) EffectRow {
 	var part []difference
 	for _, d := range list {
 		if d.index >= from && (to < 0 || d.index <= to) {
@@ -268,10 +281,18 @@ func effectOf(list []difference, from, to int, boot measure.Bootstrap, paired bo
 		diff, names := make([]float64, len(part)), make([]string, len(part))
 		for i, d := range part {
 			diff[i], names[i] = d.control-d.measured, d.cluster
+			if batches {
+				names[i] = strconv.Itoa(d.batch)
+			}
 			base += d.control / float64(len(part))
 		}
 		r.N = len(part)
-		in := measure.NewClusters(diff, names).Intervals(boot, measure.Mean)[0]
+		var in measure.Interval
+		if batches { // too few for a bootstrap
+			in = measure.MeanOfClusters(diff, names, boot.Level)
+		} else {
+			in = measure.NewClusters(diff, names).Intervals(boot, measure.Mean)[0]
+		}
 		value = measure.New(diff).Mean()
 		r.Difference.Low, r.Difference.High = Number(in.Low), Number(in.High)
 	} else {

@@ -60,6 +60,7 @@ type turn struct {
 	messages              int
 	reasoningChunks       int
 	arm                   string
+	batch                 int
 	sample                record.Sample
 	issued                bool // there are both clocks of lag
 	good                  bool // went well and is no warm-up: sample holds
@@ -134,7 +135,7 @@ func (c *Collector) addTurn(t *record.Turn) {
 		attempts: t.Attempts, chunks: t.Chunks, reads: t.Reads, merged: t.Merged, asked: t.MaxTokens,
 		readLateUS: t.ReadLateUS, connectMS: t.ConnectMS, answerMS: math.NaN(), headersMS: math.NaN(), scheduledMS: math.NaN(),
 		sent: start(t), firstToken: t.FirstToken, end: t.End, count: countOf(t, c.o.Tokens), cached: -1, reasoning: -1, warmup: t.Warmup,
-		counted: t.Counted, messages: t.Messages, arm: c.once(t.Arm), streamed: t.Stream, queueMS: queueMS(t), reasoningChunks: t.ChunksReasoning,
+		counted: t.Counted, messages: t.Messages, arm: c.once(t.Arm), batch: t.Batch, streamed: t.Stream, queueMS: queueMS(t), reasoningChunks: t.ChunksReasoning,
 	}
 	if lag, ok := start(t).Since(t.Scheduled); ok {
 		k.lagMS, k.issued = lag.Seconds()*1000, true

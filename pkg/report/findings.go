@@ -252,7 +252,11 @@ func (f *finder) control() {
 	for i := range f.d.Arms.Arms {
 		a := &f.d.Arms.Arms[i]
 		if findsNothing(a.Name) && a.Known > 0 && a.CachedShare > WarmShare && perTurn(a) >= WarmTokens {
-			f.add(ControlHits, fmt.Sprintf("The control arm %q is contaminated: its turns hit although they were made to find nothing. Its difference from %q is too small.", a.Name, f.d.Arms.Measured),
+			what := fmt.Sprintf("The control arm %q is contaminated: its turns hit although they were made to find nothing.", a.Name)
+			if a.Name != f.d.Arms.Measured {
+				what += fmt.Sprintf(" Its difference from %q is too small.", f.d.Arms.Measured)
+			}
+			f.add(ControlHits, what,
 				"%s tokens cached in %s, %s %% of their prompts", thousands(int64(a.Cached)), plural(a.Known, "turn"), fixed(100*a.CachedShare, 1))
 		}
 	}
@@ -424,8 +428,12 @@ func (f *finder) effects() {
 		if !d.Low.OK() || !d.High.OK() {
 			continue
 		}
-		evidence := fmt.Sprintf("ttft of %s less that of %s, %s: %s ms [%s, %s], 95 %% interval from %d conversations", e.Control, f.d.Arms.Measured, what,
-			fixed(d.Value, 2), fixed(d.Low, 2), fixed(d.High, 2), e.Conversations)
+		from := plural(e.Conversations, "conversation")
+		if e.Batches > 0 {
+			from = plural(e.Batches, "pair") + " of batches"
+		}
+		evidence := fmt.Sprintf("ttft of %s less that of %s, %s: %s ms [%s, %s], 95 %% interval from %s", e.Control, f.d.Arms.Measured, what,
+			fixed(d.Value, 2), fixed(d.Low, 2), fixed(d.High, 2), from)
 		cache := findsNothing(e.Control) && !findsNothing(f.d.Arms.Measured)
 		var text string
 		kind := EffectFound
