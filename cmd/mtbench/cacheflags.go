@@ -136,6 +136,11 @@ func (f *cacheFlags) sizes(c *cli.Call, otherwise string) (s plan.Sizes, err err
 	return s, nil
 }
 
+// noModel says that a size in bytes means nothing by itself.
+func noModel(t kvcache.Tier) error {
+	return cli.UsageErrorf("--%v-gib: GiB can be counted in blocks only for a model; name one with --kv-model or --model-config", t)
+}
+
 // options are the flags as a report takes them; otherwise is as for sizes.
 func (f *cacheFlags) options(c *cli.Call, otherwise string) (o report.CacheOptions, err error) {
 	if err := f.check(); err != nil {
@@ -147,6 +152,9 @@ func (f *cacheFlags) options(c *cli.Call, otherwise string) (o report.CacheOptio
 	}
 	o = report.CacheOptions{BlockSize: f.blockSize, Store: f.store, Exclusive: f.exclusive, Model: size.Model, Serving: size.Serving}
 	for t, tier := range f.tiers {
+		if tier.gib > 0 && size.Model == nil {
+			return o, noModel(kvcache.Tier(t))
+		}
 		o.Blocks[t], o.GiB[t] = tier.blocks, tier.gib
 	}
 	return o, nil

@@ -38,6 +38,7 @@ type metrics struct {
 	header http.Header
 	client *http.Client
 	first  []record.Scrape // what they said when they were tried
+	failed error           // nobody answered then
 
 	scraper *scrape.Scraper
 	sink    func(record.Scrape)
@@ -97,8 +98,8 @@ func newMetrics(ctx context.Context, c *cli.Call, f *runFlags) (*metrics, error)
 	case needed:
 		return nil, fmt.Errorf("--metrics: %w", errors.Join(errs...))
 	}
-	c.Remarkf("no metrics of the server (%v): the report cannot compare with its counters", errs[0])
-	return nil, nil
+	m.failed = errs[0]
+	return m, nil
 }
 
 // read is a reading apart from the run's.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,21 +68,25 @@ func openOutputs(c *cli.Call, f *runFlags) (_ *outputs, err error) {
 			return nil, err
 		}
 	}
-	if f.records != "" {
-		// Under its own name from the start: the records of a run that is killed are worth having.
-		if o.recordFile, err = c.CreateInPlace(f.records); err != nil {
-			return nil, err
+	for name, file := range map[string]string{"records": f.records, "stats-json-output": f.statsJSON} {
+		if strings.HasSuffix(file, ".gz") {
+			return nil, cli.UsageErrorf("--%s is written as it is, not packed: leave .gz off", name)
 		}
-		o.records = record.NewWriter(o.recordFile)
 	}
 	return o, nil
 }
 
-func (o *outputs) begin(h *record.Run) error {
+// begin writes the header. The records are under their own name from here on, for those of a run that is killed are worth
+// having; not before, for a run that cannot start must not cost an earlier one's records.
+func (o *outputs) begin(h *record.Run) (err error) {
 	o.collector.Add(h)
-	if o.records == nil {
+	if o.f.records == "" {
 		return nil
 	}
+	if o.recordFile, err = o.call.CreateInPlace(o.f.records); err != nil {
+		return err
+	}
+	o.records = record.NewWriter(o.recordFile)
 	return o.records.Run(h)
 }
 
@@ -134,7 +139,10 @@ func (o *outputs) finish(end *record.End) error {
 	}
 	if o.convs != nil {
 		keep(o.convs.Close())
-		keep(o.convFile.Commit())
+		// A run that finished no conversation leaves an earlier file as it was.
+		if end.Conversations.Finished > 0 {
+			keep(o.convFile.Commit())
+		}
 	}
 	if o.statsFile != nil {
 		keep(report.SamplesJSON(o.statsFile, []*report.Summary{s}))

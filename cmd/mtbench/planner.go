@@ -40,7 +40,7 @@ func (p *planner) config(blockSize, gpuBlocks int, size plan.Sizes) (*kvcache.Co
 		blocks := given.blocks
 		if given.gib > 0 {
 			if size.Model == nil {
-				return nil, cli.UsageErrorf("--%v-gib: GiB can be counted in blocks only for a model; name one with --kv-model or --model-config", kvcache.Tier(t))
+				return nil, noModel(kvcache.Tier(t))
 			}
 			bytes := given.gib * kvcache.GiB
 			if kvcache.Tier(t) != kvcache.GPU {

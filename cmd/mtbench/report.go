@@ -100,9 +100,16 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 	if len(names) == 0 {
 		names = []string{"-"}
 	}
-	summaries, err := f.summaries(ctx, c, names)
+	summaries, broken, err := f.summaries(ctx, c, names)
 	if err != nil {
 		return err
+	}
+	if broken > 0 {
+		defer func() {
+			if err == nil {
+				err = cli.Exit(cli.Missed, fmt.Errorf("%s could not be read: the numbers are without what was in them", lines(broken)))
+			}
+		}()
 	}
 	if f.statsJSON != "" {
 		if err := f.write(c, f.statsJSON, func(w io.Writer) error { return report.SamplesJSON(w, summaries) }); err != nil {
@@ -132,13 +139,14 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 }
 
 // summaries reads all files, and makes one summary of each run in them, or of all together.
-func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string) ([]*report.Summary, error) {
+// Broken is how many lines of them could not be read.
+func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string) (out []*report.Summary, broken int, err error) {
 	var (
 		runs []*report.Collector
 		logs []*record.Log
 	)
 	for _, name := range names {
-		err := readRecords(c, name, func(r *record.Reader, name string) (int, error) {
+		n, err := readRecords(c, name, func(r *record.Reader, name string) (int, error) {
 			if f.merge {
 				more, err := record.ReadLogs(r)
 				logs = append(logs, more...)
@@ -149,26 +157,26 @@ func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string
 			return len(more), err
 		})
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
+		broken += n
 	}
 	if f.merge {
 		l, err := record.Merge(logs...)
 		if err != nil {
-			return nil, fmt.Errorf("--merge: %w", err)
+			return nil, 0, fmt.Errorf("--merge: %w", err)
 		}
 		all := report.NewCollector(l.Run.ID, f.options)
 		all.AddLog(l)
 		runs = append(runs, all)
 	}
 	if err := f.setCaches(ctx, c, runs); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var out []*report.Summary
 	for _, run := range runs {
 		out = append(out, run.Summary())
 	}
-	return out, nil
+	return out, broken, nil
 }
 
 // setCaches tells each run's cache: as the flags state it, or else those that the run was started with.
@@ -197,11 +205,11 @@ func (f *reportFlags) setCaches(ctx context.Context, c *cli.Call, runs []*report
 }
 
 // readRecords opens a file and has it read; read returns how many runs it found. What cannot be read of the file is
-// said and left out.
-func readRecords(c *cli.Call, name string, read func(r *record.Reader, name string) (int, error)) error {
+// said, counted, and left out.
+func readRecords(c *cli.Call, name string, read func(r *record.Reader, name string) (int, error)) (broken int, err error) {
 	in, err := c.Open(name)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer in.Close()
 	if name == "-" {
@@ -217,12 +225,19 @@ func readRecords(c *cli.Call, name string, read func(r *record.Reader, name stri
 		c.Remarkf("%s: %d more that could not be read (skipped)", name, more)
 	}
 	if err != nil {
-		return err
+		return n, err
 	}
 	if runs == 0 {
-		return fmt.Errorf("%s holds no records; they are written by mtbench --records FILE, or by the reference's --stats-json-output", name)
+		return n, fmt.Errorf("%s holds no records; they are written by mtbench --records FILE, or by the reference's --stats-json-output", name)
 	}
-	return nil
+	return n, nil
+}
+
+func lines(n int) string {
+	if n == 1 {
+		return "1 line"
+	}
+	return fmt.Sprintf("%d lines", n)
 }
 
 func (f *reportFlags) write(c *cli.Call, name string, to func(io.Writer) error) (err error) {

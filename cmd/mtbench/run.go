@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -102,8 +103,21 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		m, err = newMetrics(ctx, c, f)
 		return err
 	})
-	if err := g.Wait(); err != nil {
-		return err
+	// The first interrupt ends what comes before the run: nothing is under way that could be finished. What waits for stdin
+	// then is left to wait.
+	ready := make(chan error, 1)
+	go func() { ready <- g.Wait() }()
+	select {
+	case err := <-ready:
+		if err != nil {
+			return err
+		}
+	case <-c.Drain().Done():
+		return cli.Exit(cli.Interrupted, errors.New("interrupted before the run began"))
+	}
+	if m != nil && m.failed != nil {
+		c.Remarkf("no metrics of the server (%v): the report cannot compare with its counters", m.failed)
+		m = nil
 	}
 	if data.config != nil {
 		if err := data.generate(ctx, c, f, tok); err != nil {
@@ -211,7 +225,7 @@ func verdict(end *record.End) error {
 // printExchange shows a turn's texts, for --print-content.
 func printExchange(w io.Writer, e *bench.Exchange) {
 	t := e.Turn
-	fmt.Fprintf(w, "=== %s, turn %d: %s\n", t.Conversation, t.Turn, t.Outcome)
+	fmt.Fprintf(w, "=== %s, turn %d: %s\n", t.Conversation, t.Turn+1, t.Outcome)
 	for _, m := range e.Asked {
 		fmt.Fprintf(w, "--- %s\n%s\n", m.Role, m.Text)
 	}

@@ -223,6 +223,9 @@ func (o Options) Validate() error {
 	if o.MaxRequests < 0 {
 		bad("--max-num-requests is %d; it must be at least 1", o.MaxRequests)
 	}
+	if o.MaxRequests > 0 && o.Control.Arms() > 1 {
+		bad("--control %s plays every conversation twice, and --max-num-requests would cut one arm off: give fewer conversations, or --max-turns", o.Control)
+	}
 	if o.MaxTurns < 0 {
 		bad("--max-turns is %d; it must be at least 1", o.MaxTurns)
 	}

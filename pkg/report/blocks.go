@@ -51,7 +51,7 @@ func (t *text) work(d *Details) {
 		t.line("  The run ended early: %s%s.", d.Work.Why, after(": ", d.Work.Error))
 	}
 	if d.Work.Warmup > 0 {
-		t.line("  Warm-up: %s, not in any number below.", plural(d.Work.Warmup, "turn"))
+		t.line("  Warm-up: %s, only in the outcomes, failures and connections below.", plural(d.Work.Warmup, "turn"))
 	}
 	var parts []string
 	for _, o := range d.Outcomes {
