@@ -84,6 +84,12 @@ type runFlags struct {
 	trustRemoteCode   bool
 }
 
+// What auto is called where the library takes nothing for it.
+const (
+	autoTransport openai.Transport = "auto"
+	autoClocks    sockclock.Source = "auto"
+)
+
 // lengthMode is how answers' lengths are asked for.
 type lengthMode string
 
@@ -97,7 +103,7 @@ func newRunFlags() *runFlags {
 	return &runFlags{
 		url: "http://localhost:8000", header: http.Header{}, clients: 1, order: bench.RoundRobin, length: lengthAuto,
 		history: bench.ServerAnswers, failure: bench.EndConversation, timeout: bench.DefaultTimeout, preconnect: true,
-		identify: true, warmupPercentages: []float64{0}, tokens: report.Usage, transport: openai.Auto,
+		identify: true, warmupPercentages: []float64{0}, tokens: report.Usage, transport: autoTransport, clocks: autoClocks,
 		metrics: auto, metricsInterval: time.Second, preflight: auto, control: bench.NoControl, mix: bench.ByBatch, cacheSalt: saltNone, prefixSample: 16,
 		shape: newCacheFlags(),
 	}
@@ -127,8 +133,8 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "insecure", Value: cli.Bool(&f.insecure), Usage: "do not verify the server's certificate"},
 			{Name: "http2", Value: cli.Bool(&f.http2), Usage: "allow HTTP/2, where streams share one connection"},
 			{Name: "proxy", Value: cli.URL(&f.proxy), Usage: "HTTP proxy"},
-			{Name: "transport", Value: cli.Enum(&f.transport, openai.Auto, openai.Reactor, openai.NetHTTP), DefaultText: "the best there is", Usage: "code that moves the bytes"},
-			{Name: "clocks", Value: cli.Enum(&f.clocks, "", sockclock.Packets, sockclock.Kernel), DefaultText: "the best there is", Usage: "where arrivals are stamped: packets, exact however late the client reads (Linux, plain http, and the right to capture packets: root, or setcap cap_net_raw=ep on the binary); or kernel"},
+			{Name: "transport", Value: cli.Enum(&f.transport, autoTransport, openai.Reactor, openai.NetHTTP), Usage: "code that moves the bytes; auto is the best there is"},
+			{Name: "clocks", Value: cli.Enum(&f.clocks, autoClocks, sockclock.Packets, sockclock.Kernel), Usage: "where arrivals are stamped; auto is the best there is: packets, exact however late the client reads (Linux, plain http, and the right to capture packets: root, or setcap cap_net_raw=ep on the binary); or kernel"},
 			{Name: "preconnect", Value: cli.Bool(&f.preconnect), Usage: "open the connections before the run; --preconnect=false leaves it to the first turns"},
 			{Name: "identify", Value: cli.Bool(&f.identify), Usage: "ask the server what it is first; --identify=false for servers that mind"},
 		}},
@@ -199,6 +205,12 @@ func (f *runFlags) openai(start time.Time) (openai.Options, error) {
 		NoStream: f.noStream, NoUsage: f.noUsage, MaxTokensField: f.maxTokensName, Temperature: f.temperature,
 		Seed: f.requestSeed, Start: start, IdleTimeout: f.idleTimeout, Transport: f.transport, Clocks: f.clocks, Insecure: f.insecure,
 		HTTP2: f.http2,
+	}
+	if f.transport == autoTransport {
+		o.Transport = openai.Auto
+	}
+	if f.clocks == autoClocks {
+		o.Clocks = ""
 	}
 	if f.servedModel != "" {
 		o.Model = f.servedModel

@@ -28,7 +28,7 @@ func runCommand() *cli.Command {
 		Examples: []cli.Example{
 			{About: "24 conversations, 6 in progress, 2 requests in flight", Line: "mtbench -i generate_multi_turn.json -m MODEL -u http://localhost:8000 -p 2 -k 6"},
 			{About: "ShareGPT conversations, at most 200 requests, records kept", Line: "mtbench -i sharegpt.json -m MODEL -n 200 --records run.jsonl"},
-			{About: "what the cache is worth: each conversation with and without it, side by side", Line: "mtbench -i generate_multi_turn.json -m MODEL -p 4 -k 12 --control no-reuse --records run.jsonl"},
+			{About: "what the cache is worth: each conversation with and without it", Line: "mtbench -i generate_multi_turn.json -m MODEL -p 4 -k 12 --control no-reuse --records run.jsonl"},
 			{About: "everything in one pipe", Line: "genconv | mtbench -i - -m MODEL --records - | mtbench report -"},
 		},
 		Run: func(ctx context.Context, c *cli.Call) error { return run(ctx, c, f) },

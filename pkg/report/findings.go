@@ -180,7 +180,8 @@ func (f *finder) warm() {
 		}
 	}
 	for i := range f.c.turns {
-		if t := &f.c.turns[i]; t.sent.OK() && t.sent < answered {
+		// One that was sent again on a new connection may have been taken the first time: its clock is the second's.
+		if t := &f.c.turns[i]; t.sent.OK() && (t.sent < answered || t.index == 0 && t.connection == record.ConnectionRetried) {
 			early = append(early, t)
 		}
 	}
