@@ -45,9 +45,13 @@ func (t *text) cachePlan(d *Details, p *CachePlan) {
 	g := grid{{"", "turns", "prompt", "new", "ideal", "predicted", "usage", "counters", "hit %", "of ideal %", "ttft p50", "recompute"}}
 	row := func(name string, r *CacheRow, counters string) []string {
 		mean := func(n Number) string { return fixed(share(n, int64(r.N)), 1) }
+		eligible := r.EligibleRate
+		if !p.SharedKnown && eligible > 1 {
+			eligible = Unknown // of an ideal that is known to be too low
+		}
 		return []string{
 			name, integer(r.N), mean(Number(r.Prompt)), mean(Number(r.New)), mean(Number(r.Ideal)), mean(r.Predicted), fixed(share(r.Cached, int64(r.Known)), 1),
-			counters, fixed(100*r.HitRate, 1), fixed(100*r.EligibleRate, 1), fixed(r.TTFT50, 2), fixed(r.Recompute50, 2),
+			counters, fixed(100*r.HitRate, 1), fixed(100*eligible, 1), fixed(r.TTFT50, 2), fixed(r.Recompute50, 2),
 		}
 	}
 	rows := p.named()
@@ -65,7 +69,7 @@ func (t *text) cachePlan(d *Details, p *CachePlan) {
 		t.wrapped("  ", fmt.Sprintf("usage: known for %d of %s; the mean and the rates are of those", p.All.Known, plural(p.All.N, "turn")))
 	}
 	if !p.SharedKnown {
-		t.wrapped("  ", "ideal, predicted: what conversations share with each other is not in them, their texts were not given")
+		t.wrapped("  ", "ideal, predicted: what conversations share with each other is not in them, their texts were not given (report takes them with --conversations FILE)")
 	}
 	t.wrapped("  ", d.Counters.String())
 	for _, n := range p.Notes {

@@ -67,8 +67,8 @@
 //	counters          what the server's counters say, over the whole run. They do not tell turns apart, so there is one
 //	                  number; and none where they also count other turns than the table: control arms, failures
 //	hit %             usage by prompt
-//	of ideal %        usage by ideal: the eligible hit rate. Above 100 % where conversations share beginnings and their
-//	                  texts were not given, since ideal cannot know it then
+//	of ideal %        usage by ideal: the eligible hit rate. "-" where it would be above 100 % because conversations share
+//	                  beginnings and their texts were not given: ideal cannot know it then
 //	recompute         ttft_ms that the cost model gives to computing the whole prompt
 //
 // Where usage tells which tier tokens came from, and where lower tiers are stated, a second table splits by tier.
