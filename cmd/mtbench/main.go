@@ -18,5 +18,6 @@ func command() *cli.Command {
 			"Without a subcommand it runs: `mtbench -i conversations.json -m MODEL -u URL`.",
 		Commands: []*cli.Command{runCommand(), simCommand(), reportCommand(), planCommand()},
 		Default:  "run",
+		Stray:    "conversations are given with -i FILE",
 	}
 }

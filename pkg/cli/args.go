@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"slices"
 	"strings"
 )
@@ -11,6 +12,8 @@ type argLine struct {
 	named bool     // a subcommand was named
 	// flags are --name=value in their order, args the positional arguments.
 	flags, args []string
+	// assigned is what the first of args stands for if it was meant as the value of the switch before it (--name=false).
+	assigned string
 	// stop is the name of a flag that ends everything (see stops), stopValue what it was given.
 	stop, stopValue string
 }
@@ -41,6 +44,7 @@ func sortArgs(root *Command, words []string) (argLine, error) {
 		}
 	}
 	t := newFlagTable(l.leaf)
+	behind := "" // the switch that the word stands behind
 	for i := 0; i < len(words); i++ {
 		word := words[i]
 		if word == "--" {
@@ -48,9 +52,13 @@ func sortArgs(root *Command, words []string) (argLine, error) {
 			break
 		}
 		if !looksLikeFlag(word, t) {
-			l.args = append(l.args, word)
+			if len(l.args) == 0 && behind != "" && Bool(new(bool)).Set(word) == nil {
+				l.assigned = behind + "=" + word
+			}
+			l.args, behind = append(l.args, word), ""
 			continue
 		}
+		behind = ""
 		found, err := t.read(word)
 		if err != nil {
 			return l, unknownElsewhere(root, l.leaf, word, err)
@@ -59,7 +67,7 @@ func sortArgs(root *Command, words []string) (argLine, error) {
 			switch {
 			case g.hasValue:
 			case g.flag.isSwitch():
-				g.value = "true"
+				g.value, behind = "true", "--"+g.flag.Name
 			case i+1 == len(words) || words[i+1] == "--":
 				return l, UsageErrorf("flag --%s needs a value: --%s %s", g.flag.Name, g.flag.Name, g.flag.meta())
 			case t.has(words[i+1]):
@@ -87,11 +95,38 @@ func sortArgs(root *Command, words []string) (argLine, error) {
 		}
 		return l, UsageErrorf("name a command: %s", orList(root.commandNames()))
 	}
-	if len(root.Commands) > 0 && !l.named && l.leaf.Args == "" && len(l.args) > 0 {
-		return l, UsageErrorf("no command %q%s (the commands are %s)", l.args[0],
-			didYouMean(l.args[0], root.commandNames(), ""), strings.Join(root.commandNames(), ", "))
+	return l, l.strayWord(root)
+}
+
+// strayWord is the error of a word given to a command that takes flags only, where more can be said of it than that.
+func (l *argLine) strayWord(root *Command) error {
+	if l.leaf.Args != "" || len(l.args) == 0 {
+		return nil
 	}
-	return l, nil
+	word, what := l.args[0], "unexpected argument"
+	unnamed := len(root.Commands) > 0 && !l.named
+	if unnamed {
+		what = "no command"
+	}
+	switch {
+	case l.assigned != "":
+		return UsageErrorf("%s %q; a switch takes its value with =: %s", what, word, l.assigned)
+	case root.Stray != "" && l.leaf.Name == root.Default && looksLikeFile(word):
+		return UsageErrorf("%s %q; %s", what, word, root.Stray)
+	case unnamed:
+		return UsageErrorf("no command %q%s (the commands are %s)", word,
+			didYouMean(word, root.commandNames(), ""), strings.Join(root.commandNames(), ", "))
+	}
+	return nil
+}
+
+// looksLikeFile says whether the word is more likely a file's name than a command's.
+func looksLikeFile(word string) bool {
+	if word == "-" || strings.ContainsAny(word, "./") {
+		return true
+	}
+	_, err := os.Stat(word)
+	return err == nil
 }
 
 // helpFor is what the word help asks for, with the words behind it.

@@ -22,10 +22,13 @@
 // # Values
 //
 // A flag's value is the first of: the command line (the last one wins, lists grow), the environment, the file named by
-// --config, the default. The environment twin of --num-clients of mtbench is MTBENCH_NUM_CLIENTS, the same for all its
-// subcommands; an empty variable counts as unset, and a list is given as lines. A config file is a JSON object whose
-// keys are flag names without dashes; in a command with subcommands an object under a subcommand's name holds for it
-// alone and wins over the keys beside it:
+// --config, the default. The environment twin of a flag is named for the command and the flag: of --num-clients of
+// mtbench MTBENCH_NUM_CLIENTS. That is so of a command without subcommands, of the default subcommand, and of the flags
+// that every command has (MTBENCH_CONFIG, MTBENCH_LOG_LEVEL, MTBENCH_QUIET); the twin of any other subcommand's flag
+// has the subcommand's name in it, so that one variable never means two things: of mtbench sim --model it is
+// MTBENCH_SIM_MODEL. An empty variable counts as unset, and a list is given as lines. A config file is a JSON object
+// whose keys are flag names without dashes; in a command with subcommands an object under a subcommand's name holds for
+// it alone and wins over the keys beside it:
 //
 //	{"seed": 99, "run": {"url": "http://localhost:8000", "header": ["X-Team: a"], "no-stream": true}}
 //
@@ -38,8 +41,8 @@
 // # Endings
 //
 // An error ends the command with one line on stderr for each line of its text, and with the exit code that it carries
-// (Exit, UsageErrorf): 0 done, 1 failed, 2 usage, 3 finished but something missed its mark, 130 interrupted. Data goes
-// to stdout, talk to stderr.
+// (Exit, UsageErrorf): 0 done, 1 failed, 2 usage, 3 finished but something missed its mark, 130 interrupted; --help
+// ends with them. Data goes to stdout, talk to stderr.
 package cli
 
 import (
@@ -72,6 +75,9 @@ type Command struct {
 	// flags then stand in for the command's own.
 	Commands []*Command
 	Default  string
+	// Stray, optional, says in a command with a Default where a file belongs that is given as a word, which Default does
+	// not take: "conversations are given with -i FILE".
+	Stray string
 	// Drain: a first interrupt cancels only Call.Drain, a second the context of Run. Otherwise the first cancels both.
 	Drain bool
 	// Run does the work. Its context ends with an interrupt. It is nil in a command with subcommands.

@@ -33,14 +33,14 @@ func (c *Call) settle() error {
 	}
 	for _, f := range open {
 		if f.Required && !c.IsSet(f.Name) {
-			return UsageErrorf("flag --%s is needed (or set %s)", f.Name, envName(c.root.Name, f.Name))
+			return UsageErrorf("flag --%s is needed (or set %s)", f.Name, twin(c.root, c.leaf, f.Name))
 		}
 	}
 	return nil
 }
 
 func (c *Call) setFromEnv(f *Flag) error {
-	for _, name := range append([]string{envName(c.root.Name, f.Name)}, f.Env...) {
+	for _, name := range append([]string{twin(c.root, c.leaf, f.Name)}, f.Env...) {
 		text := c.env[name]
 		if text == "" {
 			continue

@@ -54,8 +54,21 @@ func TestEnvironment(t *testing.T) {
 	equal(t, "the flag's own variable goes first", d.Retries, 5)
 
 	d = newDemo()
-	wantOK(t, call(d.multi(), []string{"MULTI_SEED=7"}, "sim"))
+	wantOK(t, call(d.multi(), []string{"MULTI_SIM_SEED=7", "MULTI_SEED=x"}, "sim"))
 	equal(t, "a subcommand's variable", d.Seed, 7)
+	for _, words := range [][]string{nil, {"run"}} {
+		d = newDemo()
+		wantOK(t, call(d.multi(), []string{"MULTI_SEED=8", "MULTI_SIM_SEED=x", "MULTI_RUN_SEED=x"}, words...))
+		equal(t, "the default subcommand's variable", d.Seed, 8)
+	}
+	d = newDemo()
+	wantOK(t, call(d.multi(), []string{"MULTI_QUIET=1", "MULTI_SIM_QUIET=x"}, "sim"))
+	equal(t, "a common flag's variable", d.call.Quiet(), true)
+	wantUsage(t, call(newDemo().multi(), []string{"MULTI_REPORT_FORMAT=x"}, "report", "a"),
+		`multi: environment variable MULTI_REPORT_FORMAT: "x" is not table or json`)
+	needy := newDemo().multi()
+	needy.command("sim").Groups[0].Flags[0].Required = true
+	wantUsage(t, call(needy, nil, "sim"), "multi: flag --listen is needed (or set MULTI_SIM_LISTEN)")
 
 	wantUsage(t, call(newDemo().command(""), []string{"DEMO_SEED=x"}), `demo: environment variable DEMO_SEED: "x" is not a whole number`)
 	wantUsage(t, call(newDemo().command(""), []string{"OLD_RETRIES=-1"}), `demo: environment variable OLD_RETRIES: "-1" is less than 0`)

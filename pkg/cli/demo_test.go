@@ -79,7 +79,7 @@ func (d *demo) multi() *Command {
 	var listen string
 	port := 8000
 	return &Command{
-		Name: "multi", Usage: "several commands", Default: "run",
+		Name: "multi", Usage: "several commands", Default: "run", Stray: "a file is given with -f FILE",
 		Commands: []*Command{
 			{Name: "run", Usage: "run it", Groups: d.groups(), Run: d.keep, Drain: true},
 			{Name: "sim", Usage: "simulate it", Run: d.keep, Groups: []Group{{"Server", []Flag{

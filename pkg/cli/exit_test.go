@@ -153,6 +153,42 @@ func TestInterruptOfHanging(t *testing.T) {
 	}
 }
 
+// What hangs in the reading of stdin does not keep Main from returning with Run.
+func TestInterruptOfReading(t *testing.T) {
+	t.Parallel()
+	for _, drain := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			signals := make(chan os.Signal, 4)
+			stdin, typist := io.Pipe() // to which nothing is ever written
+			start := time.Now()
+			var errout strings.Builder
+			code := Main(&Command{Name: "demo", Drain: drain, Run: func(ctx context.Context, c *Call) error {
+				in, err := c.Open("-")
+				if err != nil {
+					return err
+				}
+				read := make(chan error, 1)
+				go func() {
+					_, err := io.ReadAll(in)
+					read <- err
+				}()
+				signals <- os.Interrupt
+				select {
+				case err := <-read:
+					return err
+				case <-c.Drain().Done():
+					return c.Drain().Err()
+				}
+			}}, Process{Args: []string{"demo"}, Stdin: stdin, Stdout: io.Discard, Stderr: &errout, Signals: signals})
+			if code != 130 || !strings.HasSuffix(errout.String(), "demo: interrupted\n") {
+				t.Errorf("drain %v: exit code %d, %q", drain, code, errout.String())
+			}
+			equal(t, "waited", time.Since(start), time.Duration(0))
+			typist.Close() // synctest waits for the reader
+		})
+	}
+}
+
 func TestSignalsClosed(t *testing.T) {
 	t.Parallel()
 	signals := make(chan os.Signal)

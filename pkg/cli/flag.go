@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
@@ -157,7 +158,20 @@ func commonGroup(o *common) Group {
 // environment twin and no place in a config file.
 func stops(name string) bool { return name == "help" || name == "version" || name == "completion" }
 
-// envName is the variable of a flag of the command.
+// twin is the variable of a flag of the command leaf, which is the root or a subcommand of it.
+func twin(root, leaf *Command, flag string) string {
+	if leaf == root || leaf.Name == root.Default || isCommon(flag) {
+		return envName(root.Name, flag)
+	}
+	return envName(root.Name+" "+leaf.Name, flag)
+}
+
+// isCommon says whether every command has the flag, under one variable.
+func isCommon(name string) bool {
+	return slices.ContainsFunc(commonGroup(new(common)).Flags, func(f Flag) bool { return f.Name == name })
+}
+
+// envName is the variable for the two names.
 func envName(command, flag string) string {
 	upper := func(r rune) rune {
 		switch {

@@ -11,7 +11,7 @@ import (
 const helpWidth = 100
 
 // helpTemplate is the form of --help of every command and subcommand.
-const helpTemplate = `{{.Name}} - {{.Usage}}
+const helpTemplate = `{{wrap 2 (printf "%s - %s" .Name .Usage)}}
 
 Usage:
 {{range .Lines}}  {{.}}
@@ -30,7 +30,11 @@ Examples:
 {{end}}  {{$e.Line}}
 {{end}}{{end}}{{if .More}}
 {{wrap 0 .More}}
-{{end}}`
+{{end}}
+` + exitCodes + "\n"
+
+// exitCodes is the last line of help.
+const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished but something was missed, 130 interrupted."
 
 // helpView is what helpTemplate shows.
 type helpView struct {
@@ -86,7 +90,7 @@ func writeHelp(w io.Writer, root, leaf *Command, named bool) error {
 		hg := helpGroup{Title: g.Title}
 		for i := range g.Flags {
 			if f := &g.Flags[i]; !f.Hidden {
-				row := helpRow{f.term(), f.explain(root.Name)}
+				row := helpRow{f.term(), f.explain(root, leaf)}
 				if n := utf8.RuneCountInString(row.Term) + 4; n <= 32 {
 					v.Column = max(v.Column, n)
 				}
@@ -117,8 +121,8 @@ func (f *Flag) term() string {
 	return s
 }
 
-// explain is the usage with the default and the variables.
-func (f *Flag) explain(command string) string {
+// explain is the usage with the default and the variables, of a flag of the command leaf.
+func (f *Flag) explain(root, leaf *Command) string {
 	s := f.Usage
 	def := f.DefaultText
 	if def == "" && !f.isSwitch() && !f.Secret {
@@ -138,7 +142,7 @@ func (f *Flag) explain(command string) string {
 	if stops(f.Name) {
 		return s
 	}
-	s += " [$" + envName(command, f.Name)
+	s += " [$" + twin(root, leaf, f.Name)
 	for _, e := range f.Env {
 		s += ", $" + e
 	}

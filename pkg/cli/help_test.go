@@ -14,6 +14,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	long := newDemo().command("IN OUT")
+	long.Usage = "show what a command can do, in words that are too many for the hundred columns of one line of help"
 	long.Description = "A first paragraph that is long enough to be broken at the hundredth column, which is where lines of help end.\n\n  indented lines stay as they are\n\nAnother."
 	long.Groups[0].Flags[2].Required = true
 	long.Groups[1].Flags = append(long.Groups[1].Flags, Flag{
@@ -44,6 +45,9 @@ func TestHelp(t *testing.T) {
 			}
 			if r.out != string(want) {
 				t.Errorf("help is not as in %s (go test -update rewrites it):\n%s", golden, r.out)
+			}
+			if !strings.HasSuffix(r.out, "\n\n"+exitCodes+"\n") {
+				t.Error("the exit codes are not its last line")
 			}
 			for line := range strings.Lines(r.out) {
 				if line = strings.TrimSuffix(line, "\n"); utf8.RuneCountInString(line) > helpWidth {

@@ -16,10 +16,12 @@ type interrupt struct {
 
 // patience is how long a cancelled Run is waited for in a command that does not drain. It may hang in the reading of
 // stdin, which nothing can end.
-const patience = 3 * time.Second
+const patience = time.Second
 
 // Drain ends with the first interrupt. In a command that drains, the context of Run goes on until the second one: no
-// new work after the first, what is under way may finish.
+// new work after the first, what is under way may finish. A reading of stdin that nobody may ever end is not worth
+// waiting for: Run may return while another goroutine still hangs in it, with the error of Drain for one, and Main
+// returns with it.
 func (c *Call) Drain() context.Context { return c.interrupt.drain }
 
 func (c *Call) interrupted() bool { return c.interrupt != nil && c.interrupt.count.Load() > 0 }

@@ -220,14 +220,16 @@ func Size(p *int64, limits ...int64) Value {
 	return &value[int64]{p: p, meta: "SIZE", parse: parse, show: show}
 }
 
-// Enum is one of the choices.
+// Enum is one of the choices. An empty one, which stands for no choice made, can be given but is shown nowhere.
 func Enum[T ~string](p *T, choices ...T) Value {
-	names := make([]string, len(choices))
-	for i, c := range choices {
-		names[i] = string(c)
+	var names []string
+	for _, c := range choices {
+		if c != "" {
+			names = append(names, string(c))
+		}
 	}
 	parse := func(s string) (T, error) {
-		if !slices.Contains(names, s) {
+		if !slices.Contains(choices, T(s)) {
 			return "", fmt.Errorf("is not %s%s", orList(names), didYouMean(s, names, ""))
 		}
 		return T(s), nil

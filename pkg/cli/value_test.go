@@ -88,6 +88,8 @@ func TestValues(t *testing.T) {
 		{"size", Size(&size), "", nil, "is not a size"},
 		{"enum", Enum(&s, "any", "ascii"), "any", "any", ""},
 		{"enum", Enum(&s, "any", "ascii"), "ANY", nil, "is not any or ascii; did you mean any?"},
+		{"enum", Enum(&s, "", "any", "ascii"), "", "", ""},
+		{"enum", Enum(&s, "", "any", "ascii"), "x", nil, "is not any or ascii"},
 		{"url", URL(&s), "https://example.test/v1", "https://example.test/v1", ""},
 		{"url", URL(&s), "http://me:pw@example.test", "http://me:xxxxx@example.test", ""},
 		{"url", URL(&s), "localhost:8000", nil, "is not an address"},
