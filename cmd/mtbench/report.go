@@ -82,7 +82,19 @@ func reportCommand() *cli.Command {
 			{About: "what a server with 40 GiB of offloading should have hit", Line: "mtbench report run.jsonl --gpu-blocks 7999 --cpu-gib 40 --conversations conversations.json"},
 			{About: "all numbers for another program", Line: "mtbench report *.jsonl.gz --format csv -o runs.csv"},
 		},
-		Run: func(ctx context.Context, c *cli.Call) error { return runReport(ctx, c, f) },
+		// An interrupt of a pipe reaches all of it: the run at its head drains then, and its table is to come out all the same.
+		// A second one leaves, even a read that nothing ends.
+		Drain: true,
+		Run: func(ctx context.Context, c *cli.Call) error {
+			done := make(chan error, 1)
+			go func() { done <- runReport(ctx, c, f) }()
+			select {
+			case err := <-done:
+				return err
+			case <-ctx.Done():
+				return cli.Exit(cli.Interrupted, errors.New("interrupted"))
+			}
+		},
 	}
 }
 
