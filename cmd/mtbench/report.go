@@ -79,8 +79,8 @@ func reportCommand() *cli.Command {
 			{About: "the table of a run, and the same without its first half", Line: "mtbench report run.jsonl --warmup-percentages 0%,50%"},
 			{About: "what the reference measured", Line: "mtbench report stats.json"},
 			{About: "one table of what two machines sent together", Line: "mtbench report --merge a.jsonl b.jsonl"},
-			{About: "what a server with 40 GiB of offloading should have hit", Line: "mtbench report run.jsonl --gpu-blocks 7999 --cpu-gib 40 --conversations conversations.json"},
-			{About: "all numbers for another program", Line: "mtbench report *.jsonl.gz --format csv -o runs.csv"},
+			{About: "what a server with 40 GiB of offloading should have hit", Line: "mtbench report run.jsonl --gpu-blocks 7999 --cpu-gib 40 --kv-model Llama-3.1-8B --conversations conversations.json"},
+			{About: "all numbers for another program", Line: "mtbench report *.jsonl --format csv -o runs.csv"},
 		},
 		// An interrupt of a pipe reaches all of it: the run at its head drains then, and its table is to come out all the same.
 		// A second one leaves, even a read that nothing ends.
