@@ -40,7 +40,7 @@ func (f *flags) groups() []cli.Group {
 			{Name: "max-content-len", Value: limit(&f.maxLength), DefaultText: "any", Usage: "characters that every message may have"},
 			{Name: "language", Value: cli.Enum(&f.language, sharegpt.Languages...), Usage: "any; ascii: every message is ASCII only (mostly English); non-ascii: every message has a character beyond (what the reference keeps)"},
 			{Name: "keep-odd", Value: cli.Bool(&f.keepOdd), Usage: "keep a question at the end that has no answer"},
-			{Name: "separate", Value: cli.Bool(&f.separate), Usage: "do not join items with ids NAME_0, NAME_1, ...: each is a conversation"},
+			{Name: "separate", Value: cli.Bool(&f.separate), Usage: "do not join items with ids NAME_0, NAME_1, ...: each is a conversation; --separate=false joins those of role and content, too"},
 			{Name: "seed", Value: cli.Parsed(&f.seed, "N", parseSeed, (*big.Int).String), Usage: "seed of the order and of the sample, as the reference's --seed"},
 			{Name: "vllm-parity", Value: cli.Bool(&f.parity), Usage: "do what the reference does, faults included: the same bytes, the same text on stdout, the same errors"},
 		}},

@@ -17,8 +17,10 @@ func command() *cli.Command {
 		Usage: "turn shared chats (ShareGPT) into conversations that mtbench replays",
 		Description: "IN is a JSON array or JSONL, OUT what its name says: an array (.json), lines (.jsonl), packed (.gz); either may be - " +
 			"for stdin or stdout. IN is read twice, in constant memory; what cannot be read twice goes by way of a temporary file.\n\n" +
-			"Items with ids NAME_0, NAME_1, ... are joined. A bad item is skipped and counted. Conversations that end with a " +
-			"question lose it. The table at the end says what became of everything.",
+			"Items with ids NAME_0, NAME_1, ... are parts of one conversation and joined, if their turns are of ShareGPT's shape (from, " +
+			"value); items of role and content are conversations already. A bad item is skipped and counted. Conversations that end " +
+			"with a question lose it. The table at the end says what became of everything.\n\n" +
+			"Exit code 3: IN is cut off; what came before is in OUT.",
 		Args:   "IN OUT",
 		Groups: f.groups(),
 		Examples: []cli.Example{

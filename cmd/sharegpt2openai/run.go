@@ -25,7 +25,7 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 	from, to := c.Args[0], c.Args[1]
 	o := sharegpt.Options{
 		Seed: f.seed, MaxItems: f.maxItems, MinTurns: f.minTurns, MaxTurns: f.maxTurns, MinLength: f.minLength, MaxLength: f.maxLength,
-		Language: f.language, KeepOdd: f.keepOdd, Separate: f.separate, Parity: f.parity,
+		Language: f.language, KeepOdd: f.keepOdd, Separate: f.separate, Join: c.IsSet("separate") && !f.separate, Parity: f.parity,
 	}
 	if err := o.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
@@ -80,6 +80,18 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 		o.Transcript = &sharegpt.Transcript{W: talk, Input: from, Output: to, Model: f.tokenizerName(), Columns: columns(c)}
 	}
 	res, err := convert(ctx, c, in, from, out, format, o)
+	saveRejects := func() error {
+		if rejects == nil {
+			return nil
+		}
+		return errors.Join(buffered.Flush(), rejects.Commit())
+	}
+	ref := new(sharegpt.ReferenceError)
+	if (errors.Is(err, sharegpt.ErrNothingLeft) || errors.As(err, &ref)) && len(res.Dropped) > 0 {
+		if err := saveRejects(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
@@ -88,23 +100,27 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 		if res.Items == 0 {
 			return fmt.Errorf("%s: there is nothing in it", from)
 		}
+		if res.CutOff != nil {
+			return fmt.Errorf("%w, and %w: the table says why", cutOff(from, res.CutOff), err)
+		}
 		return fmt.Errorf("%s: %w: the table says why", from, err)
 	case err != nil:
-		if ref := new(sharegpt.ReferenceError); errors.As(err, &ref) {
+		if errors.As(err, &ref) {
 			return fmt.Errorf("%s: %w (as the reference; without --vllm-parity bad items are skipped)", from, err)
 		}
 		return err
 	}
-	if res.MostParts > suspicious {
-		c.Remarkf("%d items were joined, being parts of conversation %q by their ids; if they are conversations of their own, say --separate", res.MostParts, res.Longest)
+	if n := res.MostParts; n > suspicious || n > 1 && res.Conversations == 1 && !f.parity {
+		c.Remarkf("%d items were joined, being parts of conversation %q by their ids; if they are conversations of their own, say --separate", n, res.Longest)
+	}
+	if res.Apart > 0 {
+		c.Remarkf("%d items of role and content with ids like %s are conversations of their own; if they are parts, say --separate=false", res.Apart, res.ApartID)
 	}
 	if err := out.Commit(); err != nil {
 		return err
 	}
-	if rejects != nil {
-		if err := errors.Join(buffered.Flush(), rejects.Commit()); err != nil {
-			return err
-		}
+	if err := saveRejects(); err != nil {
+		return err
 	}
 	if f.parity {
 		if !c.Quiet() {
@@ -112,7 +128,18 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 		}
 		return nil
 	}
-	return report(talk, res, tok)
+	if err := report(talk, res, tok); err != nil || res.CutOff == nil {
+		return err
+	}
+	if to == "-" {
+		to = "stdout"
+	}
+	return cli.Exit(cli.Missed, fmt.Errorf("%w; %s has what came before that", cutOff(from, res.CutOff), to))
+}
+
+// cutOff says where an input ends too early.
+func cutOff(name string, at *sharegpt.CutOff) error {
+	return fmt.Errorf("%s is cut off: it ends in line %d, after %d bytes, inside an array or object", name, at.Line, at.Bytes)
 }
 
 // convert runs the conversion, showing how far it is.

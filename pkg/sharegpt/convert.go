@@ -49,7 +49,8 @@ func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
 	if v.index, err = build(ctx, v.src, o, v.tally); err != nil {
 		return err
 	}
-	v.res.Items = v.index.items
+	v.res.Items, v.res.CutOff = v.index.items, v.index.cutOff
+	v.res.Apart, v.res.ApartID = v.index.apart, v.index.apartID
 	o.Transcript.printf("Total items in input file: %s\nShuffling dataset with seed %s\n", thousands(v.res.Items), o.seed())
 	random := pyrand.NewPython(o.seed())
 	if v.convs, err = v.index.join(v.src, random); err != nil {

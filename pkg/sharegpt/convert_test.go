@@ -56,6 +56,15 @@ func share(id, list string) string {
 	return fmt.Sprintf(`{"id": %q, "conversations": %s}`, id, turns(list))
 }
 
+// chats are lines of role and content, each of which ends with its own id.
+func chats(ids ...string) string {
+	var in strings.Builder
+	for _, id := range ids {
+		fmt.Fprintf(&in, `{"id": %q, "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": %q}]}`+"\n", id, id)
+	}
+	return in.String()
+}
+
 func TestConvert(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -105,6 +114,9 @@ func TestConvert(t *testing.T) {
 			want: []string{"7: u d | a e", "_3: u j | a k", "item-1: u a | a bc", "item-3-: u f | a g", "item-3: u h | a i"}},
 		{name: "ids with an index that are whole", in: share("c_1", "u a|a b") + share("c_2", "u c|a d") + share("c_2", "u e|a f"), o: Options{Separate: true},
 			want: []string{"c_1: u a | a b", "c_2: u c | a d"}, drops: "same id as an earlier item=1"},
+		{name: "role and content are conversations already", in: chats("c_1", "c_2", "c_2") + share("c_2", "u s|a t") + share("c_1", "u q|a r"),
+			want: []string{"c: u q | a r | u s | a t", "c_1: u hi | a c_1", "c_2: u hi | a c_2"}, drops: "same id as an earlier item=1"},
+		{name: "parts of role and content", in: chats("c_2", "c_1"), o: Options{Join: true}, want: []string{"c: u hi | a c_1 | u hi | a c_2"}},
 		{name: "half of a pair", in: `{"id": "x_0", "conversations": [{"from": "human", "value": "a\ud83d"}, {"from": "gpt", "value": "\ud83d\ude42"}]}`,
 			want: []string{"x: u a\uFFFD | a 🙂"}},
 		{name: "limits of 0 are off", in: share("x_0", "u hi|a you"), o: Options{MaxItems: number(0), MinTurns: number(0), MaxTurns: number(0), MinLength: number(0), MaxLength: number(0)},
@@ -167,6 +179,58 @@ conversations kept         1  (2 messages)
 `
 	if got := string(res.AppendSummary(nil)); got != summary {
 		t.Errorf("summary\n%s\nwant\n%s", got, summary)
+	}
+}
+
+func TestConvertKeptApart(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		in    string
+		apart int
+		id    string
+	}{
+		{chats("c_0", "c_1", "c_7", "d_0", "e", "e_"), 3, "c_0"},
+		{chats("c_0", "d_0", "d_1"), 2, "d_0"},
+		{chats("c_0", "d_0"), 0, ""},
+		{share("c_0", "u a|a b") + share("c_1", "u a|a b"), 0, ""},
+	} {
+		_, _, res, err := run(t, strings.NewReader(tc.in), Options{}, chat.JSONL, 0, "")
+		if err != nil || res.Apart != tc.apart || res.ApartID != tc.id {
+			t.Errorf("%s: %d apart, %q, error %v", tc.in, res.Apart, res.ApartID, err)
+		}
+	}
+}
+
+// However much of a file has come, what was lost is noticed, and what came is kept.
+func TestConvertCutOff(t *testing.T) {
+	t.Parallel()
+	a, b := share("a_0", "u a|a b"), share("b_0", "u c|a \\\"d")
+	for name, in := range map[string]string{
+		"an array in one line": "[" + a + ", " + b + "]",
+		"an array of lines":    "[\n  " + a + ",\n  " + b + "\n]",
+		"lines":                a + "\n" + b,
+	} {
+		for n := len(in); n > strings.Index(in, b); n-- {
+			_, _, res, err := run(t, strings.NewReader(in[:n]), Options{}, chat.JSONL, 0, "")
+			if err != nil {
+				t.Fatalf("%s, %d bytes: %v", name, n, err)
+			}
+			if n == len(in) {
+				if res.CutOff != nil || res.Written != 2 {
+					t.Errorf("%s, all: %+v, %d written", name, res.CutOff, res.Written)
+				}
+				continue
+			}
+			want := CutOff{Line: 1 + strings.Count(in[:n], "\n"), Bytes: int64(n)}
+			if res.CutOff == nil || *res.CutOff != want || res.Written == 0 {
+				t.Errorf("%s, %d bytes: %+v, %d written", name, n, res.CutOff, res.Written)
+			}
+		}
+	}
+	// A string that is open in the middle is not the end.
+	_, _, res, err := run(t, strings.NewReader(a+"\n"+b[:len(b)-5]+"\n"+share("c_0", "u e|a f")), Options{}, chat.JSONL, 0, "")
+	if err != nil || res.CutOff != nil || res.Written != 2 {
+		t.Errorf("broken in the middle: %+v, %d written, %v", res.CutOff, res.Written, err)
 	}
 }
 

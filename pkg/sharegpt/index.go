@@ -1,6 +1,7 @@
 package sharegpt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,9 +45,13 @@ type index struct {
 	items   int
 	tally   *tally
 	parity  bool
-	// separate takes every id as that of a whole conversation.
-	separate bool
-	bad      map[int32]error // of entries that end a run in parity, when their turn comes
+	// separate takes every id as that of a whole conversation, joinAll none, whatever the shape of the item.
+	separate, joinAll bool
+	counted           map[string]string // names of ids with an index that were not taken apart, and the first such id
+	apart             int               // items among them that share a name
+	apartID           string
+	cutOff            *CutOff
+	bad               map[int32]error // of entries that end a run in parity, when their turn comes
 }
 
 // batch is some items on their way through a worker.
@@ -64,6 +69,7 @@ type scanned struct {
 	idKind   byte
 	kind     byte
 	isObject bool
+	hasFrom  bool
 	turns    int
 	ends     [2]string // roles of the first and the last turn
 	known    [2]bool
@@ -83,16 +89,18 @@ const batchSize = 512 << 10
 
 // build reads all of the source once. Items that cannot be used are tallied; in parity the first is the error.
 func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, error) {
-	x := &index{byID: map[string]int32{}, roles: map[string]int32{}, tally: tally, parity: o.Parity, separate: o.Separate, bad: map[int32]error{}}
+	x := &index{byID: map[string]int32{}, roles: map[string]int32{}, tally: tally, parity: o.Parity, separate: o.Separate, joinAll: o.Join,
+		counted: map[string]string{}, bad: map[int32]error{}}
 	group, ctx := errgroup.WithContext(ctx)
 	work := make(chan *batch, o.workers())
 	ordered := make(chan *batch, 2*o.workers())
 	free := make(chan *batch, 3*o.workers())
 
-	group.Go(func() error {
+	group.Go(func() (err error) {
 		defer close(work)
 		defer close(ordered)
-		return cut(ctx, src, o, work, ordered, free)
+		x.cutOff, err = cut(ctx, src, o, work, ordered, free)
+		return err
 	})
 	for range o.workers() {
 		group.Go(func() error {
@@ -136,12 +144,13 @@ func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, 
 	return x, src.flush()
 }
 
-// cut reads the source and hands it on in batches.
-func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *batch, free <-chan *batch) error {
+// cut reads the source, hands it on in batches, and says whether it ends too early.
+func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *batch, free <-chan *batch) (*CutOff, error) {
 	scan := jsonseq.NewScanner(src.first)
 	scan.Single = o.Parity
 	var b *batch
 	told := int64(0)
+	var last error // of the last item
 	send := func() error {
 		if b == nil {
 			return nil
@@ -163,6 +172,7 @@ func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *bat
 	}
 	for scan.Scan() {
 		it := scan.Item()
+		last = it.Err
 		if b == nil {
 			select {
 			case b = <-free:
@@ -179,16 +189,21 @@ func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *bat
 		b.items = append(b.items, s)
 		if len(b.text) >= batchSize || len(b.items) >= 4096 {
 			if err := send(); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	if err := scan.Err(); errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%s: the packed data is cut off: %w", src.name, err)
+		return nil, fmt.Errorf("%s: the packed data is cut off: %w", src.name, err)
 	} else if err != nil {
-		return fmt.Errorf("%s: %w", src.name, err)
+		return nil, fmt.Errorf("%s: %w", src.name, err)
 	}
-	return send()
+	var cutOff *CutOff
+	// The scanner finds these kinds only at the end of the input: a string that is open has no line break in it.
+	if e := new(jsonseq.SyntaxError); errors.As(last, &e) && (e.Kind == jsonseq.OpenItem || e.Kind == jsonseq.OpenString) {
+		cutOff = &CutOff{Line: e.Line, Bytes: scan.Offset()}
+	}
+	return cutOff, send()
 }
 
 // look parses an item for what the index needs.
@@ -200,7 +215,7 @@ func (s *scanned) look(text []byte, it *item, parity bool) {
 	if s.err = it.parse(text[s.from:s.to], parity); s.err != nil {
 		return
 	}
-	s.id, s.idKind, s.kind, s.isObject, s.turns = it.id, it.idKind, it.kind, it.isObject, len(it.turns)
+	s.id, s.idKind, s.kind, s.isObject, s.hasFrom, s.turns = it.id, it.idKind, it.kind, it.isObject, it.hasFrom, len(it.turns)
 	if s.turns == 0 {
 		return
 	}
@@ -247,8 +262,12 @@ func (x *index) add(src *Source, s *scanned, text []byte) error {
 			x.madeUp = append(x.madeUp, int32(len(x.entries)))
 		default:
 			name, part := s.id, int64(0)
-			if !x.separate {
+			switch {
+			case x.separate:
+			case s.hasFrom || x.joinAll:
 				name, part = splitID(s.id)
+			default:
+				x.keepApart(s.id)
 			}
 			e.key, e.part = x.key(name), part
 		}
@@ -260,6 +279,25 @@ func (x *index) add(src *Source, s *scanned, text []byte) error {
 	}
 	x.entries = append(x.entries, e)
 	return nil
+}
+
+// keepApart notes an id that is not taken apart though it looks like that of a part.
+func (x *index) keepApart(id string) {
+	name, _ := splitID(id)
+	if name == id {
+		return
+	}
+	first, shared := x.counted[name]
+	switch {
+	case !shared:
+		x.counted[name] = id
+		return
+	case first != "": // which was not counted when it came
+		x.counted[name] = ""
+		x.apart++
+		x.apartID = cmp.Or(x.apartID, first)
+	}
+	x.apart++
 }
 
 // splitID takes NAME_INDEX apart; an id of another form is a name.
@@ -306,7 +344,7 @@ func (x *index) nameTheNameless() {
 		}
 		x.entries[i].key = x.key(id)
 	}
-	x.byID, x.roles, x.madeUp = nil, nil, nil // they are large, and not needed again
+	x.byID, x.roles, x.madeUp, x.counted = nil, nil, nil, nil // they are large, and not needed again
 }
 
 // join shuffles the items and puts those of each conversation together, in the order in which conversations are

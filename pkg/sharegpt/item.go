@@ -17,6 +17,7 @@ type item struct {
 	arena    []byte
 	scratch  []byte
 	isObject bool
+	hasFrom  bool // a turn has the key from
 	// skipText leaves out the texts of turns, which costs half of the time.
 	skipText bool
 }
@@ -45,7 +46,7 @@ func (it *item) text(t *turn) string {
 
 // parse reads an item and appends its turns. The error is a *jsonseq.SyntaxError.
 func (it *item) parse(data []byte, parity bool) error {
-	it.id, it.idKind, it.kind, it.isObject = "", 0, 0, false
+	it.id, it.idKind, it.kind, it.isObject, it.hasFrom = "", 0, 0, false, false
 	begin := len(it.turns)
 	cur := jsonseq.Cursor{Text: data, Python: parity}
 	if cur.Peek() == '{' {
@@ -92,6 +93,7 @@ func (it *item) readTurns(cur *jsonseq.Cursor, begin int, parity bool) {
 			for key := range cur.Object {
 				switch string(key) {
 				case `"from"`:
+					it.hasFrom = true
 					it.readFrom(cur, &t)
 				case `"value"`:
 					it.readValue(cur, &t, parity)

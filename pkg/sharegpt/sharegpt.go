@@ -10,7 +10,12 @@
 // as parts of text). Roles: human and user; gpt, assistant, bing, chatgpt, bard, ai, bot and model; system. Other keys are
 // ignored. A long chat is often cut into several items whose ids are NAME_INDEX: these are one conversation, NAME,
 // unless Options.Separate says that they are not. An item whose id has no such index stands alone under its id, and an
-// item without an id is called item-NUMBER, its place in the file.
+// item without an id is called item-NUMBER, its place in the file. An item in which no turn has the key from is of the
+// shape that datasets of whole conversations have (genconv's, those for the API of OpenAI), whose ids often just count:
+// CONV_ID_0, CONV_ID_1. It is a conversation of its own under its whole id, unless Options.Join is set.
+//
+// Input may be cut off, a download that broke, say. What came before is converted, and Result.CutOff says where it ends.
+// Lines that end where the file does cannot be told from a whole file.
 //
 // # What comes out
 //
@@ -65,6 +70,7 @@ type Options struct {
 	Language             Language
 	KeepOdd              bool
 	Separate             bool // ids of the form NAME_INDEX are those of whole conversations
+	Join                 bool // and if not Separate: those of parts in items of role and content, too
 	Parity               bool
 
 	// Count returns the tokens of a text for the statistics; nil leaves them out, and parity has them of a sample only. It
@@ -141,10 +147,22 @@ type Result struct {
 	// MostParts is the number of items that were joined to the conversation of most parts, and Longest its id.
 	MostParts int
 	Longest   string
+	// Apart is the number of items of role and content that were not joined, though the NAME of their ids is that of
+	// others like them, and ApartID the first one's id.
+	Apart   int
+	ApartID string
+	// CutOff is where the input ends too early; nil if it does not.
+	CutOff *CutOff
 	// Dropped are the items and conversations left out, by reason, most frequent first.
 	Dropped []Drop
 	// Kept describes all conversations that passed the filters, Sampled those that MaxItems drew (nil if it drew none).
 	Kept, Sampled *Statistics
+}
+
+// CutOff is where an input ends inside an item or an array.
+type CutOff struct {
+	Line  int   // the last one, from 1
+	Bytes int64 // of the input (of a packed one: unpacked)
 }
 
 // Drop counts what was left out for one reason.
