@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -43,7 +45,7 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 	defer out.Close()
 	g, err := synth.New(ctx, cfg, corpus, synth.Options{Seed: f.seed, CleanUpSpaces: f.cleanUp})
 	if err != nil {
-		return cli.Exit(cli.Usage, err)
+		return cli.Exit(cli.Usage, f.explain(c, err))
 	}
 	messages, stats, err := write(ctx, c, cfg, g, tok, out, format)
 	if err != nil {
@@ -102,6 +104,25 @@ func (f *flags) readTexts(c *cli.Call, cfg *synth.Config, folder string, tok *to
 	}
 	corpus := synth.NewCorpus(tok)
 	return corpus, texts.Add(c, corpus, names, folder)
+}
+
+// explain says of a text that is too short which it is, and where to find the fields that the error names, unless both stand
+// in a config of the user's.
+func (f *flags) explain(c *cli.Call, err error) error {
+	if !errors.As(err, new(*synth.ShortTextError)) {
+		return err
+	}
+	if len(c.Args) == 0 {
+		err = fmt.Errorf("%w (the config is the built-in one: --num-conversations changes how many, a CONFIG of yours all of it)", err)
+	}
+	if len(f.texts) == 0 {
+		return err
+	}
+	names := strings.Join(f.texts[:min(len(f.texts), 3)], ", ")
+	if more := len(f.texts) - 3; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Errorf("%s: %w", names, err)
 }
 
 // made is a conversation ready to be written.
