@@ -89,13 +89,16 @@ func startSim(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command("mtbench", append([]string{"sim", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Stderr = ts.Stderr()
+	talk, err := os.Create(ts.MkAbs("sim.log")) // not ts.Stderr: that is the next command's, too
+	ts.Check(err)
+	cmd.Stderr = talk
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	ts.Defer(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait() // it ends by the interrupt, whatever it returns
+		_ = talk.Close()
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
