@@ -178,7 +178,7 @@ func TestFirstArmIsTheSeeds(t *testing.T) {
 		out := playAll(t, Options{Clients: 1, Control: AA, Mix: ByConversation, Salts: salt.New([32]byte{}, nil), Seed: seed}, &fake{}, conversations(10, 2), 0, 0)
 		return strings.Join(out.asked, " ")
 	}
-	if order(1) != order(1) {
+	if a, b := order(1), order(1); a != b {
 		t.Error("the same seed gave two orders")
 	}
 	if order(1) == order(2) {

@@ -37,7 +37,6 @@ type dialogue struct {
 	next      int
 	added     []int // new tokens of each turn
 	output    []int
-	ready     time.Duration
 }
 
 // play runs the world and returns its records.
