@@ -59,8 +59,8 @@ const (
 	// CountersApart is how far counters and usage may be apart, as a share of prompt tokens.
 	CountersApart = 0.01
 	// WarmShare is which share of its prompt a turn may find that should find nothing, and WarmTokens how many tokens: a
-	// chat template begins alike in every request.
-	WarmShare, WarmTokens = 0.05, 16
+	// chat template begins alike in every request, some with a system message of their own (SmolLM2's: some 30 tokens).
+	WarmShare, WarmTokens = 0.05, 48
 )
 
 // cacheDetails makes the blocks about the cache, and the findings from them.
@@ -204,12 +204,11 @@ func (f *finder) warm() {
 	turns := float64(p.First.Known)
 	switch common, ok := f.commonPrefix(); {
 	case p.SharedKnown:
-		// The client's tokenizer may not be the server's, and a chat template may begin with a system message of its own,
-		// the same for all: SmolLM2's has some 30 tokens.
-		allowed = 1.25*float64(p.First.knownIdeal) + turns*float64(max(p.Shape.BlockSize, 3*WarmTokens))
+		// The client's tokenizer may not be the server's.
+		allowed = 1.25*float64(p.First.knownIdeal) + turns*float64(max(p.Shape.BlockSize, WarmTokens))
 		why = "their texts share " + thousands(p.First.knownIdeal)
 	case ok:
-		allowed = turns * (1.25*common + 4*WarmTokens)
+		allowed = turns * (1.25*common + WarmTokens)
 		why = fmt.Sprintf("the generator gave them %g in common each", common)
 	default:
 		return
