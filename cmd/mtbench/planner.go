@@ -232,7 +232,7 @@ func (p *planner) records(ctx context.Context, in io.Reader, title string, kind 
 			return nil, fmt.Errorf("%s: no turn of %d has reached a server and has its tokens counted", name, len(run.turns))
 		}
 		if blocks > 0 && p.tiers[kvcache.GPU] == (tierFlags{}) {
-			p.call.Remarkf("%s: the server said it has %d usable blocks of %d tokens; --gpu-blocks states another size", name, blocks, w.BlockSize)
+			p.call.Remarkf("%s: predicted for the %d blocks of %d tokens that the server said it has; --gpu-blocks predicts for others", name, blocks, w.BlockSize)
 			if n := len(run.blocks); n > 1 {
 				w.Notes = append(w.Notes, fmt.Sprintf("the blocks of %d servers are taken for one cache: requests that are spread at random hit less", n))
 			}
