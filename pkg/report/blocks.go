@@ -23,7 +23,6 @@ func (t *text) details(s *Summary) {
 	if d.Arms != nil {
 		t.line("The run has control arms: the table and all that is not said to be of all arms is of %q only.", d.Arms.Measured)
 	}
-	t.findings(d)
 	t.work(d)
 	t.throughput(d)
 	t.distributions(d)

@@ -5,7 +5,7 @@
 //
 // # The table
 //
-// Text begins with the table of vLLM's benchmarks/multi_turn: the same rows, columns, formulae and number formats. Of a
+// Behind the findings, text has the table of vLLM's benchmarks/multi_turn: the same rows, columns, formulae and number formats. Of a
 // turn sent at t0 (just before its request's first Write), with the first token at t1 and the stream's end at t2:
 //
 //	latency_ms          t2 - t0
@@ -89,11 +89,12 @@
 //
 // In a run with control arms all numbers are of the measured arm (the first one of an A/A run), but for work, outcomes,
 // throughput, connections, counters and the fit, which are of all. The effect is ttft_ms of the control less that of the
-// measured arm, over pairs of equal turns of the same conversation, its interval from resampling conversations. Where arms
-// played different conversations, turns of one number are compared with turns of the same number. "~" stands before a
+// measured arm, over pairs of equal turns of the same conversation. Its interval comes from the pairs of batches, by Student's t
+// (at least 3), where arms were played one after the other, since the server's drift is in the difference then; else
+// from resampling conversations. Where arms played different conversations, turns of one number are compared with turns of the same number. "~" stands before a
 // difference whose interval holds 0.
 //
-// Findings say in words what of all this a reader should know first; each has its numbers, and each of its thresholds is a
+// Findings, first of all in text, say in words what of all this a reader should know first; each has its numbers, and each of its thresholds is a
 // constant of this package. No finding is made of what is not known.
 package report
 

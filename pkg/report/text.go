@@ -21,13 +21,16 @@ type TextOptions struct {
 // separatorWidth is the reference's.
 const separatorWidth = 100
 
-// Text writes summaries for people: for each the reference's table, then the blocks. Several are told apart by their
+// Text writes summaries for people: for each what a reader should know first, the reference's table, then the blocks. Several are told apart by their
 // names.
 func Text(w io.Writer, summaries []*Summary, o TextOptions) error {
 	t := &text{o: o}
 	for _, s := range summaries {
 		if len(summaries) > 1 {
 			t.line("\n=== %s%s ===\n", s.Name, label(s))
+		}
+		if s.Details != nil && !o.TableOnly {
+			t.findings(s.Details)
 		}
 		t.table(s)
 		if s.Details != nil && !o.TableOnly {
