@@ -62,7 +62,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@bash scripts/fuzz.sh '$(FUZZTIME)'
 
 lint: ## gofmt, go vet, staticcheck
-	@wrong="$$(gofmt -l cmd pkg $(wildcard examples scripts))"; if [[ -n "$$wrong" ]]; then echo "gofmt would change:"; echo "$$wrong"; exit 1; fi
+	@wrong="$$(gofmt -l cmd internal pkg scripts)"; if [[ -n "$$wrong" ]]; then echo "gofmt would change:"; echo "$$wrong"; exit 1; fi
 	go vet ./...
 	go run $(STATICCHECK) ./...
 

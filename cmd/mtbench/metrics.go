@@ -12,7 +12,7 @@ import (
 
 	"multiturn/pkg/cli"
 	"multiturn/pkg/record"
-	"multiturn/pkg/scrape"
+	"multiturn/pkg/server/scrape"
 )
 
 // mode is whether something is done: auto leaves it to what else was asked for, or to the server.

@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/term"
 
+	"multiturn/internal/pandas"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
-	"multiturn/pkg/frame"
 	"multiturn/pkg/sharegpt"
 	"multiturn/pkg/tokenizer"
 )
@@ -174,7 +174,7 @@ func report(w io.Writer, res *sharegpt.Result, tok *tokenizer.Tokenizer) error {
 		stats = res.Sampled
 	}
 	text := append(res.AppendSummary(nil), '\n')
-	text = stats.Table().Append(text, frame.Options{Precision: 2})
+	text = stats.Table().Append(text, pandas.Options{Precision: 2})
 	if tok != nil {
 		text = fmt.Appendf(text, "tokens are those of a message on average, by %s (%s)\n", tok.Name(), tok.Source())
 	}

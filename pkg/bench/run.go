@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"multiturn/internal/pyrand"
 	"multiturn/pkg/chat"
-	"multiturn/pkg/pyrand"
 	"multiturn/pkg/record"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"multiturn/pkg/jsonseq"
+	"multiturn/internal/jsonseq"
 )
 
 // Reader reads a stream of conversations, one at a time:

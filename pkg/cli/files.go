@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"multiturn/pkg/suggest"
+	"multiturn/internal/human"
 )
 
 // files are those that a call has opened: who owns stdin and stdout, and that no output is an input.
@@ -103,7 +103,7 @@ func plainOpenError(name string, err error) error {
 				names = append(names, e.Name())
 			}
 		}
-		if best := suggest.Nearest(filepath.Base(name), names); best != "" {
+		if best := human.Nearest(filepath.Base(name), names); best != "" {
 			return fmt.Errorf("%s: file not found; did you mean %s?", name, filepath.Join(dir, best))
 		}
 		return fmt.Errorf("%s: file not found; check the name, or write - for stdin", name)

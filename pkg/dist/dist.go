@@ -29,7 +29,7 @@ package dist
 import (
 	"math"
 
-	"multiturn/pkg/pyrand"
+	"multiturn/internal/pyrand"
 )
 
 // Distribution is a way to draw numbers.

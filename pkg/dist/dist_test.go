@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"multiturn/pkg/field"
-	"multiturn/pkg/pyrand"
+	"multiturn/internal/field"
+	"multiturn/internal/pyrand"
 )
 
 func parse(text string) (Distribution, error) {

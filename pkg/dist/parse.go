@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"multiturn/pkg/field"
-	"multiturn/pkg/suggest"
+	"multiturn/internal/field"
+	"multiturn/internal/human"
 )
 
 // bounds of what can be drawn.
@@ -45,7 +45,7 @@ func Parse(o *field.Object) Distribution {
 			names = append(names, k.name)
 		}
 		allowed := "one of " + strings.Join(names, ", ")
-		if near := suggest.Nearest(name, names); near != "" {
+		if near := human.Nearest(name, names); near != "" {
 			allowed = fmt.Sprintf("%s (did you mean %s?)", allowed, near)
 		}
 		o.Refuse("distribution", allowed)

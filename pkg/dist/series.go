@@ -1,6 +1,6 @@
 package dist
 
-import "multiturn/pkg/pyrand"
+import "multiturn/internal/pyrand"
 
 // Series is the values that Fill would put into a slice, one after the other and without the slice: there may be any
 // number of them.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"multiturn/pkg/sse"
+	"multiturn/pkg/openai/sse"
 )
 
 // maxErrorBody is how much of an error's body is kept, in bytes.

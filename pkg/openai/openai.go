@@ -27,8 +27,8 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/sockclock"
-	"multiturn/pkg/sse"
 )
 
 // Request is one call. The zero value of everything but Messages is useful.

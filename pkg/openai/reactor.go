@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"multiturn/pkg/reactor"
+	"multiturn/pkg/openai/reactor"
 	"multiturn/pkg/sockclock"
 )
 

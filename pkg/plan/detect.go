@@ -7,7 +7,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"multiturn/pkg/jsonseq"
+	"multiturn/internal/jsonseq"
 	"multiturn/pkg/record"
 )
 

@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"multiturn/internal/pyrand"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/kvcache"
-	"multiturn/pkg/pyrand"
 )
 
 // DefaultAnswerTokens is the length taken for answers of which nothing tells it: that of `mtbench sim`.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"multiturn/pkg/frame"
+	"multiturn/internal/pandas"
 )
 
 // TextOptions say how a text is written.
@@ -97,7 +97,7 @@ func (t *text) table(s *Summary) {
 			t.line("%s = %s", p.Name, pythonFixed(float64(p.Value), 3))
 		}
 		t.separator()
-		t.b = table.frame().Append(t.b, frame.Options{Precision: framePrecision})
+		t.b = table.frame().Append(t.b, pandas.Options{Precision: framePrecision})
 		t.separator()
 	}
 }
@@ -106,10 +106,10 @@ func (t *text) table(s *Summary) {
 const framePrecision = 2
 
 // frame is the table as pandas knows it.
-func (t *Table) frame() frame.Frame {
-	var f frame.Frame
+func (t *Table) frame() pandas.Frame {
+	var f pandas.Frame
 	for i := range t.Rows {
-		row := frame.Row{Name: t.Rows[i].Name}
+		row := pandas.Row{Name: t.Rows[i].Name}
 		for _, c := range t.Rows[i].Columns() {
 			if i == 0 {
 				f.Columns = append(f.Columns, c.Name)

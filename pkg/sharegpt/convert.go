@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"multiturn/internal/pyrand"
 	"multiturn/pkg/chat"
-	"multiturn/pkg/pyrand"
 )
 
 // Convert reads a collection and writes its conversations to w. The error is that of reading or writing,

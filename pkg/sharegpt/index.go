@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"multiturn/pkg/jsonseq"
-	"multiturn/pkg/pyrand"
+	"multiturn/internal/jsonseq"
+	"multiturn/internal/pyrand"
 )
 
 // entry is an item in the index: where it stands, and what must be known of it to join parts.

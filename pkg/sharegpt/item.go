@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"unsafe"
 
+	"multiturn/internal/jsonseq"
 	"multiturn/pkg/chat"
-	"multiturn/pkg/jsonseq"
 )
 
 // item is one parsed item. It is used again for the next one: its texts live in arena until reset.

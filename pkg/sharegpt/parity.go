@@ -9,9 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"multiturn/internal/jsonseq"
+	"multiturn/internal/pandas"
 	"multiturn/pkg/chat"
-	"multiturn/pkg/frame"
-	"multiturn/pkg/jsonseq"
 )
 
 // ReferenceError is an error with which the reference ends: the class of Python's exception and its text. Where the
@@ -323,7 +323,7 @@ func (t *Transcript) printf(format string, args ...any) {
 func (t *Transcript) table(s *Statistics) {
 	t.printf("\nCollecting statistics...\n\nStatistics:\n")
 	if t != nil && s.Conversations() > 0 {
-		t.W.Write(s.Table().Append(nil, frame.Options{Precision: 6, Width: t.Columns}))
+		t.W.Write(s.Table().Append(nil, pandas.Options{Precision: 6, Width: t.Columns}))
 	}
 }
 

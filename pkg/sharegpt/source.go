@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"multiturn/pkg/jsonseq"
+	"multiturn/internal/jsonseq"
 )
 
 // Source is input that can be read again: an ordinary file as it is, everything else (a pipe, packed data) by way of a

@@ -8,8 +8,8 @@ import (
 
 	"github.com/montanaflynn/stats"
 
+	"multiturn/internal/pandas"
 	"multiturn/pkg/chat"
-	"multiturn/pkg/frame"
 )
 
 // Statistics describes conversations as the reference does: a sample of each measure, one value a conversation.
@@ -89,8 +89,8 @@ var percentiles = []struct {
 }{{"25%", 25}, {"50%", 50}, {"75%", 75}, {"90%", 90}, {"99%", 99}, {"99.9%", 99.9}, {"99.99%", 99.99}}
 
 // Table is the summary that pandas' describe makes, a row for each measure.
-func (s *Statistics) Table() frame.Frame {
-	f := frame.Frame{Columns: []string{"count", "mean", "std", "min"}}
+func (s *Statistics) Table() pandas.Frame {
+	f := pandas.Frame{Columns: []string{"count", "mean", "std", "min"}}
 	for _, p := range percentiles {
 		f.Columns = append(f.Columns, p.name)
 	}
@@ -117,7 +117,7 @@ func (s *Statistics) Table() frame.Frame {
 			v, _ := stats.Percentile(sorted, p.percent)
 			values = append(values, v)
 		}
-		f.Rows = append(f.Rows, frame.Row{Name: measureNames[i], Values: append(values, sorted[len(sorted)-1])})
+		f.Rows = append(f.Rows, pandas.Row{Name: measureNames[i], Values: append(values, sorted[len(sorted)-1])})
 	}
 	return f
 }

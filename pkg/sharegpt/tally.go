@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"multiturn/internal/jsonseq"
 	"multiturn/pkg/chat"
-	"multiturn/pkg/jsonseq"
 )
 
 // tally counts what is left out, and writes it to the rejects.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/sim/internal/splitmix"
-	"multiturn/pkg/suggest"
 )
 
 // Faults are deviations from a plain, whole stream: the habits of real servers, and what breaks. See the package comment
@@ -160,7 +160,7 @@ func parseFault(item string) (Fault, error) {
 	f.Name = name
 	arg, ok := grammar[name]
 	if !ok {
-		if near := suggest.Nearest(name, FaultNames()); near != "" {
+		if near := human.Nearest(name, FaultNames()); near != "" {
 			return f, fmt.Errorf("there is no such fault; did you mean %s?", near)
 		}
 		return f, fmt.Errorf("there is no such fault; there are: %s", strings.Join(FaultNames(), ", "))

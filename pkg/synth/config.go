@@ -4,8 +4,8 @@ import (
 	_ "embed"
 	"math"
 
+	"multiturn/internal/field"
 	"multiturn/pkg/dist"
-	"multiturn/pkg/field"
 )
 
 // Config says what to make; the package comment has its format.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"multiturn/internal/pyrand"
 	"multiturn/pkg/dist"
-	"multiturn/pkg/pyrand"
 )
 
 // draft is a conversation before its text: what was drawn for it, and where its text is taken from. It takes a

@@ -4,8 +4,8 @@ import (
 	"io"
 	"strings"
 
+	"multiturn/internal/pandas"
 	"multiturn/pkg/chat"
-	"multiturn/pkg/frame"
 	"multiturn/pkg/measure"
 )
 
@@ -62,17 +62,17 @@ func (s *Stats) Write(w io.Writer, width int, colour bool) error {
 		return rule + text + "\n" + rule
 	}
 	table := func(names []string, values ...[]float64) []byte {
-		f := frame.Frame{Columns: []string{"count", "mean", "std", "min", "25%", "50%", "75%", "90%", "99%", "max"}}
+		f := pandas.Frame{Columns: []string{"count", "mean", "std", "min", "25%", "50%", "75%", "90%", "99%", "max"}}
 		for i, name := range names {
 			m := measure.New(values[i])
-			row := frame.Row{Name: name, Values: []float64{float64(m.N()), m.Mean(), m.Std(), m.Min()}}
+			row := pandas.Row{Name: name, Values: []float64{float64(m.N()), m.Mean(), m.Std(), m.Min()}}
 			for _, p := range []float64{25, 50, 75, 90, 99} {
 				row.Values = append(row.Values, m.Percentile(p))
 			}
 			row.Values = append(row.Values, m.Max())
 			f.Rows = append(f.Rows, row)
 		}
-		return f.Append(nil, frame.Options{Precision: 6, Width: width})
+		return f.Append(nil, pandas.Options{Precision: 6, Width: width})
 	}
 	out := []byte("\nCollecting statistics...\n" + title("Conversations statistics:"))
 	out = append(out, table([]string{"conversation_turns", "user_tokens", "assistant_tokens"}, s.turns, s.user, s.assistant)...)

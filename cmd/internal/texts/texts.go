@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"multiturn/internal/jsonseq"
 	"multiturn/pkg/cli"
-	"multiturn/pkg/jsonseq"
 	"multiturn/pkg/synth"
 )
 

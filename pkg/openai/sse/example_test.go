@@ -3,7 +3,7 @@ package sse_test
 import (
 	"fmt"
 
-	"multiturn/pkg/sse"
+	"multiturn/pkg/openai/sse"
 )
 
 func Example() {

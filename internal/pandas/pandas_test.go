@@ -1,4 +1,4 @@
-package frame
+package pandas
 
 import (
 	"encoding/json"

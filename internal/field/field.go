@@ -16,7 +16,7 @@ import (
 	"slices"
 	"strings"
 
-	"multiturn/pkg/suggest"
+	"multiturn/internal/human"
 )
 
 // Object is an object of a config. Its methods note what is wrong and return a zero value then; Err returns the notes.
@@ -114,7 +114,7 @@ func (o *Object) Refuse(key, allowed string) {
 // Only notes every key that is not one of those known, with the nearest known one, in the order of the alphabet.
 func (o *Object) Only(known ...string) {
 	for _, key := range slices.Sorted(maps.Keys(o.values)) {
-		switch near := suggest.Nearest(key, known); {
+		switch near := human.Nearest(key, known); {
 		case slices.Contains(known, key):
 		case near != "":
 			o.Notef(key, "unknown key, did you mean %s?", near)

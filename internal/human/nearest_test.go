@@ -1,4 +1,4 @@
-package suggest
+package human
 
 import "testing"
 

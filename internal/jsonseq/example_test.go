@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"multiturn/pkg/jsonseq"
+	"multiturn/internal/jsonseq"
 )
 
 func ExampleScanner() {

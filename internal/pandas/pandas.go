@@ -1,6 +1,6 @@
-// Package frame writes tables of numbers as Python's pandas prints them, because the commands print the tables of Python
+// Package pandas writes tables of numbers as Python's pandas prints them, because the commands print the tables of Python
 // tools, and a reader, or a script, that knows those should find every number where it was.
-package frame
+package pandas
 
 import (
 	"bytes"

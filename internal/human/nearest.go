@@ -1,5 +1,5 @@
-// Package suggest finds the word that was meant by a mistyped one, for messages about unknown flags, keys and names.
-package suggest
+// Package human finds the word that was meant by a mistyped one, for messages about unknown flags, keys and names.
+package human
 
 import "strings"
 
