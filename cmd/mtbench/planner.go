@@ -10,6 +10,7 @@ import (
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
@@ -23,14 +24,14 @@ type planner struct {
 	call  *cli.Call
 	size  plan.Sizes
 	texts map[string]*chat.Conversation // of --conversations, once they were read
-	tok   plan.Tokenizer
+	tok   template.Tokenizer
 }
 
-func (p *planner) template() plan.Template {
+func (p *planner) template() *template.Template {
 	if p.overhead == templateBuiltIn {
-		return plan.Template{}
+		return template.Plain
 	}
-	return plan.Template{Bare: true, PerMessage: p.overhead}
+	return template.Opaque(p.overhead)
 }
 
 // config is the shape of the cache that was stated, nil if none was. gpuBlocks is what the server said of itself, 0 = nothing.
@@ -123,7 +124,7 @@ func (p *planner) read(ctx context.Context, name string) ([]*plan.Summary, error
 }
 
 // dataset reads conversations, or makes them by a generator's config, and opens the tokenizer.
-func (p *planner) dataset(ctx context.Context, in io.Reader, name, tokenizer, model string) ([]chat.Conversation, plan.Tokenizer, error) {
+func (p *planner) dataset(ctx context.Context, in io.Reader, name, tokenizer, model string) ([]chat.Conversation, template.Tokenizer, error) {
 	tok, _, err := p.call.Tokenizer(ctx, tokenizer, model)
 	if err != nil {
 		return nil, nil, err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim"
@@ -28,6 +29,7 @@ type simFlags struct {
 	faults    string
 	tokenizer string
 	truth     string
+	template  string
 	metrics   []string
 
 	listPresets, listFaults bool
@@ -37,7 +39,7 @@ type simFlags struct {
 func simCommand() *cli.Command {
 	f := &simFlags{listen: sim.DefaultListen, machine: sim.DefaultMachine(), tokenizer: quadTokenizer}
 	o := &f.options
-	o.AnswerTokens, o.Template, f.metrics = sim.DefaultAnswerTokens, sim.Plain, []string{string(sim.VLLM)}
+	o.AnswerTokens, f.template, f.metrics = sim.DefaultAnswerTokens, template.Plain.Name, []string{string(sim.VLLM)}
 	return &cli.Command{
 		Name:  "sim",
 		Usage: "a simulated inference server whose truth is known",
@@ -59,7 +61,7 @@ func simCommand() *cli.Command {
 			{Title: "Answers", Flags: []cli.Flag{
 				{Name: "answer-tokens", Value: cli.Int(&o.AnswerTokens, 1), Usage: "length of answers to requests without max_tokens"},
 				{Name: "tokenizer", Value: cli.String(&f.tokenizer), Usage: "quad (four bytes are a token: costs nothing), o200k_base, or a folder or tokenizer.json"},
-				{Name: "template", Value: cli.Enum(&o.Template, sim.Plain, sim.StripReasoning), Usage: "how messages become a prompt: as they are, or without earlier reasoning"},
+				{Name: "template", Value: cli.Enum(&f.template, template.Names()...), Usage: "how messages become a prompt: as they are, or without earlier reasoning"},
 				{Name: "fault", Value: cli.String(&f.faults), Meta: "LIST", Usage: "faults and habits of real servers, with commas: NAME[=VALUE][@SHARE], see --list-faults"},
 			}},
 		}, append(machineGroups(&f.machine, &f.preset),
@@ -183,6 +185,7 @@ func runSim(ctx context.Context, c *cli.Call, f *simFlags) error {
 		return err
 	}
 	o := f.options
+	o.Template = template.Named(f.template)
 	o.Version = cli.Version()
 	model, err := kvModel(f.machine.Model)
 	if err != nil {

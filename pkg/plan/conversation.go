@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"multiturn/pkg/chat"
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/kvcache"
 )
 
@@ -50,7 +51,7 @@ type script struct {
 }
 
 // write turns conversation number n into requests.
-func (l *Load) write(n int, c *chat.Conversation, tok Tokenizer) script {
+func (l *Load) write(n int, c *chat.Conversation, tok template.Tokenizer) script {
 	var s script
 	chain := kvcache.NewChain(l.BlockSize, "")
 	var ids, answer []int32
@@ -58,12 +59,13 @@ func (l *Load) write(n int, c *chat.Conversation, tok Tokenizer) script {
 	for i, p := range parts(c, l.MaxTurns) {
 		ids = ids[:0]
 		for j := p.from; j < p.to; j++ {
-			ids = l.Template.message(ids, tok, &c.Messages[j])
-			if c.Messages[j].Raw != nil {
+			m := &c.Messages[j]
+			ids = l.Template.AppendMessage(ids, tok, m.Role, "", m.Text)
+			if m.Raw != nil {
 				s.more++
 			}
 		}
-		ids = l.Template.open(ids, tok, chat.Assistant)
+		ids = l.Template.AppendAnswer(ids, tok, false)
 		chain.Append(ids...)
 
 		answer = answer[:0]
@@ -109,7 +111,7 @@ func (l *Load) write(n int, c *chat.Conversation, tok Tokenizer) script {
 		if l.DatasetHistory {
 			known = r.Prompt
 		}
-		chain.Append(l.Template.end(ids[:0])...)
+		chain.Append(l.Template.AppendClose(ids[:0])...)
 		s.requests = append(s.requests, r)
 		s.delays = append(s.delays, p.delay)
 	}

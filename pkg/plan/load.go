@@ -15,6 +15,7 @@ import (
 
 	"multiturn/internal/pyrand"
 	"multiturn/pkg/chat"
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/kvcache"
 )
 
@@ -27,8 +28,8 @@ const DefaultBlockSize = 16
 // Load is how conversations would be sent: the options of package bench that decide which request comes when, and what
 // stands in for the server. The zero value is one client that sends one conversation after the other.
 type Load struct {
-	BlockSize int // tokens; 0 = DefaultBlockSize
-	Template  Template
+	BlockSize int                // tokens; 0 = DefaultBlockSize
+	Template  *template.Template // nil = template.Plain
 
 	Clients     int // requests in flight at most; 0 = 1
 	Active      int // conversations in progress at most; 0 = Clients
@@ -79,6 +80,7 @@ func (l Load) withDefaults() Load {
 	if l.BlockSize == 0 {
 		l.BlockSize = DefaultBlockSize
 	}
+	l.Template = cmp.Or(l.Template, template.Plain)
 	return l
 }
 
@@ -92,7 +94,7 @@ func (l Load) Validate() error {
 	if l.LimitMin > 0 && l.LimitMax > 0 && l.LimitMin > l.LimitMax {
 		bad("--limit-min-tokens is %d, above --limit-max-tokens %d", l.LimitMin, l.LimitMax)
 	}
-	if min(l.BlockSize, l.Clients, l.Active, l.MaxRequests, l.MaxTurns, l.AnswerTokens, l.Template.PerMessage) < 0 || l.Rate < 0 || min(l.Speed.Base, l.Speed.PerToken, l.Speed.Interval) < 0 {
+	if min(l.BlockSize, l.Clients, l.Active, l.MaxRequests, l.MaxTurns, l.AnswerTokens) < 0 || l.Rate < 0 || min(l.Speed.Base, l.Speed.PerToken, l.Speed.Interval) < 0 {
 		bad("the block size, the load, lengths and times must not be negative")
 	}
 	return errors.Join(errs...)
@@ -102,7 +104,7 @@ func (l Load) Validate() error {
 //
 // With one client and no think times the order is the bench's own, to the request. With more it depends on how long
 // requests take, for which Speed stands in.
-func Simulate(ctx context.Context, conversations []chat.Conversation, tok Tokenizer, l Load) (*Workload, error) {
+func Simulate(ctx context.Context, conversations []chat.Conversation, tok template.Tokenizer, l Load) (*Workload, error) {
 	if err := l.Validate(); err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@
 // # What it does not know
 //
 // Texts of answers are not in records, and not in a dataset before a server has spoken: an answer is a row of tokens that
-// no other conversation has, or the dataset's text where that stands in for it. Chat templates differ: see Template.
+// no other conversation has, or the dataset's text where that stands in for it. Chat templates differ: see package template.
 package plan
 
 import (

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"multiturn/pkg/chat"
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
 )
@@ -83,8 +84,8 @@ func TestTokensOfConversations(t *testing.T) {
 		fresh   []int
 	}{
 		"built in":        {Load{}, []int{18, 18 + 7 + 2 + 15 + 3, 2*(18+7+2) + 18}, []int{7, 7, 7}, []int{18, 20, 20}},
-		"no template":     {Load{Template: Template{Bare: true}}, []int{10, 27, 44}, []int{7, 7, 7}, []int{10, 10, 10}},
-		"four a message":  {Load{Template: Template{Bare: true, PerMessage: 4}}, []int{18, 43, 68}, []int{7, 7, 7}, []int{18, 18, 18}},
+		"no template":     {Load{Template: template.Opaque(0)}, []int{10, 27, 44}, []int{7, 7, 7}, []int{10, 10, 10}},
+		"four a message":  {Load{Template: template.Opaque(4)}, []int{18, 43, 68}, []int{7, 7, 7}, []int{18, 18, 18}},
 		"two messages":    {Load{MaxTurns: 2}, []int{18}, []int{7}, []int{18}},
 		"three messages":  {Load{MaxTurns: 3}, []int{18, 45}, []int{7, 7}, []int{18, 20}},
 		"shorter answers": {Load{LimitMax: 3}, []int{18, 41, 64}, []int{3, 3, 3}, []int{18, 20, 20}},
@@ -113,7 +114,7 @@ func TestIdealHits(t *testing.T) {
 		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(9, "system")}}, c.Messages...)
 		return c
 	}
-	bare := Load{BlockSize: 4, Template: Template{Bare: true}}
+	bare := Load{BlockSize: 4, Template: template.Opaque(0)}
 	dataset := bare
 	dataset.DatasetHistory = true
 	longer := bare

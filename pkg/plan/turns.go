@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"multiturn/pkg/chat"
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
 )
@@ -14,15 +15,16 @@ import (
 // Executed says how the turns of a run are read.
 type Executed struct {
 	BlockSize int // tokens; 0 = DefaultBlockSize
-	// Template stands in for the server's where a turn has no usage: its tokens are added to the client's count of texts.
-	Template Template
+	// Template stands in for the server's where a turn has no usage: its tokens
+	// are added to the client's count of texts. Nil means template.Plain.
+	Template *template.Template
 	// DatasetHistory says that turns were asked with the dataset's answers and not the server's.
 	DatasetHistory bool
 	// Texts, optional, are the conversations that were sent, by id. With them conversations that begin alike share blocks,
 	// as far as their texts tell: token counts stay the server's, and what it counted beyond the texts comes behind them.
 	// Tokenizer is needed then, and MaxTurns as in Load.
 	Texts     map[string]*chat.Conversation
-	Tokenizer Tokenizer
+	Tokenizer template.Tokenizer
 	MaxTurns  int
 }
 
@@ -42,6 +44,7 @@ func FromTurns(turns []*record.Turn, o Executed) *Workload {
 	if o.BlockSize == 0 {
 		o.BlockSize = DefaultBlockSize
 	}
+	o.Template = cmp.Or(o.Template, template.Plain)
 	w := &Workload{BlockSize: o.BlockSize, Timed: true, How: "executed: as the turns were sent and ended"}
 	type dialogue struct{ conversation, arm string }
 	byDialogue := map[dialogue][]int{}
@@ -121,7 +124,7 @@ func (o *Executed) tokens(t *record.Turn) (prompt, output int, usage bool) {
 		return u.Prompt, u.Completion, true
 	}
 	if t.Counted.Input > 0 {
-		return t.Counted.Input + o.Template.overhead(t.Messages), t.Counted.Output, false
+		return t.Counted.Input + o.Template.Overhead(t.Messages), t.Counted.Output, false
 	}
 	return 0, 0, false
 }
@@ -195,12 +198,13 @@ func (c *told) fill(t *record.Turn, n int) {
 			if before := c.parts[max(0, t.Turn-1)]; c.DatasetHistory && before.answer >= 0 {
 				ids = c.Tokenizer.Append(ids, c.text.Messages[before.answer].Text)
 			}
-			ids = c.Template.end(ids)
+			ids = c.Template.AppendClose(ids)
 		}
 		for j := p.from; j < p.to; j++ {
-			ids = c.Template.message(ids, c.Tokenizer, &c.text.Messages[j])
+			m := &c.text.Messages[j]
+			ids = c.Template.AppendMessage(ids, c.Tokenizer, m.Role, "", m.Text)
 		}
-		ids = c.Template.open(ids, c.Tokenizer, chat.Assistant)
+		ids = c.Template.AppendAnswer(ids, c.Tokenizer, false)
 	}
 	if len(ids) > n {
 		ids = ids[:max(0, n)]

@@ -28,7 +28,7 @@
 // are cut at the longest context, silently, as vLLM does it. The same prompt gets the same answer; ids depend on the seed
 // and the order of requests.
 //
-// Prompts are made by a Template and counted by a Tokenizer: Quad, four bytes a token, unless a real one is given. The
+// Prompts are made by a chat template (package template) and counted by a Tokenizer: Quad, four bytes a token, unless a real one is given. The
 // chains of prompts are remembered, so a turn costs the work of its new messages.
 //
 // # Cache and time

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
 )
@@ -131,14 +132,14 @@ func TestChatCache(t *testing.T) {
 func TestPrompterMemory(t *testing.T) {
 	t.Parallel()
 	r := &request{chat: true}
-	p := newPrompter(Quad{}, Plain, 4)
+	p := newPrompter(Quad{}, template.Plain, 4)
 	for i := range 12 {
 		role := "user"
 		if i%2 == 1 {
 			role = "assistant"
 		}
 		r.messages = append(r.messages, message{role: role, text: strings.Repeat("word", i) + strconv.Itoa(i)})
-		got, want := p.chain(r), newPrompter(Quad{}, Plain, 4).chain(r)
+		got, want := p.chain(r), newPrompter(Quad{}, template.Plain, 4).chain(r)
 		if got.Tokens() != want.Tokens() || len(got.Hashes()) != len(want.Hashes()) || got.Tokens() != len(p.ids(r, true)) {
 			t.Fatalf("%d messages: %d tokens, want %d", i+1, got.Tokens(), want.Tokens())
 		}
@@ -156,7 +157,7 @@ func TestPrompterMemory(t *testing.T) {
 // What is remembered is bounded, and what was forgotten is made anew.
 func TestPrompterForgets(t *testing.T) {
 	t.Parallel()
-	p := newPrompter(Quad{}, Plain, 4)
+	p := newPrompter(Quad{}, template.Plain, 4)
 	p.memory = 1000
 	for i := range 500 {
 		r := &request{chat: true, messages: []message{{role: "user", text: strings.Repeat(strconv.Itoa(i), 30)}}}
@@ -173,9 +174,9 @@ func TestPrompterForgets(t *testing.T) {
 func TestStripReasoning(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		template Template
+		template *template.Template
 		whole    bool
-	}{{Plain, true}, {StripReasoning, false}} {
+	}{{template.Plain, true}, {template.StripReasoning, false}} {
 		synctest.Test(t, func(t *testing.T) {
 			faults, err := ParseFaults("reasoning=16")
 			if err != nil {
@@ -190,7 +191,7 @@ func TestStripReasoning(t *testing.T) {
 			got := second.Usage.Details.Cached
 			begin := first.Usage.Prompt / 4 * 4
 			if end := (first.Usage.Prompt + first.Usage.Completion - 1) / 4 * 4; tc.whole && got < begin+16 || !tc.whole && got > begin || got > end {
-				t.Errorf("%s: %d tokens cached; the reasoning began at %d", tc.template, got, begin)
+				t.Errorf("%s: %d tokens cached; the reasoning began at %d", tc.template.Name, got, begin)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
 )
@@ -46,8 +47,8 @@ type Options struct {
 
 	// Tokenizer counts; nil = Quad.
 	Tokenizer Tokenizer
-	// Template makes prompts of messages; "" = Plain.
-	Template Template
+	// Template makes prompts of messages; nil = template.Plain.
+	Template *template.Template
 	// Cache is the shape of the KV cache; with BlockSize 0 it is one GPU tier of DefaultGPUBlocks blocks of DefaultBlockSize.
 	Cache kvcache.Config
 	// BytesPerToken is the size of a token's keys and values, for the counters that count bytes; 0 = unknown.
@@ -86,7 +87,6 @@ func (o *Options) Validate() error {
 	} else if room := d.room(); o.MaxModelLen > room {
 		errs = append(errs, fmt.Errorf("max model len %d: the GPU tier holds %d tokens only: ask for a shorter one or for more blocks", o.MaxModelLen, room))
 	}
-	errs = append(errs, d.Template.validate())
 	if o.Batch != nil {
 		errs = append(errs, o.Batch.Validate())
 	} else {
@@ -125,8 +125,8 @@ func (o Options) withDefaults() Options {
 	if o.Tokenizer == nil {
 		o.Tokenizer = Quad{}
 	}
-	if o.Template == "" {
-		o.Template = Plain
+	if o.Template == nil {
+		o.Template = template.Plain
 	}
 	if len(o.Metrics) == 0 {
 		o.Metrics = []Dialect{VLLM}

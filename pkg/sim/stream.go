@@ -55,9 +55,9 @@ func (e *encoder) reset() { e.out, e.tokens = e.out[:0], false }
 func (st *stream) Token(i int) int32 {
 	switch {
 	case st.isEOS(i):
-		return markEnd
+		return st.srv.o.Template.Close[0].ID
 	case st.endsThought(i):
-		return markReply
+		return st.srv.o.Template.ReasoningClose[0].ID
 	}
 	return st.srv.words.ids[st.word(i)]
 }

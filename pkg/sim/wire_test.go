@@ -512,7 +512,7 @@ func TestOptions(t *testing.T) {
 	}
 	small := kvcache.Config{BlockSize: 16, Tiers: [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 10}}}
 	for name, o := range map[string]Options{
-		"model len": {MaxModelLen: -1}, "answer": {AnswerTokens: -1}, "queued": {MaxQueued: -1}, "template": {Template: "x"}, "metrics": {Metrics: []Dialect{"x"}},
+		"model len": {MaxModelLen: -1}, "answer": {AnswerTokens: -1}, "queued": {MaxQueued: -1}, "metrics": {Metrics: []Dialect{"x"}},
 		"cache": {Cache: kvcache.Config{BlockSize: -1}}, "too long for the cache": {Cache: small, MaxModelLen: 161}, "batch": {Batch: &engine.BatchOptions{}},
 		"fixed": {Fixed: engine.FixedOptions{Base: -1}},
 	} {
