@@ -65,7 +65,7 @@ func (d *dataset) check(f *runFlags) error {
 	var line []byte
 	for i := range d.conversations {
 		conv := &d.conversations[i]
-		d.Turns += conv.Turns()
+		d.Turns += len(conv.Cut(0))
 		line = append(chat.JSONL.Append(line[:0], conv), '\n')
 		sum.Write(line)
 	}
@@ -90,14 +90,7 @@ func (d *dataset) check(f *runFlags) error {
 func (d *dataset) planned(f *runFlags) int {
 	turns := 0
 	for i := range d.conversations {
-		conv := &d.conversations[i]
-		n := 0
-		for j := range conv.Messages {
-			if conv.EndsTurn(j) && (f.maxTurns == 0 || n == 0 || j < f.maxTurns) {
-				n++
-			}
-		}
-		turns += n * f.control.Arms()
+		turns += len(d.conversations[i].Cut(f.maxTurns)) * f.control.Arms()
 	}
 	if f.maxRequests > 0 {
 		turns = min(turns, f.maxRequests)

@@ -80,7 +80,7 @@ func (o *Options) deal(conversations []chat.Conversation) ([]*play, error) {
 	arms := o.arms()
 	var plays []*play
 	add := func(c *chat.Conversation, a *arm, group int) error {
-		p := plan(len(plays), c, o.MaxTurns)
+		p := newPlay(len(plays), c, o.MaxTurns)
 		if len(p.turns) == 0 {
 			return nil
 		}
@@ -135,7 +135,7 @@ func (o *Options) deal(conversations []chat.Conversation) ([]*play, error) {
 
 // mark says where in a play's prompts a salt or the marker goes, if it has one.
 func (o *Options) mark(p *play) error {
-	first := p.conv.Messages[:p.turns[0].to]
+	first := p.conv.Messages[:p.turns[0].To]
 	switch {
 	case p.arm.unique || p.arm.salt != "":
 		p.mark, p.markTokens = p.arm.salt, o.Salts.Tokens()

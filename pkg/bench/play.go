@@ -2,7 +2,6 @@ package bench
 
 import (
 	"sync"
-	"time"
 
 	"multiturn/pkg/chat"
 	"multiturn/pkg/record"
@@ -37,38 +36,17 @@ type play struct {
 
 // turn is one request of a conversation, prepared.
 type turn struct {
-	from, to int // messages conv.Messages[from:to] are new
-	answer   int // index of the dataset's answer, -1 = it has none
-	delay    time.Duration
-
+	chat.Turn
 	piece  []byte // the new messages encoded, a comma before each but the conversation's first
 	marked int    // tokens of what was put in front of their text
 	length int    // tokens of the dataset's answer, at least 1; 0 = it has none
 }
 
-// plan cuts a conversation into turns of which at most the first maxTurns messages are played (0 = all).
-func plan(index int, c *chat.Conversation, maxTurns int) *play {
+// newPlay returns a play of the conversation's turns within maxTurns messages.
+func newPlay(index int, c *chat.Conversation, maxTurns int) *play {
 	p := &play{index: index, conv: c}
-	from := 0
-	for i := range c.Messages {
-		if !c.EndsTurn(i) {
-			continue
-		}
-		// An odd limit plays the turn that it cuts, as the reference's count does.
-		if maxTurns > 0 && len(p.turns) > 0 && i >= maxTurns {
-			break
-		}
-		t := turn{from: from, to: i + 1, answer: -1}
-		for j := from; j <= i; j++ {
-			t.delay += c.Messages[j].Delay
-		}
-		if i+1 < len(c.Messages) {
-			t.answer = i + 1
-		}
-		p.turns = append(p.turns, t)
-		// The server's answer takes the place of the whole run of the dataset's.
-		for from = i + 1; from < len(c.Messages) && c.Messages[from].Role == chat.Assistant; from++ {
-		}
+	for _, t := range c.Cut(maxTurns) {
+		p.turns = append(p.turns, turn{Turn: t})
 	}
 	return p
 }
@@ -81,11 +59,11 @@ func (p *play) prepare(counter Counter, lengths bool) {
 		for i := range p.turns {
 			t := &p.turns[i]
 			size := 0
-			for j := t.from; j < t.to; j++ {
+			for j := t.From; j < t.To; j++ {
 				size += len(p.conv.Messages[j].Text) + len(p.conv.Messages[j].Raw) + 48
 			}
 			t.piece = make([]byte, 0, size)
-			for j := t.from; j < t.to; j++ {
+			for j := t.From; j < t.To; j++ {
 				m := &p.conv.Messages[j]
 				if j > 0 {
 					t.piece = append(t.piece, ',')
@@ -97,8 +75,8 @@ func (p *play) prepare(counter Counter, lengths bool) {
 					at += from
 				}
 			}
-			if t.answer >= 0 && lengths {
-				a := &p.conv.Messages[t.answer]
+			if t.Answer >= 0 && lengths {
+				a := &p.conv.Messages[t.Answer]
 				switch {
 				case a.OutputTokens > 0:
 					t.length = a.OutputTokens
@@ -122,8 +100,8 @@ func (p *play) ask() *turn {
 		p.pieces = append(p.pieces, p.head, p.quote(p.mark))
 	}
 	p.pieces = append(p.pieces, t.piece)
-	p.sent += t.to - t.from
-	p.fresh = append(p.fresh, p.conv.Messages[t.from:t.to]...)
+	p.sent += t.To - t.From
+	p.fresh = append(p.fresh, p.conv.Messages[t.From:t.To]...)
 	return t
 }
 
@@ -157,11 +135,11 @@ func (p *play) release() {
 func (p *play) played() *chat.Conversation {
 	c := &chat.Conversation{ID: p.conv.ID, Messages: append([]chat.Message(nil), p.fresh...)}
 	if p.next < len(p.turns) {
-		c.Messages = append(c.Messages, p.conv.Messages[p.turns[p.next].from:]...)
+		c.Messages = append(c.Messages, p.conv.Messages[p.turns[p.next].From:]...)
 		return c
 	}
 	last := p.turns[len(p.turns)-1]
-	rest := last.to
+	rest := last.To
 	for rest < len(p.conv.Messages) && p.conv.Messages[rest].Role == chat.Assistant {
 		rest++
 	}

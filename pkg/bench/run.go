@@ -275,7 +275,7 @@ func (r *run) playable(p *play) bool {
 
 // enqueue makes p's next turn ready, now or after its think time. The lock is held.
 func (r *run) enqueue(p *play) {
-	delay := p.turns[p.next].delay
+	delay := p.turns[p.next].Think
 	if r.warming || delay <= 0 {
 		r.ready = append(r.ready, p)
 		return
@@ -350,22 +350,22 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 	rec.Attempts = attempts
 	rec.Scheduled, rec.Issued = scheduled, issued
 	rec.MaxTokens, rec.MinTokens = req.MaxTokens, req.MinTokens
-	if r.opt.Verify && rec.Outcome.OK() && t.answer >= 0 {
+	if r.opt.Verify && rec.Outcome.OK() && t.Answer >= 0 {
 		rec.Verify = "match"
-		if reply.Text != p.conv.Messages[t.answer].Text {
+		if reply.Text != p.conv.Messages[t.Answer].Text {
 			rec.Verify = "mismatch"
 		}
 	}
 
-	asked := p.fresh[len(p.fresh)-(t.to-t.from):]
+	asked := p.fresh[len(p.fresh)-(t.To-t.From):]
 	e := entry{play: p.index, marked: t.marked, reply: reply, asked: asked}
 	switch {
 	case rec.Outcome.OK():
 		m := r.history(p, t, reply)
 		e.history = &m
 		p.answer(m)
-	case r.opt.Failure == GoOn && t.answer >= 0 && ctx.Err() == nil:
-		p.answer(p.conv.Messages[t.answer])
+	case r.opt.Failure == GoOn && t.Answer >= 0 && ctx.Err() == nil:
+		p.answer(p.conv.Messages[t.Answer])
 	default:
 		p.failed = true
 	}
@@ -383,8 +383,8 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 
 // history is the answer as the next turn will be asked with it.
 func (r *run) history(p *play, t *turn, reply *Reply) chat.Message {
-	if r.opt.History == DatasetAnswers && t.answer >= 0 {
-		return p.conv.Messages[t.answer]
+	if r.opt.History == DatasetAnswers && t.Answer >= 0 {
+		return p.conv.Messages[t.Answer]
 	}
 	m := chat.Message{Role: chat.Assistant, Text: reply.Text}
 	reasoning := r.opt.ReasoningField != "" && reply.Reasoning != ""

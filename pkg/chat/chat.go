@@ -58,29 +58,3 @@ func (m *Message) AppendJSON(dst []byte) []byte {
 	dst = AppendString(dst, m.Text)
 	return append(dst, '}')
 }
-
-// Turns is the number of answers to ask for. System or assistant messages that open a conversation are sent along with
-// its first turn; a run of assistant messages stands for one answer.
-func (c *Conversation) Turns() int {
-	n := 0
-	for i := range c.Messages {
-		if c.EndsTurn(i) {
-			n++
-		}
-	}
-	return n
-}
-
-// EndsTurn says whether message i is the last one before an answer is due: the next one is the assistant's or there is
-// none, and a user or a tool has spoken since the last answer.
-func (c *Conversation) EndsTurn(i int) bool {
-	if i+1 < len(c.Messages) && c.Messages[i+1].Role != Assistant {
-		return false
-	}
-	for ; i >= 0 && c.Messages[i].Role != Assistant; i-- {
-		if r := c.Messages[i].Role; r == User || r == Tool {
-			return true
-		}
-	}
-	return false
-}

@@ -14,7 +14,7 @@ func ExampleReader() {
 	r := chat.NewReader(strings.NewReader(in), "data.json")
 	for r.Scan() {
 		c := r.Conversation()
-		fmt.Println(c.ID, len(c.Messages), c.Turns())
+		fmt.Println(c.ID, len(c.Messages), len(c.Cut(0)))
 	}
 	fmt.Println(r.Err())
 	// Output:

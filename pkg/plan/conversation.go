@@ -8,40 +8,6 @@ import (
 	"multiturn/pkg/kvcache"
 )
 
-// part is what one turn of a conversation sends anew, by the rules of package bench.
-type part struct {
-	from, to int // messages of the conversation
-	answer   int // index of the dataset's answer, -1 = it has none
-	delay    time.Duration
-}
-
-// parts cuts a conversation into turns, of which at most the first maxTurns messages are played (0 = all).
-func parts(c *chat.Conversation, maxTurns int) []part {
-	var out []part
-	from := 0
-	for i := range c.Messages {
-		if !c.EndsTurn(i) {
-			continue
-		}
-		// An odd limit plays the turn that it cuts.
-		if maxTurns > 0 && len(out) > 0 && i >= maxTurns {
-			break
-		}
-		p := part{from: from, to: i + 1, answer: -1}
-		for j := from; j <= i; j++ {
-			p.delay += c.Messages[j].Delay
-		}
-		if i+1 < len(c.Messages) {
-			p.answer = i + 1
-		}
-		out = append(out, p)
-		// One answer takes the place of the whole run of the dataset's.
-		for from = i + 1; from < len(c.Messages) && c.Messages[from].Role == chat.Assistant; from++ {
-		}
-	}
-	return out
-}
-
 // script is a conversation as it will be sent: the requests it makes, without times.
 type script struct {
 	requests []Request
@@ -56,9 +22,9 @@ func (l *Load) write(n int, c *chat.Conversation, tok template.Tokenizer) script
 	chain := kvcache.NewChain(l.BlockSize, "")
 	var ids, answer []int32
 	known := 0 // tokens of the turn before: its prompt, and its answer if that is kept
-	for i, p := range parts(c, l.MaxTurns) {
+	for i, p := range c.Cut(l.MaxTurns) {
 		ids = ids[:0]
-		for j := p.from; j < p.to; j++ {
+		for j := p.From; j < p.To; j++ {
 			m := &c.Messages[j]
 			ids = l.Template.AppendMessage(ids, tok, m.Role, "", m.Text)
 			if m.Raw != nil {
@@ -70,8 +36,8 @@ func (l *Load) write(n int, c *chat.Conversation, tok template.Tokenizer) script
 
 		answer = answer[:0]
 		length := l.AnswerTokens
-		if p.answer >= 0 {
-			m := &c.Messages[p.answer]
+		if p.Answer >= 0 {
+			m := &c.Messages[p.Answer]
 			answer = tok.Append(answer, m.Text)
 			length = max(1, len(answer))
 			if m.OutputTokens > 0 {
@@ -83,7 +49,7 @@ func (l *Load) write(n int, c *chat.Conversation, tok template.Tokenizer) script
 		}
 		if l.LimitMax > 0 {
 			length = min(length, l.LimitMax)
-		} else if p.answer < 0 {
+		} else if p.Answer < 0 {
 			s.assumed++
 		}
 		if l.LimitMin > 0 {
@@ -97,7 +63,7 @@ func (l *Load) write(n int, c *chat.Conversation, tok template.Tokenizer) script
 			generated := chain.Clone()
 			generated.Append(appendInvented(nil, n, i, length)...)
 			r.Hashes = generated.Hashes()
-			if p.answer >= 0 {
+			if p.Answer >= 0 {
 				chain.Append(answer...)
 			}
 		} else {
@@ -113,7 +79,7 @@ func (l *Load) write(n int, c *chat.Conversation, tok template.Tokenizer) script
 		}
 		chain.Append(l.Template.AppendClose(ids[:0])...)
 		s.requests = append(s.requests, r)
-		s.delays = append(s.delays, p.delay)
+		s.delays = append(s.delays, p.Think)
 	}
 	if !l.DatasetHistory {
 		for i := range s.requests {

@@ -78,7 +78,7 @@ func FromTurns(turns []*record.Turn, o Executed) *Workload {
 			if c.text = o.Texts[d.conversation]; c.text == nil {
 				textless++
 			} else {
-				c.parts = parts(c.text, o.MaxTurns)
+				c.parts = c.text.Cut(o.MaxTurns)
 			}
 		}
 		for _, i := range list {
@@ -134,7 +134,7 @@ type told struct {
 	*Executed
 	number int
 	text   *chat.Conversation
-	parts  []part
+	parts  []chat.Turn
 	alone  bool // no turn shares anything
 
 	chain    *kvcache.Chain // the turn before, prompt and answer
@@ -193,14 +193,14 @@ func (c *told) fill(t *record.Turn, n int) {
 	if t.Turn >= 0 && t.Turn < len(c.parts) {
 		p := c.parts[t.Turn]
 		if c.turns == 0 {
-			p.from = 0 // turns before it may be missing
+			p.From = 0 // turns before it may be missing
 		} else {
-			if before := c.parts[max(0, t.Turn-1)]; c.DatasetHistory && before.answer >= 0 {
-				ids = c.Tokenizer.Append(ids, c.text.Messages[before.answer].Text)
+			if before := c.parts[max(0, t.Turn-1)]; c.DatasetHistory && before.Answer >= 0 {
+				ids = c.Tokenizer.Append(ids, c.text.Messages[before.Answer].Text)
 			}
 			ids = c.Template.AppendClose(ids)
 		}
-		for j := p.from; j < p.to; j++ {
+		for j := p.From; j < p.To; j++ {
 			m := &c.text.Messages[j]
 			ids = c.Template.AppendMessage(ids, c.Tokenizer, m.Role, "", m.Text)
 		}

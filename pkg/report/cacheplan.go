@@ -166,11 +166,8 @@ func (c *Collector) beginnings(texts map[string]*chat.Conversation) map[string]*
 			continue
 		}
 		first := *text
-		for j := range first.Messages {
-			if text.EndsTurn(j) {
-				first.Messages = first.Messages[:j+1]
-				break
-			}
+		if turns := text.Cut(1); len(turns) > 0 {
+			first.Messages = first.Messages[:turns[0].To]
 		}
 		out[name] = &first
 	}

@@ -54,8 +54,8 @@ func TestConversations(t *testing.T) {
 		n := 0
 		for ; r.Scan(); n++ {
 			conv := r.Conversation()
-			if conv.Turns() != c.Turns {
-				t.Fatalf("%s: %d turns, want %d", conv.ID, conv.Turns(), c.Turns)
+			if n := len(conv.Cut(0)); n != c.Turns {
+				t.Fatalf("%s: %d turns, want %d", conv.ID, n, c.Turns)
 			}
 			for i, m := range conv.Messages {
 				if length := tok.Count(m.Text); i%2 == 1 && (length < c.MinTokens || length > c.MaxTokens || length != len(strings.Fields(m.Text))) {
