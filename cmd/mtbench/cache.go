@@ -105,7 +105,7 @@ func runPreflight(ctx context.Context, c *cli.Call, f *runFlags, s *salts, serve
 	who.Ask = func(ctx context.Context, text string) (preflight.Answer, error) {
 		question := chat.Message{Role: chat.User, Text: text}
 		r := client.Do(ctx, &openai.Request{Messages: [][]byte{question.AppendJSON(nil)}, Session: "preflight", MaxTokens: 1, Timeout: f.timeout})
-		if !r.Outcome.OK() && r.Outcome != openai.Empty {
+		if !r.Outcome.OK() && r.Outcome != record.Empty {
 			if r.Error == "" {
 				r.Error = string(r.Outcome)
 			}
@@ -116,7 +116,7 @@ func runPreflight(ctx context.Context, c *cli.Call, f *runFlags, s *salts, serve
 		if first == 0 {
 			first = r.End
 		}
-		a.TTFTMS = float64(first-r.Sent) / 1e6
+		a.TTFTMS = (first - r.Sent).MS()
 		if u := r.Usage; u != nil {
 			a.Prompt, a.Cached, a.Field = u.Prompt, u.Cached, u.CachedField
 		}

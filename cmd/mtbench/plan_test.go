@@ -110,8 +110,10 @@ func TestPlanOfVLLMRecords(t *testing.T) {
 	total := int64(0)
 	for i, r := range golden.Requests {
 		_ = w.Turn(&record.Turn{
-			Conversation: fmt.Sprint(r.Conv), Turn: r.Round, Outcome: record.OK, Sent: record.Clock(1 + 10*i), End: record.Clock(5 + 10*i),
-			Usage: &record.Usage{Prompt: r.Prompt, Completion: golden.Generated},
+			Conversation: fmt.Sprint(r.Conv), Turn: r.Round,
+			Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(1 + 10*i),
+				End:   record.Clock(5 + 10*i),
+				Usage: &record.Usage{Prompt: r.Prompt, Completion: golden.Generated}},
 		})
 	}
 	if err := w.Close(); err != nil {

@@ -212,7 +212,7 @@ func takesExact(kind string) bool {
 // verdict is the exit code of a run that was reported.
 func verdict(end *record.End) error {
 	switch {
-	case end.Why == "interrupted" || end.Why == "cancelled":
+	case end.Why == record.WhyInterrupted || end.Why == record.WhyCancelled:
 		return cli.Exit(cli.Interrupted, fmt.Errorf("interrupted: %d of %d turns finished", end.Turns.Finished, end.Turns.Planned))
 	case end.Turns.Finished == 0:
 		return cli.Exit(cli.Failed, fmt.Errorf("no turn of %d succeeded; the table of outcomes says why", end.Turns.Planned))

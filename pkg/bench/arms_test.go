@@ -142,7 +142,7 @@ func TestByBatch(t *testing.T) {
 	// 20 conversations, 2 in progress: batches of 3, the last of 2.
 	o := Options{Clients: 2, Active: 2, Control: NoReuse, Salts: salt.New([32]byte{}, nil)}
 	out := playAll(t, o, &fake{take: 100 * time.Millisecond}, conversations(20, 4), 0, 0)
-	if len(out.asked) != 80 || out.end.Conversations.Finished != 40 || out.end.Why != whyDone {
+	if len(out.asked) != 80 || out.end.Conversations.Finished != 40 || out.end.Why != record.WhyDone {
 		t.Fatalf("%d requests, %+v", len(out.asked), out.end)
 	}
 	if out.most != 2 {
@@ -190,7 +190,7 @@ func TestRetriesHaveSaltsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	f := &fake{reply: func(n int, r *Request, rep *Reply) {
 		if n == 0 {
-			rep.Turn.Outcome = record.HTTPStatus
+			rep.Outcome = record.HTTPStatus
 		}
 	}}
 	out := playAll(t, Options{Clients: 1, Retries: 1, Control: AA, Salts: salt.New([32]byte{}, nil)}, f, conversations(1, 2), 0, 0)
@@ -281,7 +281,7 @@ func TestColdTriesAgainAndGivesUp(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "could not be emptied: status 404") {
 		t.Errorf("error %v", err)
 	}
-	if out.end == nil || out.end.Why != whyFailed || len(log) > 1 {
+	if out.end == nil || out.end.Why != record.WhyFailed || len(log) > 1 {
 		t.Errorf("the run went on: %v, %+v", log, out.end)
 	}
 }

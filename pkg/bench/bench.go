@@ -64,31 +64,33 @@ import (
 	"multiturn/pkg/record"
 )
 
-// Sender sends one turn and waits for the end of its answer. What goes wrong is in the reply: a failed request is data.
+// Sender sends one request and waits for the end of its answer. A failure is
+// part of the reply, not an error: failed requests are data.
 type Sender interface {
 	Send(ctx context.Context, r *Request) *Reply
 }
 
 // Request is one turn to send.
 type Request struct {
-	// Conversation is its id; with the arm behind it, after a slash, in a run with control arms.
+	// Conversation is the conversation's id, followed by a slash and the arm in a
+	// run with control arms.
 	Conversation string
-	// Messages, concatenated, are the messages as JSON objects with commas between them. The pieces belong to the
-	// conversation and stay as they are.
+	// Messages, concatenated, are the messages as JSON objects with commas between
+	// them. The pieces belong to the conversation and must not be changed.
 	Messages [][]byte
-	// MaxTokens is the length to ask for, 0 = no limit; MinTokens 0 = none.
+	// MaxTokens and MinTokens are the length to ask for; 0 = no limit.
 	MaxTokens, MinTokens int
-	// Timeout of the whole request.
+	// Timeout limits the whole request.
 	Timeout time.Duration
 }
 
-// Reply is what came back. In Turn the sender fills what it knows: outcome, status, error, clocks, chunks, usage,
-// connection; the rest is the bench's.
+// Reply is the answer to a Request: what was measured of it, and its texts.
 type Reply struct {
-	Turn record.Turn
-	// Text is the answer's content, First the content of the first event that had some, Reasoning what came beside it.
-	Text, First, Reasoning string
-	// ToolCalls is the answer's tool calls as a JSON array, nil if there were none.
+	record.Exchange
+	Text      string // all content
+	First     string // content of the first event that has any
+	Reasoning string
+	// ToolCalls is a JSON array of the answer's tool calls; nil without any.
 	ToolCalls json.RawMessage
 }
 

@@ -50,7 +50,7 @@ func (f *fake) Send(ctx context.Context, r *Request) *Reply {
 	}()
 
 	rep := &Reply{Text: fmt.Sprintf("answer %d", n), First: "answer"}
-	t := &rep.Turn
+	t := &rep.Exchange
 	t.Outcome, t.Sent = record.OK, record.At(f.start, time.Now())
 	t.Connection = record.ConnectionReused
 	select {
@@ -143,9 +143,9 @@ func TestEveryTurnIsPlayed(t *testing.T) {
 			if got := out.end.Turns; got.Planned != tc.want || got.Finished != tc.want || got.Abandoned != 0 {
 				t.Errorf("turns %+v, want %d planned and finished", got, tc.want)
 			}
-			wantWhy := whyDone
+			wantWhy := record.WhyDone
 			if tc.want < 32 {
-				wantWhy = whyLimit
+				wantWhy = record.WhyLimit
 			}
 			if out.end.Why != wantWhy {
 				t.Errorf("why %q, want %q", out.end.Why, wantWhy)
@@ -312,7 +312,7 @@ func TestFailures(t *testing.T) {
 	failing := func(from, to int) *fake {
 		return &fake{take: time.Second, reply: func(n int, _ *Request, rep *Reply) {
 			if n >= from && n < to {
-				rep.Turn.Outcome, rep.Text = record.Truncated, "half"
+				rep.Outcome, rep.Text = record.Truncated, "half"
 			}
 		}}
 	}
@@ -378,7 +378,7 @@ func TestInterrupts(t *testing.T) {
 	t.Run("drain", func(t *testing.T) {
 		t.Parallel()
 		out := playAll(t, Options{Clients: 2, Active: 4}, &fake{take: time.Second}, conversations(8, 8), 2500*time.Millisecond, 0)
-		if out.took != 3*time.Second || out.end.Why != whyInterrupted {
+		if out.took != 3*time.Second || out.end.Why != record.WhyInterrupted {
 			t.Errorf("took %v (%s), want the answers in flight and no more: 3s", out.took, out.end.Why)
 		}
 		if want := (record.Tally{Planned: 32, Started: 6, Finished: 6, Abandoned: 26}); out.end.Turns != want {
@@ -399,7 +399,7 @@ func TestInterrupts(t *testing.T) {
 		t.Parallel()
 		f := &fake{take: time.Second, reply: func(n int, _ *Request, rep *Reply) {
 			if n > 0 {
-				rep.Turn.Outcome = record.Timeout
+				rep.Outcome = record.Timeout
 			}
 		}}
 		out := playAll(t, Options{Retries: 20}, f, conversations(1, 8), 100*time.Second, 0)
@@ -474,7 +474,7 @@ func TestWarmup(t *testing.T) {
 		t.Parallel()
 		f := &fake{reply: func(n int, _ *Request, rep *Reply) {
 			if n == 0 {
-				rep.Turn.Outcome = record.Empty
+				rep.Outcome = record.Empty
 			}
 		}}
 		out := playAll(t, Options{Warmup: true}, f, conversations(3, 4), 0, 0)

@@ -29,6 +29,7 @@ type ledger struct {
 type entry struct {
 	play     int
 	marked   int // tokens of what was put in front of the new messages
+	turn     *record.Turn
 	reply    *Reply
 	asked    []chat.Message
 	history  *chat.Message      // the answer as it was put into the history
@@ -83,7 +84,7 @@ func (l *ledger) run() {
 }
 
 func (l *ledger) enter(e *entry) error {
-	t := &e.reply.Turn
+	t := e.turn
 	c := l.opt.Counter
 	fresh := e.marked
 	if c != nil {

@@ -38,17 +38,17 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 	}
 
 	// The ledger stops the run when a sink is broken: measuring what cannot be kept is waste.
-	r.fail = func(err error) { r.stop(whyFailed); cancel(err) }
+	r.fail = func(err error) { r.stop(record.WhyFailed); cancel(err) }
 	r.ledger = newLedger(&r.opt, len(r.plays), r.fail)
 	self := watch()
-	stopDrain := context.AfterFunc(ctx, func() { r.stop(whyCancelled) })
+	stopDrain := context.AfterFunc(ctx, func() { r.stop(record.WhyCancelled) })
 	defer stopDrain()
 	done := make(chan struct{})
 	var side sync.WaitGroup
 	side.Go(func() {
 		select {
 		case <-drain:
-			r.stop(whyInterrupted)
+			r.stop(record.WhyInterrupted)
 		case <-done:
 		}
 	})
@@ -84,14 +84,6 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 	end.Certificate = self.certificate()
 	return end, err
 }
-
-const (
-	whyDone        = "done"
-	whyLimit       = "limit"
-	whyInterrupted = "interrupted"
-	whyCancelled   = "cancelled"
-	whyFailed      = "failed"
-)
 
 // run is the state that clients share.
 type run struct {
@@ -225,7 +217,7 @@ func (r *run) take() (*play, record.Clock) {
 			return nil, 0
 		}
 		if !r.warming && r.opt.MaxRequests > 0 && r.issued >= r.opt.MaxRequests {
-			r.finish(whyLimit)
+			r.finish(record.WhyLimit)
 			return nil, 0
 		}
 		for r.active < r.opt.Active && r.dealt < len(r.plays) {
@@ -332,7 +324,7 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 		}
 		issued = r.now()
 		reply = r.sender.Send(ctx, req)
-		if reply.Turn.Outcome.OK() || attempts > r.opt.Retries || ctx.Err() != nil || r.stopped() {
+		if reply.Outcome.OK() || attempts > r.opt.Retries || ctx.Err() != nil || r.stopped() {
 			break
 		}
 		pause := time.Duration(float64(time.Second) * float64(int64(1)<<min(attempts-1, 20)) * (0.9 + 0.2*jitter.Float64()))
@@ -342,23 +334,21 @@ func (r *run) play(ctx context.Context, client int, p *play, scheduled record.Cl
 		scheduled = r.now()
 	}
 
-	rec := &reply.Turn
-	rec.Type = record.TypeTurn
-	rec.Conversation, rec.Client, rec.Turn, rec.Messages = p.conv.ID, client, number, p.sent
-	rec.Arm, rec.Batch = p.arm.name, (p.group+1)/2
-	rec.Warmup = r.warming
-	rec.Attempts = attempts
-	rec.Scheduled, rec.Issued = scheduled, issued
-	rec.MaxTokens, rec.MinTokens = req.MaxTokens, req.MinTokens
+	rec := &record.Turn{
+		Type: record.TypeTurn, Conversation: p.conv.ID, Client: client, Turn: number, Messages: p.sent,
+		Arm: p.arm.name, Batch: (p.group + 1) / 2, Warmup: r.warming, Attempts: attempts,
+		Scheduled: scheduled, Issued: issued, Exchange: reply.Exchange,
+		MaxTokens: req.MaxTokens, MinTokens: req.MinTokens,
+	}
 	if r.opt.Verify && rec.Outcome.OK() && t.Answer >= 0 {
-		rec.Verify = "match"
+		rec.Verify = record.VerifyMatch
 		if reply.Text != p.conv.Messages[t.Answer].Text {
-			rec.Verify = "mismatch"
+			rec.Verify = record.VerifyMismatch
 		}
 	}
 
 	asked := p.fresh[len(p.fresh)-(t.To-t.From):]
-	e := entry{play: p.index, marked: t.marked, reply: reply, asked: asked}
+	e := entry{play: p.index, marked: t.marked, turn: rec, reply: reply, asked: asked}
 	switch {
 	case rec.Outcome.OK():
 		m := r.history(p, t, reply)
@@ -439,7 +429,7 @@ func sleep(d time.Duration, quit <-chan struct{}) bool {
 func (r *run) end() *record.End {
 	e := &record.End{Type: record.TypeEnd, At: r.now(), Why: r.why, WarmupMS: r.warmupMS}
 	if e.Why == "" {
-		e.Why = whyDone
+		e.Why = record.WhyDone
 	}
 	l := r.ledger
 	e.Turns = record.Tally{Started: l.turns, Finished: l.turnsOK, Failed: l.turns - l.turnsOK}
@@ -457,7 +447,7 @@ func (r *run) end() *record.End {
 		case p.next == len(p.turns):
 			e.Conversations.Started++
 			e.Conversations.Finished++
-		case p.next > 0 && e.Why == whyLimit:
+		case p.next > 0 && e.Why == record.WhyLimit:
 			e.Conversations.Started++
 			e.Conversations.Cut++
 		case p.next > 0:

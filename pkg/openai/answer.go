@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"multiturn/pkg/openai/sse"
+	"multiturn/pkg/record"
 )
 
 // maxErrorBody is how much of an error's body is kept, in bytes.
@@ -59,7 +60,8 @@ type answer struct {
 	done      bool   // [DONE] was seen
 	finished  bool   // a finish_reason was seen
 
-	arrived time.Duration // of the read that is being taken
+	arrived record.Clock  // of the read that is being taken
+	late    time.Duration // the longest between arrival and read
 	counted bool          // the read has delivered a chunk
 	exact   bool          // all of the read arrived at that time
 	frame   int           // the HTTP chunk that delivered the read's last chunk
@@ -93,7 +95,7 @@ func (a *answer) free() {
 }
 
 // head takes the response's head, which was whole at the given time.
-func (a *answer) head(status int, h http.Header, at time.Duration) {
+func (a *answer) head(status int, h http.Header, at record.Clock) {
 	r := a.res
 	r.Status, r.Headers = status, at
 	for _, name := range a.keep {
@@ -123,9 +125,9 @@ func (a *answer) head(status int, h http.Header, at time.Duration) {
 
 // read begins what one read delivered: when it arrived, and when our code had it. exact says that all of it arrived then,
 // and not only the last byte.
-func (a *answer) read(arrived, seen time.Duration, exact bool) {
+func (a *answer) read(arrived, seen record.Clock, exact bool) {
 	a.arrived, a.counted, a.exact = arrived, false, exact
-	a.res.ReadLate = max(a.res.ReadLate, seen-arrived)
+	a.late = max(a.late, time.Duration(seen-arrived))
 }
 
 // body takes bytes of the body. frame tells the HTTP chunks of a response apart, 0 if the transport does not know.
@@ -301,7 +303,7 @@ func (a *answer) token(frame int, content, reasoning, tool bool) {
 
 // finish ends the answer at the given time: because the body ended (nil), or because of one of the errors above, or another
 // one that broke the connection. It makes the Result whole.
-func (a *answer) finish(cause error, at time.Duration) *Result {
+func (a *answer) finish(cause error, at record.Clock) *Result {
 	r := a.res
 	if cause == nil && a.form == formStream {
 		a.parser.Close()
@@ -319,10 +321,11 @@ func (a *answer) finish(cause error, at time.Duration) *Result {
 		r.End = at
 	}
 	r.Outcome, r.Error = a.outcome(cause)
+	r.ReadLateUS = a.late.Microseconds()
 	r.Error = oneLine(a.secrets.remove(r.Error))
 
 	// Copies of just the size: the buffers serve the next answer.
-	r.Text, r.Reasoning, r.Gaps = string(a.text), string(a.reasoning), slices.Clone(a.gaps)
+	r.Text, r.Reasoning, r.GapsUS = string(a.text), string(a.reasoning), slices.Clone(a.gaps)
 	r.FirstText = r.Text[:a.firstText]
 	if len(a.tools) > 0 {
 		r.ToolCalls = a.tools.appendJSON(nil)
@@ -342,7 +345,7 @@ func nonEmpty(b []byte) []byte {
 }
 
 // json takes a whole answer that came as one JSON object.
-func (a *answer) json(at time.Duration) {
+func (a *answer) json(at record.Clock) {
 	body := bytes.TrimSpace(bytes.TrimPrefix(a.whole, []byte("\xef\xbb\xbf")))
 	if a.tooLong {
 		a.badEvent = "the answer is longer than the limit of " + mib(a.maxEvent)
@@ -370,7 +373,7 @@ func (a *answer) json(at time.Duration) {
 }
 
 // outcome says how it went and, in a line, why.
-func (a *answer) outcome(cause error) (Outcome, string) {
+func (a *answer) outcome(cause error) (record.Outcome, string) {
 	r := a.res
 	proper := a.done || cause == nil && a.form == formJSON && a.failure == "" && a.badEvent == ""
 	if a.done {
@@ -378,30 +381,30 @@ func (a *answer) outcome(cause error) (Outcome, string) {
 	}
 	switch {
 	case cause == errTimeout:
-		return Timeout, "no end of the answer before the request's timeout"
+		return record.Timeout, "no end of the answer before the request's timeout"
 	case cause == errIdle:
-		return IdleTimeout, "silent for longer than the idle timeout"
+		return record.IdleTimeout, "silent for longer than the idle timeout"
 	case cause == errCancelled:
-		return Cancelled, "cancelled"
+		return record.Cancelled, "cancelled"
 	case r.Status == 0:
-		return Connect, cause.Error()
+		return record.Connect, cause.Error()
 	case a.form == formError:
-		return HTTPStatus, statusLine(r.Status, a.whole, r.RetryAfter)
+		return record.HTTPStatus, statusLine(r.Status, a.whole, r.RetryAfter)
 	case a.failure != "":
-		return ErrorInStream, a.failure
+		return record.ErrorInStream, a.failure
 	case a.badEvent != "":
-		return BadEvent, a.badEvent
+		return record.BadEvent, a.badEvent
 	case a.finished || proper && a.form == formJSON:
 	case cause != nil:
-		return Truncated, "no finish_reason: " + cause.Error()
+		return record.Truncated, "no finish_reason: " + cause.Error()
 	default:
-		return Truncated, "the stream ended without a finish_reason"
+		return record.Truncated, "the stream ended without a finish_reason"
 	}
 	switch {
 	case r.Chunks == 0:
-		return Empty, "the answer ended without any text"
+		return record.Empty, "the answer ended without any text"
 	case !proper:
-		return OKNoDone, ""
+		return record.OKNoDone, ""
 	}
-	return OK, ""
+	return record.OK, ""
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"multiturn/pkg/record"
 )
 
 // vllmChunk is an event as vLLM sends it.
@@ -46,10 +48,11 @@ func BenchmarkChunk(b *testing.B) {
 				a.form = formStream
 				a.res.Status = 200
 				for i, r := range reads {
-					a.read(time.Duration(i+1)*time.Millisecond, time.Duration(i+1)*time.Millisecond, false)
+					at := record.Clock(i+1) * 1e6
+					a.read(at, at, false)
 					a.body(r, 0)
 				}
-				if r := a.finish(nil, time.Second); r.Outcome != OK || r.Chunks != chunks {
+				if r := a.finish(nil, 1e9); r.Outcome != record.OK || r.Chunks != chunks {
 					b.Fatal(r.Outcome, r.Error)
 				}
 				a.free()
@@ -66,10 +69,10 @@ func TestChunkCost(t *testing.T) {
 		a := newAnswer(&Options{}, nil)
 		a.form, a.res.Status = formStream, 200
 		for i := range 1000 {
-			a.read(time.Duration(i+1), time.Duration(i+1), false)
+			a.read(record.Clock(i+1), record.Clock(i+1), false)
 			a.body(read, 0)
 		}
-		a.finish(nil, time.Second)
+		a.finish(nil, 1e9)
 		a.free()
 	})
 	if n > 50 {
@@ -110,10 +113,10 @@ func BenchmarkTurn(b *testing.B) {
 				for b.Loop() {
 					issued := time.Since(client.opts.Start)
 					r := client.Do(context.Background(), request)
-					if r.Outcome != OK {
+					if r.Outcome != record.OK {
 						b.Fatal(r.Outcome, r.Error)
 					}
-					toSend += r.Sent - issued
+					toSend += time.Duration(r.Sent) - issued
 				}
 				b.ReportMetric(float64(toSend)/float64(b.N), "ns-to-send")
 			})

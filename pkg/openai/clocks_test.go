@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"multiturn/pkg/record"
 )
 
 // bubble makes a client whose connections are pipes to handle. In a synctest bubble its clocks are exact.
@@ -69,33 +71,34 @@ func TestClocks(t *testing.T) {
 				start = time.Since(c.opts.Start)
 			}
 			r := c.Do(context.Background(), hello())
-			if r.Outcome != OK || r.Text != "abcd" || r.Reasoning != "hm" || r.FirstText != "a" {
+			if r.Outcome != record.OK || r.Text != "abcd" || r.Reasoning != "hm" || r.FirstText != "a" {
 				t.Fatalf("%s (%s): %q %q", r.Outcome, r.Error, r.Text, r.Reasoning)
 			}
 			for _, clock := range []struct {
-				name      string
-				got, want time.Duration
+				name string
+				got  record.Clock
+				want time.Duration
 			}{
 				{"sent", r.Sent, start}, {"written", r.Written, start}, {"headers", r.Headers, start + 10*ms},
 				{"first event", r.FirstEvent, start + 100*ms}, {"first token", r.FirstToken, start + 105*ms},
 				{"first answer", r.FirstAnswer, start + 125*ms}, {"last token", r.LastToken, start + 168*ms}, {"end", r.End, start + 186*ms},
 			} {
-				if clock.got != clock.want {
-					t.Errorf("request %d, %s: %v, want %v", i, clock.name, clock.got, clock.want)
+				if got := time.Duration(clock.got); got != clock.want {
+					t.Errorf("request %d, %s: %v, want %v", i, clock.name, got, clock.want)
 				}
 			}
-			if want := "[20000 21000 0 22000]"; fmt.Sprint(r.Gaps) != want {
-				t.Errorf("gaps %v, want %s", r.Gaps, want)
+			if want := "[20000 21000 0 22000]"; fmt.Sprint(r.GapsUS) != want {
+				t.Errorf("gaps %v, want %s", r.GapsUS, want)
 			}
-			if r.Chunks != 5 || r.Reads != 4 || r.Merged != 1 || r.ReadLate != 0 {
-				t.Errorf("chunks %d, reads %d, merged %d, read late %v; want 5, 4, 1, 0", r.Chunks, r.Reads, r.Merged, r.ReadLate)
+			if r.Chunks != 5 || r.Reads != 4 || r.Merged != 1 || r.ReadLateUS != 0 {
+				t.Errorf("chunks %d, reads %d, merged %d, read late %v us; want 5, 4, 1, 0", r.Chunks, r.Reads, r.Merged, r.ReadLateUS)
 			}
-			wantConnection, wantTime := NewConnection, 7*ms
+			wantConnection, wantTime := record.ConnectionNew, 7.0
 			if i == 1 {
-				wantConnection, wantTime = ReusedConnection, 0
+				wantConnection, wantTime = record.ConnectionReused, 0
 			}
-			if r.Connection != wantConnection || r.ConnectTime != wantTime {
-				t.Errorf("connection %s in %v, want %s in %v", r.Connection, r.ConnectTime, wantConnection, wantTime)
+			if r.Connection != wantConnection || r.ConnectMS != wantTime {
+				t.Errorf("connection %s in %v ms, want %s in %v ms", r.Connection, r.ConnectMS, wantConnection, wantTime)
 			}
 		}
 		c.Close()
@@ -109,14 +112,14 @@ func TestTimeouts(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		pauses  []time.Duration // before the head, the role, and each token
-		outcome Outcome
+		outcome record.Outcome
 		end     time.Duration
 	}{
-		{"in time", []time.Duration{s, 50 * s, s, 9 * s, 9 * s}, OK, 70 * s},
-		{"idle after the first token", []time.Duration{s, 50 * s, s, 9 * s, 11 * s}, IdleTimeout, 71 * s},
-		{"a long prefill", []time.Duration{s, 98 * s, s / 2}, OK, 99*s + s/2},
-		{"too late in all", []time.Duration{s, 90 * s, s, 5 * s, 5 * s}, Timeout, 100 * s},
-		{"no head", []time.Duration{200 * s}, Timeout, 100 * s},
+		{"in time", []time.Duration{s, 50 * s, s, 9 * s, 9 * s}, record.OK, 70 * s},
+		{"idle after the first token", []time.Duration{s, 50 * s, s, 9 * s, 11 * s}, record.IdleTimeout, 71 * s},
+		{"a long prefill", []time.Duration{s, 98 * s, s / 2}, record.OK, 99*s + s/2},
+		{"too late in all", []time.Duration{s, 90 * s, s, 5 * s, 5 * s}, record.Timeout, 100 * s},
+		{"no head", []time.Duration{200 * s}, record.Timeout, 100 * s},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -142,8 +145,8 @@ func TestTimeouts(t *testing.T) {
 				request := hello()
 				request.Timeout = 100*s + connect
 				r := client.Do(context.Background(), request)
-				if r.Outcome != c.outcome || r.End != c.end+connect {
-					t.Errorf("%s at %v (%s), want %s at %v", r.Outcome, r.End, r.Error, c.outcome, c.end+connect)
+				if end := time.Duration(r.End); r.Outcome != c.outcome || end != c.end+connect {
+					t.Errorf("%s at %v (%s), want %s at %v", r.Outcome, end, r.Error, c.outcome, c.end+connect)
 				}
 				client.Close()
 				time.Sleep(time.Hour) // the server's side ends
@@ -177,7 +180,7 @@ func TestTLS(t *testing.T) {
 		}
 		for range 3 {
 			r := c.Do(context.Background(), hello())
-			if r.Outcome != OK || r.Text != "ab" || r.Sent == 0 {
+			if r.Outcome != record.OK || r.Text != "ab" || r.Sent == 0 {
 				t.Errorf("HTTP/2 %v: %s (%s), text %q, sent %v", h2, r.Outcome, r.Error, r.Text, r.Sent)
 			}
 			want := "HTTP/1.1"
@@ -194,7 +197,7 @@ func TestTLS(t *testing.T) {
 		}
 	}
 	// The test server's certificate is nobody's.
-	if r := newClient(t, Options{URL: server.URL}).Do(context.Background(), hello()); r.Outcome != Connect {
+	if r := newClient(t, Options{URL: server.URL}).Do(context.Background(), hello()); r.Outcome != record.Connect {
 		t.Errorf("a certificate that cannot be verified: %s (%s)", r.Outcome, r.Error)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"multiturn/pkg/record"
 )
 
 const (
@@ -106,7 +108,7 @@ func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		fault   fault
-		outcome Outcome
+		outcome record.Outcome
 		status  int
 		err     string // part of the error
 		text    string
@@ -114,75 +116,75 @@ func TestFaults(t *testing.T) {
 		timeout time.Duration
 		check   func(t *testing.T, r *Result)
 	}{
-		{name: "none", fault: says(true, goodAnswer), outcome: OK, status: 200, text: "Hi there"},
+		{name: "none", fault: says(true, goodAnswer), outcome: record.OK, status: 200, text: "Hi there"},
 		{name: "a piece at a time", fault: says(true, streamHead, chunked(roleEvent), chunked(textEvent("Hi")), chunked(textEvent(" there")), chunked(stopEvent), chunked(doneEvent), lastChunk),
-			outcome: OK, status: 200, text: "Hi there", check: func(t *testing.T, r *Result) {
-				if r.Chunks != 2 || len(r.Gaps) != 1 || r.Gaps[0] != r.LastToken.Microseconds()-r.FirstToken.Microseconds() {
-					t.Errorf("chunks %d, gaps %v", r.Chunks, r.Gaps)
+			outcome: record.OK, status: 200, text: "Hi there", check: func(t *testing.T, r *Result) {
+				if r.Chunks != 2 || len(r.GapsUS) != 1 || r.GapsUS[0] != r.LastToken.Microseconds()-r.FirstToken.Microseconds() {
+					t.Errorf("chunks %d, gaps %v", r.Chunks, r.GapsUS)
 				}
 			}},
 		{name: "chunks with extensions and trailers", fault: says(true, streamHead+"5;a=b\r\ndata:\r\n"+chunked(textEvent("x")[5:], stopEvent, doneEvent)+"0\r\nX-Trailer: 1\r\n\r\n"),
-			outcome: OK, status: 200, text: "x"},
-		{name: "content length", fault: says(true, plain("200 OK", "text/event-stream", textEvent("x")+stopEvent+doneEvent)), outcome: OK, status: 200, text: "x"},
-		{name: "until the connection ends", fault: says(false, untilEOF+textEvent("x")+stopEvent, doneEvent), outcome: OK, status: 200, text: "x"},
-		{name: "100 and 103 first", fault: says(true, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", goodAnswer), outcome: OK, status: 200, text: "Hi there"},
-		{name: "HTTP/1.0", fault: says(false, "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"+textEvent("x")+stopEvent+doneEvent), outcome: OK, status: 200, text: "x"},
-		{name: "no content type", fault: says(false, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\r\n: hi\n\n"+textEvent("x")+stopEvent+doneEvent), outcome: OK, status: 200, text: "x"},
-		{name: "JSON without content type", fault: says(false, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+`{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}`), outcome: OK, status: 200, text: "x"},
+			outcome: record.OK, status: 200, text: "x"},
+		{name: "content length", fault: says(true, plain("200 OK", "text/event-stream", textEvent("x")+stopEvent+doneEvent)), outcome: record.OK, status: 200, text: "x"},
+		{name: "until the connection ends", fault: says(false, untilEOF+textEvent("x")+stopEvent, doneEvent), outcome: record.OK, status: 200, text: "x"},
+		{name: "100 and 103 first", fault: says(true, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", goodAnswer), outcome: record.OK, status: 200, text: "Hi there"},
+		{name: "HTTP/1.0", fault: says(false, "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"+textEvent("x")+stopEvent+doneEvent), outcome: record.OK, status: 200, text: "x"},
+		{name: "no content type", fault: says(false, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\r\n: hi\n\n"+textEvent("x")+stopEvent+doneEvent), outcome: record.OK, status: 200, text: "x"},
+		{name: "JSON without content type", fault: says(false, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+`{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}`), outcome: record.OK, status: 200, text: "x"},
 
-		{name: "no byte", fault: says(false), outcome: Connect, err: "closed the connection before it answered"},
-		{name: "reset", fault: thenResets(says(false)), outcome: Connect},
-		{name: "half a head", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Ty"), outcome: Connect},
-		{name: "not HTTP", fault: says(false, "SSH-2.0-OpenSSH_9.2\r\n\r\n"), outcome: Connect, err: "malformed HTTP"},
-		{name: "no head in time", fault: thenWaits(says(false)), timeout: 50 * time.Millisecond, outcome: Timeout},
-		{name: "head, but no end in time", fault: thenWaits(says(false, streamHead+chunked(textEvent("x")))), timeout: 100 * time.Millisecond, outcome: Timeout, status: 200, text: "x"},
-		{name: "a stall", fault: thenWaits(says(false, streamHead+chunked(textEvent("x")))), idle: 50 * time.Millisecond, outcome: IdleTimeout, status: 200, text: "x"},
+		{name: "no byte", fault: says(false), outcome: record.Connect, err: "closed the connection before it answered"},
+		{name: "reset", fault: thenResets(says(false)), outcome: record.Connect},
+		{name: "half a head", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Ty"), outcome: record.Connect},
+		{name: "not HTTP", fault: says(false, "SSH-2.0-OpenSSH_9.2\r\n\r\n"), outcome: record.Connect, err: "malformed HTTP"},
+		{name: "no head in time", fault: thenWaits(says(false)), timeout: 50 * time.Millisecond, outcome: record.Timeout},
+		{name: "head, but no end in time", fault: thenWaits(says(false, streamHead+chunked(textEvent("x")))), timeout: 100 * time.Millisecond, outcome: record.Timeout, status: 200, text: "x"},
+		{name: "a stall", fault: thenWaits(says(false, streamHead+chunked(textEvent("x")))), idle: 50 * time.Millisecond, outcome: record.IdleTimeout, status: 200, text: "x"},
 		{name: "a long prefill is not a stall", fault: func(w net.Conn, r *bufio.Reader) bool {
 			io.WriteString(w, streamHead+chunked(roleEvent))
 			time.Sleep(150 * time.Millisecond)
 			io.WriteString(w, chunked(textEvent("x"), stopEvent, doneEvent)+lastChunk)
 			return true
-		}, idle: 50 * time.Millisecond, outcome: OK, status: 200, text: "x"},
-		{name: "cut inside a chunk", fault: says(false, streamHead+chunked(textEvent("x")), "80\r\ndata: {\"cho"), outcome: Truncated, status: 200, text: "x", err: "no finish_reason: connection closed"},
-		{name: "cut between chunks", fault: says(false, streamHead+chunked(textEvent("x"))), outcome: Truncated, status: 200, text: "x"},
-		{name: "cut inside an event, until the connection ends", fault: says(false, untilEOF+textEvent("x")+`data: {"choices":[{"ind`), outcome: Truncated, status: 200, text: "x"},
-		{name: "cut content length", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"+textEvent("x")), outcome: Truncated, status: 200, text: "x"},
-		{name: "reset in the stream", fault: thenResets(says(false, streamHead+chunked(textEvent("x")))), outcome: Truncated, status: 200, text: "x"},
-		{name: "bad chunk size", fault: says(false, streamHead+chunked(textEvent("x"))+"zz\r\n"), outcome: Truncated, status: 200, text: "x"},
-		{name: "cut after the finish", fault: says(false, streamHead+chunked(textEvent("x"), stopEvent)), outcome: OKNoDone, status: 200, text: "x"},
-		{name: "cut after DONE", fault: says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent)), outcome: OK, status: 200, text: "x"},
-		{name: "open after DONE", fault: thenWaits(says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent))), outcome: OK, status: 200, text: "x",
+		}, idle: 50 * time.Millisecond, outcome: record.OK, status: 200, text: "x"},
+		{name: "cut inside a chunk", fault: says(false, streamHead+chunked(textEvent("x")), "80\r\ndata: {\"cho"), outcome: record.Truncated, status: 200, text: "x", err: "no finish_reason: connection closed"},
+		{name: "cut between chunks", fault: says(false, streamHead+chunked(textEvent("x"))), outcome: record.Truncated, status: 200, text: "x"},
+		{name: "cut inside an event, until the connection ends", fault: says(false, untilEOF+textEvent("x")+`data: {"choices":[{"ind`), outcome: record.Truncated, status: 200, text: "x"},
+		{name: "cut content length", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"+textEvent("x")), outcome: record.Truncated, status: 200, text: "x"},
+		{name: "reset in the stream", fault: thenResets(says(false, streamHead+chunked(textEvent("x")))), outcome: record.Truncated, status: 200, text: "x"},
+		{name: "bad chunk size", fault: says(false, streamHead+chunked(textEvent("x"))+"zz\r\n"), outcome: record.Truncated, status: 200, text: "x"},
+		{name: "cut after the finish", fault: says(false, streamHead+chunked(textEvent("x"), stopEvent)), outcome: record.OKNoDone, status: 200, text: "x"},
+		{name: "cut after DONE", fault: says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent)), outcome: record.OK, status: 200, text: "x"},
+		{name: "open after DONE", fault: thenWaits(says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent))), outcome: record.OK, status: 200, text: "x",
 			check: func(t *testing.T, r *Result) {
-				if r.End-r.LastToken > doneGrace/2 {
-					t.Errorf("the end is %v after the last token, not at [DONE]", r.End-r.LastToken)
+				if d, _ := r.End.Since(r.LastToken); d > doneGrace/2 {
+					t.Errorf("the end is %v after the last token, not at [DONE]", d)
 				}
 			}},
-		{name: "DONE without finish", fault: says(true, streamHead+chunked(textEvent("x"), doneEvent)+lastChunk), outcome: Truncated, status: 200, text: "x"},
-		{name: "no text", fault: says(true, streamHead+chunked(roleEvent, stopEvent, doneEvent)+lastChunk), outcome: Empty, status: 200},
-		{name: "no body", fault: says(true, streamHead+lastChunk), outcome: Truncated, status: 200},
-		{name: "error event", fault: says(true, streamHead+chunked(textEvent("x"), "event: error\ndata: out of\ndata: memory\n\n", doneEvent)+lastChunk), outcome: ErrorInStream, status: 200, text: "x", err: "out of memory"},
-		{name: "error object", fault: says(true, streamHead+chunked(`data: {"error":{"message":"dead","type":"E","code":500}}`+"\n\n", doneEvent)+lastChunk), outcome: ErrorInStream, status: 200, err: "dead (E, 500)"},
-		{name: "older vLLM's error object", fault: says(true, streamHead+chunked(`data: {"object":"error","message":"dead","type":"E","code":500}`+"\n\n", doneEvent)+lastChunk), outcome: ErrorInStream, status: 200, err: "dead (E, 500)"},
-		{name: "not JSON", fault: says(true, streamHead+chunked("data: ping\n\n", textEvent("x"), stopEvent, doneEvent)+lastChunk), outcome: BadEvent, status: 200, text: "x", err: "event 1 is not a chunk"},
-		{name: "an event over the limit", fault: says(true, streamHead+chunked(textEvent("x"), textEvent(strings.Repeat("y", 2<<20)), stopEvent, doneEvent)+lastChunk), outcome: BadEvent, status: 200, text: "x", err: "limit of 1 MiB"},
-		{name: "an answer over the limit", fault: says(true, plain("200 OK", "application/json", `{"choices":[{"message":{"content":"`+strings.Repeat("y", 2<<20)+`"}}]}`)), outcome: BadEvent, status: 200, err: "limit of 1 MiB"},
-		{name: "JSON without choices", fault: says(true, plain("200 OK", "application/json", `{"data":[]}`)), outcome: BadEvent, status: 200, err: "without choices"},
-		{name: "JSON cut", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"), outcome: Truncated, status: 200},
-		{name: "error in JSON under 200", fault: says(true, plain("200 OK", "application/json", `{"error":"loading"}`)), outcome: ErrorInStream, status: 200, err: "loading"},
-		{name: "a page under 200", fault: says(true, plain("200 OK", "text/html", page)), outcome: BadEvent, status: 200, err: "a page: 502 Bad Gateway"},
-		{name: "compressed", fault: says(true, plain("200 OK", "text/event-stream", "\x1f\x8b\x08", "Content-Encoding: gzip\r\n")), outcome: BadEvent, status: 200, err: "compressed the answer (gzip)"},
+		{name: "DONE without finish", fault: says(true, streamHead+chunked(textEvent("x"), doneEvent)+lastChunk), outcome: record.Truncated, status: 200, text: "x"},
+		{name: "no text", fault: says(true, streamHead+chunked(roleEvent, stopEvent, doneEvent)+lastChunk), outcome: record.Empty, status: 200},
+		{name: "no body", fault: says(true, streamHead+lastChunk), outcome: record.Truncated, status: 200},
+		{name: "error event", fault: says(true, streamHead+chunked(textEvent("x"), "event: error\ndata: out of\ndata: memory\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, text: "x", err: "out of memory"},
+		{name: "error object", fault: says(true, streamHead+chunked(`data: {"error":{"message":"dead","type":"E","code":500}}`+"\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, err: "dead (E, 500)"},
+		{name: "older vLLM's error object", fault: says(true, streamHead+chunked(`data: {"object":"error","message":"dead","type":"E","code":500}`+"\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, err: "dead (E, 500)"},
+		{name: "not JSON", fault: says(true, streamHead+chunked("data: ping\n\n", textEvent("x"), stopEvent, doneEvent)+lastChunk), outcome: record.BadEvent, status: 200, text: "x", err: "event 1 is not a chunk"},
+		{name: "an event over the limit", fault: says(true, streamHead+chunked(textEvent("x"), textEvent(strings.Repeat("y", 2<<20)), stopEvent, doneEvent)+lastChunk), outcome: record.BadEvent, status: 200, text: "x", err: "limit of 1 MiB"},
+		{name: "an answer over the limit", fault: says(true, plain("200 OK", "application/json", `{"choices":[{"message":{"content":"`+strings.Repeat("y", 2<<20)+`"}}]}`)), outcome: record.BadEvent, status: 200, err: "limit of 1 MiB"},
+		{name: "JSON without choices", fault: says(true, plain("200 OK", "application/json", `{"data":[]}`)), outcome: record.BadEvent, status: 200, err: "without choices"},
+		{name: "JSON cut", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"), outcome: record.Truncated, status: 200},
+		{name: "error in JSON under 200", fault: says(true, plain("200 OK", "application/json", `{"error":"loading"}`)), outcome: record.ErrorInStream, status: 200, err: "loading"},
+		{name: "a page under 200", fault: says(true, plain("200 OK", "text/html", page)), outcome: record.BadEvent, status: 200, err: "a page: 502 Bad Gateway"},
+		{name: "compressed", fault: says(true, plain("200 OK", "text/event-stream", "\x1f\x8b\x08", "Content-Encoding: gzip\r\n")), outcome: record.BadEvent, status: 200, err: "compressed the answer (gzip)"},
 
-		{name: "429", fault: says(true, plain("429 Too Many Requests", "application/json", `{"error":{"message":"slow\ndown","type":"rate_limit_error","code":"x"}}`, "Retry-After: 7\r\n")), outcome: HTTPStatus, status: 429,
+		{name: "429", fault: says(true, plain("429 Too Many Requests", "application/json", `{"error":{"message":"slow\ndown","type":"rate_limit_error","code":"x"}}`, "Retry-After: 7\r\n")), outcome: record.HTTPStatus, status: 429,
 			err: "HTTP 429 Too Many Requests: slow down (rate_limit_error, x); retry after 7s", check: func(t *testing.T, r *Result) {
 				if r.RetryAfter != 7*time.Second {
 					t.Errorf("retry after %v", r.RetryAfter)
 				}
 			}},
-		{name: "500 with a stream's type", fault: says(true, plain("500 Internal Server Error", "text/event-stream", "data: {\"error\":\"x\"}\n\n")), outcome: HTTPStatus, status: 500},
-		{name: "502 with a page", fault: says(false, plain("502 Bad Gateway", "text/html", page, "Connection: close\r\n")), outcome: HTTPStatus, status: 502, err: "a page: 502 Bad Gateway"},
-		{name: "204", fault: says(true, "HTTP/1.1 204 No Content\r\n\r\n"), outcome: HTTPStatus, status: 204},
-		{name: "redirect", fault: says(true, plain("307 Temporary Redirect", "text/plain", "", "Location: /elsewhere\r\n")), outcome: HTTPStatus, status: 307},
-		{name: "422", fault: says(true, plain("422 Unprocessable Entity", "application/json", `{"detail":[{"loc":["body","messages",0],"msg":"field required"},{"loc":["body","n"],"msg":"too large"}]}`)), outcome: HTTPStatus, status: 422,
+		{name: "500 with a stream's type", fault: says(true, plain("500 Internal Server Error", "text/event-stream", "data: {\"error\":\"x\"}\n\n")), outcome: record.HTTPStatus, status: 500},
+		{name: "502 with a page", fault: says(false, plain("502 Bad Gateway", "text/html", page, "Connection: close\r\n")), outcome: record.HTTPStatus, status: 502, err: "a page: 502 Bad Gateway"},
+		{name: "204", fault: says(true, "HTTP/1.1 204 No Content\r\n\r\n"), outcome: record.HTTPStatus, status: 204},
+		{name: "redirect", fault: says(true, plain("307 Temporary Redirect", "text/plain", "", "Location: /elsewhere\r\n")), outcome: record.HTTPStatus, status: 307},
+		{name: "422", fault: says(true, plain("422 Unprocessable Entity", "application/json", `{"detail":[{"loc":["body","messages",0],"msg":"field required"},{"loc":["body","n"],"msg":"too large"}]}`)), outcome: record.HTTPStatus, status: 422,
 			err: "body.messages.0: field required; body.n: too large"},
 	} {
 		for _, transport := range transports() {
@@ -203,8 +205,8 @@ func TestFaults(t *testing.T) {
 					t.Errorf("error %q, want one line with %q", r.Error, c.err)
 				}
 				ordered(t, r)
-				if r.Connection != NewConnection || r.ConnectTime == 0 || r.Sent == 0 {
-					t.Errorf("connection %q in %v, sent %v", r.Connection, r.ConnectTime, r.Sent)
+				if r.Connection != record.ConnectionNew || r.ConnectMS == 0 || r.Sent == 0 {
+					t.Errorf("connection %q in %v, sent %v", r.Connection, r.ConnectMS, r.Sent)
 				}
 				if c.check != nil {
 					c.check(t, r)
@@ -214,7 +216,7 @@ func TestFaults(t *testing.T) {
 				}
 				// Nothing else is hurt.
 				for i := range 2 {
-					if r := client.Do(context.Background(), hello()); r.Outcome != OK || r.Text != "Hi there" {
+					if r := client.Do(context.Background(), hello()); r.Outcome != record.OK || r.Text != "Hi there" {
 						t.Errorf("request %d after the fault: %s (%s), text %q", i+1, r.Outcome, r.Error, r.Text)
 					}
 				}
@@ -234,7 +236,7 @@ func TestRefused(t *testing.T) {
 	for _, transport := range transports() {
 		c := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks, APIKey: "sk-very-secret"})
 		r := c.Do(context.Background(), hello())
-		if r.Outcome != Connect || !strings.Contains(r.Error, "refused") || r.Sent != 0 || r.Connection != "" {
+		if r.Outcome != record.Connect || !strings.Contains(r.Error, "refused") || r.Sent != 0 || r.Connection != "" {
 			t.Errorf("%s: %s (%s), sent %v, connection %q", transport, r.Outcome, r.Error, r.Sent, r.Connection)
 		}
 		if err := c.Preconnect(context.Background(), 2); err == nil || !strings.Contains(err.Error(), "refused") {
@@ -272,7 +274,7 @@ func TestCancel(t *testing.T) {
 				cancel()
 			}()
 			r := client.Do(ctx, hello())
-			if r.Outcome != Cancelled || r.Text != "x" {
+			if r.Outcome != record.Cancelled || r.Text != "x" {
 				t.Errorf("%s (%s), text %q", r.Outcome, r.Error, r.Text)
 			}
 			select {
@@ -280,12 +282,12 @@ func TestCancel(t *testing.T) {
 			case <-time.After(10 * time.Second):
 				t.Error("the connection stayed open")
 			}
-			if r := client.Do(ctx, hello()); r.Outcome != Cancelled || r.Sent != 0 || r.End == 0 {
+			if r := client.Do(ctx, hello()); r.Outcome != record.Cancelled || r.Sent != 0 || r.End == 0 {
 				t.Errorf("with a context that is over: %s, sent %v, end %v", r.Outcome, r.Sent, r.End)
 			}
 			over, cancel := context.WithDeadline(context.Background(), time.Now())
 			defer cancel()
-			if r := client.Do(over, hello()); r.Outcome != Timeout {
+			if r := client.Do(over, hello()); r.Outcome != record.Timeout {
 				t.Errorf("with a deadline that is over: %s", r.Outcome)
 			}
 		})
@@ -301,9 +303,9 @@ func TestPooledConnections(t *testing.T) {
 			second fault // what happens to a second request on a connection; nil: the connection closes right after the first
 			want   string
 		}{
-			{"closed when the next request comes", says(false), RetriedConnection},
-			{"reset when the next request comes", thenResets(says(false)), RetriedConnection},
-			{"kept", says(true, goodAnswer), ReusedConnection},
+			{"closed when the next request comes", says(false), record.ConnectionRetried},
+			{"reset when the next request comes", thenResets(says(false)), record.ConnectionRetried},
+			{"kept", says(true, goodAnswer), record.ConnectionReused},
 		} {
 			t.Run(c.name+"/"+transport.String(), func(t *testing.T) {
 				t.Parallel()
@@ -325,17 +327,17 @@ func TestPooledConnections(t *testing.T) {
 					}
 				})
 				client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
-				if r := client.Do(context.Background(), hello()); r.Connection != NewConnection || r.Outcome != OK {
+				if r := client.Do(context.Background(), hello()); r.Connection != record.ConnectionNew || r.Outcome != record.OK {
 					t.Fatalf("first: %s on a %s connection (%s)", r.Outcome, r.Connection, r.Error)
 				}
 				r := client.Do(context.Background(), hello())
-				if r.Outcome != OK || r.Connection != c.want {
+				if r.Outcome != record.OK || r.Connection != c.want {
 					t.Errorf("second: %s (%s) on a %s connection, want ok on a %s one", r.Outcome, r.Error, r.Connection, c.want)
 				}
 				want := Stats{Opened: 1}
-				if c.want == RetriedConnection {
+				if c.want == record.ConnectionRetried {
 					want = Stats{Opened: 2, Reconnects: 1}
-					if r.ConnectTime == 0 {
+					if r.ConnectMS == 0 {
 						t.Error("no time of connecting")
 					}
 				}
@@ -369,12 +371,12 @@ func TestIdleClose(t *testing.T) {
 			if s := client.Stats(); s.Opened != 3 {
 				t.Errorf("%d connections opened ahead, want 3", s.Opened)
 			}
-			if r := client.Do(context.Background(), hello()); r.Outcome != OK || r.Connection != ReusedConnection || r.ConnectTime != 0 {
-				t.Errorf("on a connection opened ahead: %s (%s), %s, connected in %v", r.Outcome, r.Error, r.Connection, r.ConnectTime)
+			if r := client.Do(context.Background(), hello()); r.Outcome != record.OK || r.Connection != record.ConnectionReused || r.ConnectMS != 0 {
+				t.Errorf("on a connection opened ahead: %s (%s), %s, connected in %v", r.Outcome, r.Error, r.Connection, r.ConnectMS)
 			}
 			time.Sleep(250 * time.Millisecond) // the other two are closed by now
 			for i := range 20 {
-				if r := client.Do(context.Background(), hello()); r.Outcome != OK {
+				if r := client.Do(context.Background(), hello()); r.Outcome != record.OK {
 					t.Fatalf("request %d: %s (%s)", i, r.Outcome, r.Error)
 				}
 			}
@@ -400,7 +402,7 @@ func TestEarlyAnswer(t *testing.T) {
 			client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
 			request := hello()
 			request.Messages = append(request.Messages, []byte(`,{"role":"user","content":"`), bytes.Repeat([]byte("x"), 16<<20), []byte(`"}`))
-			if r := client.Do(context.Background(), request); r.Outcome != HTTPStatus || r.Status != 413 {
+			if r := client.Do(context.Background(), request); r.Outcome != record.HTTPStatus || r.Status != 413 {
 				t.Errorf("%s (%s), status %d", r.Outcome, r.Error, r.Status)
 			}
 		})
@@ -430,7 +432,7 @@ func TestSecrets(t *testing.T) {
 		} {
 			o.Transport, o.Clocks = transport.Transport, transport.Clocks
 			r := newClient(t, o).Do(context.Background(), hello())
-			if r.Outcome != HTTPStatus || !strings.Contains(r.Error, "who are you?") {
+			if r.Outcome != record.HTTPStatus || !strings.Contains(r.Error, "who are you?") {
 				t.Errorf("%s: %s (%s)", transport, r.Outcome, r.Error)
 			}
 			for _, secret := range []string{"12345678", "another-secret", "open-sesame", "bWU6b3Blbi1zZXNhbWU", "abcdefgh", "loser"} {
@@ -463,7 +465,7 @@ func TestConcurrent(t *testing.T) {
 						ctx, cancel := context.WithCancel(context.Background())
 						r := client.Do(ctx, hello())
 						cancel()
-						if r.Outcome != OK || r.Text != "Hi there" || r.Usage != nil || r.Chunks != 2 {
+						if r.Outcome != record.OK || r.Text != "Hi there" || r.Usage != nil || r.Chunks != 2 {
 							errs <- fmt.Errorf("%s (%s): %q", r.Outcome, r.Error, r.Text)
 							return
 						}

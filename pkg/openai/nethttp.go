@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 
 	"golang.org/x/sync/errgroup"
@@ -226,14 +227,14 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	var mu sync.Mutex // the hooks may come late, from the transport's goroutines
 	var conn *dialled
 	var pooled, answered bool
-	var got time.Duration
+	var got record.Clock
 	tries := 0
 	trace := &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
 			mu.Lock()
 			defer mu.Unlock()
 			tries++
-			got = t.clock.Now()
+			got = record.Clock(t.clock.Now())
 			conn = timed(info.Conn)
 			pooled = info.Reused
 			if conn != nil {
@@ -272,18 +273,18 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	r := a.res
 	used := conn
 	if tries > 0 {
-		r.Connection = NewConnection
+		r.Connection = record.ConnectionNew
 		if pooled {
-			r.Connection = ReusedConnection
+			r.Connection = record.ConnectionReused
 		}
 		if tries > 1 {
-			r.Connection = RetriedConnection
+			r.Connection = record.ConnectionRetried
 			t.retried.Add(1)
 		}
 	}
 	h2 := resp != nil && resp.ProtoMajor == 2
 	if used != nil && !pooled {
-		r.ConnectTime = used.took
+		r.ConnectMS = milliseconds(used.took)
 	}
 	mu.Unlock()
 	if used != nil {
@@ -293,18 +294,18 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	if used == nil || h2 {
 		r.Sent = got
 	} else {
-		r.Sent, r.Written = used.Sent(), used.Written()
+		r.Sent, r.Written = record.Clock(used.Sent()), record.Clock(used.Written())
 	}
 	if err != nil {
 		return ended(ctx, connectError(err))
 	}
 	defer resp.Body.Close()
-	stamps := func() (arrived, seen time.Duration) {
+	stamps := func() (arrived, seen record.Clock) {
 		if used == nil || h2 {
-			now := t.clock.Now()
+			now := record.Clock(t.clock.Now())
 			return now, now
 		}
-		return used.Arrived(), used.Seen()
+		return record.Clock(used.Arrived()), record.Clock(used.Seen())
 	}
 	at, _ := stamps()
 	a.head(resp.StatusCode, resp.Header, at)
@@ -341,6 +342,9 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 		}
 	}
 }
+
+// milliseconds is d as records have it.
+func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 
 // ended is why an exchange ended: what cancelled its context, if something did, else err.
 func ended(ctx context.Context, err error) error {

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"multiturn/pkg/openai/sse"
+	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 )
 
@@ -162,7 +163,7 @@ func (c *Client) Do(ctx context.Context, r *Request) *Result {
 	}
 	at := a.arrived
 	if err != nil || at == 0 {
-		at = c.clock.Now()
+		at = record.Clock(c.clock.Now())
 	}
 	result := a.finish(err, at)
 	result.BodyBytes = body.size

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"multiturn/pkg/openai/reactor"
+	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 )
 
@@ -72,19 +73,20 @@ func (t *reacting) exchange(ctx context.Context, c *call, a *answer) error {
 	request := reactor.Request{Before: append(t.appendHead(nil, c), c.body.before...), Pieces: c.body.messages, After: c.body.after}
 	trace, err := t.reactor.Do(ctx, &request, &h)
 	r := a.res
-	r.Sent, r.Written, r.ConnectTime = trace.Sent, trace.Written, trace.Connect
+	r.Sent, r.Written = record.Clock(trace.Sent), record.Clock(trace.Written)
+	r.ConnectMS = milliseconds(trace.Connect)
 	switch {
 	case trace.Retried:
-		r.Connection = RetriedConnection
+		r.Connection = record.ConnectionRetried
 	case trace.Pooled:
-		r.Connection = ReusedConnection
+		r.Connection = record.ConnectionReused
 	case trace.Got:
-		r.Connection = NewConnection
+		r.Connection = record.ConnectionNew
 	}
 	if err != nil {
 		return ended(ctx, err)
 	}
-	a.arrived = trace.End // the end of a body may have come after its last event
+	a.arrived = record.Clock(trace.End) // the end of a body may have come after its last event
 	return nil
 }
 
@@ -98,10 +100,10 @@ type handler struct {
 }
 
 func (h *handler) Head(status int, header http.Header, at time.Duration) {
-	h.a.head(status, header, at)
+	h.a.head(status, header, record.Clock(at))
 }
 func (h *handler) Read(arrived, seen time.Duration, exact bool) {
-	h.a.read(arrived, seen, exact)
+	h.a.read(record.Clock(arrived), record.Clock(seen), exact)
 }
 func (h *handler) Body(b []byte, frame int) { h.a.body(b, frame) }
 

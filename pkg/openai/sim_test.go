@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"multiturn/pkg/openai"
+	"multiturn/pkg/record"
 	"multiturn/pkg/sim"
 	"multiturn/pkg/sim/engine"
 	"multiturn/pkg/sockclock"
@@ -20,7 +21,7 @@ import (
 // faultCase is a fault of the simulated server and what a client has to make of it. All answers are asked to be 8 tokens.
 type faultCase struct {
 	fault   string
-	outcome openai.Outcome
+	outcome record.Outcome
 	// clocks are those that tick, a letter each: h headers, e first event, t first token, a first answer.
 	clocks string
 	chunks int
@@ -65,72 +66,72 @@ func errorHas(part string) func(r *openai.Result) string {
 }
 
 var faultCases = []faultCase{
-	{fault: "", outcome: openai.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
+	{fault: "", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
 	// connection
-	{fault: "close", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "idle=5ms", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "reset=0", outcome: openai.Connect},
-	{fault: "reset=3", outcome: openai.Truncated, clocks: "heta", chunks: 3},
-	{fault: "cut=0", outcome: openai.Connect},
-	{fault: "cut=3", outcome: openai.Truncated, clocks: "heta", chunks: 3},
+	{fault: "close", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "idle=5ms", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "reset=0", outcome: record.Connect},
+	{fault: "reset=3", outcome: record.Truncated, clocks: "heta", chunks: 3},
+	{fault: "cut=0", outcome: record.Connect},
+	{fault: "cut=3", outcome: record.Truncated, clocks: "heta", chunks: 3},
 	// head
-	{fault: "status=500", outcome: openai.HTTPStatus, clocks: "h", check: errorHas("HTTP 500")},
-	{fault: "status=429,retry-after=7", outcome: openai.HTTPStatus, clocks: "h", check: errorHas("retry after 7s")},
-	{fault: "status=502,html", outcome: openai.HTTPStatus, clocks: "h", check: errorHas("a page: ")},
-	{fault: "headers=30ms", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "json", outcome: openai.OK, clocks: "heta", chunks: 1, check: tokens(8, 0)},
+	{fault: "status=500", outcome: record.HTTPStatus, clocks: "h", check: errorHas("HTTP 500")},
+	{fault: "status=429,retry-after=7", outcome: record.HTTPStatus, clocks: "h", check: errorHas("retry after 7s")},
+	{fault: "status=502,html", outcome: record.HTTPStatus, clocks: "h", check: errorHas("a page: ")},
+	{fault: "headers=30ms", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "json", outcome: record.OK, clocks: "heta", chunks: 1, check: tokens(8, 0)},
 	// course
-	{fault: "stall=3/20s", outcome: openai.IdleTimeout, clocks: "heta", chunks: 3, idle: time.Second},
-	{fault: "stall=0/100ms", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "truncate=3", outcome: openai.Truncated, clocks: "heta", chunks: 3},
-	{fault: "error=3", outcome: openai.ErrorInStream, clocks: "heta", chunks: 3, check: errorHas("error in the stream: ")},
-	{fault: "error=0", outcome: openai.ErrorInStream, clocks: "he"},
-	{fault: "error-text=3", outcome: openai.ErrorInStream, clocks: "heta", chunks: 3},
-	{fault: "error-type=3", outcome: openai.ErrorInStream, clocks: "heta", chunks: 3},
-	{fault: "bad-json=3", outcome: openai.BadEvent, clocks: "heta", chunks: 7},
-	{fault: "buffer", outcome: openai.OK, clocks: "heta", chunks: 8},
+	{fault: "stall=3/20s", outcome: record.IdleTimeout, clocks: "heta", chunks: 3, idle: time.Second},
+	{fault: "stall=0/100ms", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "truncate=3", outcome: record.Truncated, clocks: "heta", chunks: 3},
+	{fault: "error=3", outcome: record.ErrorInStream, clocks: "heta", chunks: 3, check: errorHas("error in the stream: ")},
+	{fault: "error=0", outcome: record.ErrorInStream, clocks: "he"},
+	{fault: "error-text=3", outcome: record.ErrorInStream, clocks: "heta", chunks: 3},
+	{fault: "error-type=3", outcome: record.ErrorInStream, clocks: "heta", chunks: 3},
+	{fault: "bad-json=3", outcome: record.BadEvent, clocks: "heta", chunks: 7},
+	{fault: "buffer", outcome: record.OK, clocks: "heta", chunks: 8},
 	// content
-	{fault: "clip=3", outcome: openai.OK, clocks: "heta", chunks: 3, check: tokens(3, 0)},
-	{fault: "eos=1", outcome: openai.Empty, clocks: "he", check: tokens(1, 0)},
-	{fault: "eos=4", outcome: openai.OK, clocks: "heta", chunks: 3, check: tokens(4, 0)},
-	{fault: "role=first", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "role=early", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "role=late", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "role=none", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "role=merged", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "role=null", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "role=bare", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "reasoning=4/reasoning", outcome: openai.OK, clocks: "heta", chunks: 7, check: texts(4, 3, 0)},
-	{fault: "reasoning=4/reasoning_content", outcome: openai.OK, clocks: "heta", chunks: 7, check: texts(4, 3, 0)},
-	{fault: "tools", outcome: openai.OK, clocks: "het", chunks: -1},
-	{fault: "tokens=4", outcome: openai.OK, clocks: "heta", chunks: 2, check: tokens(8, 0)},
-	{fault: "finish=last", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "finish=own", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "finish=none", outcome: openai.Truncated, clocks: "heta", chunks: 8},
-	{fault: "usage=absent", outcome: openai.OK, clocks: "heta", chunks: 8, check: tokens(-1, -1)},
-	{fault: "usage=null", outcome: openai.OK, clocks: "heta", chunks: 8, check: tokens(-1, -1)},
-	{fault: "usage=zero-omitted", outcome: openai.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
-	{fault: "usage=details-null", outcome: openai.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
-	{fault: "usage=cached-null", outcome: openai.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
-	{fault: "usage=continuous", outcome: openai.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
-	{fault: "usage=forced", outcome: openai.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
-	{fault: "usage=nulls", outcome: openai.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
-	{fault: "no-done", outcome: openai.OKNoDone, clocks: "heta", chunks: 8, check: tokens(8, 0)},
-	{fault: "timings=vllm", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "timings=llamacpp", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "like=llamacpp", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "like=sglang", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "like=llm-d", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "like=ollama", outcome: openai.OK, clocks: "heta", chunks: 8},
+	{fault: "clip=3", outcome: record.OK, clocks: "heta", chunks: 3, check: tokens(3, 0)},
+	{fault: "eos=1", outcome: record.Empty, clocks: "he", check: tokens(1, 0)},
+	{fault: "eos=4", outcome: record.OK, clocks: "heta", chunks: 3, check: tokens(4, 0)},
+	{fault: "role=first", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "role=early", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "role=late", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "role=none", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "role=merged", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "role=null", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "role=bare", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "reasoning=4/reasoning", outcome: record.OK, clocks: "heta", chunks: 7, check: texts(4, 3, 0)},
+	{fault: "reasoning=4/reasoning_content", outcome: record.OK, clocks: "heta", chunks: 7, check: texts(4, 3, 0)},
+	{fault: "tools", outcome: record.OK, clocks: "het", chunks: -1},
+	{fault: "tokens=4", outcome: record.OK, clocks: "heta", chunks: 2, check: tokens(8, 0)},
+	{fault: "finish=last", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "finish=own", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "finish=none", outcome: record.Truncated, clocks: "heta", chunks: 8},
+	{fault: "usage=absent", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(-1, -1)},
+	{fault: "usage=null", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(-1, -1)},
+	{fault: "usage=zero-omitted", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
+	{fault: "usage=details-null", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
+	{fault: "usage=cached-null", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
+	{fault: "usage=continuous", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
+	{fault: "usage=forced", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
+	{fault: "usage=nulls", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
+	{fault: "no-done", outcome: record.OKNoDone, clocks: "heta", chunks: 8, check: tokens(8, 0)},
+	{fault: "timings=vllm", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "timings=llamacpp", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "like=llamacpp", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "like=sglang", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "like=llm-d", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "like=ollama", outcome: record.OK, clocks: "heta", chunks: 8},
 	// bytes
-	{fault: "comments", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "ping=3ms", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "crlf", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "cr", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "bom", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "no-space", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "no-blank", outcome: openai.OK, clocks: "heta", chunks: 8},
-	{fault: "split=7", outcome: openai.OK, clocks: "heta", chunks: 8},
+	{fault: "comments", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "ping=3ms", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "crlf", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "cr", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "bom", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "no-space", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "no-blank", outcome: record.OK, clocks: "heta", chunks: 8},
+	{fault: "split=7", outcome: record.OK, clocks: "heta", chunks: 8},
 }
 
 // TestSimulatedFaults asks for every fault that the simulated server knows, next to requests without any over the same
@@ -186,7 +187,7 @@ func TestSimulatedFaults(t *testing.T) {
 					var clocks string
 					for _, clock := range []struct {
 						letter string
-						at     time.Duration
+						at     record.Clock
 					}{{"h", r.Headers}, {"e", r.FirstEvent}, {"t", r.FirstToken}, {"a", r.FirstAnswer}} {
 						if clock.at != 0 {
 							clocks += clock.letter
@@ -203,14 +204,14 @@ func TestSimulatedFaults(t *testing.T) {
 					}
 				})
 				wg.Go(func() {
-					if r := ask("", fmt.Sprintf("%d, a neighbour", i), 0); r.Outcome != openai.OK || r.Chunks != 8 || r.Usage == nil || r.Usage.Completion != 8 {
+					if r := ask("", fmt.Sprintf("%d, a neighbour", i), 0); r.Outcome != record.OK || r.Chunks != 8 || r.Usage == nil || r.Usage.Completion != 8 {
 						t.Errorf("a request next to %s: %s (%s), %d chunks", c.fault, r.Outcome, r.Error, r.Chunks)
 					}
 				})
 			}
 			wg.Wait()
 			for range 10 {
-				if r := ask("", "afterwards", 0); r.Outcome != openai.OK || r.Chunks != 8 {
+				if r := ask("", "afterwards", 0); r.Outcome != record.OK || r.Chunks != 8 {
 					t.Errorf("a request after all faults: %s (%s), %d chunks", r.Outcome, r.Error, r.Chunks)
 				}
 			}

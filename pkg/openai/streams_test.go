@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 
 	"github.com/tidwall/gjson"
@@ -113,9 +114,9 @@ type expectation struct {
 }
 
 // outcomes are the index's words for ours. A JSON body under 200 is an answer if it has choices.
-var outcomes = map[string]Outcome{
-	"ok": OK, "ok, no DONE": OKNoDone, "error": ErrorInStream, "truncated": Truncated, "empty": Empty, "bad json": BadEvent,
-	"http": HTTPStatus, "json body": OK, "connection closed": Connect,
+var outcomes = map[string]record.Outcome{
+	"ok": record.OK, "ok, no DONE": record.OKNoDone, "error": record.ErrorInStream, "truncated": record.Truncated, "empty": record.Empty, "bad json": record.BadEvent,
+	"http": record.HTTPStatus, "json body": record.OK, "connection closed": record.Connect,
 }
 
 func TestStreams(t *testing.T) {
@@ -193,7 +194,7 @@ func check(t *testing.T, want *expectation, got *Result) {
 	}
 	outcome := outcomes[want.Outcome]
 	if want.Outcome == "json body" && !strings.Contains(want.Body, `"choices"`) {
-		outcome = BadEvent
+		outcome = record.BadEvent
 	}
 	equal("outcome", got.Outcome, outcome)
 	equal("status", got.Status, want.Status)
@@ -211,7 +212,7 @@ func check(t *testing.T, want *expectation, got *Result) {
 		if message := errorMessage([]byte(want.Body)); message != "" && !strings.Contains(got.Error, message) {
 			t.Errorf("error %q, want %q in it", got.Error, message)
 		}
-		if want.Outcome == "json body" && outcome == OK {
+		if want.Outcome == "json body" && outcome == record.OK {
 			if got.Text == "" || got.Stream || got.Chunks != 1 || got.Usage == nil {
 				t.Errorf("a whole answer: text %q, stream %v, chunks %d, usage %v", got.Text, got.Stream, got.Chunks, got.Usage)
 			}
@@ -276,8 +277,8 @@ func check(t *testing.T, want *expectation, got *Result) {
 		return true
 	})
 	equal("tool calls", fmt.Sprint(tools), fmt.Sprint(want.Tools))
-	if got.Chunks > 0 && len(got.Gaps) != got.Chunks-1 {
-		t.Errorf("%d gaps between %d chunks", len(got.Gaps), got.Chunks)
+	if got.Chunks > 0 && len(got.GapsUS) != got.Chunks-1 {
+		t.Errorf("%d gaps between %d chunks", len(got.GapsUS), got.Chunks)
 	}
 	if got.Reads+got.Merged > got.Chunks || got.Chunks > 0 && got.Reads == 0 {
 		t.Errorf("%d chunks in %d reads, %d merged", got.Chunks, got.Reads, got.Merged)
@@ -304,10 +305,10 @@ func errorMessage(body []byte) string {
 // ordered checks that the clocks which ticked did so in the order of events.
 func ordered(t *testing.T, r *Result) {
 	t.Helper()
-	last, lastName := time.Duration(0), ""
+	last, lastName := record.Clock(0), ""
 	for _, c := range []struct {
 		name string
-		at   time.Duration
+		at   record.Clock
 	}{
 		{"sent", r.Sent}, {"headers", r.Headers}, {"first event", r.FirstEvent}, {"first token", r.FirstToken},
 		{"last token", r.LastToken}, {"end", r.End},

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/pkg/record"
 )
 
 // cachedFields are where servers say how many prompt tokens came from a cache, the surest first. Of those that begin with
@@ -20,11 +22,11 @@ const sglextField = "sglext.cached_tokens_details" // SGLang, split by tier
 
 // newUsage reads a usage object; timings and sglext are other objects of the answer, or nil. A number that is absent or
 // null is unknown.
-func newUsage(usage, timings, sglext []byte) *Usage {
+func newUsage(usage, timings, sglext []byte) *record.Usage {
 	if usage == nil || usage[0] != '{' {
 		return nil
 	}
-	u := &Usage{}
+	u := &record.Usage{}
 	fields := gjson.ParseBytes(usage)
 	prompt := fields.Get("prompt_tokens")
 	if !prompt.Exists() {

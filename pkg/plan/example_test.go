@@ -45,8 +45,10 @@ func ExampleSimulate() {
 func ExampleCompare() {
 	turn := func(number, sentMS, prompt, answer int) *record.Turn {
 		return &record.Turn{
-			Conversation: "a", Turn: number, Outcome: record.OK, Sent: record.Clock(sentMS * 1e6), End: record.Clock((sentMS + 500) * 1e6),
-			Usage: &record.Usage{Prompt: prompt, Completion: answer},
+			Conversation: "a", Turn: number,
+			Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(sentMS * 1e6),
+				End:   record.Clock((sentMS + 500) * 1e6),
+				Usage: &record.Usage{Prompt: prompt, Completion: answer}},
 		}
 	}
 	config := kvcache.Config{BlockSize: 16, Tiers: [kvcache.NumTiers]kvcache.TierConfig{kvcache.GPU: {Blocks: 40}}}

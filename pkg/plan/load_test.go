@@ -41,7 +41,10 @@ func (s *slow) Send(_ context.Context, r *bench.Request) *bench.Reply {
 	s.mu.Unlock()
 	time.Sleep(s.takes[turn])
 	return &bench.Reply{
-		Turn: record.Turn{Outcome: record.OK, Sent: record.At(s.start, begun), End: record.At(s.start, time.Now())}, Text: "yes",
+		Exchange: record.Exchange{
+			Outcome: record.OK, Sent: record.At(s.start, begun), End: record.At(s.start, time.Now()),
+		},
+		Text: "yes",
 	}
 }
 

@@ -156,8 +156,10 @@ func TestCompareGivesWhatVLLMHit(t *testing.T) {
 		var turns []*record.Turn
 		for i, r := range golden.Requests {
 			turns = append(turns, &record.Turn{
-				Conversation: fmt.Sprint(r.Conv), Turn: r.Round, Outcome: record.OK,
-				Sent: record.Clock(1 + 10*i), End: record.Clock(5 + 10*i), Usage: &record.Usage{Prompt: r.Prompt, Completion: golden.Generated},
+				Conversation: fmt.Sprint(r.Conv), Turn: r.Round,
+				Exchange: record.Exchange{Outcome: record.OK,
+					Sent: record.Clock(1 + 10*i), End: record.Clock(5 + 10*i),
+					Usage: &record.Usage{Prompt: r.Prompt, Completion: golden.Generated}},
 			})
 		}
 		got, notes, err := Compare(turns, gpu(golden.BlockSize, golden.UsableBlocks), Executed{})
@@ -217,8 +219,10 @@ func TestCountsAlone(t *testing.T) {
 			want = append(want, kvcache.Bound(last[name], now.Prompt, size, kvcache.PromptAndOutput))
 			sessions.Add(name, now)
 			turns = append(turns, &record.Turn{
-				Conversation: name, Turn: number[name], Outcome: record.OK, Sent: record.Clock(10 * (i + 1)), End: record.Clock(10*(i+1) + 9),
-				Usage: &record.Usage{Prompt: now.Prompt, Completion: now.Output},
+				Conversation: name, Turn: number[name],
+				Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(10 * (i + 1)),
+					End:   record.Clock(10*(i+1) + 9),
+					Usage: &record.Usage{Prompt: now.Prompt, Completion: now.Output}},
 			})
 			last[name] = now
 			number[name]++
@@ -344,8 +348,11 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	t.Parallel()
 	turn := func(conversation string, number, sent, end, prompt, output int) *record.Turn {
 		return &record.Turn{
-			Conversation: conversation, Turn: number, Outcome: record.OK, Sent: record.Clock(sent), End: record.Clock(end), Messages: 2*number + 1,
-			Usage: &record.Usage{Prompt: prompt, Completion: output},
+			Conversation: conversation, Turn: number, Messages: 2*number + 1,
+			Exchange: record.Exchange{
+				Outcome: record.OK, Sent: record.Clock(sent), End: record.Clock(end),
+				Usage: &record.Usage{Prompt: prompt, Completion: output},
+			},
 		}
 	}
 	refused := turn("a", 2, 50, 51, 300, 0)
@@ -422,8 +429,10 @@ func TestTextsOfTheExecuted(t *testing.T) {
 		var turns []*record.Turn
 		for _, r := range w.Requests {
 			turns = append(turns, &record.Turn{
-				Conversation: r.Conversation, Turn: r.Index, Outcome: record.OK, Sent: record.Clock(r.Start) + 1, End: record.Clock(r.End) + 1,
-				Usage: &record.Usage{Prompt: r.Prompt, Completion: r.Output},
+				Conversation: r.Conversation, Turn: r.Index,
+				Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(r.Start) + 1,
+					End:   record.Clock(r.End) + 1,
+					Usage: &record.Usage{Prompt: r.Prompt, Completion: r.Output}},
 			})
 		}
 		config := gpu(8, 60)
@@ -447,8 +456,10 @@ func TestArmsShareNothing(t *testing.T) {
 	for i := range 4 {
 		for j, arm := range []string{record.ArmMeasured, record.ArmNoReuse, record.ArmAA1, record.ArmCold} {
 			turns = append(turns, &record.Turn{
-				Conversation: "a", Arm: arm, Turn: i, Outcome: record.OK, Sent: record.Clock(100*i + 10*j + 1), End: record.Clock(100*i + 10*j + 9),
-				Usage: &record.Usage{Prompt: 100 * (i + 1), Completion: 33},
+				Conversation: "a", Arm: arm, Turn: i,
+				Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(100*i + 10*j + 1),
+					End:   record.Clock(100*i + 10*j + 9),
+					Usage: &record.Usage{Prompt: 100 * (i + 1), Completion: 33}},
 			})
 		}
 	}
@@ -575,10 +586,16 @@ func FuzzFromTurns(f *testing.F) {
 		var turns []*record.Turn
 		for range min(max(n, 0), 200) {
 			x := &record.Turn{
-				Conversation: fmt.Sprint(rng.IntN(5)), Turn: rng.IntN(6) - 1, Messages: rng.IntN(9) - 2,
-				Outcome: record.Outcomes[rng.IntN(len(record.Outcomes))], Sent: record.Clock(rng.IntN(50)), Issued: record.Clock(rng.IntN(50)),
-				FirstToken: record.Clock(rng.IntN(2)), Arm: []string{"", "", record.ArmMeasured, record.ArmNoReuse}[rng.IntN(4)], End: record.Clock(rng.IntN(60)), Warmup: rng.IntN(8) == 0,
-				Counted: record.Counted{Input: rng.IntN(300) - 50, Output: rng.IntN(50) - 10},
+				Conversation: fmt.Sprint(rng.IntN(5)), Turn: rng.IntN(6) - 1,
+				Messages: rng.IntN(9) - 2, Issued: record.Clock(rng.IntN(50)),
+				Arm:    []string{"", "", record.ArmMeasured, record.ArmNoReuse}[rng.IntN(4)],
+				Warmup: rng.IntN(8) == 0, Counted: record.Counted{Input: rng.IntN(300) - 50,
+					Output: rng.IntN(50) - 10},
+				Exchange: record.Exchange{
+					Outcome: record.Outcomes[rng.IntN(len(record.Outcomes))],
+					Sent:    record.Clock(rng.IntN(50)), FirstToken: record.Clock(rng.IntN(2)),
+					End: record.Clock(rng.IntN(60)),
+				},
 			}
 			if rng.IntN(3) > 0 {
 				x.Usage = &record.Usage{Prompt: rng.IntN(300) - 50, Completion: rng.IntN(50) - 10}

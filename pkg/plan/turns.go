@@ -224,7 +224,8 @@ func SampleTurn(s *record.Sample) *record.Turn {
 	}
 	t := &record.Turn{
 		Type: record.TypeTurn, Conversation: s.Conversation, Client: s.Client, Messages: s.InputTurns, Turn: max(0, s.InputTurns-1) / 2,
-		Outcome: record.OK, Sent: clock(s.StartMS), FirstToken: clock(s.StartMS + s.TTFTMS), End: clock(s.StartMS + s.LatencyMS),
+		Exchange: record.Exchange{Outcome: record.OK, Sent: clock(s.StartMS),
+			FirstToken: clock(s.StartMS + s.TTFTMS), End: clock(s.StartMS + s.LatencyMS)},
 	}
 	t.Counted = record.Counted{Input: s.InputTokens, Output: s.OutputTokens, FirstChunk: s.FirstChunkTokens}
 	return t

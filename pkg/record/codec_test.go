@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -27,19 +28,50 @@ func TestAppendTurnIsEncodingJSON(t *testing.T) {
 		var turn Turn
 		fill(rng, reflect.ValueOf(&turn).Elem())
 		turn.Type = TypeTurn
-		want, err := marshal(turn)
-		if err != nil {
-			t.Fatal(err)
-		}
+		want := inOrder(t, &turn)
 		if got := AppendTurn(nil, &turn); !bytes.Equal(got, want) {
 			t.Fatalf("got  %s\nwant %s", got, want)
 		}
 	}
 }
 
+// turnKeys is the order of a turn's fields in the format, which is not that of the struct.
+var turnKeys = strings.Fields(`
+	type conversation client turn messages warmup arm batch attempts outcome status error finish verify
+	scheduled_ms issued_ms sent_ms written_ms headers_ms first_event_ms first_token_ms first_answer_ms last_token_ms end_ms
+	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged read_late_us gaps_us
+	max_tokens min_tokens usage counted body_bytes server_timings`)
+
+// inOrder is what encoding/json writes for a turn, with the fields in the order of turnKeys.
+func inOrder(t *testing.T, turn *Turn) []byte {
+	t.Helper()
+	line, err := marshal(turn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(line, &fields); err != nil {
+		t.Fatal(err)
+	}
+	out := []byte{'{'}
+	for _, key := range turnKeys {
+		if value, ok := fields[key]; ok {
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = append(fmt.Appendf(out, "%q:", key), value...)
+			delete(fields, key)
+		}
+	}
+	if len(fields) > 0 {
+		t.Fatalf("fields of a turn that are not in turnKeys: %v", slices.Sorted(maps.Keys(fields)))
+	}
+	return append(out, '}')
+}
+
 func TestAppendTurnWithBadNumbersAndTimings(t *testing.T) {
 	t.Parallel()
-	turn := Turn{ConnectMS: math.NaN(), ServerTimings: json.RawMessage(`{"a":`)}
+	turn := Turn{Exchange: Exchange{ConnectMS: math.NaN(), ServerTimings: json.RawMessage(`{"a":`)}}
 	var got Turn
 	if err := json.Unmarshal(AppendTurn(nil, &turn), &got); err != nil {
 		t.Fatal(err)
@@ -135,6 +167,7 @@ func TestReaderLines(t *testing.T) {
 		{"unknown type", run + "\n" + `{"type":"note"}` + "\n" + turn, "run turn", "", 0, ""},
 		{"no type", `{"id":"a","messages":[]}`, "", `f:1: no "type": not a record`, 1, ""},
 		{"wrong field", turn + "\n" + `{"type":"turn","turn":"one"}` + "\n" + turn, "turn turn", "f:2: turn: string where a number is due", 1, ""},
+		{"wrong field of an exchange", turn + "\n" + `{"type":"turn","usage":{"prompt":"one"}}`, "turn", "f:2: usage.prompt: string where a number is due", 1, ""},
 		{"turns without a header", turn + "\n" + turn, "turn turn", "", 0, ""},
 		{"two runs", run + "\n" + turn + "\n" + end + "\n" + run + "\n" + turn, "run turn end run turn", "", 0, ""},
 		{"newer", turn + "\n" + `{"type":"run","format":"multiturn-records","version":"2.0"}` + "\n" + turn, "turn", "", 0,
@@ -496,12 +529,17 @@ func FuzzReader(f *testing.F) {
 func typical() *Turn {
 	cached := 1024
 	t := &Turn{
-		Type: TypeTurn, Conversation: "CONV_ID_123", Client: 3, Turn: 5, Messages: 11, Attempts: 1, Outcome: OK, Status: 200, Finish: "length",
-		Scheduled: 1234567890, Issued: 1234667890, Sent: 1234767890, Written: 1234777890, Headers: 1234867890,
-		FirstEvent: 1244567890, FirstToken: 1254567890, FirstAnswer: 1254567890, LastToken: 3834567890, End: 3834667890,
-		Connection: "reused", Stream: true, Chunks: 129, ChunksContent: 129, Reads: 129, MaxTokens: 129, MinTokens: 129,
-		Usage:   &Usage{Prompt: 2345, Completion: 129, Cached: &cached, CachedField: "prompt_tokens_details.cached_tokens"},
-		Counted: Counted{Input: 2300, NewInput: 140, Output: 129, FirstChunk: 1}, BodyBytes: 12345,
+		Type: TypeTurn, Conversation: "CONV_ID_123", Client: 3, Turn: 5, Messages: 11, Attempts: 1,
+		Scheduled: 1234567890, Issued: 1234667890, MaxTokens: 129, MinTokens: 129,
+		Counted: Counted{Input: 2300, NewInput: 140, Output: 129, FirstChunk: 1},
+		Exchange: Exchange{
+			Outcome: OK, Status: 200, Finish: "length", Sent: 1234767890, Written: 1234777890,
+			Headers: 1234867890, FirstEvent: 1244567890, FirstToken: 1254567890,
+			FirstAnswer: 1254567890, LastToken: 3834567890, End: 3834667890, Connection: "reused",
+			Stream: true, Chunks: 129, ChunksContent: 129, Reads: 129, Usage: &Usage{Prompt: 2345,
+				Completion: 129, Cached: &cached, CachedField: "prompt_tokens_details.cached_tokens"},
+			BodyBytes: 12345,
+		},
 	}
 	for i := range 128 {
 		t.GapsUS = append(t.GapsUS, int64(20000+i*7%100))

@@ -183,7 +183,7 @@ func mergeEnds(logs []*Log) *End {
 			return nil
 		}
 		end.At = max(end.At, e.At+Clock(l.Run.Start.Sub(first)))
-		if end.Why == "" || end.Why == "done" {
+		if end.Why == "" || end.Why == WhyDone {
 			end.Why, end.Error = e.Why, e.Error
 		}
 		end.Conversations.add(e.Conversations)

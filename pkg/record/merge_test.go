@@ -24,7 +24,8 @@ func part(id string, start time.Time, conversations ...string) *Log {
 	}
 	for i, c := range conversations {
 		at := Clock(i+1) * Clock(time.Millisecond)
-		l.Turns = append(l.Turns, &Turn{Conversation: c, Client: i % 2, Sent: at, End: at + 10})
+		l.Turns = append(l.Turns, &Turn{Conversation: c, Client: i % 2,
+			Exchange: Exchange{Sent: at, End: at + 10}})
 	}
 	return l
 }
@@ -92,9 +93,8 @@ func TestMergeAll(t *testing.T) {
 	turn := new(Turn)
 	fill(rand.New(rand.NewPCG(1, 1)), reflect.ValueOf(turn).Elem())
 	n := 0
-	v := reflect.ValueOf(turn).Elem()
-	for i := range v.NumField() {
-		if v.Field(i).Type() == reflect.TypeFor[Clock]() {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Turn]()) {
+		if f.Type == reflect.TypeFor[Clock]() {
 			n++
 		}
 	}

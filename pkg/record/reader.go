@@ -334,7 +334,8 @@ func plain(err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("not JSON: %s (at byte %d)", syntax.Error(), syntax.Offset)
 	case errors.As(err, &typ):
-		return fmt.Errorf("%s: %s where %s is due", typ.Field, typ.Value, kind(typ.Type.Kind().String()))
+		field := strings.TrimPrefix(typ.Field, "Exchange.") // the embedded struct's, which JSON does not have
+		return fmt.Errorf("%s: %s where %s is due", field, typ.Value, kind(typ.Type.Kind().String()))
 	}
 	return err
 }

@@ -69,6 +69,9 @@ func (c Clock) IsZero() bool { return c == 0 }
 // MS is the clock in milliseconds.
 func (c Clock) MS() float64 { return float64(c) / 1e6 }
 
+// Microseconds is the clock in whole microseconds.
+func (c Clock) Microseconds() int64 { return int64(c) / 1e3 }
+
 // Since is the time from b to c, and whether both ticked.
 func (c Clock) Since(b Clock) (time.Duration, bool) { return time.Duration(c - b), c != 0 && b != 0 }
 
@@ -192,130 +195,6 @@ type Server struct {
 	GPUBlocks int `json:"gpu_blocks,omitempty"`
 }
 
-// Outcome says how a request went. Only OK and OKNoDone count as success.
-type Outcome string
-
-// Outcomes, as measurement of streams needs them: status 200 is not success.
-const (
-	OK            Outcome = "ok"
-	OKNoDone      Outcome = "ok_no_done"      // finished, but the stream ended without [DONE]
-	Empty         Outcome = "empty"           // a proper end, but no token
-	Truncated     Outcome = "truncated"       // the stream ended without a finish_reason
-	ErrorInStream Outcome = "error_in_stream" // an error object under status 200
-	BadEvent      Outcome = "bad_event"       // not JSON, or not what a stream holds
-	HTTPStatus    Outcome = "http_status"     // a status other than 200
-	Connect       Outcome = "connect"         // no connection, or it broke before the response's head
-	Timeout       Outcome = "timeout"
-	IdleTimeout   Outcome = "idle_timeout"
-	Cancelled     Outcome = "cancelled"
-)
-
-// Outcomes lists them all, in the order of a table.
-var Outcomes = []Outcome{OK, OKNoDone, Empty, Truncated, ErrorInStream, BadEvent, HTTPStatus, Connect, Timeout, IdleTimeout, Cancelled}
-
-// OK says whether the answer counts.
-func (o Outcome) OK() bool { return o == OK || o == OKNoDone }
-
-// Turn is one request. Token clocks tick only for text: role, empty and usage-only events set none of them.
-type Turn struct {
-	Type         string `json:"type"`
-	Conversation string `json:"conversation"`
-	Client       int    `json:"client"`
-	// Turn counts the conversation's requests from 0; Messages is how many messages were sent.
-	Turn     int    `json:"turn"`
-	Messages int    `json:"messages"`
-	Warmup   bool   `json:"warmup,omitempty"`
-	Arm      string `json:"arm,omitempty"` // one of the Arm constants, in a run with control arms
-	// Batch numbers, from 1, the pairs of batches in which arms were played one after the other; 0: they were played side
-	// by side, or there are none.
-	Batch int `json:"batch,omitempty"`
-	// Attempts is 1 unless failures were retried. The clocks are the last attempt's.
-	Attempts int     `json:"attempts"`
-	Outcome  Outcome `json:"outcome"`
-	Status   int     `json:"status,omitempty"` // HTTP status, when a head arrived
-	Error    string  `json:"error,omitempty"`
-	// Finish is the finish_reason.
-	Finish string `json:"finish,omitempty"`
-	// Verify is "match" or "mismatch" when answers are compared with the dataset's.
-	Verify string `json:"verify,omitempty"`
-
-	Scheduled   Clock `json:"scheduled_ms,omitzero"` // should have started: the previous answer's end plus think time
-	Issued      Clock `json:"issued_ms,omitzero"`    // our code asked for it to be sent
-	Sent        Clock `json:"sent_ms,omitzero"`      // just before the request's first Write
-	Written     Clock `json:"written_ms,omitzero"`   // after its last
-	Headers     Clock `json:"headers_ms,omitzero"`
-	FirstEvent  Clock `json:"first_event_ms,omitzero"`  // of any kind, the role chunk too
-	FirstToken  Clock `json:"first_token_ms,omitzero"`  // content, reasoning or tool-call text
-	FirstAnswer Clock `json:"first_answer_ms,omitzero"` // content
-	LastToken   Clock `json:"last_token_ms,omitzero"`
-	End         Clock `json:"end_ms,omitzero"`
-
-	// Connection is one of the Connection constants; "" = none was had.
-	Connection string  `json:"connection,omitempty"`
-	ConnectMS  float64 `json:"connect_ms,omitzero"` // dial and TLS, when it was not reused
-	Stream     bool    `json:"stream"`
-
-	// Chunks counts events with text; ChunksContent those with content, ChunksReasoning with reasoning, ChunksTool with
-	// tool calls. Reads counts the reads that delivered any of them: fewer than Chunks means that some came together.
-	Chunks          int `json:"chunks"`
-	ChunksContent   int `json:"chunks_content,omitempty"`
-	ChunksReasoning int `json:"chunks_reasoning,omitempty"`
-	ChunksTool      int `json:"chunks_tool,omitempty"`
-	Reads           int `json:"reads,omitempty"`
-	// Merged counts chunks whose arrival is known only as not later than their read: they waited in the socket together.
-	Merged int `json:"merged,omitempty"`
-	// ReadLateUS is how long after their arrival our code saw the bytes, the worst of the turn, in microseconds.
-	ReadLateUS int64 `json:"read_late_us,omitzero"`
-	// GapsUS are the times between chunks in microseconds: Chunks-1 of them.
-	GapsUS Gaps `json:"gaps_us,omitempty"`
-
-	MaxTokens int     `json:"max_tokens,omitempty"` // the length asked for; 0 = not limited
-	MinTokens int     `json:"min_tokens,omitempty"`
-	Usage     *Usage  `json:"usage,omitempty"` // nil: the server sent none
-	Counted   Counted `json:"counted"`
-	BodyBytes int64   `json:"body_bytes,omitempty"` // of the request
-	// ServerTimings is what the server says of its own times (llama.cpp timings, vLLM metrics), as it came.
-	ServerTimings json.RawMessage `json:"server_timings,omitempty"`
-}
-
-// Arms of a turn; the package comment says what they are.
-const (
-	ArmMeasured = "measured"
-	ArmNoReuse  = "no-reuse"
-	ArmCold     = "cold"
-	ArmAA1      = "no-reuse-1"
-	ArmAA2      = "no-reuse-2"
-)
-
-// Connections of a turn.
-const (
-	ConnectionReused  = "reused"
-	ConnectionNew     = "new"
-	ConnectionRetried = "retried" // a pooled one had been closed by the server; sent again on a fresh one
-)
-
-// Usage is the server's own count of tokens. A nil pointer is unknown, which is not 0.
-type Usage struct {
-	Prompt     int  `json:"prompt"`
-	Completion int  `json:"completion"`
-	Reasoning  *int `json:"reasoning,omitempty"`
-	Cached     *int `json:"cached,omitempty"`
-	// CachedField is the name of the response field that Cached was read from.
-	CachedField string `json:"cached_field,omitempty"`
-	Created     *int   `json:"created,omitempty"` // tokens newly put into the cache, where the server says so
-	// Tiers splits Cached by where it was, where the server says so: device, host, disk, ...
-	Tiers map[string]int `json:"tiers,omitempty"`
-}
-
-// Counted are counts by the client's tokenizer: texts only, without special tokens and without the chat template, as
-// the reference counts.
-type Counted struct {
-	Input      int `json:"input"`       // all messages sent
-	NewInput   int `json:"new_input"`   // the messages since the last answer
-	Output     int `json:"output"`      // the whole answer's content
-	FirstChunk int `json:"first_chunk"` // the first event with content
-}
-
 // Values of Scrape.When.
 const (
 	Before = "before"
@@ -379,7 +258,7 @@ const (
 type End struct {
 	Type string `json:"type"`
 	At   Clock  `json:"at_ms"`
-	// Why is done, limit, interrupted, cancelled or failed.
+	// Why is one of the Why constants.
 	Why           string      `json:"why"`
 	Error         string      `json:"error,omitempty"`
 	Conversations Tally       `json:"conversations"`
@@ -387,6 +266,15 @@ type End struct {
 	WarmupMS      float64     `json:"warmup_ms,omitzero"`
 	Certificate   Certificate `json:"certificate"`
 }
+
+// Values of End.Why.
+const (
+	WhyDone        = "done"
+	WhyLimit       = "limit"       // of requests
+	WhyInterrupted = "interrupted" // answers in flight were waited for
+	WhyCancelled   = "cancelled"   // they were not
+	WhyFailed      = "failed"      // by an error, which is in End.Error
+)
 
 // Tally accounts for what was to be done. Started = Finished + Failed + Cut + Abandoned for conversations;
 // Planned = Finished + Failed + Abandoned for turns, of which -n leaves only as many planned as it allows.

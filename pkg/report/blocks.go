@@ -45,7 +45,7 @@ func (t *text) work(d *Details) {
 	switch d.Work.Why {
 	case "":
 		t.line("  The records have no end: the run was killed, or goes on. Finished conversations are not known.")
-	case "done":
+	case record.WhyDone:
 	default:
 		t.line("  The run ended early: %s%s.", d.Work.Why, after(": ", d.Work.Error))
 	}

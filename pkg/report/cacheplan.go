@@ -189,8 +189,9 @@ const maxTokens = 1 << 24
 // record is as much of the turn as a plan needs.
 func (t *turn) record() *record.Turn {
 	r := &record.Turn{
-		Conversation: t.conversation, Turn: t.index, Messages: t.messages, Warmup: t.warmup, Arm: t.arm, Outcome: t.outcome,
-		ChunksReasoning: t.reasoningChunks, Sent: t.sent, FirstToken: t.firstToken, End: t.end,
+		Conversation: t.conversation, Turn: t.index, Messages: t.messages, Warmup: t.warmup,
+		Arm: t.arm, Exchange: record.Exchange{Outcome: t.outcome,
+			ChunksReasoning: t.reasoningChunks, Sent: t.sent, FirstToken: t.firstToken, End: t.end},
 	}
 	if max(t.prompt, t.completion, t.counted.Input, t.counted.Output) > maxTokens {
 		return r // a broken record: its tokens are not known

@@ -71,7 +71,9 @@ func TestShape(t *testing.T) {
 	}
 	cached := func(list ...int) (out []any) {
 		for i, n := range list {
-			out = append(out, &record.Turn{Conversation: "A", Turn: i, Outcome: record.OK, Sent: record.Clock(i + 1), End: record.Clock(i + 1), Usage: &record.Usage{Prompt: 9999, Cached: &n}})
+			out = append(out, &record.Turn{Conversation: "A", Turn: i,
+				Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(i + 1),
+					End: record.Clock(i + 1), Usage: &record.Usage{Prompt: 9999, Cached: &n}}})
 		}
 		return out
 	}
@@ -129,7 +131,8 @@ func TestShape(t *testing.T) {
 func TestStride(t *testing.T) {
 	t.Parallel()
 	turn := func(name, arm string, prompt int) *record.Turn {
-		return &record.Turn{Conversation: name, Arm: arm, Usage: &record.Usage{Prompt: prompt}}
+		return &record.Turn{Conversation: name, Arm: arm,
+			Exchange: record.Exchange{Usage: &record.Usage{Prompt: prompt}}}
 	}
 	many := []*record.Turn{turn("A", "", maxBlocks), turn("A", "", 3*maxBlocks), turn("B", "", maxBlocks/2), turn("A", "", maxBlocks)}
 	for size, want := range map[int]int{1: 4, 2: 2, 3: 2, 4: 1, 16: 1} {

@@ -202,10 +202,13 @@ func TestCostModelQueue(t *testing.T) {
 func TestWaitedBeside(t *testing.T) {
 	t.Parallel()
 	c := collected(Options{},
-		&record.Turn{Conversation: "A", Sent: 10e6, FirstToken: 20e6, End: 30e6},
-		&record.Turn{Conversation: "B", Sent: 15e6, FirstToken: 18e6, End: 40e6},
-		&record.Turn{Conversation: "C", Sent: 17e6, End: 25e6}, // failed
-		&record.Turn{Conversation: "D", Sent: 25e6, FirstToken: 30e6, End: 40e6},
+		&record.Turn{Conversation: "A",
+			Exchange: record.Exchange{Sent: 10e6, FirstToken: 20e6, End: 30e6}},
+		&record.Turn{Conversation: "B",
+			Exchange: record.Exchange{Sent: 15e6, FirstToken: 18e6, End: 40e6}},
+		&record.Turn{Conversation: "C", Exchange: record.Exchange{Sent: 17e6, End: 25e6}}, // failed
+		&record.Turn{Conversation: "D",
+			Exchange: record.Exchange{Sent: 25e6, FirstToken: 30e6, End: 40e6}},
 		&record.Turn{Conversation: "E"},
 	)
 	got := c.waitedBeside()

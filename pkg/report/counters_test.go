@@ -17,8 +17,10 @@ func TestCounters(t *testing.T) {
 	}
 	turn := func(sent, end, prompt, cached int) *record.Turn {
 		return &record.Turn{
-			Conversation: "A", Outcome: record.OK, Sent: record.Clock(sent) * 1e6, FirstToken: record.Clock(sent+1) * 1e6, End: record.Clock(end) * 1e6,
-			Usage: &record.Usage{Prompt: prompt, Completion: 1, Cached: &cached},
+			Conversation: "A",
+			Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(sent) * 1e6,
+				FirstToken: record.Clock(sent+1) * 1e6, End: record.Clock(end) * 1e6,
+				Usage: &record.Usage{Prompt: prompt, Completion: 1, Cached: &cached}},
 		}
 	}
 	named := map[string]string{"prompt_tokens": "x:prompt", "cached_tokens": "x:hits"}

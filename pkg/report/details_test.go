@@ -124,9 +124,13 @@ func TestSampleOf(t *testing.T) {
 	ms := func(f float64) record.Clock { return record.Clock(f * 1e6) }
 	nan := math.NaN()
 	base := record.Turn{
-		Outcome: record.OK, Stream: true, Issued: ms(999), Sent: ms(1000), FirstToken: ms(1050), FirstAnswer: ms(1050), End: ms(1150),
-		Chunks: 11, Messages: 3, Usage: &record.Usage{Prompt: 120, Completion: 11},
-		Counted: record.Counted{Input: 100, NewInput: 40, Output: 11, FirstChunk: 1},
+		Issued: ms(999), Messages: 3, Counted: record.Counted{Input: 100, NewInput: 40, Output: 11,
+			FirstChunk: 1},
+		Exchange: record.Exchange{
+			Outcome: record.OK, Stream: true, Sent: ms(1000), FirstToken: ms(1050),
+			FirstAnswer: ms(1050), End: ms(1150), Chunks: 11, Usage: &record.Usage{Prompt: 120,
+				Completion: 11},
+		},
 	}
 	for _, tc := range []struct {
 		name                string
@@ -223,8 +227,13 @@ func TestUnknownIsNotZero(t *testing.T) {
 
 func TestNothingWentWell(t *testing.T) {
 	t.Parallel()
-	c := collected(Options{}, &record.Run{Model: "m"}, &record.Turn{Conversation: "A", Outcome: record.Connect, Error: "refused", Issued: 1, End: 2},
-		&record.Turn{Conversation: "B", Outcome: record.Cancelled})
+	c := collected(Options{}, &record.Run{Model: "m"}, &record.Turn{
+		Conversation: "A", Issued: 1,
+		Exchange: record.Exchange{
+			Outcome: record.Connect, Error: "refused", End: 2,
+		},
+	},
+		&record.Turn{Conversation: "B", Exchange: record.Exchange{Outcome: record.Cancelled}})
 	s := c.Summary()
 	if len(s.Tables) != 0 || len(s.Samples) != 0 {
 		t.Errorf("%+v", s.Tables)
@@ -253,7 +262,9 @@ func TestWindowIsToTheLastEnd(t *testing.T) {
 	t.Parallel()
 	sec := func(f float64) record.Clock { return record.Clock(f * 1e9) }
 	turn := func(conv string, sent, end float64, o record.Outcome, warmup bool) *record.Turn {
-		return &record.Turn{Conversation: conv, Outcome: o, Sent: sec(sent), FirstToken: sec(sent + 0.1), End: sec(end), Warmup: warmup}
+		return &record.Turn{Conversation: conv,
+			Exchange: record.Exchange{Outcome: o, Sent: sec(sent), FirstToken: sec(sent + 0.1),
+				End: sec(end)}, Warmup: warmup}
 	}
 	s := collected(Options{WarmupPercentages: []float64{50, 0}},
 		turn("W", 0.1, 20, record.OK, true), // no part of it
@@ -279,7 +290,9 @@ func TestReuseDistance(t *testing.T) {
 	t.Parallel()
 	sec := func(f float64) record.Clock { return record.Clock(f * 1e9) }
 	turn := func(conv string, index int, sent, end float64, input int) *record.Turn {
-		return &record.Turn{Conversation: conv, Turn: index, Outcome: record.OK, Sent: sec(sent), End: sec(end), Usage: &record.Usage{Prompt: input, Completion: 1}}
+		return &record.Turn{Conversation: conv, Turn: index,
+			Exchange: record.Exchange{Outcome: record.OK, Sent: sec(sent), End: sec(end),
+				Usage: &record.Usage{Prompt: input, Completion: 1}}}
 	}
 	s := collected(Options{},
 		turn("A", 1, 5, 6, 70), // in any order
@@ -305,8 +318,11 @@ func TestReuseDistance(t *testing.T) {
 func TestGapsOfSeveralTokens(t *testing.T) {
 	t.Parallel()
 	turn := &record.Turn{
-		Conversation: "A", Outcome: record.OK, Stream: true, Sent: 1, FirstToken: 2, FirstAnswer: 2, End: 1e9, Chunks: 4,
-		GapsUS: []int64{30000, 30000, 60000}, Usage: &record.Usage{Completion: 10}, Counted: record.Counted{Input: 1, Output: 10, FirstChunk: 1},
+		Conversation: "A",
+		Exchange: record.Exchange{Outcome: record.OK, Stream: true, Sent: 1, FirstToken: 2,
+			FirstAnswer: 2, End: 1e9, Chunks: 4,
+			GapsUS: []int64{30000, 30000, 60000}, Usage: &record.Usage{Completion: 10}},
+		Counted: record.Counted{Input: 1, Output: 10, FirstChunk: 1},
 	}
 	rows := collected(Options{}, turn).Summary().Details.Distributions
 	if r := rows[0]; r.Name != "chunk_gap_ms" || r.Count != 3 || r.Mean != 40 || r.Max != 60 {
@@ -428,7 +444,8 @@ func TestReadTellsRunsApart(t *testing.T) {
 	t.Parallel()
 	var stream bytes.Buffer
 	w := record.NewWriter(&stream)
-	_ = w.Turn(&record.Turn{Conversation: "headless", Outcome: record.OK})
+	_ = w.Turn(&record.Turn{Conversation: "headless",
+		Exchange: record.Exchange{Outcome: record.OK}})
 	for range 2 {
 		for _, r := range exampleRun(4, 3) {
 			switch r := r.(type) {

@@ -71,7 +71,7 @@ func (c *Collector) distributions() []Row {
 		}
 	}
 	// Which conversations were finished is known only of a run that finished all it could.
-	if c.end != nil && c.end.Why == "done" {
+	if c.end != nil && c.end.Why == record.WhyDone {
 		add("conversation_sec", length)
 		add("conversation_turns", turns)
 	}

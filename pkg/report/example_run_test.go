@@ -23,7 +23,9 @@ func exampleRun(conversations, turnsEach int) []any {
 		for conv := range conversations {
 			t := &record.Turn{
 				Conversation: fmt.Sprintf("CONV_ID_%d", conv), Client: conv % 2, Turn: turn, Messages: 2*turn + 1, Warmup: turn == 0 && conv == 0,
-				Attempts: 1, Outcome: record.OK, Status: 200, Finish: "length", Stream: true, Connection: "reused", MaxTokens: 20, MinTokens: 20,
+				Attempts: 1,
+				Exchange: record.Exchange{Outcome: record.OK, Status: 200, Finish: "length",
+					Stream: true, Connection: "reused"}, MaxTokens: 20, MinTokens: 20,
 			}
 			if turn == 0 {
 				t.Connection, t.ConnectMS = "new", 0.3

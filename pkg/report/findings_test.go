@@ -335,8 +335,11 @@ func TestSharedTexts(t *testing.T) {
 			cached = system / 16 * 16
 		}
 		recs = append(recs, &record.Turn{
-			Conversation: name, Outcome: record.OK, Stream: true, Messages: 1, Sent: at, FirstToken: at + 1e7, End: at + 2e7,
-			Usage: &record.Usage{Prompt: system + 308, Completion: 5, Cached: &cached},
+			Conversation: name, Messages: 1,
+			Exchange: record.Exchange{
+				Outcome: record.OK, Stream: true, Sent: at, FirstToken: at + 1e7, End: at + 2e7,
+				Usage: &record.Usage{Prompt: system + 308, Completion: 5, Cached: &cached},
+			},
 		})
 	}
 	o := Options{Cache: CacheOptions{BlockSize: 16}}

@@ -156,9 +156,14 @@ func (w world) play() []any {
 		first := now + time.Duration(ms*1e6)
 		end := first + time.Duration(u.Completion-1)*2*time.Millisecond + time.Microsecond
 		t := &record.Turn{
-			Conversation: d.name, Arm: d.arm, Turn: d.next, Messages: 2*d.next + 1, Attempts: 1, Outcome: record.OK, Status: 200, Stream: true,
-			Scheduled: record.Clock(now), Issued: record.Clock(now), Sent: record.Clock(now), FirstToken: record.Clock(first), FirstAnswer: record.Clock(first),
-			LastToken: record.Clock(end), End: record.Clock(end), Chunks: u.Completion, Reads: u.Completion, Usage: u,
+			Conversation: d.name, Arm: d.arm, Turn: d.next, Messages: 2*d.next + 1, Attempts: 1,
+			Scheduled: record.Clock(now), Issued: record.Clock(now),
+			Exchange: record.Exchange{
+				Outcome: record.OK, Status: 200, Stream: true, Sent: record.Clock(now),
+				FirstToken: record.Clock(first), FirstAnswer: record.Clock(first),
+				LastToken: record.Clock(end), End: record.Clock(end), Chunks: u.Completion,
+				Reads: u.Completion, Usage: u,
+			},
 		}
 		turns = append(turns, t)
 		d.next++

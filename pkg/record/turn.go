@@ -1,0 +1,56 @@
+package record
+
+// Turn is one request of a run and its answer: the exchange that was measured,
+// and what only the run knows of it.
+type Turn struct {
+	Type         string `json:"type"`
+	Conversation string `json:"conversation"`
+	Client       int    `json:"client"`
+	Turn         int    `json:"turn"`     // number of the request in its conversation, from 0
+	Messages     int    `json:"messages"` // how many messages were sent
+	Warmup       bool   `json:"warmup,omitempty"`
+	// Arm is one of the Arm constants; empty in a run without control arms.
+	Arm string `json:"arm,omitempty"`
+	// Batch numbers, from 1, the pairs of batches in which arms were played one
+	// after the other. It is 0 if they were played side by side, and without arms.
+	Batch int `json:"batch,omitempty"`
+	// Attempts is 1 unless failures were retried. The exchange is the last attempt.
+	Attempts int `json:"attempts"`
+	// Verify is one of the Verify constants; empty if answers are not compared.
+	Verify string `json:"verify,omitempty"`
+
+	// Scheduled is when the turn should have started: the previous answer's end
+	// plus think time. Issued is when the run asked for it to be sent.
+	Scheduled Clock `json:"scheduled_ms,omitzero"`
+	Issued    Clock `json:"issued_ms,omitzero"`
+
+	Exchange
+
+	MaxTokens int     `json:"max_tokens,omitempty"` // most tokens asked for; 0 = no limit
+	MinTokens int     `json:"min_tokens,omitempty"` // fewest tokens asked for; 0 = no limit
+	Counted   Counted `json:"counted"`
+}
+
+// Arms of a turn. The package comment describes them.
+const (
+	ArmMeasured = "measured"
+	ArmNoReuse  = "no-reuse"
+	ArmCold     = "cold"
+	ArmAA1      = "no-reuse-1"
+	ArmAA2      = "no-reuse-2"
+)
+
+// Values of Turn.Verify: whether the answer is the dataset's.
+const (
+	VerifyMatch    = "match"
+	VerifyMismatch = "mismatch"
+)
+
+// Counted are counts by the client's tokenizer: texts only, without special
+// tokens and without the chat template, as the reference counts.
+type Counted struct {
+	Input      int `json:"input"`       // all messages sent
+	NewInput   int `json:"new_input"`   // the messages since the last answer
+	Output     int `json:"output"`      // the content of the whole answer
+	FirstChunk int `json:"first_chunk"` // the first event with content
+}
