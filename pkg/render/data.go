@@ -1,0 +1,62 @@
+package render
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"strconv"
+)
+
+// writeJSON writes an array of the documents' values, indented.
+func writeJSON(w io.Writer, docs []Document) error {
+	values := []any{}
+	for _, d := range docs {
+		values = append(values, d.Value)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(values)
+}
+
+// writeCSV writes one cell a line: run, section, row, column, value. Of a list,
+// the rows are its cells, and the column is empty.
+func writeCSV(w io.Writer, docs []Document) error {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"run", "section", "row", "column", "value"}) // the error is kept for Error
+	for _, d := range docs {
+		for _, s := range d.Sections {
+			for _, r := range s.Rows {
+				for _, c := range r.Cells {
+					row, column := r.Name, c.Name
+					if row == "" {
+						row, column = column, ""
+					}
+					_ = out.Write([]string{d.Name, s.Name, row, column, full(c.Value)})
+				}
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// full writes a value so that it reads back the same; an unknown number is empty.
+func full(v any) string {
+	switch v := v.(type) {
+	case float64:
+		if known(v) {
+			return strconv.FormatFloat(v, 'g', -1, 64)
+		}
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case string:
+		return v
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	}
+	return ""
+}

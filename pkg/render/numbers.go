@@ -1,0 +1,107 @@
+package render
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Unknown is what text shows for a number that does not exist or is not known.
+const Unknown = "-"
+
+func known(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
+
+// Fixed formats f with that many decimals.
+func Fixed(f float64, decimals int) string {
+	if !known(f) {
+		return Unknown
+	}
+	return strconv.FormatFloat(f, 'f', decimals, 64)
+}
+
+// Short formats a measured time with as many decimals as say something.
+func Short(f float64) string {
+	switch {
+	case f >= 100:
+		return Fixed(f, 0)
+	case f >= 1:
+		return Fixed(f, 1)
+	}
+	return Fixed(f, 3)
+}
+
+// Significant formats f with three digits.
+func Significant(f float64) string {
+	if !known(f) {
+		return Unknown
+	}
+	return strconv.FormatFloat(f, 'g', 3, 64)
+}
+
+// Percent formats a share with one decimal and a percent sign.
+func Percent(share float64) string { return Fixed(100*share, 1) + " %" }
+
+// Thousands writes a number with commas between thousands.
+func Thousands[T int | int64](n T) string {
+	s := strconv.FormatInt(int64(n), 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Plural writes a number of things: 1 turn, 2 turns.
+func Plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
+}
+
+// barWidth is the width of a whole bar, in characters.
+const barWidth = 30
+
+// Bar returns a share as a bar of eighths of characters.
+func Bar(share float64) string {
+	eighths := int(math.Round(max(0, min(1, share)) * barWidth * 8))
+	s := strings.Repeat("█", eighths/8)
+	if part := eighths % 8; part > 0 {
+		s += string([]rune("▏▎▍▌▋▊▉")[part-1])
+	}
+	return s
+}
+
+// Decimals is a column that shows a number with that many decimals.
+func Decimals(head, cell string, decimals int) Column {
+	return Column{Head: head, Text: func(r Row) string { return Fixed(r.Number(cell), decimals) }}
+}
+
+// Count is a column that shows a whole number.
+func Count(head, cell string) Column { return Decimals(head, cell, 0) }
+
+// Hundred is a column that shows a share in percent, with one decimal and
+// without a sign.
+func Hundred(head, cell string) Column {
+	return Column{Head: head, Text: func(r Row) string { return Fixed(100*r.Number(cell), 1) }}
+}
+
+// Mean is a column that shows a sum divided by the number in another cell, with
+// one decimal.
+func Mean(head, sum, n string) Column {
+	return Column{Head: head, Text: func(r Row) string {
+		if of := r.Number(n); of > 0 {
+			return Fixed(r.Number(sum)/of, 1)
+		}
+		return Unknown
+	}}
+}
+
+// Interval is a column that shows two numbers as [low, high].
+func Interval(head, low, high string, decimals int) Column {
+	return Column{Head: head, Text: func(r Row) string {
+		if !known(r.Number(low)) && !known(r.Number(high)) {
+			return Unknown
+		}
+		return "[" + Fixed(r.Number(low), decimals) + ", " + Fixed(r.Number(high), decimals) + "]"
+	}}
+}
