@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -8,97 +9,124 @@ import (
 
 // argLine is a list of arguments, taken apart.
 type argLine struct {
-	leaf  *Command // the command that is meant: the root, the subcommand named, or the default one
+	leaf  *Command // the root, the subcommand named, or the default one
 	named bool     // a subcommand was named
 	// flags are --name=value in their order, args the positional arguments.
 	flags, args []string
-	// assigned is what the first of args stands for if it was meant as the value of the switch before it (--name=false).
+	// assigned is what the first of args stands for if it was meant as the
+	// value of the switch before it: --name=false.
 	assigned string
-	// stop is the name of a flag that ends everything (see stops), stopValue what it was given.
+	// stop is the name of a flag that ends the reading (see stops), stopValue
+	// the value it was given.
 	stop, stopValue string
 }
 
-// sorted is the argument list that urfave reads: it stops at the first word that is not a flag, so flags come first.
+// sorted returns the list that urfave reads: flags first, since it stops at the
+// first word that is not one.
 func (l *argLine) sorted(root *Command) []string {
 	out := []string{root.Name}
 	if l.leaf != root {
 		out = append(out, l.leaf.Name)
 	}
-	out = append(append(out, l.flags...), "--")
-	return append(out, l.args...)
+	return slices.Concat(out, l.flags, []string{"--"}, l.args)
 }
 
-// sortArgs finds the subcommand, puts every flag in its full form and parts flags from positional arguments. It checks
-// only what it must know for that: that a flag exists and has a value where it takes one.
+// sortArgs finds the subcommand, writes every flag in its full form, and parts
+// flags from positional arguments. It checks only what it must know for that:
+// that a flag exists, and has a value if it takes one.
 func sortArgs(root *Command, words []string) (argLine, error) {
 	l := argLine{leaf: root}
 	if len(root.Commands) > 0 {
 		var at int
-		l.leaf, at = pickCommand(root, words)
-		if at >= 0 {
-			l.named = true
-			words = slices.Delete(slices.Clone(words), at, at+1)
-		}
-		if l.leaf == nil { // help [COMMAND]
+		if l.leaf, at = pickCommand(root, words); l.leaf == nil { // help [COMMAND]
 			return helpFor(root, words[at:])
 		}
+		if l.named = at >= 0; l.named {
+			words = slices.Delete(slices.Clone(words), at, at+1)
+		}
 	}
-	t := newFlagTable(l.leaf)
-	behind := "" // the switch that the word stands behind
-	for i := 0; i < len(words); i++ {
-		word := words[i]
-		if word == "--" {
-			l.args = append(l.args, words[i+1:]...)
-			break
-		}
-		if !looksLikeFlag(word, t) {
-			if len(l.args) == 0 && behind != "" && Bool(new(bool)).Set(word) == nil {
-				l.assigned = behind + "=" + word
-			}
-			l.args, behind = append(l.args, word), ""
-			continue
-		}
-		behind = ""
-		found, err := t.read(word)
-		if err != nil {
-			return l, unknownElsewhere(root, l.leaf, word, err)
-		}
-		for _, g := range found {
-			switch {
-			case g.hasValue:
-			case g.flag.isSwitch():
-				g.value, behind = "true", "--"+g.flag.Name
-			case i+1 == len(words) || words[i+1] == "--":
-				return l, UsageErrorf("flag --%s needs a value: --%s %s", g.flag.Name, g.flag.Name, g.flag.meta())
-			case t.has(words[i+1]):
-				return l, UsageErrorf("flag --%s needs a value, but the flag %s follows (write --%s=%s if that is the value)",
-					g.flag.Name, words[i+1], g.flag.Name, words[i+1])
-			default:
-				i++
-				g.value = words[i]
-			}
-			if stops(g.flag.Name) && g.value != "false" {
-				l.stop, l.stopValue = g.flag.Name, g.value
-				if g.flag.Name == "completion" {
-					if err := g.flag.Value.Set(g.value); err != nil {
-						return l, UsageErrorf("flag --completion: %q %w", g.value, err)
-					}
-				}
-				return l, nil
-			}
-			l.flags = append(l.flags, "--"+g.flag.Name+"="+g.value)
-		}
+	if err := l.read(root, words); err != nil || l.stop != "" {
+		return l, err
 	}
 	if l.leaf.Run == nil {
 		if len(l.args) > 0 {
-			return l, UsageErrorf("no command %q%s", l.args[0], didYouMean(l.args[0], root.commandNames(), ""))
+			return l, noCommand(root, l.args[0])
 		}
 		return l, UsageErrorf("name a command: %s", orList(root.commandNames()))
 	}
 	return l, l.strayWord(root)
 }
 
-// strayWord is the error of a word given to a command that takes flags only, where more can be said of it than that.
+// read parts the words into flags and arguments.
+func (l *argLine) read(root *Command, words []string) error {
+	t := newFlagTable(l.leaf)
+	before := "" // the switch that stands before the word
+	for i := 0; i < len(words) && l.stop == ""; i++ {
+		word := words[i]
+		if word == "--" {
+			l.args = append(l.args, words[i+1:]...)
+			break
+		}
+		if !t.isFlag(word) {
+			if len(l.args) == 0 && before != "" && Bool(new(bool)).Set(word) == nil {
+				l.assigned = before + "=" + word
+			}
+			l.args, before = append(l.args, word), ""
+			continue
+		}
+		found, err := t.read(word)
+		if err != nil {
+			return unknownElsewhere(root, l.leaf, word, err)
+		}
+		before = ""
+		for _, g := range found {
+			if g.needsValue() {
+				if g.value, err = t.valueOf(g.flag, words[i+1:]); err != nil {
+					return err
+				}
+				i++
+			} else if !g.hasValue {
+				g.value, before = "true", "--"+g.flag.Name
+			}
+			if err := l.add(g); err != nil || l.stop != "" {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// valueOf returns the value of a flag, which is the first of the words that
+// follow it.
+func (t *flagTable) valueOf(f *Flag, words []string) (string, error) {
+	switch {
+	case len(words) == 0 || words[0] == "--":
+		return "", UsageErrorf("flag --%s needs a value: --%s %s", f.Name, f.Name, f.meta())
+	case t.has(words[0]):
+		return "", UsageErrorf("flag --%s needs a value, but the flag %s follows"+
+			" (write --%s=%s if that is the value)", f.Name, words[0], f.Name, words[0])
+	}
+	return words[0], nil
+}
+
+// add adds a flag to the line, or notes that it ends the reading.
+func (l *argLine) add(g givenFlag) error {
+	name := g.flag.Name
+	if !stops(name) || g.value == "false" {
+		l.flags = append(l.flags, "--"+name+"="+g.value)
+		return nil
+	}
+	l.stop, l.stopValue = name, g.value
+	if name == "completion" {
+		if err := g.flag.Value.Set(g.value); err != nil {
+			return UsageErrorf("flag --completion: %q %w", g.value, err)
+		}
+	}
+	return nil
+}
+
+// strayWord returns the error for a word given to a command that takes only
+// flags, if more can be said about it than that.
 func (l *argLine) strayWord(root *Command) error {
 	if l.leaf.Args != "" || len(l.args) == 0 {
 		return nil
@@ -114,13 +142,18 @@ func (l *argLine) strayWord(root *Command) error {
 	case root.Stray != "" && l.leaf.Name == root.Default && looksLikeFile(word):
 		return UsageErrorf("%s %q; %s", what, word, root.Stray)
 	case unnamed:
-		return UsageErrorf("no command %q%s (the commands are %s)", word,
-			didYouMean(word, root.commandNames(), ""), strings.Join(root.commandNames(), ", "))
+		names := strings.Join(root.commandNames(), ", ")
+		return UsageErrorf("%w (the commands are %s)", noCommand(root, word), names)
 	}
 	return nil
 }
 
-// looksLikeFile says whether the word is more likely a file's name than a command's.
+func noCommand(root *Command, word string) error {
+	return UsageErrorf("no command %q%s", word, didYouMean(word, root.commandNames(), ""))
+}
+
+// looksLikeFile reports whether the word is more likely a file's name than a
+// command's.
 func looksLikeFile(word string) bool {
 	if word == "-" || strings.ContainsAny(word, "./") {
 		return true
@@ -129,175 +162,92 @@ func looksLikeFile(word string) bool {
 	return err == nil
 }
 
-// helpFor is what the word help asks for, with the words behind it.
+// helpFor returns what the word help asks for; words begin with it.
 func helpFor(root *Command, words []string) (argLine, error) {
-	l := argLine{leaf: root, stop: "help"}
-	if d := root.command(root.Default); d != nil {
-		l.leaf = d
-	}
-	if len(words) > 0 {
-		if l.leaf, l.named = root.command(words[0]), true; l.leaf == nil {
-			return l, UsageErrorf("no command %q%s", words[0], didYouMean(words[0], root.commandNames(), ""))
+	l := argLine{leaf: root.fallback(), stop: "help"}
+	if len(words) > 1 {
+		if l.leaf, l.named = root.command(words[1]), true; l.leaf == nil {
+			return l, noCommand(root, words[1])
 		}
 	}
 	return l, nil
 }
 
-// pickCommand finds the subcommand and its place among the words; without one (place -1) it is the default, or the
-// root. The command is nil for the word help. Flags may stand before it, so which of them take a value must be known
-// already: the default command's say, then any other's.
+// pickCommand finds the subcommand and its place among the words. Without one
+// (place -1) it is the default, or the root. The command is nil for the word
+// help. Flags may stand before the subcommand, so it must be known which of
+// them take a value: the default command's flags say, then any other's.
 func pickCommand(root *Command, words []string) (*Command, int) {
-	fallback := root
-	if d := root.command(root.Default); d != nil {
-		fallback = d
-	}
+	fallback := root.fallback()
 	tables := []*flagTable{newFlagTable(fallback)}
 	for _, c := range root.Commands {
 		tables = append(tables, newFlagTable(c))
 	}
-next:
-	for i := 0; i < len(words); i++ {
+	for i := 0; i < len(words) && words[i] != "--"; i++ {
 		word := words[i]
-		if word == "--" {
-			break
-		}
-		if !strings.HasPrefix(word, "-") || word == "-" {
-			if c := root.command(word); c != nil {
-				return c, i
+		if strings.HasPrefix(word, "-") && word != "-" {
+			if takesNext(tables, word) {
+				i++
 			}
-			if word == "help" {
-				return nil, i
-			}
-			break
+			continue
 		}
-		for _, t := range tables {
-			if found, err := t.read(word); err == nil {
-				if g := found[len(found)-1]; !g.hasValue && !g.flag.isSwitch() {
-					i++
-				}
-				continue next
-			}
+		if c := root.command(word); c != nil {
+			return c, i
 		}
+		if word == "help" {
+			return nil, i
+		}
+		break
 	}
 	return fallback, -1
 }
 
-func (c *Command) command(name string) *Command {
-	for _, s := range c.Commands {
-		if s.Name == name {
-			return s
+// takesNext reports whether the first table that knows the flag gives it the
+// next word as its value.
+func takesNext(tables []*flagTable, word string) bool {
+	for _, t := range tables {
+		if found, err := t.read(word); err == nil {
+			return found[len(found)-1].needsValue()
 		}
 	}
-	return nil
+	return false
 }
 
-func (c *Command) commandNames() []string {
-	var names []string
-	for _, s := range c.Commands {
-		names = append(names, s.Name)
-	}
-	return names
-}
-
-// flagTable finds the flags of one command by any of their names.
-type flagTable struct {
-	long, short map[string]*Flag
-	names       []string // of the flags that are shown
-}
-
-func newFlagTable(c *Command) *flagTable {
-	t := &flagTable{long: map[string]*Flag{}, short: map[string]*Flag{}}
-	for _, g := range append(append([]Group(nil), c.Groups...), commonGroup(new(common))) {
-		for i := range g.Flags {
-			f := &g.Flags[i]
-			for _, n := range append([]string{f.Name}, f.Aliases...) {
-				if t.long[n] != nil {
-					panic("cli: " + c.Name + " declares --" + n + " twice")
-				}
-				t.long[n] = f
-			}
-			if f.Short != "" {
-				if t.short[f.Short] != nil {
-					panic("cli: " + c.Name + " declares -" + f.Short + " twice")
-				}
-				t.short[f.Short] = f
-			}
-			if !f.Hidden {
-				t.names = append(t.names, f.Name)
-			}
-		}
-	}
-	return t
-}
-
-// givenFlag is a flag as it stands on a line.
-type givenFlag struct {
-	flag     *Flag
-	value    string
-	hasValue bool
-}
-
-// read takes one word apart: --name, --name=value, -name, -n, -n=value, -nvalue, or joined switches, of which the last
-// may take a value.
-func (t *flagTable) read(word string) ([]givenFlag, error) {
-	name, val, has := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(word, "-"), "-"), "=")
-	if f := t.long[name]; f != nil {
-		return []givenFlag{{f, val, has}}, nil
-	}
-	if f := t.short[name]; f != nil {
-		return []givenFlag{{f, val, has}}, nil
-	}
-	if !strings.HasPrefix(word, "--") {
-		if found := t.joined(word[1:]); found != nil {
-			return found, nil
-		}
-	}
-	return nil, UsageErrorf("unknown flag %s%s", strings.TrimSuffix(word, "="+val), didYouMean(name, t.names, "--"))
-}
-
-func (t *flagTable) joined(letters string) []givenFlag {
-	var found []givenFlag
-	for i, r := range letters {
-		f := t.short[string(r)]
-		if f == nil {
-			return nil
-		}
-		if !f.isSwitch() {
-			if rest := letters[i+len(string(r)):]; rest != "" {
-				return append(found, givenFlag{f, strings.TrimPrefix(rest, "="), true})
-			}
-			return append(found, givenFlag{flag: f})
-		}
-		found = append(found, givenFlag{flag: f})
-	}
-	return found
-}
-
-// has says whether the word is a flag by its full or short name, so not a forgotten value.
-func (t *flagTable) has(word string) bool {
-	name, _, _ := strings.Cut(word, "=")
-	if long, ok := strings.CutPrefix(name, "--"); ok {
-		return t.long[long] != nil
-	}
-	short, ok := strings.CutPrefix(name, "-")
-	return ok && t.short[short] != nil
-}
-
-// looksLikeFlag: a lone - and negative numbers are not flags, unless a flag has that name.
-func looksLikeFlag(word string, t *flagTable) bool {
-	if !strings.HasPrefix(word, "-") || word == "-" {
-		return false
-	}
-	return word[1] < '0' || word[1] > '9' || t.short[word[1:2]] != nil
-}
-
-// unknownElsewhere adds to the error of an unknown flag which other subcommand has it.
+// unknownElsewhere adds to the error of an unknown flag which other subcommand
+// has it.
 func unknownElsewhere(root, leaf *Command, word string, err error) error {
 	for _, c := range root.Commands {
 		if c != leaf && newFlagTable(c).has(word) {
 			name, _, _ := strings.Cut(word, "=")
-			return UsageErrorf("%s is not a flag of %s %s but of %s %s", name, root.Name, leaf.Name, root.Name, c.Name)
+			return UsageErrorf("%s is not a flag of %s %s but of %s %s",
+				name, root.Name, leaf.Name, root.Name, c.Name)
 		}
 	}
 	return err
+}
+
+// checkArgs checks the number of positional arguments against what the command
+// takes.
+func checkArgs(name, spec string, args []string) error {
+	names := strings.Fields(spec)
+	most, least := len(names), 0
+	for i, n := range names {
+		if !strings.HasPrefix(n, "[") {
+			least = i + 1
+		}
+		if strings.Contains(n, "...") {
+			most = math.MaxInt
+		}
+	}
+	switch {
+	case len(args) < least:
+		missing := strings.TrimSuffix(names[len(args)], "...")
+		return UsageErrorf("%s is missing (usage: %s [flags] %s)", missing, name, spec)
+	case len(args) > most && most == 0:
+		return UsageErrorf("unexpected argument %q (%s takes flags only; see %s --help)",
+			args[0], name, name)
+	case len(args) > most:
+		return UsageErrorf("unexpected argument %q (usage: %s [flags] %s)", args[most], name, spec)
+	}
+	return nil
 }

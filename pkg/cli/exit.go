@@ -15,7 +15,7 @@ type Code int
 const (
 	OK          Code = 0
 	Failed      Code = 1
-	Usage       Code = 2   // wrong words, values or files: nothing was done
+	Usage       Code = 2   // wrong arguments, values or files; nothing was done
 	Missed      Code = 3   // finished, but a threshold, an error budget or a planned turn was missed
 	Interrupted Code = 130 // by a signal, after the drain
 )
@@ -28,7 +28,7 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// Exit gives an error the exit code to end with; nil stays nil.
+// Exit returns the error with the exit code to end with. A nil error stays nil.
 func Exit(code Code, err error) error {
 	if err == nil {
 		return nil
@@ -36,10 +36,13 @@ func Exit(code Code, err error) error {
 	return &exitError{code, err}
 }
 
-// UsageErrorf is an error of the one who called: exit code 2.
-func UsageErrorf(format string, args ...any) error { return Exit(Usage, fmt.Errorf(format, args...)) }
+// UsageErrorf returns an error of the caller's: exit code 2.
+func UsageErrorf(format string, args ...any) error {
+	return Exit(Usage, fmt.Errorf(format, args...))
+}
 
-// CodeOf is the exit code that the error carries; an error without one is Failed, nil is OK.
+// CodeOf returns the exit code that the error carries. Without one, errors about
+// fields of options are Usage, all others Failed; nil is OK.
 func CodeOf(err error) Code {
 	var e *exitError
 	switch {
@@ -47,12 +50,14 @@ func CodeOf(err error) Code {
 		return OK
 	case errors.As(err, &e):
 		return e.code
+	case len(fieldErrors(err)) > 0:
+		return Usage
 	}
 	return Failed
 }
 
-// printError prints the name and the error: one line for each line of its text. Control characters, which may come
-// from a file's name or content, are shown and not sent to the terminal.
+// printError prints the error, each line of its text after the name. Control
+// characters, which may come from a file's name or content, are escaped.
 func printError(w io.Writer, name string, err error) {
 	for line := range strings.Lines(err.Error()) {
 		if line = strings.TrimSpace(line); line != "" {
@@ -61,6 +66,7 @@ func printError(w io.Writer, name string, err error) {
 	}
 }
 
+// visible escapes the control characters of s.
 func visible(s string) string {
 	if strings.IndexFunc(s, unicode.IsControl) < 0 {
 		return s

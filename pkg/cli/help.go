@@ -7,8 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// helpWidth is the greatest width of a line of help.
-const helpWidth = 100
+const (
+	// helpWidth is the greatest width of a line of help.
+	helpWidth = 100
+	// longTerm is the width from which a term has a line of its own: a column
+	// as wide as the longest would leave little room for the explanations.
+	longTerm = 32
+)
 
 // helpTemplate is the form of --help of every command and subcommand.
 const helpTemplate = `{{wrap 2 (printf "%s - %s" .Name .Usage)}}
@@ -28,13 +33,18 @@ Examples:
 {{range $i, $e := .Examples}}{{if $i}}
 {{end}}{{if $e.About}}  # {{$e.About}}
 {{end}}  {{$e.Line}}
-{{end}}{{end}}{{if .More}}
+{{end}}{{end}}
 {{wrap 0 .More}}
-{{end}}
+
 ` + exitCodes + "\n"
 
 // exitCodes is the last line of help.
-const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished but something was missed, 130 interrupted."
+const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage, " +
+	"3 finished but something was missed, 130 interrupted."
+
+// precedence is how flags are read, in a few words.
+const precedence = "Flags may stand anywhere. The command line wins over the environment, " +
+	"that over --config, that over the default."
 
 // helpView is what helpTemplate shows.
 type helpView struct {
@@ -55,61 +65,73 @@ type helpGroup struct {
 // helpRow is a term with its explanation.
 type helpRow struct{ Term, Text string }
 
-// writeHelp writes the help of a command; of the root, with its default subcommand's flags, unless named.
+// writeHelp writes the help of a command: the root's, with the flags of its
+// default subcommand, unless a subcommand was named.
 func writeHelp(w io.Writer, root, leaf *Command, named bool) error {
-	v := helpView{Name: root.Name, Usage: root.Usage, Description: root.Description, Examples: root.Examples}
+	shown, name := root, root.Name
+	if named {
+		shown, name = leaf, root.Name+" "+leaf.Name
+	}
+	v := helpView{
+		Name: name, Usage: shown.Usage, Description: shown.Description, Examples: shown.Examples,
+		More: precedence,
+	}
 	args := ""
 	if leaf.Args != "" {
 		args = " " + leaf.Args
 	}
-	switch {
-	case named:
-		v.Name, v.Usage, v.Description, v.Examples = root.Name+" "+leaf.Name, leaf.Usage, leaf.Description, leaf.Examples
-		v.Lines = []string{v.Name + " [flags]" + args}
-	case len(root.Commands) > 0:
-		if leaf != root {
-			v.Lines = append(v.Lines, root.Name+" ["+leaf.Name+"] [flags]"+args)
-		}
-		v.Lines = append(v.Lines, root.Name+" COMMAND [flags] [arguments]")
-		for _, c := range root.Commands {
-			text := c.Usage
-			if c == leaf {
-				text += " (when no command is named)"
-			}
-			v.Commands = append(v.Commands, helpRow{c.Name, text})
-			v.CommandColumn = max(v.CommandColumn, len(c.Name)+4)
-		}
-		if leaf != root && len(v.Examples) == 0 {
-			v.Examples = leaf.Examples
-		}
-		v.More = "Each command has its own help: " + root.Name + " COMMAND --help."
-	default:
-		v.Lines = []string{v.Name + " [flags]" + args}
+	if named || len(root.Commands) == 0 {
+		v.Lines = []string{name + " [flags]" + args}
+	} else {
+		v.addCommands(root, leaf, args)
 	}
-	for _, g := range append(append([]Group(nil), leaf.Groups...), commonGroup(new(common))) {
-		hg := helpGroup{Title: g.Title}
-		for i := range g.Flags {
-			if f := &g.Flags[i]; !f.Hidden {
-				row := helpRow{f.term(), f.explain(root, leaf)}
-				if n := utf8.RuneCountInString(row.Term) + 4; n <= 32 {
-					v.Column = max(v.Column, n)
-				}
-				hg.Rows = append(hg.Rows, row)
-			}
-		}
-		if len(hg.Rows) > 0 {
-			v.Groups = append(v.Groups, hg)
-		}
-	}
-	if v.More != "" {
-		v.More += " "
-	}
-	v.More += "Flags may stand anywhere. The command line wins over the environment, that over --config, that over the default."
+	v.addFlags(root, leaf)
 	funcs := template.FuncMap{"wrap": wrapText, "row": helpRow.String}
 	return template.Must(template.New("help").Funcs(funcs).Parse(helpTemplate)).Execute(w, v)
 }
 
-// term is "-p, --num-clients N".
+// addCommands adds the subcommands of root; leaf is the default one, or root.
+func (v *helpView) addCommands(root, leaf *Command, args string) {
+	if leaf != root {
+		v.Lines = append(v.Lines, root.Name+" ["+leaf.Name+"] [flags]"+args)
+		if len(v.Examples) == 0 {
+			v.Examples = leaf.Examples
+		}
+	}
+	v.Lines = append(v.Lines, root.Name+" COMMAND [flags] [arguments]")
+	for _, c := range root.Commands {
+		text := c.Usage
+		if c == leaf {
+			text += " (when no command is named)"
+		}
+		v.Commands = append(v.Commands, helpRow{c.Name, text})
+		v.CommandColumn = max(v.CommandColumn, len(c.Name)+4)
+	}
+	v.More = "Each command has its own help: " + root.Name + " COMMAND --help. " + precedence
+}
+
+// addFlags adds the flags of leaf that are not hidden.
+func (v *helpView) addFlags(root, leaf *Command) {
+	for _, g := range leaf.allGroups(new(common)) {
+		shown := helpGroup{Title: g.Title}
+		for i := range g.Flags {
+			f := &g.Flags[i]
+			if f.Hidden {
+				continue
+			}
+			row := helpRow{f.term(), f.explain(f.variables(root, leaf))}
+			if n := utf8.RuneCountInString(row.Term) + 4; n <= longTerm {
+				v.Column = max(v.Column, n)
+			}
+			shown.Rows = append(shown.Rows, row)
+		}
+		if len(shown.Rows) > 0 {
+			v.Groups = append(v.Groups, shown)
+		}
+	}
+}
+
+// term returns "-p, --num-clients N".
 func (f *Flag) term() string {
 	s := "    --" + f.Name
 	if f.Short != "" {
@@ -121,8 +143,8 @@ func (f *Flag) term() string {
 	return s
 }
 
-// explain is the usage with the default and the variables, of a flag of the command leaf.
-func (f *Flag) explain(root, leaf *Command) string {
+// explain returns the usage with the default and the variables.
+func (f *Flag) explain(variables []string) string {
 	s := f.Usage
 	def := f.DefaultText
 	if def == "" && !f.isSwitch() && !f.Secret {
@@ -136,20 +158,17 @@ func (f *Flag) explain(root, leaf *Command) string {
 		s += " (needed)"
 	case def != "":
 		s += " (default " + def + ")"
-	case f.isSwitch() && f.DefaultText == "" && f.Value.String() == "true":
+	case f.isSwitch() && f.Value.String() == "true":
 		s += " (default on)"
 	}
-	if stops(f.Name) {
-		return s
+	if len(variables) > 0 {
+		s += " [$" + strings.Join(variables, ", $") + "]"
 	}
-	s += " [$" + twin(root, leaf, f.Name)
-	for _, e := range f.Env {
-		s += ", $" + e
-	}
-	return s + "]"
+	return s
 }
 
-// String is the row in two columns; a term too long for its column has a line of its own.
+// String returns the row in two columns. A term too long for its column has a
+// line of its own.
 func (r helpRow) String(column int) string {
 	text := wrapText(column, r.Text)
 	term := "  " + r.Term
@@ -159,32 +178,37 @@ func (r helpRow) String(column int) string {
 	return term + "\n" + strings.Repeat(" ", column) + text
 }
 
-// wrapText breaks the text's lines at helpWidth; further lines are indented. Lines that start with a space stay.
+// wrapText breaks the text's lines at helpWidth and indents all but the first.
+// Lines that begin with a space stay as they are.
 func wrapText(indent int, text string) string {
 	pad := "\n" + strings.Repeat(" ", indent)
 	var out []string
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		if strings.HasPrefix(line, " ") {
-			out = append(out, line)
-			continue
+		if !strings.HasPrefix(line, " ") {
+			line = wrapLine(indent, pad, line)
 		}
-		var b strings.Builder
-		width := indent
-		for i, word := range strings.Fields(line) {
-			n := utf8.RuneCountInString(word)
-			switch {
-			case i == 0:
-			case width+1+n > helpWidth:
-				b.WriteString(pad)
-				width = indent
-			default:
-				b.WriteByte(' ')
-				width++
-			}
-			b.WriteString(word)
-			width += n
-		}
-		out = append(out, b.String())
+		out = append(out, line)
 	}
 	return strings.Join(out, pad)
+}
+
+// wrapLine breaks one line, which begins at the column indent, with pad.
+func wrapLine(indent int, pad, line string) string {
+	var b strings.Builder
+	width := indent
+	for i, word := range strings.Fields(line) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case width+1+n > helpWidth:
+			b.WriteString(pad)
+			width = indent
+		default:
+			b.WriteByte(' ')
+			width++
+		}
+		b.WriteString(word)
+		width += n
+	}
+	return b.String()
 }

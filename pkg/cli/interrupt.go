@@ -7,26 +7,30 @@ import (
 	"time"
 )
 
-// interrupt follows the signals of a process.
+// interrupt counts the signals of a process.
 type interrupt struct {
 	count atomic.Int32
 	drain context.Context
-	gone  chan struct{} // closed when Run is no longer waited for
+	gone  chan struct{} // closed when Main stops waiting for Run
 }
 
-// patience is how long a cancelled Run is waited for in a command that does not drain. It may hang in the reading of
-// stdin, which nothing can end.
+// patience is how long Main waits for a cancelled Run in a command that does not
+// drain. Run may hang reading stdin, which nothing can end; a second is ample
+// for everything else.
 const patience = time.Second
 
-// Drain ends with the first interrupt. In a command that drains, the context of Run goes on until the second one: no
-// new work after the first, what is under way may finish. A reading of stdin that nobody may ever end is not worth
-// waiting for: Run may return while another goroutine still hangs in it, with the error of Drain for one, and Main
-// returns with it.
+// Drain ends with the first interrupt. In a command that drains, the context of
+// Run goes on until the second: after the first there is no new work, and what
+// is under way may finish. Run need not wait for a goroutine that reads stdin,
+// which nobody may ever end: it may return the error of Drain, and Main returns
+// too.
 func (c *Call) Drain() context.Context { return c.interrupt.drain }
 
 func (c *Call) interrupted() bool { return c.interrupt != nil && c.interrupt.count.Load() > 0 }
 
-// watch returns the context of Run. One more interrupt than it takes to cancel it means that Run hangs: it is left.
+// watch returns the context of Run and a function that ends the watching. If an
+// interrupt comes after the context has ended, Run hangs, and Main stops waiting
+// for it.
 func (c *Call) watch(signals <-chan os.Signal) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	drain, cancelDrain := context.WithCancel(ctx)
@@ -68,7 +72,7 @@ func (c *Call) watch(signals <-chan os.Signal) (context.Context, func()) {
 	return ctx, func() { close(over); <-done; cancelDrain(); cancel() }
 }
 
-// wait runs the command and waits for it, or until an interrupt says to leave it.
+// wait runs the command until it returns or is given up.
 func (c *Call) wait(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { done <- c.leaf.Run(ctx, c) }()

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/term"
 )
 
-// console is stderr: whole writes at a time, above a progress bar when there is one.
+// console is stderr. Writes are not mixed, and go above a progress bar if one is
+// shown.
 type console struct {
 	mu  sync.Mutex
 	raw io.Writer
@@ -37,14 +38,15 @@ func (c *console) show(bar *mpb.Progress) {
 	c.mu.Unlock()
 }
 
-// isTerminal says whether the stream is a terminal that can show a bar.
+// isTerminal reports whether the stream is a terminal that can show a bar.
 func isTerminal(stream any, env map[string]string) bool {
 	f, ok := stream.(*os.File)
 	return ok && env["TERM"] != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 
-// Progress shows how far a piece of work is: a bar when stderr is a terminal, else a line every 10 s. Its methods may
-// be used by several goroutines; Add costs an atomic addition.
+// Progress shows how far some work is: a bar if stderr is a terminal, else a line
+// every 10 s. Its methods are safe for concurrent use; Add costs an atomic
+// addition.
 type Progress struct {
 	title, unit string
 	n, total    atomic.Int64
@@ -53,12 +55,14 @@ type Progress struct {
 	stop        func()
 }
 
-// lineEvery is how often a line is printed where no bar can be.
+// lineEvery is how often a line is printed where no bar can be shown: often
+// enough to see that work goes on, seldom enough for a log.
 const lineEvery = 10 * time.Second
 
-// Progress starts to show work of so many units; a total of 0 is not known (yet). The title says what is done
-// ("generating"), the unit what is counted ("conversations"); the unit "B" is bytes. Nothing is shown with --quiet. One
-// is shown at a time. End it with Done.
+// Progress starts to show work of total units; 0 means that the total is not
+// known yet. The title is what is done ("generating"), the unit what is counted
+// ("conversations"); the unit "B" is bytes. Nothing is shown with --quiet. One
+// Progress can be shown at a time. End it with Done.
 func (c *Call) Progress(title, unit string, total int64) *Progress {
 	p := &Progress{title: title, unit: unit, start: time.Now(), stop: func() {}}
 	p.total.Store(total)
@@ -89,11 +93,13 @@ func (c *Call) Progress(title, unit string, total int64) *Progress {
 	return p
 }
 
-// bar shows a bar on the terminal; it returns how often to bring it up to date, how, and how to take it away.
+// bar shows a bar on the terminal. It returns how often to update it, and the
+// functions that update and remove it.
 func (p *Progress) bar(con *console) (every time.Duration, step, end func()) {
 	box := mpb.New(mpb.WithOutput(con.raw), mpb.WithAutoRefresh())
 	rest := decor.Any(func(decor.Statistics) string { return " " + p.state(time.Now()) })
-	// A bar made with a total would end by itself on reaching it, and keep that total: Done ends this one.
+	// A bar made with a total would end by itself at that total, and could not
+	// change it. Done ends this one.
 	bar := box.AddBar(0, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(p.title+" ")), mpb.AppendDecorators(rest))
 	con.show(box)
@@ -112,15 +118,15 @@ func (p *Progress) bar(con *console) (every time.Duration, step, end func()) {
 // Add counts n more units as done. It can be handed to a library as a callback.
 func (p *Progress) Add(n int) { p.n.Add(int64(n)) }
 
-// SetTotal says how many units there are, once that is known or when it changes.
+// SetTotal sets the number of units, once it is known or when it changes.
 func (p *Progress) SetTotal(total int64) { p.total.Store(total) }
 
-// Done ends the showing. More calls do nothing.
+// Done removes the progress. Further calls do nothing.
 func (p *Progress) Done() { p.stop() }
 
 func (p *Progress) line(now time.Time) string { return p.title + ": " + p.state(now) }
 
-// state is "120/1000 conversations (12%), 12.3/s, 1m12s left".
+// state returns "120/1000 conversations (12%), 12.3/s, 1m12s left".
 func (p *Progress) state(now time.Time) string {
 	n, total, elapsed := p.n.Load(), p.total.Load(), now.Sub(p.start)
 	rate := 0.0

@@ -6,17 +6,19 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the linker (-X multiturn/pkg/cli.version=v1.2.3) and then wins over what the build recorded.
+// version is set by the linker (-X multiturn/pkg/cli.version=v1.2.3). It wins
+// over what the build recorded.
 var version string
 
-// Version is the version of the running binary: what the linker was given, else the module's version as the build
-// recorded it, else its revision, else "devel".
+// Version returns the version of the running binary: the linker's, else the
+// module's version as the build recorded it, else its revision, else "devel".
 func Version() string {
 	info, _ := debug.ReadBuildInfo()
 	return versionOf(version, info)
 }
 
-// VersionLine is Version with the revision, the Go release and the platform, as --version prints it.
+// VersionLine returns Version with the revision, the Go release and the
+// platform, as --version prints it.
 func VersionLine() string {
 	info, _ := debug.ReadBuildInfo()
 	v := versionOf(version, info)
@@ -40,7 +42,8 @@ func versionOf(linked string, info *debug.BuildInfo) string {
 	return "devel"
 }
 
-// revision is the commit, shortened, with a mark when the tree was changed; "" when the build did not record it.
+// revision returns the commit, shortened, with a mark if the tree was changed.
+// It returns "" if the build did not record it.
 func revision(info *debug.BuildInfo) string {
 	if info == nil {
 		return ""

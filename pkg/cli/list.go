@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// commaList is a list that is given as a whole.
+func commaList[T any](
+	p *[]T, meta string, parse func(string) ([]T, error), show func(T) string,
+) Value {
+	all := func(list []T) string { return strings.Join(shown(list, show), ",") }
+	get := func(list []T) any { return slices.Clone(list) }
+	return &value[[]T]{p: p, meta: meta, parse: parse, show: all, get: get}
+}
+
+func shown[T any](list []T, show func(T) string) []string {
+	out := make([]string, len(list))
+	for i, x := range list {
+		out[i] = show(x)
+	}
+	return out
+}
+
+// List is a list that grows with every use of the flag. parse reads one value,
+// show writes it.
+func List[T any](p *[]T, meta string, parse func(string) (T, error), show func(T) string) Value {
+	return &list[T]{p, meta, parse, show}
+}
+
+type list[T any] struct {
+	p     *[]T
+	meta  string
+	parse func(string) (T, error)
+	show  func(T) string
+}
+
+func (v *list[T]) Set(s string) error {
+	x, err := v.parse(s)
+	if err == nil {
+		*v.p = append(*v.p, x)
+	}
+	return err
+}
+
+func (v *list[T]) String() string { return strings.Join(shown(*v.p, v.show), " ") }
+func (v *list[T]) Reset()         { *v.p = nil }
+func (v *list[T]) Meta() string   { return v.meta }
+func (v *list[T]) Bound() any     { return v.p }
+func (v *list[T]) Get() any       { return shown(*v.p, v.show) }
+
+// Strings is a list of texts that grows with every use of the flag. A comma is
+// part of a text.
+func Strings(p *[]string) Value { return texts(p, "TEXT") }
+
+// Files is a list of file names that grows with every use of the flag.
+func Files(p *[]string) Value { return texts(p, "FILE") }
+
+func texts(p *[]string, meta string) Value {
+	parse := func(s string) (string, error) { return s, nil }
+	return List(p, meta, parse, func(s string) string { return s })
+}
+
+// URL is an http or https address with a host. A password in it is never shown.
+func URL(p *string) Value {
+	get := func(s string) any { return withoutPassword(s) }
+	return &value[string]{p: p, meta: "URL", parse: parseURL, show: withoutPassword, get: get}
+}
+
+// URLs is a list of addresses that grows with every use of the flag. Only
+// scheme, host and path are shown: the rest may hold keys.
+func URLs(p *[]string) Value { return List(p, "URL", parseURL, PlainURL) }
+
+// PlainURL returns an address without user, password, query and fragment, which
+// may hold keys.
+func PlainURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
+
+// ParsedURL is an address that may be absent.
+func ParsedURL(p **url.URL) Value {
+	parse := func(s string) (*url.URL, error) {
+		s, err := parseURL(s)
+		if err != nil {
+			return nil, err
+		}
+		return url.Parse(s)
+	}
+	show := func(u *url.URL) string {
+		if u == nil {
+			return ""
+		}
+		return u.Redacted()
+	}
+	return Parsed(p, "URL", parse, show)
+}
+
+func parseURL(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", errors.New("is not an address like http://localhost:8000")
+	}
+	return s, nil
+}
+
+func withoutPassword(s string) string {
+	if u, err := url.Parse(s); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return s
+}
+
+// Headers is HTTP headers, "Name: value" or "Name=value", one for each use of
+// the flag. A name given again replaces the earlier value. The values are
+// secrets and never shown.
+func Headers(p *http.Header) Value { return headers{p} }
+
+type headers struct{ p *http.Header }
+
+// masked stands for a secret.
+const masked = "***"
+
+var errNoHeader = errors.New("this is not a header: write 'Name: value' or Name=value")
+
+func (v headers) String() string { return strings.Join(v.Get().([]string), ", ") }
+func (v headers) Meta() string   { return "'K: V'" }
+func (v headers) Reset()         { *v.p = http.Header{} }
+func (v headers) Masked() bool   { return true }
+func (v headers) Bound() any     { return v.p }
+
+func (v headers) Get() any {
+	names := []string{}
+	for name := range *v.p {
+		names = append(names, name+": "+masked)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (v headers) Set(s string) error {
+	cut := strings.IndexAny(s, ":=")
+	if cut < 0 {
+		return errNoHeader
+	}
+	name, val := strings.TrimSpace(s[:cut]), strings.TrimSpace(s[cut+1:])
+	if name == "" || strings.IndexFunc(name, notToken) >= 0 {
+		return errNoHeader
+	}
+	control := func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+	if strings.IndexFunc(val, control) >= 0 {
+		return errors.New("a control character in a header's value")
+	}
+	if *v.p == nil {
+		*v.p = http.Header{}
+	}
+	v.p.Set(name, val)
+	return nil
+}
+
+// notToken reports whether the character may not be in a header's name.
+func notToken(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		return false
+	}
+	return !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+}
