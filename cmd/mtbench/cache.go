@@ -18,6 +18,7 @@ import (
 	"multiturn/pkg/preflight"
 	"multiturn/pkg/record"
 	"multiturn/pkg/salt"
+	"multiturn/pkg/server"
 )
 
 // cacheSalt is how a run is set apart in the cache from all others.
@@ -87,7 +88,7 @@ func (f *runFlags) preflights(c *cli.Call) bool {
 }
 
 // runPreflight learns of the server's cache. Its requests have a client of their own: they are in none of the run's numbers.
-func runPreflight(ctx context.Context, c *cli.Call, f *runFlags, s *salts, server openai.Server, m *metrics, source *salt.Source) (*record.Preflight, error) {
+func runPreflight(ctx context.Context, c *cli.Call, f *runFlags, s *salts, id server.Identity, m *metrics, source *salt.Source) (*record.Preflight, error) {
 	o, err := f.openai(time.Now())
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func runPreflight(ctx context.Context, c *cli.Call, f *runFlags, s *salts, serve
 		return nil, err
 	}
 	defer client.Close()
-	who := preflight.Server{Kind: server.Kind, MaxModelLen: server.MaxModelLen}
+	who := preflight.Server{Kind: id.Name, MaxModelLen: id.MaxModelLen}
 	if m != nil {
 		who.Counters = m.cached
 	}

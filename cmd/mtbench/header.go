@@ -11,12 +11,12 @@ import (
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
-	"multiturn/pkg/openai"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 // header says what is going to be done.
-func header(c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s openai.Server, who record.Tokenizer, clocks string) (*record.Run, error) {
+func header(c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s server.Identity, who record.Tokenizer, clocks string) (*record.Run, error) {
 	options, err := json.Marshal(c.Options())
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func header(c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s openai.Ser
 		Model: f.model, URL: plainURL(f.url), Seed: int64(f.seed), Clients: f.clients, ActiveConversations: max(f.active, f.clients),
 		OutputLength: string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
 		Host:   record.Host{Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()},
-		Server: record.Server{Kind: s.Kind, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen},
+		Server: record.Server{Kind: s.Name, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen},
 	}
 	if o.Control != bench.NoControl {
 		h.Control = string(o.Control)

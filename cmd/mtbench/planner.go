@@ -15,6 +15,7 @@ import (
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 	"multiturn/pkg/tokenizer"
 )
 
@@ -309,10 +310,7 @@ func readRuns(r *record.Reader) ([]*planRun, error) {
 // open begins the run with its header.
 func (r *planRun) open(h *record.Run) {
 	r.header = h
-	switch h.Server.Kind {
-	case "llamacpp", "sglang":
-		r.blockSize = 1 // they keep tokens
-	}
+	r.blockSize = server.Of(h.Server.Kind).BlockSize
 	r.shape("", h.Server.BlockSize, h.Server.GPUBlocks)
 }
 
@@ -335,7 +333,7 @@ func (r *planRun) shape(url string, blockSize, blocks int) {
 	if blocks <= 0 {
 		return
 	}
-	if r.header != nil && r.header.Server.Kind == "vllm" {
+	if r.header != nil && server.Of(r.header.Server.Kind).NullBlock {
 		blocks = max(1, blocks-1) // one is the null block
 	}
 	if r.blocks == nil {

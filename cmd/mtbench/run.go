@@ -15,6 +15,7 @@ import (
 	"multiturn/pkg/openai"
 	"multiturn/pkg/prefix"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 	"multiturn/pkg/tokenizer"
 )
 
@@ -43,7 +44,10 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	}
 	var client *openai.Client
 	o := f.bench()
-	o.Reset = func(ctx context.Context) error { return client.ResetCache(ctx) }
+	o.Reset = func(ctx context.Context) error {
+		_, err := client.ResetCache(ctx)
+		return err
+	}
 	salts.apply(f, &o, nil) // once more when there is a tokenizer
 	if err := o.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
@@ -75,12 +79,12 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 
 	// None of these needs the others, and together they are the time to the first request.
 	var (
-		tok    *tokenizer.Tokenizer
-		who    record.Tokenizer
-		data   *dataset
-		server openai.Server
-		m      *metrics
-		g      errgroup.Group
+		tok  *tokenizer.Tokenizer
+		who  record.Tokenizer
+		data *dataset
+		id   server.Identity
+		m    *metrics
+		g    errgroup.Group
 	)
 	g.Go(func() error {
 		t, where, err := c.Tokenizer(ctx, f.tokenizer, f.model)
@@ -95,7 +99,7 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	})
 	g.Go(func() (err error) {
 		if f.identify {
-			server, err = client.Identify(ctx)
+			id, err = client.Identify(ctx)
 		}
 		return err
 	})
@@ -116,7 +120,12 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		return cli.Exit(cli.Interrupted, errors.New("interrupted before the run began"))
 	}
 	if m != nil && m.failed != nil {
-		c.Remarkf("no metrics of the server (%v): the report cannot compare with its counters", m.failed)
+		advice := ""
+		if a := server.Of(id.Name).Advice.Metrics; a != "" {
+			advice = "; to have them, " + a
+		}
+		c.Remarkf("no metrics of the server (%v): the report cannot compare with its counters%s",
+			m.failed, advice)
 		m = nil
 	}
 	if data.config != nil {
@@ -132,15 +141,19 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	out.collector.SetCache(shape)
 	o.Counter = tok
 	source := salts.apply(f, &o, tok)
-	o.Exact = f.length == lengthExact || f.length == lengthAuto && takesExact(server.Kind)
+	o.Exact = f.length == lengthExact || f.length == lengthAuto && server.Of(id.Name).ExactLength
 	if o.Control == bench.Cold {
-		if err := client.ResetCache(ctx); err != nil {
+		reset, err := client.ResetCache(ctx)
+		if err != nil {
 			return fmt.Errorf("--control %s: %w", bench.Cold, err)
+		}
+		if reset.Keeps != "" {
+			c.Remarkf("--control %s: POST %s does not empty %s", bench.Cold, reset.Path, reset.Keeps)
 		}
 	}
 	var known *record.Preflight
 	if f.preflights(c) {
-		if known, err = runPreflight(ctx, c, f, salts, server, m, source); err != nil {
+		if known, err = runPreflight(ctx, c, f, salts, id, m, source); err != nil {
 			return err
 		}
 	}
@@ -149,7 +162,7 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 			return err
 		}
 	}
-	h, err := header(c, f, &o, data, server, who, client.Clocks())
+	h, err := header(c, f, &o, data, id, who, client.Clocks())
 	if err != nil {
 		return err
 	}
@@ -198,15 +211,6 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		return err
 	}
 	return verdict(end)
-}
-
-// takesExact says whether servers of a kind are known to take min_tokens and ignore_eos.
-func takesExact(kind string) bool {
-	switch kind {
-	case "vllm", "sglang", "llamacpp", "sim":
-		return true
-	}
-	return false
 }
 
 // verdict is the exit code of a run that was reported.

@@ -65,7 +65,7 @@ func TestResetCache(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			c, asked := served(t, tc.answers)
-			err := c.ResetCache(t.Context())
+			_, err := c.ResetCache(t.Context())
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}

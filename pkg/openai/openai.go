@@ -48,14 +48,6 @@ type Request struct {
 	IdleTimeout time.Duration
 }
 
-// Server is what a server told of itself.
-type Server struct {
-	Kind        string   // vllm, sglang, llamacpp, sim, ...; empty when it cannot be told
-	Version     string   // empty when it does not say
-	Models      []string // ids, in its order
-	MaxModelLen int      // tokens, of Options.Model or else of the first model; 0 = not said
-}
-
 // Stats counts what connections went through since New.
 type Stats struct {
 	Opened     int // connections dialled, Preconnect's included
@@ -70,7 +62,7 @@ type Client struct {
 	template  *template
 	secrets   secrets
 	transport transport
-	questions *netHTTP // for Identify
+	questions *netHTTP // for what is asked beside the measured requests
 }
 
 // transport moves the bytes of requests and answers.

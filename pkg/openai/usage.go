@@ -6,17 +6,12 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
-// cachedFields are where servers say how many prompt tokens came from a cache, the surest first. Of those that begin with
-// usage. the rest is the path inside the usage object.
-var cachedFields = []string{
-	"usage.prompt_tokens_details.cached_tokens", // OpenAI, vLLM, SGLang, llama.cpp
-	"usage.prompt_cache_hit_tokens",             // DeepSeek
-	"usage.cache_read_input_tokens",             // Anthropic
-	"usage.cached_tokens",
-	"timings.cache_n", // llama.cpp
-}
+// cachedFields are where servers report how many prompt tokens came from a
+// cache, the preferred one first.
+var cachedFields = server.CachedFields()
 
 const sglextField = "sglext.cached_tokens_details" // SGLang, split by tier
 

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 // Words of the long prompt, about as many tokens.
@@ -146,29 +147,17 @@ func gcd(a, b int) int {
 	return a
 }
 
-// advice says which option of the server would help; "" = none, or none is known.
+// advice says which option of the server would help; "" if none is known.
 func advice(kind string, p *record.Preflight) string {
+	s := server.Of(kind)
+	a := s.Advice
 	switch {
-	case p.Caching == record.CachingOff:
-		switch kind {
-		case "vllm":
-			return "start vLLM without --no-enable-prefix-caching (or with --enable-prefix-caching) to have a cache"
-		case "sglang":
-			return "start SGLang without --disable-radix-cache to have a cache"
-		case "llamacpp":
-			return "llama.cpp caches unless requests have cache_prompt false or the prompt fits no slot"
-		}
+	case s.Name == "": // what helps another server is no advice
 		return ""
-	case p.Reported:
-		return ""
-	}
-	switch kind {
-	case "vllm":
-		return "start vLLM with --enable-prompt-tokens-details to have cached tokens reported"
-	case "sglang":
-		return "start SGLang with --enable-cache-report to have cached tokens reported"
-	case "llamacpp":
-		return "llama.cpp reports cached tokens in newer versions only"
+	case p.Caching == record.CachingOff && a.Cache != "":
+		return a.Cache + " to have a cache"
+	case p.Caching != record.CachingOff && !p.Reported && a.Report != "":
+		return a.Report + " to have cached tokens reported"
 	}
 	return ""
 }

@@ -10,8 +10,8 @@ import (
 	"multiturn/pkg/record"
 )
 
-// server caches in blocks and tells it, or not.
-type server struct {
+// fake caches in blocks and tells it, or not.
+type fake struct {
 	block          int // 0 = no cache
 	silent         bool
 	omitsZero      bool
@@ -27,7 +27,7 @@ type server struct {
 	maxModelLength int
 }
 
-func (s *server) ask(_ context.Context, text string) (Answer, error) {
+func (s *fake) ask(_ context.Context, text string) (Answer, error) {
 	s.requests++
 	if s.requests == s.fails {
 		return Answer{}, errors.New("status 500")
@@ -64,7 +64,7 @@ func (s *server) ask(_ context.Context, text string) (Answer, error) {
 	return a, nil
 }
 
-func (s *server) server() Server {
+func (s *fake) server() Server {
 	out := Server{Kind: s.kind, MaxModelLen: s.maxModelLength, Ask: s.ask}
 	if s.counters {
 		out.Counters = func(context.Context) (float64, bool) { return float64(s.cachedInAll), true }
@@ -84,23 +84,23 @@ func TestRun(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
-		server server
+		server fake
 		want   string // of Text
 		block  int
 	}{
-		{"blocks of 16", server{block: 16, extra: 7}, "cached tokens are reported (usage.cached_tokens); the cache is on (by usage: 1504 of 1509 tokens of a prompt sent again); blocks of 16 tokens", 16},
-		{"blocks of 32", server{block: 32, extra: 11}, "blocks of 32 tokens", 32},
-		{"blocks of 64", server{block: 64, extra: 3}, "blocks of 64 tokens", 64},
-		{"to the token", server{block: 1, extra: 9}, "exact to the token", 1},
-		{"zero left out", server{block: 16, omitsZero: true}, "left out where there are none", 16},
-		{"no cache", server{kind: "vllm"}, "the cache is off (by usage: 0 of 1502 tokens of a prompt sent again); start vLLM without --no-enable-prefix-caching", 0},
-		{"vllm does not report", server{block: 16, silent: true, kind: "vllm"}, "cached tokens are not reported; the cache is on (by time); start vLLM with --enable-prompt-tokens-details", 0},
-		{"sglang does not report", server{block: 1, silent: true, counters: true, flat: true, kind: "sglang"}, "not reported; the cache is on (by counters); start SGLang with --enable-cache-report", 0},
-		{"nobody knows", server{block: 16, silent: true, flat: true}, "cached tokens are not reported; whether there is a cache cannot be told", 0},
-		{"off by counters", server{silent: true, counters: true}, "the cache is off (by counters)", 0},
-		{"fails", server{fails: 1}, "preflight: status 500", 0},
-		{"fails later", server{block: 16, fails: 3}, "then a request failed: status 500", 0},
-		{"short context", server{block: 16, maxModelLength: 512}, "blocks of 16 tokens", 16},
+		{"blocks of 16", fake{block: 16, extra: 7}, "cached tokens are reported (usage.cached_tokens); the cache is on (by usage: 1504 of 1509 tokens of a prompt sent again); blocks of 16 tokens", 16},
+		{"blocks of 32", fake{block: 32, extra: 11}, "blocks of 32 tokens", 32},
+		{"blocks of 64", fake{block: 64, extra: 3}, "blocks of 64 tokens", 64},
+		{"to the token", fake{block: 1, extra: 9}, "exact to the token", 1},
+		{"zero left out", fake{block: 16, omitsZero: true}, "left out where there are none", 16},
+		{"no cache", fake{kind: "vllm"}, "the cache is off (by usage: 0 of 1502 tokens of a prompt sent again); start vLLM without --no-enable-prefix-caching", 0},
+		{"vllm does not report", fake{block: 16, silent: true, kind: "vllm"}, "cached tokens are not reported; the cache is on (by time); start vLLM with --enable-prompt-tokens-details", 0},
+		{"sglang does not report", fake{block: 1, silent: true, counters: true, flat: true, kind: "sglang"}, "not reported; the cache is on (by counters); start SGLang with --enable-cache-report", 0},
+		{"nobody knows", fake{block: 16, silent: true, flat: true}, "cached tokens are not reported; whether there is a cache cannot be told", 0},
+		{"off by counters", fake{silent: true, counters: true}, "the cache is off (by counters)", 0},
+		{"fails", fake{fails: 1}, "preflight: status 500", 0},
+		{"fails later", fake{block: 16, fails: 3}, "then a request failed: status 500", 0},
+		{"short context", fake{block: 16, maxModelLength: 512}, "blocks of 16 tokens", 16},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -120,7 +120,7 @@ func TestRun(t *testing.T) {
 
 func TestZeroOmittedIsSaid(t *testing.T) {
 	t.Parallel()
-	s := server{block: 16, omitsZero: true}
+	s := fake{block: 16, omitsZero: true}
 	p := Run(t.Context(), s.server(), draw)
 	if !p.ZeroOmitted || !p.Reported || p.Caching != record.CachingOn || p.Requests[0].Cached != nil {
 		t.Errorf("%+v", p)

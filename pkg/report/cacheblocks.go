@@ -28,6 +28,7 @@ func (t *text) cache(d *Details) {
 	if p := d.Prediction; p != nil {
 		t.cachePlan(d, p)
 	}
+	t.metrics(d.Counters)
 	if r := d.Reuse; r != nil {
 		t.reuse(r)
 	}

@@ -42,9 +42,9 @@ func (d *Details) cacheCSV(put func(...string), add func(section, row, column st
 	if k.Invalid != "" {
 		put(name, "counters", "invalid", "", k.Invalid)
 	}
-	for _, q := range counted {
-		if v := k.value(q); v.OK() {
-			add("counters", q, "", v)
+	for _, r := range k.metrics() {
+		if !r.Gauge {
+			add("counters", r.Name, "", r.change)
 		}
 	}
 	if k.OK() {
@@ -52,6 +52,14 @@ func (d *Details) cacheCSV(put func(...string), add func(section, row, column st
 		add("counters", "usage_cached_tokens", "", Number(k.Cached))
 		add("counters", "turns", "", Number(k.Turns))
 		add("counters", "turns_unknown", "", Number(k.Unknown))
+	}
+	for _, r := range k.metrics() {
+		if !r.Gauge {
+			add("rates", r.Name, "per_second", r.rate)
+			continue
+		}
+		add("states", r.Name, "mean", r.mean)
+		add("states", r.Name, "max", r.max)
 	}
 	if r := d.Reuse; r != nil {
 		for _, part := range []struct {

@@ -7,13 +7,14 @@ import (
 
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
+	"multiturn/pkg/server"
 )
 
 // CacheOptions state the server's cache, for predictions, and what else they need. The zero value takes what the records
 // say of it.
 type CacheOptions struct {
 	// BlockSize is in tokens; 0 = what the server says, else the preflight's guess, else what all counts of cached tokens are
-	// multiples of, else 1 for llama.cpp and SGLang, else 16, vLLM's on GPUs.
+	// multiples of, else what is usual for such a server.
 	BlockSize int
 	// Blocks and GiB are the size of each tier, given one way or the other; 0 = what the server says of its GPU, no such
 	// tier below it. GiB are counted as `mtbench plan` does: of each GPU, and below them of all together.
@@ -82,10 +83,8 @@ func (c *Collector) shape() (s CacheShape, notes []string) {
 		s.BlockSize, s.BlockSizeFrom = c.run.Preflight.BlockSize, FromProbe
 	case c.cachedUnit() > 0:
 		s.BlockSize, s.BlockSizeFrom = c.cachedUnit(), FromUsage
-	case kind == "llamacpp" || kind == "sglang":
-		s.BlockSize, s.BlockSizeFrom = 1, FromGuess
 	default:
-		s.BlockSize, s.BlockSizeFrom = plan.DefaultBlockSize, FromGuess
+		s.BlockSize, s.BlockSizeFrom = server.Of(kind).BlockSize, FromGuess
 	}
 
 	config := kvcache.Config{BlockSize: s.BlockSize, Exclusive: o.Exclusive}
@@ -159,7 +158,7 @@ func (c *Collector) cachedUnit() int {
 // exposedCache is what servers say of their GPU's cache: the block size, and the usable blocks of all of them. 0 is not known.
 func (c *Collector) exposedCache() (blockSize, blocks, servers int) {
 	usable := func(blocks int) int {
-		if c.run != nil && c.run.Server.Kind == "vllm" {
+		if c.run != nil && server.Of(c.run.Server.Kind).NullBlock {
 			return max(1, blocks-1) // one is the null block
 		}
 		return blocks

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 // Counters are what the server's own counters say of the run: the difference of its metrics between before and after. They
@@ -17,9 +18,13 @@ type Counters struct {
 	// Absent says why there are no numbers, Invalid why those there are mean nothing: a counter went back.
 	Absent  string `json:"absent,omitempty"`
 	Invalid string `json:"invalid,omitempty"`
-	// Values by quantity of package scrape; Names are the metrics they were read from. What is not exposed is in neither.
-	Values map[string]float64 `json:"values,omitempty"`
-	Names  map[string]string  `json:"names,omitempty"`
+	// Values are differences by quantity (package server's catalogue), Names the metrics they were read from. A quantity that
+	// is not exposed is in neither. Seconds lie between the two readings, 0 if that is unknown.
+	Values  map[string]float64 `json:"values,omitempty"`
+	Names   map[string]string  `json:"names,omitempty"`
+	Seconds float64            `json:"seconds,omitempty"`
+	// States are the catalogue's gauges during the run.
+	States map[string]State `json:"states,omitempty"`
 	// Turns were sent and ended between the readings, of all arms, failed ones too; Prompt and Cached are what usage says of
 	// them, and Unknown the turns of which it does not say both.
 	Turns   int   `json:"turns"`
@@ -28,13 +33,6 @@ type Counters struct {
 	Cached  int64 `json:"usage_cached_tokens"`
 	// PromptUnknown are the turns without a known prompt.
 	PromptUnknown int `json:"turns_prompt_unknown"`
-}
-
-// counted are the quantities that are counters and of use here, in the order of a table. Others are states.
-var counted = []string{
-	"prompt_tokens", "computed_tokens", "cached_tokens", "cached_tokens_gpu", "cached_tokens_cpu", "cached_tokens_disk",
-	"cached_tokens_external", "prefix_queries", "prefix_hits", "generation_tokens", "requests", "preemptions", "prefill_seconds", "queue_seconds",
-	"ttft_seconds", "load_bytes", "store_bytes", "load_seconds", "store_seconds",
 }
 
 // OK says whether the counters can be used.
@@ -70,6 +68,7 @@ func (c *Collector) counters() *Counters {
 		}
 		return k
 	}
+	k.States = statesOf(byURL)
 	var from, to record.Clock
 	missing := make(map[string]bool)
 	for _, url := range slices.Sorted(maps.Keys(byURL)) {
@@ -95,7 +94,7 @@ func (c *Collector) counters() *Counters {
 		}
 		k.window(list[:last+1], first, missing)
 	}
-	k.Absent = ""
+	k.Absent, k.Seconds = "", float64(to-from)/1e9
 	for name := range missing {
 		delete(k.Values, name)
 		delete(k.Names, name)
@@ -129,7 +128,11 @@ func (k *Counters) window(list []*record.Scrape, first int, missing map[string]b
 	if k.Values == nil {
 		k.Values, k.Names = make(map[string]float64), make(map[string]string)
 	}
-	for _, name := range counted {
+	for _, q := range server.Quantities() {
+		if q.Gauge {
+			continue
+		}
+		name := q.Name
 		before, ok := list[first].Values[name]
 		after, okAfter := list[len(list)-1].Values[name]
 		if !ok || !okAfter {

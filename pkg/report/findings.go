@@ -10,6 +10,7 @@ import (
 
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 // Finding is something that the records show of the cache, in words, with the numbers that show it.
@@ -74,9 +75,9 @@ func (c *Collector) cacheDetails(d *Details) {
 }
 
 func (c *Collector) findings(d *Details) []Finding {
-	f := &finder{c: c, d: d, found: []Finding{}}
+	f := &finder{c: c, d: d, server: server.Of(""), found: []Finding{}}
 	if c.run != nil {
-		f.kind = c.run.Server.Kind
+		f.server = server.Of(c.run.Server.Kind)
 	}
 	f.reported()
 	f.warm()
@@ -98,10 +99,10 @@ func (c *Collector) findings(d *Details) []Finding {
 
 // finder collects findings.
 type finder struct {
-	c     *Collector
-	d     *Details
-	kind  string // of the server
-	found []Finding
+	c      *Collector
+	d      *Details
+	server *server.Server
+	found  []Finding
 }
 
 func (f *finder) add(kind FindingKind, text, evidence string, args ...any) {
@@ -117,19 +118,14 @@ func (f *finder) reported() {
 		f.add(NotReported, "The server sent no usage, so nothing is known of its cache; a run without --no-usage asks for it.",
 			"0 of %s have usage", plural(k.Of, "turn"))
 	case k.Known == 0:
-		how := "vLLM has --enable-prompt-tokens-details for it, SGLang --enable-cache-report"
-		switch f.kind {
-		case "vllm":
-			how = "start it with --enable-prompt-tokens-details"
-		case "sglang":
-			how = "start it with --enable-cache-report"
-		case "llamacpp":
-			how = "llama.cpp says them whenever usage is asked for, so something between changes its answers"
-		}
+		how := f.server.Advice.Report
 		if p := f.preflight(); p.Advice != "" {
 			how = strings.TrimSuffix(p.Advice, ".")
 		}
-		f.add(NotReported, "The server does not report cached tokens: "+how+".", "0 of %s with usage have them", plural(f.d.Tokens.Usage, "turn"))
+		if how != "" {
+			how = ": " + how
+		}
+		f.add(NotReported, "The server does not report cached tokens"+how+".", "0 of %s with usage have them", plural(f.d.Tokens.Usage, "turn"))
 	case k.Known < k.Of:
 		first := 0
 		for i := range f.c.turns {
@@ -147,13 +143,8 @@ func (f *finder) reported() {
 		f.add(CacheOff, "Prefix caching is off. "+pre.Advice, "the preflight sent one prompt twice, and by %s nothing of it was cached", pre.Evidence)
 	} else if p != nil && p.Later.Known > 0 && p.Later.Cached == 0 && p.Later.knownIdeal > 0 {
 		how := ""
-		switch f.kind {
-		case "vllm":
-			how = " (vLLM's --no-enable-prefix-caching does this)"
-		case "sglang":
-			how = " (SGLang's --disable-radix-cache does this)"
-		case "llamacpp":
-			how = " (llama.cpp's --no-cache-prompt does this)"
+		if advice := f.server.Advice.Cache; advice != "" {
+			how = "; if it is off, " + advice
 		}
 		f.add(CacheOff, "Prefix caching is off, or nothing survives in it: no later turn found anything"+how+".",
 			"0 of %s tokens that could be cached, in %s", thousands(p.Later.knownIdeal), plural(p.Later.Known, "later turn"))

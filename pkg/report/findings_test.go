@@ -96,7 +96,7 @@ func TestFindings(t *testing.T) {
 		},
 		{
 			name: "not reported, vLLM", w: func(w *world) { w.silent, w.kind = true, "vllm" },
-			kinds: []FindingKind{NotReported}, text: "start it with --enable-prompt-tokens-details", shown: "0 of 72 turns with usage have them",
+			kinds: []FindingKind{NotReported}, text: "start vLLM with --enable-prompt-tokens-details", shown: "0 of 72 turns with usage have them",
 		},
 		{
 			name: "not reported, SGLang", w: func(w *world) { w.silent, w.kind = true, "sglang" },

@@ -1,0 +1,86 @@
+package openai
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// question is a request beside the measured ones.
+type question struct {
+	method, path string
+	body         []byte        // JSON
+	limit        time.Duration // of the whole request
+}
+
+// reply is its answer. The JSON is empty if the body is not JSON.
+type reply struct {
+	status int
+	header http.Header
+	json   gjson.Result
+}
+
+// longestReply is the most that is read of a reply: a long prompt's ids are
+// some MB.
+const longestReply = 256 << 20
+
+// ask sends a question, with the headers of the measured requests. It follows no
+// redirect. No secret is in its error.
+func (c *Client) ask(ctx context.Context, q question) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, q.limit)
+	defer cancel()
+	url := c.base.String() + q.path
+	req, err := http.NewRequestWithContext(ctx, q.method, url, bytes.NewReader(q.body))
+	if err != nil {
+		return reply{}, errors.New("not a valid URL")
+	}
+	for name, values := range c.template.header {
+		if name == "Accept" || name == "Content-Type" && q.method == http.MethodGet {
+			continue
+		}
+		req.Header[name] = values
+	}
+	resp, err := c.questions.transport.RoundTrip(req)
+	if err != nil {
+		return reply{}, c.unanswered(ctx, q, err)
+	}
+	defer resp.Body.Close()
+	r := reply{status: resp.StatusCode, header: resp.Header}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, longestReply))
+	if err != nil {
+		return r, c.unanswered(ctx, q, err)
+	}
+	if gjson.ValidBytes(body) {
+		r.json = gjson.ParseBytes(body)
+	}
+	return r, nil
+}
+
+// unanswered words the error of a question.
+func (c *Client) unanswered(ctx context.Context, q question, err error) error {
+	if context.Cause(ctx) == context.DeadlineExceeded {
+		return fmt.Errorf("no answer to %s %s within %v", q.method, q.path, q.limit)
+	}
+	return fmt.Errorf("%s %s: %s", q.method, q.path, oneLine(c.secrets.remove(err.Error())))
+}
+
+// said returns the message of a server's error, after a colon.
+func (c *Client) said(v gjson.Result) string {
+	for _, path := range []string{"error.message", "message", "detail", "error"} {
+		if m := v.Get(path); m.Type == gjson.String {
+			text := oneLine(c.secrets.remove(m.Str))
+			if len(text) > 200 {
+				text = strings.ToValidUTF8(text[:200], "") + "..."
+			}
+			return ": " + text
+		}
+	}
+	return ""
+}

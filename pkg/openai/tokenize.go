@@ -1,0 +1,79 @@
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"multiturn/pkg/chat"
+)
+
+// tokenizeTimeout limits one question about tokens.
+const tokenizeTimeout = 60 * time.Second
+
+// Tokenize asks the server (vLLM, the simulator) for the tokens of the prompt that its chat template makes of messages,
+// given as in Request. opening adds what begins an answer, as in a request for one.
+func (c *Client) Tokenize(ctx context.Context, messages [][]byte, opening bool) ([]int, error) {
+	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), `,"messages":[`...)
+	for _, p := range messages {
+		body = append(body, p...)
+	}
+	body = fmt.Appendf(body, `],"add_generation_prompt":%t}`, opening)
+	ids, err := c.tokens(ctx, body)
+	if err == nil && len(ids) == 0 {
+		// llama.cpp's endpoint of this name knows a text only, and finds none.
+		err = errors.New("POST /tokenize: the server does not take messages")
+	}
+	return ids, err
+}
+
+// TokenizeText asks the server for the tokens of a text alone, without special tokens around it.
+func (c *Client) TokenizeText(ctx context.Context, text string) ([]int, error) {
+	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), `,"prompt":`...)
+	return c.tokens(ctx, append(chat.AppendString(body, text), `,"add_special_tokens":false}`...))
+}
+
+func (c *Client) tokens(ctx context.Context, body []byte) ([]int, error) {
+	a, err := c.ask(ctx, question{http.MethodPost, "/tokenize", body, tokenizeTimeout})
+	switch list := a.json.Get("tokens"); {
+	case err != nil:
+		return nil, err
+	case a.status != http.StatusOK:
+		return nil, fmt.Errorf("POST /tokenize: status %d%s", a.status, c.said(a.json))
+	case !list.IsArray() || len(list.Array()) > 0 && list.Array()[0].Type != gjson.Number:
+		return nil, errors.New("POST /tokenize: the answer has no list of token ids")
+	default:
+		ids := []int{}
+		for _, id := range list.Array() {
+			ids = append(ids, int(id.Int()))
+		}
+		return ids, nil
+	}
+}
+
+// Detokenize asks the server for the text of tokens.
+func (c *Client) Detokenize(ctx context.Context, ids []int) (string, error) {
+	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), `,"tokens":[`...)
+	for i, id := range ids {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = fmt.Append(body, id)
+	}
+	body = append(body, "]}"...)
+	a, err := c.ask(ctx, question{http.MethodPost, "/detokenize", body, tokenizeTimeout})
+	switch text := a.json.Get("prompt"); {
+	case err != nil:
+		return "", err
+	case a.status != http.StatusOK:
+		return "", fmt.Errorf("POST /detokenize: status %d%s", a.status, c.said(a.json))
+	case text.Type != gjson.String:
+		return "", errors.New("POST /detokenize: the answer has no text")
+	default:
+		return text.Str, nil
+	}
+}

@@ -1,0 +1,130 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// Identity is what a server says of itself.
+type Identity struct {
+	// Name is that of an entry, or the server's own word for itself (owned_by);
+	// "" if it has none.
+	Name string
+	// Version is "" if the server does not tell it.
+	Version string
+	// Models are the ids of its models, in its order.
+	Models []string
+	// MaxModelLen is the most tokens of a prompt and its answer, of the model
+	// that is asked for or else of the first; 0 if that is not known.
+	MaxModelLen int
+}
+
+// Page is an answer of a server. Its JSON is empty if the page is not there or
+// is not JSON.
+type Page struct {
+	Header http.Header
+	JSON   gjson.Result
+}
+
+// Identify finds out what a server is. get returns the page at a path; it
+// returns an empty Page for one that the server does not have. model is the
+// model that is asked for.
+func Identify(get func(path string) Page, model string) Identity {
+	pages := map[string]Page{}
+	a := asked{get: func(path string) Page {
+		if _, ok := pages[path]; !ok {
+			pages[path] = get(path)
+		}
+		return pages[path]
+	}}
+	models := a.get("/v1/models")
+	id := readModels(models.JSON, model)
+	s := a.find(models.Header, id.Name)
+	if s == nil {
+		id.Version = a.text(Field{"/version", "version"})
+		return id
+	}
+	id.Name = s.Name
+	for _, f := range append(slices.Clone(s.Version), Field{"/version", "version"}) {
+		if id.Version = a.text(f); id.Version != "" {
+			break
+		}
+	}
+	if f := s.MaxModelLen; f.Path != "" {
+		if n := a.get(f.Path).JSON.Get(f.Name); n.Exists() {
+			id.MaxModelLen = int(n.Int())
+		}
+	}
+	return id
+}
+
+// asked is a server whose pages are kept.
+type asked struct {
+	get func(path string) Page
+}
+
+func (a asked) text(f Field) string { return a.get(f.Path).JSON.Get(f.Name).String() }
+
+// find returns the entry of a server, nil if it has none.
+func (a asked) find(header http.Header, owner string) *Server {
+	for i := range servers {
+		if slices.Contains(servers[i].Owners, owner) {
+			return &servers[i]
+		}
+	}
+	for i := range servers {
+		s := &servers[i]
+		if s.Header != "" && strings.HasPrefix(header.Get(s.Header), s.HeaderPrefix) {
+			return s
+		}
+	}
+	// Signs of unowned servers are the weakest.
+	for _, unowned := range []bool{false, true} {
+		for i := range servers {
+			for _, sign := range servers[i].Signs {
+				if sign.Unowned == unowned && (!unowned || owner == "") && a.has(sign) {
+					return &servers[i]
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (a asked) has(s Sign) bool {
+	exists := func(name string) bool { return a.get(s.Path).JSON.Get(name).Exists() }
+	missing := func(name string) bool { return !exists(name) }
+	return !slices.ContainsFunc(s.All, missing) &&
+		(len(s.Any) == 0 || slices.ContainsFunc(s.Any, exists))
+}
+
+// lengths are the fields of a model in /v1/models that hold its longest prompt
+// and answer: vLLM's and SGLang's, llama.cpp's, and those of routers.
+var lengths = []string{
+	"max_model_len", "meta.n_ctx", "context_length", "max_context_length",
+}
+
+// readModels reads the answer of /v1/models.
+func readModels(v gjson.Result, model string) (id Identity) {
+	for i, m := range v.Get("data").Array() {
+		name := m.Get("id").String()
+		if name == "" {
+			continue
+		}
+		id.Models = append(id.Models, name)
+		if i > 0 && name != model {
+			continue
+		}
+		id.Name, id.MaxModelLen = m.Get("owned_by").String(), 0
+		for _, path := range lengths {
+			if n := int(m.Get(path).Int()); n > 0 {
+				id.MaxModelLen = n
+				break
+			}
+		}
+	}
+	return id
+}

@@ -1,0 +1,192 @@
+// Package server is what is known of each inference server, as data: how to
+// recognise it, what it can do, what to advise its user, and what its metrics
+// are called.
+//
+// # Servers
+//
+// [Servers] has one entry for each server. Nothing else in this module branches
+// on a server's name: to add a server, add an entry, and its metrics to the
+// catalogue. [Identify] finds the entry of a server that can be asked, [Of] the
+// entry of a name in a record.
+//
+// # The catalogue of metrics
+//
+// Servers, and releases of one server, call the same thing by different names.
+// catalogue.json lists quantities. Each has a label, a unit, a section of the
+// report, and an ordered list of sources; see [Quantity] and [Source]. To add a
+// quantity, add an item there: scrape reads it and report shows it.
+package server
+
+import (
+	"slices"
+	"strings"
+)
+
+// Server is one kind of inference server.
+type Server struct {
+	// Name is the server's name in records and for programs, Title its name in
+	// sentences.
+	Name  string
+	Title string
+
+	// Owners are the values of owned_by in /v1/models that tell the server.
+	Owners []string
+	// Header is a response header of /v1/models that tells it, and how its value
+	// begins. It is looked at if the owner tells nothing.
+	Header, HeaderPrefix string
+	// Signs are pages that only this server has. They are asked for if neither
+	// the owner nor the header tells the server; any one of them suffices.
+	Signs []Sign
+
+	// Version is where the server's version stands, the preferred page first.
+	// A page /version with a field of that name is read of every server.
+	Version []Field
+	// MaxModelLen is where the longest prompt and answer that one request can
+	// have stands, if that is not what /v1/models says.
+	MaxModelLen Field
+
+	// ExactLength reports whether the server takes min_tokens and ignore_eos.
+	ExactLength bool
+	// Tokenizes reports whether the server has /tokenize for messages, and
+	// /detokenize.
+	Tokenizes bool
+
+	// BlockSize is the usual block of its KV cache in tokens, if the server does
+	// not tell it; 1 if the cache is exact to the token.
+	BlockSize int
+	// NullBlock reports whether one of the blocks that the server counts holds
+	// no tokens.
+	NullBlock bool
+	// Cached are the fields of an answer that hold the number of cached tokens,
+	// the preferred one first: OBJECT.PATH, where OBJECT is usage or timings.
+	Cached []string
+
+	// Resets are the requests that empty its prefix cache, the most thorough
+	// first. ResetAdvice says how to get one, if it is not always there.
+	Resets      []Reset
+	ResetAdvice string
+
+	Advice Advice
+}
+
+// Sign is a page that tells a server.
+type Sign struct {
+	Path string
+	// All are fields that the page must have, Any fields of which it must have
+	// one, unless there are none.
+	All, Any []string
+	// Unowned limits the sign to servers whose models have no owner: others have
+	// such a page, too.
+	Unowned bool
+}
+
+// Field is a field of the JSON at a path of the server.
+type Field struct {
+	Path, Name string
+}
+
+// Reset is one way to empty a prefix cache.
+type Reset struct {
+	Path string // of the POST
+	// Keeps is what the request does not empty; "" if it empties everything.
+	Keeps string
+}
+
+// Advice is what the server's user can do, each as a clause that begins with a
+// verb; "" if there is nothing to advise.
+type Advice struct {
+	Report  string // to have cached tokens reported
+	Cache   string // to have prefixes cached
+	Metrics string // to have metrics exposed
+}
+
+// Of returns the entry of a name. The entry of an unknown name has the habits
+// that are assumed of any server.
+func Of(name string) *Server {
+	if i := slices.IndexFunc(servers, func(s Server) bool { return s.Name == name }); i >= 0 {
+		return &servers[i]
+	}
+	return &unknown
+}
+
+// Servers returns all entries. They must not be changed.
+func Servers() []Server { return servers }
+
+// Titles returns the titles of the servers that has selects, as "A, B and C".
+func Titles(has func(*Server) bool) string {
+	var titles []string
+	for i := range servers {
+		if has(&servers[i]) {
+			titles = append(titles, servers[i].Title)
+		}
+	}
+	return join(titles, "and")
+}
+
+// join makes "a, b and c" of a, b, c.
+func join(words []string, last string) string {
+	out := ""
+	for i, w := range words {
+		switch {
+		case i == 0:
+		case i == len(words)-1:
+			out += " " + last + " "
+		default:
+			out += ", "
+		}
+		out += w
+	}
+	return out
+}
+
+// Resets returns the requests that empty the prefix cache of some server, in
+// the order in which to try them on one that may be any.
+func Resets() []Reset {
+	var all []Reset
+	for i := range servers {
+		for _, r := range servers[i].Resets {
+			known := func(other Reset) bool { return other.Path == r.Path }
+			if !slices.ContainsFunc(all, known) {
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
+// ResetAdvice says which servers have a request to empty their prefix cache.
+func ResetAdvice() string {
+	var all []string
+	for i := range servers {
+		if s := &servers[i]; s.ResetAdvice != "" {
+			all = append(all, s.ResetAdvice)
+		}
+	}
+	return join(all, "and")
+}
+
+// CachedFields returns the fields that may hold the number of cached tokens,
+// over all servers, the preferred one first: usage is what clients read, so it
+// comes before a server's own objects.
+func CachedFields() []string {
+	var all []string
+	for _, s := range append(slices.Clone(servers), unknown) {
+		for _, f := range s.Cached {
+			if !slices.Contains(all, f) {
+				all = append(all, f)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b string) int {
+		return order(a) - order(b)
+	})
+	return all
+}
+
+// order is 0 for a field of usage, 1 for another one.
+func order(field string) int {
+	if strings.HasPrefix(field, "usage.") {
+		return 0
+	}
+	return 1
+}
