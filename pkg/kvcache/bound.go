@@ -1,22 +1,27 @@
 package kvcache
 
-// Turn is one answered request of a conversation, in tokens as the server counts them (usage), chat template included.
+// Turn is one answered request of a conversation, in tokens as the server
+// counts them in usage, chat template included.
 type Turn struct {
 	Prompt int
 	Output int
 }
 
-// Bound is the most prompt tokens that the turn after previous can hit when its prompt continues the previous one, as the
-// token counts alone tell: no tokenizer, any server that reports usage. The zero Turn is no previous turn. Hits on what
-// conversations share, such as a system prompt, come on top; a template that rewrites history takes away.
+// Bound returns the most prompt tokens that a turn can hit if its prompt
+// continues the previous turn. It needs token counts only: no tokenizer, and
+// any server that reports usage. Use the zero Turn if there is no previous one.
+// Hits on text that conversations share, such as a system prompt, come on top;
+// a template that rewrites the history lowers the bound.
 //
-// Whole blocks hit: of the previous prompt, and of the answer but for its last token, whose KV was never computed; and
-// never the prompt's last token. Block size 1 is a server that keeps tokens, not blocks (llama.cpp).
+// Only whole blocks are hit: those of the previous prompt and of its answer,
+// whose last token has no KV, and never the last token of the prompt itself.
+// Use block size 1 for a server that keeps tokens rather than blocks
+// (llama.cpp).
 func Bound(previous Turn, prompt, blockSize int, store Store) int {
 	return min(previous.kept(store), max(0, prompt-1)) / blockSize * blockSize
 }
 
-// kept is the number of tokens of a turn whose KV a later one may find.
+// kept returns the number of tokens of a turn whose KV a later turn can hit.
 func (t Turn) kept(store Store) int {
 	switch store {
 	case PromptAndOutput:

@@ -9,23 +9,24 @@ import (
 // Unlimited is the capacity of a tier that never evicts.
 const Unlimited = -1
 
-// maxBlocks bounds a tier: blocks are numbered in 32 bits.
+// maxBlocks is the largest capacity of a tier: blocks are numbered in 32 bits.
 const maxBlocks = math.MaxInt32 - 1
 
-// Store says which full blocks a tier keeps for later requests.
+// Store selects the full blocks that a tier keeps for later requests.
 type Store int
 
 const (
-	// PromptAndOutput keeps prompts and answers: vLLM's GPU blocks, SGLang.
+	// PromptAndOutput keeps prompts and answers, as vLLM's GPU blocks and SGLang do.
 	PromptAndOutput Store = iota
-	// PromptOnly keeps blocks that hold nothing but prompt; an answer is kept once it came back as prompt. The default
-	// of vLLM's native offloading, and the way of llm-d-inference-sim.
+	// PromptOnly keeps blocks that hold prompt tokens only. An answer is kept once it has come
+	// back as part of a prompt. This is the default of vLLM's native offloading, and what
+	// llm-d-inference-sim does.
 	PromptOnly
-	// Nothing keeps none: a server with prefix caching switched off.
+	// Nothing keeps no blocks: a server with prefix caching switched off.
 	Nothing
 )
 
-// String is the policy's name in flags: prompt+output, prompt, nothing.
+// String returns the policy's name in flags: prompt+output, prompt or nothing.
 func (s Store) String() string {
 	switch s {
 	case PromptAndOutput:
@@ -38,20 +39,21 @@ func (s Store) String() string {
 	return "unknown"
 }
 
-// ParseStore is the reverse of String.
+// ParseStore returns the policy whose String is s.
 func ParseStore(s string) (Store, error) {
 	for p := PromptAndOutput; p <= Nothing; p++ {
 		if s == p.String() {
 			return p, nil
 		}
 	}
-	return 0, fmt.Errorf("store policy %q is none of prompt+output, prompt, nothing", s)
+	return 0, fmt.Errorf("unknown store policy %q: want prompt+output, prompt or nothing", s)
 }
 
-// TierConfig is the shape of one tier. The zero value is a tier that does not exist.
+// TierConfig is the shape of one tier. The zero value is a tier that does not
+// exist.
 type TierConfig struct {
-	// Blocks is the capacity: 0 = no such tier, Unlimited = no limit. Of vLLM's GPU blocks one is the null block: give one
-	// less than num_gpu_blocks.
+	// Blocks is the capacity: 0 = no such tier, Unlimited = no limit. One of vLLM's GPU blocks is
+	// the null block, which holds nothing: give num_gpu_blocks - 1.
 	Blocks int
 	Store  Store
 }
@@ -60,65 +62,70 @@ type TierConfig struct {
 type Config struct {
 	BlockSize int // tokens
 	Tiers     [NumTiers]TierConfig
-	// Exclusive keeps a block in one tier only: eviction moves it down, a load moves it up. Otherwise every lower tier gets
-	// a copy of what is computed, at once, and a tier that is not larger than the one above it adds nothing.
+	// Exclusive keeps each block in one tier only: an eviction moves it down, a load moves it up.
+	// Otherwise each computed block is copied to every lower tier at once, and a tier that is not
+	// larger than the one above it adds no hits.
 	Exclusive bool
 }
 
-// Validate reports everything that is wrong with the shape.
+// Validate returns every mistake in the config, joined.
 func (c Config) Validate() error {
 	var errs []error
 	if c.BlockSize < 1 {
-		errs = append(errs, fmt.Errorf("block size is %d tokens: at least 1 is needed", c.BlockSize))
+		errs = append(errs, fmt.Errorf("block size of %d tokens: want at least 1", c.BlockSize))
 	}
 	for t, tc := range c.Tiers {
 		if tc.Blocks < Unlimited || tc.Blocks > maxBlocks {
-			errs = append(errs, fmt.Errorf("%v tier of %d blocks: give 0 to %d, or %d for no limit", Tier(t), tc.Blocks, maxBlocks, Unlimited))
+			errs = append(errs, fmt.Errorf("%v tier of %d blocks: want 0 to %d, or %d for no limit",
+				Tier(t), tc.Blocks, maxBlocks, Unlimited))
 		}
 		if tc.Store < PromptAndOutput || tc.Store > Nothing {
-			errs = append(errs, fmt.Errorf("%v tier: no store policy %d", Tier(t), int(tc.Store)))
+			errs = append(errs, fmt.Errorf("%v tier: unknown store policy %d", Tier(t), int(tc.Store)))
 		}
 	}
 	if c.Tiers[GPU].Blocks == 0 {
-		errs = append(errs, errors.New("gpu tier of 0 blocks: no request could run (to switch caching off, store nothing)"))
+		errs = append(errs,
+			errors.New("gpu tier of 0 blocks: no request could run (to switch caching off, store nothing)"))
 	}
 	return errors.Join(errs...)
 }
 
-// TierStats counts what happened in one tier since the start, in blocks. Reset leaves it alone.
+// TierStats counts the blocks of one tier since the cache was made. Reset does
+// not clear it.
 type TierStats struct {
-	Hits    uint64 // found here by a request that started; below the GPU each is also a load
-	Stored  uint64 // became findable here
-	Evicted uint64 // lost their place to another block; in an exclusive cache they may have gone down a tier
+	Hits    uint64 // by requests that started; below the GPU each hit is also a load
+	Stored  uint64 // added to the tier
+	Evicted uint64 // replaced by another block; in an exclusive cache it may have moved down
 }
 
-// Stats counts what happened since the start.
+// Stats counts events since the cache was made.
 type Stats struct {
-	Started   uint64 // sequences admitted, those that came back after a preemption included
+	Started   uint64 // sequences admitted, including those restarted after a preemption
 	Refused   uint64 // calls of Start and Grow that found too few free blocks
 	Preempted uint64
 	Finished  uint64
-	Computed  uint64 // tokens computed, not counting those that were hit
+	Computed  uint64 // tokens computed, without hits
 	Tiers     [NumTiers]TierStats
 }
 
-// Cache is a tiered cache of KV blocks under running requests. Every operation on a block takes constant time, and nothing
-// is allocated once the tiers are full. A Cache is deterministic and not safe for concurrent use.
+// Cache is a tiered cache of KV blocks under running requests. Each operation
+// on a block takes constant time, and nothing is allocated once the tiers are
+// full. A Cache is deterministic. It is not safe for concurrent use.
 type Cache struct {
 	config Config
 	gpu    pool
 	lower  [NumTiers - 1]shelf // CPU, Disk
-	tiered bool                // there is a lower tier
+	tiered bool                // some lower tier exists
 	stats  Stats
 	spare  []*Sequence
-	// Scratch of the last match: the run found on the GPU, and the tiers of the blocks behind it.
+	// Result of the last match: the leading blocks on the GPU, and the tiers of those after them.
 	run  []int32
 	from []Tier
-	// now is the sequence on whose behalf blocks are evicted and stored.
+	// now is the sequence for which blocks are being evicted and stored.
 	now *Sequence
 }
 
-// New returns an empty cache.
+// New returns an empty cache. The error is that of Config.Validate.
 func New(config Config) (*Cache, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -131,16 +138,17 @@ func New(config Config) (*Cache, error) {
 	return c, nil
 }
 
-// Config returns the shape the cache was made with.
+// Config returns the config that the cache was made with.
 func (c *Cache) Config() Config { return c.config }
 
 // Stats returns the counters.
 func (c *Cache) Stats() Stats { return c.stats }
 
-// Running is the number of blocks pinned by running sequences; vLLM's kv_cache_usage_perc is its share of the capacity.
+// Running returns the number of blocks pinned by running sequences. vLLM's
+// kv_cache_usage_perc is this number as a share of the capacity.
 func (c *Cache) Running() int { return c.gpu.pinned }
 
-// Cached is the number of different blocks that can be found in a tier.
+// Cached returns the number of different blocks in a tier that can be hit.
 func (c *Cache) Cached(t Tier) int {
 	if t == GPU {
 		return c.gpu.index.n
@@ -148,27 +156,30 @@ func (c *Cache) Cached(t Tier) int {
 	return c.lower[t-1].n
 }
 
-// Fits says whether a sequence of so many tokens could run if it had the GPU for itself.
-func (c *Cache) Fits(tokens int) bool {
+// fits reports whether a sequence of that many tokens could run alone on the
+// GPU.
+func (c *Cache) fits(tokens int) bool {
 	return c.gpu.capacity < 0 || c.blocksOf(tokens) <= c.gpu.capacity
 }
 
-// Room says whether a request could start now and compute all of its tokens without anyone else giving up a block. A
-// scheduler that starts requests by chunks asks it first if it wants no request to get stuck in its prefill.
+// Room reports whether a request could start now and compute all of its tokens
+// without evicting the blocks of a running sequence. A scheduler that prefills
+// in chunks calls it first, so that no request gets stuck in its prefill.
 func (c *Cache) Room(hashes []Hash, tokens int) bool {
 	c.match(hashes, tokens)
 	return c.blocksOf(tokens)-len(c.run) <= c.gpu.available()-c.idleRun()
 }
 
-// Lookup returns what a request would hit now. It changes nothing. Of the hashes only those of full blocks before the last
-// token count.
+// Lookup returns what a request would hit now, and changes nothing. It
+// considers only the hashes of full blocks before the last token.
 func (c *Cache) Lookup(hashes []Hash, tokens int) Hits {
 	c.match(hashes, tokens)
 	return c.hits()
 }
 
-// Reset forgets the blocks of the tiers named, or of all. The GPU's can only be forgotten while no sequence runs; if one
-// does, nothing happens and the answer is false, as with vLLM's /reset_prefix_cache.
+// Reset forgets the blocks of the tiers named, or of all tiers. The GPU's
+// blocks can only be forgotten while no sequence runs; otherwise Reset does
+// nothing and returns false, like vLLM's /reset_prefix_cache.
 func (c *Cache) Reset(tiers ...Tier) bool {
 	if len(tiers) == 0 {
 		tiers = []Tier{GPU, CPU, Disk}
@@ -188,11 +199,13 @@ func (c *Cache) Reset(tiers ...Tier) bool {
 	return true
 }
 
+// blocksOf returns the number of blocks that tokens fill, the partial one
+// included.
 func (c *Cache) blocksOf(tokens int) int {
 	return (tokens + c.config.BlockSize - 1) / c.config.BlockSize
 }
 
-// match finds the leading run of cached blocks: first on the GPU, then below.
+// match finds the leading cached blocks, first on the GPU, then below.
 func (c *Cache) match(hashes []Hash, tokens int) {
 	c.run, c.from = c.run[:0], c.from[:0]
 	n := min(len(hashes), max(0, tokens-1)/c.config.BlockSize)
@@ -227,7 +240,8 @@ func (c *Cache) hits() Hits {
 	return h
 }
 
-// idleRun is the number of blocks of the last match that pinning would take from the free ones.
+// idleRun returns how many of the matched blocks are idle: pinning them leaves
+// that many fewer free blocks.
 func (c *Cache) idleRun() int {
 	n := 0
 	for _, b := range c.run {
@@ -238,7 +252,8 @@ func (c *Cache) idleRun() int {
 	return n
 }
 
-// take gets an empty block for the sequence at work. What it held goes down a tier if tiers are exclusive.
+// take returns an empty block for the current sequence. In an exclusive cache,
+// the block that it evicts moves down a tier.
 func (c *Cache) take() int32 {
 	i, evicted := c.gpu.take()
 	if evicted {
@@ -252,7 +267,8 @@ func (c *Cache) take() int32 {
 	return i
 }
 
-// demote puts a block that left the tier above t into the first tier from t on that takes it.
+// demote puts a block that left the tier above t into the first tier, from t
+// on, that stores it.
 func (c *Cache) demote(t Tier, h Hash, answer bool) {
 	for ; t < NumTiers; t++ {
 		s := &c.lower[t-1]
@@ -270,7 +286,7 @@ func (c *Cache) demote(t Tier, h Hash, answer bool) {
 	}
 }
 
-// leave removes a block from the exclusive tiers below: it is on the GPU now.
+// leave removes a block that is now on the GPU from the exclusive tiers below.
 func (c *Cache) leave(h Hash) {
 	for t := range c.lower {
 		if i, ok := c.lower[t].index.get(h); ok {
@@ -279,8 +295,9 @@ func (c *Cache) leave(h Hash) {
 	}
 }
 
-// mirror copies blocks [from, to) of a sequence to the inclusive tiers below. Each goes right behind its parent in the
-// order of use, so a tier that is too small keeps beginnings.
+// mirror copies blocks [from, to) of a sequence to the inclusive tiers below.
+// Each is placed next to its parent in the order of use, so that a tier that is
+// too small keeps the beginnings of conversations.
 func (c *Cache) mirror(s *Sequence, from, to int) {
 	for t := range c.lower {
 		shelf := &c.lower[t]
@@ -291,7 +308,7 @@ func (c *Cache) mirror(s *Sequence, from, to int) {
 		if from > 0 {
 			i, ok := shelf.index.get(c.gpu.blocks[s.blocks[from-1]].hash)
 			if !ok {
-				continue // without its parent a block cannot be found
+				continue // without its parent the block could never be hit
 			}
 			parent = int32(i)
 		}
@@ -302,11 +319,11 @@ func (c *Cache) mirror(s *Sequence, from, to int) {
 				continue
 			}
 			if !shelf.keeps(x.answer) {
-				break // what follows an answer's block is not all prompt either
+				break // the blocks after an answer's block are not all prompt either
 			}
 			if shelf.full() {
 				if shelf.oldest == parent {
-					break // it would be the next to go itself
+					break // the block would evict its own parent
 				}
 				shelf.drop(shelf.oldest)
 				c.evicted(Tier(t + 1))

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// What a real vLLM reported as cached_tokens under eviction, to the token.
+// The hits equal what a real vLLM reported as cached_tokens under eviction, to
+// the token.
 func TestRealVLLM(t *testing.T) {
 	t.Parallel()
 	t.Run("testdata", func(t *testing.T) { realVLLM(t, "testdata/vllm_lru.json") })
@@ -57,7 +58,7 @@ func realVLLM(t *testing.T, file string) {
 			t.Fatalf("request %d refused", i)
 		}
 		if s.CachedTokens() != r.Cached {
-			t.Errorf("request %d (conversation %d): %d cached tokens, vLLM says %d", i, r.Conv, s.CachedTokens(), r.Cached)
+			t.Errorf("request %d (conversation %d): %d cached tokens, vLLM reports %d", i, r.Conv, s.CachedTokens(), r.Cached)
 		}
 		for n := 1; n < golden.Generated; n++ { // the last token's KV is never computed
 			grow(r.Prompt + n)
@@ -82,7 +83,7 @@ func newCache(t testing.TB, config Config) *Cache {
 	return c
 }
 
-// run plays a request through a cache on its own and returns what it hit.
+// run plays a request alone through a cache and returns its hits.
 func run(t *testing.T, c *Cache, a access) Hits {
 	t.Helper()
 	s, ok := c.Start(Request{Hashes: a.hashes, Tokens: a.prompt})
@@ -97,10 +98,12 @@ func run(t *testing.T, c *Cache, a access) Hits {
 	return hits
 }
 
-// Two roads to the same numbers: requests one at a time through the cache, and the curve. A mirror below the GPU holds
-// full blocks only and is plain LRU, so it agrees to the block. The GPU itself loses a block to the partial one of the
-// request that runs, and a block for every twin (a prompt that is hit whole recomputes its last block), so it lies
-// between the curve's values at its capacity and a little below.
+// The cache, with one request at a time, and the curve give the same hits. An
+// inclusive tier below the GPU holds full blocks only and is a plain LRU cache,
+// so its hits are equal to the block. The GPU loses a block to the running
+// request's partial block and one for every duplicate (a prompt that is hit
+// completely recomputes its last block), so its hits lie between the curve's
+// values at its capacity and slightly below.
 func TestCacheAgainstCurve(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -111,7 +114,7 @@ func TestCacheAgainstCurve(t *testing.T) {
 		largest := 0
 		for i := range accesses {
 			if accesses[i].prompt%size == 0 {
-				accesses[i].prompt-- // no twins
+				accesses[i].prompt-- // no duplicates
 			}
 			r.Add(accesses[i].hashes, accesses[i].prompt)
 			largest = max(largest, len(accesses[i].hashes)+1)
@@ -151,7 +154,7 @@ func hashes(n int) []Hash {
 	return c.Hashes()
 }
 
-// vLLM's rules one by one, on a cache of 10 blocks of 4.
+// vLLM's rules one by one, on a cache of 10 blocks of 4 tokens.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	config := Config{BlockSize: 4, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 10}}}
@@ -181,7 +184,7 @@ func TestRules(t *testing.T) {
 		if s.Grow(h[10:20], 13) || !s.Grow(h[10:20], 12) || s.Grow(nil, 1) {
 			t.Error("growth does not stop at ten blocks")
 		}
-		if c.Fits(41) || !c.Fits(40) {
+		if c.fits(41) || !c.fits(40) {
 			t.Error("ten blocks of four hold 40 tokens, no more")
 		}
 		s.Finish()
@@ -202,12 +205,12 @@ func TestRules(t *testing.T) {
 	t.Run("chunked prefill takes blocks by chunks", func(t *testing.T) {
 		c := newCache(t, config)
 		s, _ := c.Start(Request{Hashes: h[:8], Tokens: 32, Compute: 6})
-		if s.Blocks() != 2 || c.Cached(GPU) != 1 || s.Computed() != 6 {
-			t.Errorf("%d blocks, %d cached, %d computed", s.Blocks(), c.Cached(GPU), s.Computed())
+		if len(s.blocks) != 2 || c.Cached(GPU) != 1 || s.Computed() != 6 {
+			t.Errorf("%d blocks, %d cached, %d computed", len(s.blocks), c.Cached(GPU), s.Computed())
 		}
 		s.Grow(h[:8], 26)
-		if s.Blocks() != 8 || c.Cached(GPU) != 8 {
-			t.Errorf("%d blocks, %d cached", s.Blocks(), c.Cached(GPU))
+		if len(s.blocks) != 8 || c.Cached(GPU) != 8 {
+			t.Errorf("%d blocks, %d cached", len(s.blocks), c.Cached(GPU))
 		}
 	})
 	t.Run("running blocks are never evicted", func(t *testing.T) {
@@ -228,7 +231,7 @@ func TestRules(t *testing.T) {
 		}
 		run(t, c, access{h[:10], 40})
 	})
-	t.Run("twins are two blocks", func(t *testing.T) {
+	t.Run("a block computed twice is two blocks", func(t *testing.T) {
 		c := newCache(t, config)
 		a, _ := c.Start(Request{Hashes: h[:2], Tokens: 9, Compute: 8})
 		run(t, c, access{h[:2], 8}) // hits one, recomputes the other
@@ -236,7 +239,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("%d pinned, %d cached", c.Running(), c.Cached(GPU))
 		}
 		a.Finish()
-		s, ok := c.Start(Request{Hashes: h[10:18], Tokens: 32}) // room for eight: seven empty ones and the twin
+		s, ok := c.Start(Request{Hashes: h[10:18], Tokens: 32}) // room for eight: seven empty blocks and the duplicate
 		if !ok || s.Evicted() != [NumTiers]int{1, 0, 0} || c.Lookup(h[:2], 9).Blocks() != 2 {
 			t.Errorf("evicted %v, %d left", s.Evicted(), c.Lookup(h[:2], 9).Blocks())
 		}
@@ -263,13 +266,13 @@ func TestRules(t *testing.T) {
 			t.Errorf("hits %v, %d cached", hits, c.Cached(GPU))
 		}
 	})
-	t.Run("a sequence ends once", func(t *testing.T) {
+	t.Run("a sequence cannot end twice", func(t *testing.T) {
 		c := newCache(t, config)
 		s, _ := c.Start(Request{Tokens: 3})
 		s.Finish()
 		defer func() {
 			if recover() == nil {
-				t.Error("a second end went unnoticed")
+				t.Error("no panic at the second end")
 			}
 		}()
 		s.Finish()
@@ -282,9 +285,9 @@ func TestConfig(t *testing.T) {
 		config Config
 		want   []string
 	}{
-		"zero":     {Config{}, []string{"block size is 0", "gpu tier of 0 blocks"}},
+		"zero":     {Config{}, []string{"block size of 0", "gpu tier of 0 blocks"}},
 		"negative": {Config{BlockSize: 1, Tiers: [NumTiers]TierConfig{{Blocks: 5}, {Blocks: -2}}}, []string{"cpu tier of -2 blocks"}},
-		"policy":   {Config{BlockSize: 1, Tiers: [NumTiers]TierConfig{{Blocks: Unlimited}, {}, {Store: 7}}}, []string{"disk tier: no store policy 7"}},
+		"policy":   {Config{BlockSize: 1, Tiers: [NumTiers]TierConfig{{Blocks: Unlimited}, {}, {Store: 7}}}, []string{"disk tier: unknown store policy 7"}},
 	} {
 		_, err := New(test.config)
 		for _, want := range test.want {
@@ -303,7 +306,8 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// The steady path of a server: 50 conversations in turn on a full cache with a mirror that is full too.
+// cachePath is the steady state of a server: 50 conversations in turn on a full
+// cache with a full tier below it.
 func cachePath(b testing.TB, exclusive bool) (*Cache, func()) {
 	const size = 16
 	c := newCache(b, Config{BlockSize: size, Exclusive: exclusive, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 4000}, CPU: {Blocks: 6000}}})

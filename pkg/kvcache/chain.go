@@ -2,8 +2,9 @@ package kvcache
 
 import "math/bits"
 
-// Chain names the full blocks of a growing row of tokens. Appending the next turn costs the new tokens only. The zero value
-// is not usable; see NewChain. A Chain is not safe for concurrent use.
+// Chain names the full blocks of a growing sequence of tokens. The cost of
+// appending the next turn depends on its new tokens only. Use NewChain to make
+// one. A Chain is not safe for concurrent use.
 type Chain struct {
 	size   int
 	state  uint64  // name of the last full block, or of the salt
@@ -11,8 +12,9 @@ type Chain struct {
 	hashes []Hash
 }
 
-// NewChain returns an empty chain of blocks of size tokens (at least 1; it panics otherwise). Chains of different salt
-// share no block; the salt is what vLLM calls cache_salt, or an adapter's name.
+// NewChain returns an empty chain of blocks of size tokens. It panics if size
+// is below 1. Chains with different salts share no blocks; the salt is what
+// vLLM calls cache_salt, or the name of an adapter.
 func NewChain(size int, salt string) *Chain {
 	if size < 1 {
 		panic("kvcache: block size below 1")
@@ -22,7 +24,8 @@ func NewChain(size int, salt string) *Chain {
 	return c
 }
 
-// Reset empties the chain and gives it a salt. Its memory is used again: slices that Hashes returned become invalid.
+// Reset empties the chain and sets its salt. It reuses the chain's memory, so
+// slices returned by Hashes become invalid.
 func (c *Chain) Reset(salt string) {
 	h := uint64(k0)
 	for i := 0; i < len(salt); i++ {
@@ -52,9 +55,10 @@ func (c *Chain) Append(ids ...int32) {
 	c.tail = append(c.tail, ids...)
 }
 
-// AppendUnknown adds n tokens of which only the number is known. They equal those that another chain of the same salt has at
-// the same places, and no others: with the conversation's name as salt, a row of token counts becomes the blocks of a
-// conversation that only grows.
+// AppendUnknown adds n tokens of which only the number is known. They equal the
+// tokens that other chains of the same salt have at the same positions through
+// AppendUnknown, and no others. With the conversation's name as salt, token
+// counts become the blocks of a conversation that only grows.
 func (c *Chain) AppendUnknown(n int) {
 	for ; n > 0; n-- {
 		c.tail = append(c.tail, int32(len(c.tail)))
@@ -70,13 +74,15 @@ func (c *Chain) push(block []int32) {
 	c.hashes = append(c.hashes, Hash(c.state))
 }
 
-// Hashes returns the names of the full blocks, in order. The slice stays valid, and is a prefix of later ones, until Reset.
+// Hashes returns the names of the full blocks, in order. Until Reset the slice
+// stays valid and is a prefix of later ones.
 func (c *Chain) Hashes() []Hash { return c.hashes }
 
-// Tokens is the number of tokens appended, those of the partial block included.
+// Tokens returns the number of tokens appended, including those of the partial
+// block.
 func (c *Chain) Tokens() int { return len(c.hashes)*c.size + len(c.tail) }
 
-// Clone returns a chain that goes on from here on its own.
+// Clone returns an independent copy.
 func (c *Chain) Clone() *Chain {
 	d := &Chain{size: c.size, state: c.state, tail: make([]int32, len(c.tail), c.size)}
 	copy(d.tail, c.tail)
@@ -84,8 +90,9 @@ func (c *Chain) Clone() *Chain {
 	return d
 }
 
-// Odd constants without pattern: digits of pi, as Blowfish uses them, the lowest bit set. The highest bit of k0 is set so
-// that no pair of token ids, which are not negative, can cancel it.
+// Odd constants without a pattern: digits of pi, as in Blowfish, with the
+// lowest bit set. The highest bit of k0 is set so that no pair of token ids,
+// which are not negative, can cancel it.
 const (
 	k0 = 0xa4093822299f31d1
 	k1 = 0x243f6a8885a308d3
@@ -93,16 +100,20 @@ const (
 	k3 = 0x082efa98ec4e6c89
 )
 
-// fold multiplies to 128 bits and folds the halves: one multiplication mixes every bit of both (as wyhash does).
+// fold multiplies to 128 bits and folds the two halves: one multiplication
+// mixes every bit of both factors, as in wyhash.
 func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
 }
 
+// hashBlock names a block of tokens that follows the block named h.
 func hashBlock(h uint64, ids []int32) uint64 {
 	n := uint64(len(ids))
 	for ; len(ids) >= 4; ids = ids[4:] {
-		h = fold(k0^(uint64(uint32(ids[0]))|uint64(uint32(ids[1]))<<32), h^(uint64(uint32(ids[2]))|uint64(uint32(ids[3]))<<32))
+		a := uint64(uint32(ids[0])) | uint64(uint32(ids[1]))<<32
+		b := uint64(uint32(ids[2])) | uint64(uint32(ids[3]))<<32
+		h = fold(k0^a, h^b)
 	}
 	for _, id := range ids {
 		h = fold(k1^uint64(uint32(id)), h^k3)

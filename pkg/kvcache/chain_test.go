@@ -13,7 +13,8 @@ func chainOf(size int, salt string, ids []int32) *Chain {
 	return c
 }
 
-// However tokens are cut into pieces, the names are the same, and equal names mean equal prefixes.
+// However tokens are cut into pieces, the names are the same, and equal names
+// mean equal prefixes.
 func FuzzChain(f *testing.F) {
 	f.Add(uint64(1), uint8(16))
 	f.Add(uint64(2), uint8(1))
@@ -56,7 +57,7 @@ func FuzzChain(f *testing.F) {
 			}
 		}
 		if chainOf(size, "t", ids).Hashes()[0] == whole[0] {
-			t.Error("another salt, the same name")
+			t.Error("different salts give the same name")
 		}
 	})
 }
@@ -75,12 +76,13 @@ func TestAppendUnknown(t *testing.T) {
 	all := slices.Concat(whole.Hashes(), other.Hashes())
 	slices.Sort(all)
 	if len(slices.Compact(all)) != 12 {
-		t.Error("two conversations, or two places of one, share a block")
+		t.Error("two conversations, or two positions in one, share a block")
 	}
 }
 
-// Blocks that differ in one bit of one token get names that differ in half of their bits, wherever the bit is: the names
-// behave like random numbers, which is what the bound on collisions rests on.
+// Blocks that differ in one bit of one token get names that differ in half of
+// their bits, wherever the bit is. Thus the names behave like random numbers,
+// which the bound on collisions relies on.
 func TestHashAvalanche(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -107,7 +109,8 @@ func TestHashAvalanche(t *testing.T) {
 	}
 }
 
-// Two million neighbouring blocks have two million names (a collision has a chance of one in nine million).
+// Two million similar blocks get two million names (the chance of a collision
+// is one in nine million).
 func TestHashesDiffer(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

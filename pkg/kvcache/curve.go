@@ -5,25 +5,26 @@ import (
 	"sort"
 )
 
-// Curve is the hits of a cache against its capacity, exact at every capacity.
+// Curve gives the hits of an LRU cache as a function of its capacity, exactly.
 type Curve struct {
 	BlockSize    int   // tokens
-	Accesses     int64 // blocks used
+	Accesses     int64 // block uses
 	PromptTokens int64
 	Unique       int // different blocks
-	Largest      int // blocks of the largest request: below this capacity a server could not run them all
+	Largest      int // blocks of the largest request; a smaller server could not run it
 
-	steps []Point // where the curve rises
+	steps []Point // the capacities at which the curve rises
 }
 
-// Point is a capacity in blocks, and what a cache of that size hits in all.
+// Point is a capacity in blocks and the total hits of a cache of that capacity.
 type Point struct {
 	Capacity  int
 	HitBlocks int64
 	HitTokens int64
 }
 
-// At returns the hits at a capacity in blocks; Unlimited gives those of the ideal cache.
+// At returns the hits at a capacity in blocks. Unlimited gives those of an
+// unlimited cache.
 func (c *Curve) At(capacity int) Point {
 	p := Point{Capacity: capacity}
 	n := len(c.steps)
@@ -36,7 +37,8 @@ func (c *Curve) At(capacity int) Point {
 	return p
 }
 
-// Ideal returns the hits of an unlimited cache, at the smallest capacity that reaches them.
+// Ideal returns the hits of an unlimited cache, with the smallest capacity that
+// reaches them.
 func (c *Curve) Ideal() Point {
 	if len(c.steps) == 0 {
 		return Point{}
@@ -44,10 +46,12 @@ func (c *Curve) Ideal() Point {
 	return c.steps[len(c.steps)-1]
 }
 
-// Rate is the share of all prompt tokens that a point hits, 0 if there are none.
+// Rate returns the share of all prompt tokens that a point hits; 0 if there are
+// no prompt tokens.
 func (c *Curve) Rate(p Point) float64 { return share(p.HitTokens, c.PromptTokens) }
 
-// Reach returns the smallest capacity that hits the given share (0.9 = 90 %) of the tokens the ideal cache hits.
+// Reach returns the point of smallest capacity that hits the given share (0.9
+// is 90 %) of the tokens that an unlimited cache hits.
 func (c *Curve) Reach(ofIdeal float64) Point {
 	want := ofIdeal * float64(c.Ideal().HitTokens)
 	i := sort.Search(len(c.steps), func(i int) bool { return float64(c.steps[i].HitTokens) >= want })
@@ -57,17 +61,19 @@ func (c *Curve) Reach(ofIdeal float64) Point {
 	return c.steps[i]
 }
 
-// Cliff is where a curve rises most.
+// Cliff is the steepest part of a curve.
 type Cliff struct {
-	// From and To are capacities in blocks: up to From nothing of the rise is had, from To on all of it.
+	// From and To are capacities in blocks: the curve begins to rise at From and has risen at To.
 	From, To int
-	// Rise is the part of the ideal cache's hit tokens that the rise is worth. Near 1 the curve is a step, and a capacity
-	// is either useless or perfect; a curve that rises evenly over ten doublings has 0.1.
+	// Rise is what the rise gains, as a share of the tokens that an unlimited cache hits. Near 1
+	// the curve is a step: a capacity is either useless or perfect. A curve that rises evenly over
+	// ten doublings of the capacity has 0.1.
 	Rise float64
 }
 
-// Cliff finds the doubling of capacity that gains the most hit tokens, and within it the part without its lowest and
-// highest twentieth of the gain.
+// Cliff returns the doubling of capacity that gains the most hit tokens,
+// without the lowest and highest twentieth of that gain: a few hits at the
+// edges would otherwise make a sharp step look wide.
 func (c *Curve) Cliff() Cliff {
 	var best, low, high int64
 	j := 0
@@ -94,8 +100,10 @@ func (c *Curve) Cliff() Cliff {
 	return cliff
 }
 
-// Split returns what each tier of the given capacities (blocks; 0 = no such tier, Unlimited) would hit. Exclusive tiers
-// add up; an inclusive tier repeats what is above it, and only what it holds beyond that counts.
+// Split returns what each tier of the given capacities would hit, in blocks; 0
+// means that there is no such tier. The capacities of exclusive tiers add up.
+// An inclusive tier repeats the blocks of the tiers above it, so only what it
+// holds beyond them counts.
 func (c *Curve) Split(capacities [NumTiers]int, exclusive bool) [NumTiers]Point {
 	var points [NumTiers]Point
 	var above Point
@@ -116,8 +124,8 @@ func (c *Curve) Split(capacities [NumTiers]int, exclusive bool) [NumTiers]Point 
 	return points
 }
 
-// Points returns the curve for drawing: at most n points, spread evenly over the logarithm of the capacity, from the first
-// hit to the ideal cache.
+// Points returns at most n points of the curve for drawing, spread evenly over
+// the logarithm of the capacity, from the first hit to an unlimited cache.
 func (c *Curve) Points(n int) []Point {
 	if len(c.steps) == 0 || n < 1 {
 		return nil

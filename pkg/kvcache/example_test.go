@@ -26,11 +26,11 @@ func ExampleCache() {
 		say(200)
 		s, ok := cache.Start(kvcache.Request{Hashes: tokens.Hashes(), Tokens: tokens.Tokens()})
 		if !ok {
-			fmt.Println("no room: wait, or preempt another")
+			fmt.Println("no room: wait, or preempt another request")
 			return
 		}
 		fmt.Println("prompt", tokens.Tokens(), "cached", s.CachedTokens())
-		for range 39 { // of 40 generated tokens the last is never computed
+		for range 39 { // the KV of the last of 40 generated tokens is never computed
 			say(1)
 			s.Grow(tokens.Hashes(), 1)
 		}
@@ -42,7 +42,8 @@ func ExampleCache() {
 	// prompt 440 cached 224
 }
 
-// Four conversations of two blocks in turn: the curve is a cliff between six blocks and eight.
+// Four conversations of two blocks in turn: the curve is a cliff between six
+// and eight blocks.
 func ExampleReuse() {
 	r := kvcache.NewReuse(16)
 	for range 3 {
@@ -61,11 +62,16 @@ func ExampleReuse() {
 	// -1 blocks hit 65 % of the prompt tokens
 }
 
-// How many blocks of 16 tokens 40 GiB hold on each of two GPUs, with an fp8 cache.
+// The number of blocks of 16 tokens in 40 GiB on each of two GPUs, with an fp8
+// cache, and the size of a conversation of 10,000 tokens.
 func ExampleModelByName() {
 	m, _ := kvcache.ModelByName("Llama-3.1-8B-Instruct")
 	serving := kvcache.Serving{KVBits: 8, TP: 2}
-	fmt.Println(m.BytesPerToken(serving), "bytes a token,", m.Blocks(40*kvcache.GiB, 16, serving), "blocks")
+	fmt.Println(m.BytesPerToken(serving), "bytes a token")
+	fmt.Println(m.Blocks(40*kvcache.GiB, 16, serving), "blocks")
+	fmt.Println(m.SequenceBytes(10_000, serving)>>20, "MiB a conversation")
 	// Output:
-	// 32768 bytes a token, 81920 blocks
+	// 32768 bytes a token
+	// 81920 blocks
+	// 312 MiB a conversation
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The published values, to the digits printed.
+// The built-in models have their published sizes, to the digits printed.
 func TestBuiltinModels(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, kib, gibMillion string }{
@@ -32,7 +32,7 @@ func TestBuiltinModels(t *testing.T) {
 		}
 	}
 	if _, ok := ModelByName("no-such-model"); ok {
-		t.Error("a model that does not exist is built in")
+		t.Error("found a model that is not built in")
 	}
 	seen := map[string]string{}
 	for _, b := range builtinModels() {
@@ -121,10 +121,10 @@ func TestParseModel(t *testing.T) {
 		"no size":          {`{"num_hidden_layers": 2, "num_attention_heads": 4}`, "hidden_size is missing"},
 		"text for number":  {`{"num_hidden_layers": "2"}`, "num_hidden_layers must be a whole number"},
 		"half a layer":     {`{"num_hidden_layers": 2.5}`, "num_hidden_layers must be a whole number"},
-		"too many layers":  {`{"num_hidden_layers": 200000, "num_attention_heads": 1, "hidden_size": 4}`, "layers cannot be"},
-		"too wide":         {`{"num_hidden_layers": 100, "num_attention_heads": 1000000, "head_dim": 1000000}`, "cannot be"},
+		"too many layers":  {`{"num_hidden_layers": 200000, "num_attention_heads": 1, "hidden_size": 4}`, "layers are beyond any model"},
+		"too wide":         {`{"num_hidden_layers": 100, "num_attention_heads": 1000000, "head_dim": 1000000}`, "are beyond any model"},
 		"types miscounted": {`{"layer_types": ["full_attention"], ` + gqa + `}`, "1 layer types for 4 layers"},
-		"unknown type":     {`{"layer_types": ["new", "new", "new", "new"], ` + gqa + `}`, `layer type "new"`},
+		"unknown type":     {`{"layer_types": ["new", "new", "new", "new"], ` + gqa + `}`, `unknown layer type "new"`},
 	} {
 		if _, err := ParseModel([]byte(test.config)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", name, err, test.want)
@@ -156,7 +156,7 @@ func TestBlocks(t *testing.T) {
 		}
 	}
 	if _, err := ParseKVBits("int3"); err == nil {
-		t.Error("int3 is a cache type")
+		t.Error("accepted the cache type int3")
 	}
 }
 
@@ -179,7 +179,7 @@ func FuzzParseModel(f *testing.F) {
 			}
 		}
 		if !json.Valid(config) {
-			t.Error("accepted what is no JSON")
+			t.Error("accepted a config that is not JSON")
 		}
 	})
 }

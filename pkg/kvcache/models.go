@@ -8,15 +8,16 @@ import (
 	"sync"
 )
 
-// The keys of each model's config.json that decide the size of its cache. Facts about public models; the hub has the
-// whole files under the names given.
+// modelsJSON has the keys of each public model's config.json that decide the
+// size of its KV cache. The Hugging Face hub has the complete files under the
+// names given.
 //
 //go:embed models.json
 var modelsJSON []byte
 
 type builtinModel struct {
-	Names  []string        `json:"names"`  // the first is the model's own
-	Config json.RawMessage `json:"config"` // as ParseModel reads it
+	Names  []string        `json:"names"`  // the model's own name first
+	Config json.RawMessage `json:"config"` // for ParseModel
 }
 
 var builtinModels = sync.OnceValue(func() []builtinModel {
@@ -27,7 +28,7 @@ var builtinModels = sync.OnceValue(func() []builtinModel {
 	return models
 })
 
-// ModelNames lists the built-in models.
+// ModelNames returns the names of the built-in models.
 func ModelNames() []string {
 	var names []string
 	for _, m := range builtinModels() {
@@ -36,8 +37,9 @@ func ModelNames() []string {
 	return names
 }
 
-// ModelByName returns a built-in model: by its name, with or without the organisation, in any case, and without regard to
-// endings that do not change the cache, such as -Instruct. ok is false if there is none; ModelNames lists them.
+// ModelByName returns a built-in model. The name may lack the organisation, may
+// be in any case, and may have endings that do not change the cache, such as
+// -Instruct. ModelNames lists the models.
 func ModelByName(name string) (m *Model, ok bool) {
 	want := plainName(name)
 	for _, b := range builtinModels() {
@@ -53,9 +55,15 @@ func ModelByName(name string) (m *Model, ok bool) {
 	return nil, false
 }
 
-// variants are endings of model names that leave the shape of the cache alone.
-var variants = []string{"-instruct", "-chat", "-it", "-base", "-hf", "-pt", "-thinking", "-fp8", "-awq", "-gptq", "-bf16", "-0324", "-0528", "-2501", "-2503", "-2506", "-2507", "-0905"}
+// variants are endings of model names that do not change the shape of the
+// cache.
+var variants = []string{
+	"-instruct", "-chat", "-it", "-base", "-hf", "-pt", "-thinking",
+	"-fp8", "-awq", "-gptq", "-bf16",
+	"-0324", "-0528", "-2501", "-2503", "-2506", "-2507", "-0905", // releases
+}
 
+// plainName returns the part of a model's name that decides its cache.
 func plainName(name string) string {
 	name = strings.ToLower(name[strings.LastIndexByte(name, '/')+1:])
 again:

@@ -15,24 +15,24 @@ const MooncakeBlock = 512
 
 // TraceRequest is one request of a trace.
 type TraceRequest struct {
-	Arrival time.Duration // since the start of the trace; Mooncake's own traces are quantised to about 3 s
+	Arrival time.Duration // since the start of the trace; in Mooncake's traces in steps of 3 s
 	Input   int           // prompt tokens
 	Output  int           // generated tokens
-	Hashes  []Hash        // the prompt's blocks, of which the last may be partial
+	Hashes  []Hash        // the prompt's blocks; the last may be partial
 }
 
-// Trace reads a trace in Mooncake's format: JSONL, one request a line, in order of arrival:
+// Trace reads a trace in Mooncake's format (FAST25-release/traces in
+// kvcache-ai/Mooncake): JSONL, one request a line, in order of arrival:
 //
 //	{"timestamp": 0, "input_length": 6758, "output_length": 500, "hash_ids": [0, 1, 2, 3]}
 //
-// timestamp is in milliseconds; equal hash_ids mean equal prefixes. Other keys are ignored, and so are empty lines.
+// The timestamp is in milliseconds. Equal hash_ids mean equal prefixes. Other
+// keys and empty lines are ignored. Use it like a bufio.Scanner:
 //
 //	for t.Scan() {
 //		use(t.Request())
 //	}
 //	err := t.Err()
-//
-// The format is that of FAST25-release/traces in kvcache-ai/Mooncake.
 type Trace struct {
 	lines   *bufio.Scanner
 	size    int
@@ -41,10 +41,12 @@ type Trace struct {
 	err     error
 }
 
-// maxTraceLine is the longest line accepted: 16 MiB, room for more than a million ids.
+// maxTraceLine is the longest line accepted, in bytes: room for more than a
+// million ids, a prompt of 500 million tokens.
 const maxTraceLine = 16 << 20
 
-// NewTrace reads from r a trace of blocks of blockSize tokens (MooncakeBlock for Mooncake's own).
+// NewTrace returns a reader of a trace with blocks of blockSize tokens
+// (MooncakeBlock for Mooncake's own traces). It panics if blockSize is below 1.
 func NewTrace(r io.Reader, blockSize int) *Trace {
 	if blockSize < 1 {
 		panic("kvcache: block size below 1")
@@ -54,7 +56,8 @@ func NewTrace(r io.Reader, blockSize int) *Trace {
 	return t
 }
 
-// Scan reads the next request. It returns false at the end and at the first line that is not a request.
+// Scan reads the next request. It returns false at the end of the trace and at
+// the first line that is not a request.
 func (t *Trace) Scan() bool {
 	for t.err == nil && t.lines.Scan() {
 		t.number++
@@ -77,10 +80,11 @@ func (t *Trace) Scan() bool {
 	return false
 }
 
-// Request returns the request read last. Its Hashes are valid until the next Scan.
+// Request returns the last request read. Its Hashes are valid until the next
+// Scan.
 func (t *Trace) Request() TraceRequest { return t.request }
 
-// Err returns the first error, with its line; nil at a proper end.
+// Err returns the first error, with the number of its line.
 func (t *Trace) Err() error { return t.err }
 
 func blank(line []byte) bool {
@@ -93,7 +97,8 @@ func blank(line []byte) bool {
 }
 
 func (t *Trace) parse(line []byte) error {
-	clear(t.request.Hashes[:cap(t.request.Hashes)]) // the decoder leaves what was there in the place of a null
+	// For a null the decoder leaves the element's old value.
+	clear(t.request.Hashes[:cap(t.request.Hashes)])
 	row := struct {
 		Timestamp *float64 `json:"timestamp"`
 		Input     *int64   `json:"input_length"`
@@ -103,19 +108,20 @@ func (t *Trace) parse(line []byte) error {
 	if err := json.Unmarshal(line, &row); err != nil {
 		return fmt.Errorf("not a request of a trace: %w", err)
 	}
-	const most = math.MaxInt32 // far above any context
+	const most = math.MaxInt32 // far above any context length
 	switch {
 	case row.Timestamp == nil || *row.Timestamp < 0 || !(*row.Timestamp <= 1e12):
-		return errors.New("timestamp must be milliseconds, 0 or more")
+		return errors.New("timestamp must be in milliseconds, 0 or more")
 	case row.Input == nil || *row.Input < 0 || *row.Input > most:
 		return errors.New("input_length must be a number of tokens")
 	case row.Output < 0 || row.Output > most:
 		return errors.New("output_length must be a number of tokens")
 	}
-	// Fewer ids than the prompt fills would count as misses without a reason, more as hits of nothing.
+	// Missing ids would count as misses that never happened, surplus ids as hits.
 	full, part := int(*row.Input)/t.size, (int(*row.Input)+t.size-1)/t.size
 	if n := len(row.Hashes); n != full && n != part {
-		return fmt.Errorf("%d hash_ids for %d tokens: blocks of %d tokens would be %d", n, *row.Input, t.size, part)
+		return fmt.Errorf("%d hash_ids for %d tokens: want %d for blocks of %d tokens",
+			n, *row.Input, part, t.size)
 	}
 	t.request = TraceRequest{
 		Arrival: time.Duration(*row.Timestamp * float64(time.Millisecond)),

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// A made-up trace of 400 requests whose hits a program of its own counted, one plain LRU pass per capacity.
+// A made-up trace of 400 requests whose hits a program of its own counted, one
+// plain LRU pass per capacity.
 func TestSyntheticTrace(t *testing.T) {
 	t.Parallel()
 	f, err := os.Open("testdata/trace.jsonl")
@@ -18,6 +19,8 @@ func TestSyntheticTrace(t *testing.T) {
 	compareGolden(t, traceCurve(t, NewTrace(f, 16)), readGolden(t, "testdata/trace.lru.json"))
 }
 
+// A synthetic trace of 400 requests whose hits a separate program counted, with
+// one plain LRU pass for each capacity.
 func TestTrace(t *testing.T) {
 	t.Parallel()
 	const good = `{"timestamp": 3000, "input_length": 33, "output_length": 7, "hash_ids": [4, 5, 6], "session_id": "x"}`

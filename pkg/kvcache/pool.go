@@ -1,32 +1,34 @@
 package kvcache
 
-// pool is the GPU's blocks: pinned by running sequences, idle and cached, or empty.
+// pool is the GPU's blocks. Each is pinned by running sequences, idle and
+// cached, or empty.
 type pool struct {
 	capacity int // blocks, or Unlimited
 	blocks   []block
-	index    table // hash to the oldest of the cached blocks of that hash
+	index    table // hash to the oldest cached block of that hash
 	empty    int32 // first empty block, chained by next
-	oldest   int32 // idle cached blocks, in the order they will be evicted
+	oldest   int32 // idle cached blocks, in order of eviction
 	newest   int32
 	pinned   int
 }
 
 type block struct {
 	hash Hash
-	// Neighbours among the idle: towards older and newer.
+	// Neighbours in the list of idle blocks: older and newer.
 	prev, next int32
 	// Neighbours in the ring of cached blocks of the same hash, oldest first.
 	dupPrev, dupNext int32
 	refs             int32
-	cached           bool // findable by its hash
-	answer           bool // holds generated tokens that were never sent as prompt
+	cached           bool // in the index, so a lookup can hit it
+	answer           bool // holds generated tokens that no prompt has contained yet
 }
 
 func newPool(capacity int) pool {
 	return pool{capacity: capacity, empty: none, oldest: none, newest: none}
 }
 
-// available is the number of blocks that could be taken now, evicting what is idle.
+// available returns the number of blocks that could be taken now, evicting idle
+// ones.
 func (p *pool) available() int {
 	if p.capacity < 0 {
 		return maxBlocks
@@ -34,8 +36,10 @@ func (p *pool) available() int {
 	return p.capacity - p.pinned
 }
 
-// take returns an unpinned block to use, pinned once: an empty one or the least recently used. In the latter case evicted
-// is true and the block still says what it held; it is not findable any more. The caller has checked available.
+// take returns a block with one reference: an empty one, or else the least
+// recently used idle one. In the latter case evicted is true; the block is no
+// longer in the index but still has its old hash. The caller has checked
+// available.
 func (p *pool) take() (i int32, evicted bool) {
 	p.pinned++
 	switch {
@@ -65,7 +69,8 @@ func (p *pool) pin(i int32) {
 	b.refs++
 }
 
-// release takes a reference away. The last one makes a cached block the newest of the idle, and any other one empty.
+// release drops a reference. When the last one is dropped, a cached block
+// becomes the newest idle one and any other block becomes empty.
 func (p *pool) release(i int32) {
 	b := &p.blocks[i]
 	b.refs--
@@ -101,7 +106,7 @@ func (p *pool) unlink(i int32) {
 	}
 }
 
-// publish makes a block findable by its hash.
+// publish adds a block to the index.
 func (p *pool) publish(i int32) {
 	b := &p.blocks[i]
 	b.cached = true
@@ -117,7 +122,7 @@ func (p *pool) publish(i int32) {
 	first.dupPrev = i
 }
 
-// forget undoes publish.
+// forget removes a block from the index.
 func (p *pool) forget(i int32) {
 	b := &p.blocks[i]
 	b.cached = false
@@ -132,7 +137,7 @@ func (p *pool) forget(i int32) {
 	}
 }
 
-// clear empties the pool. Nothing may be pinned.
+// clear empties the pool. No block may be pinned.
 func (p *pool) clear() {
 	p.index.clear()
 	p.blocks = p.blocks[:0]

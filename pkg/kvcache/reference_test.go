@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// referenceCache does what Cache does, with slices searched from end to end: slow and obvious.
+// referenceCache does the same as Cache with slices that are searched from end
+// to end. It is slow and obvious.
 type referenceCache struct {
 	config Config
 	idle   []*refBlock // in the order of eviction
@@ -101,9 +102,8 @@ func (c *referenceCache) start(hashes []Hash, tokens, prompt, compute int) *refS
 	end := tokens
 	if compute > 0 {
 		end = min(end, i*size+compute)
-	} else if compute == Later {
-		end = i * size
 	}
+
 	free := c.config.Tiers[GPU].Blocks - c.pinned
 	for _, b := range s.blocks {
 		if b.refs == 0 {
@@ -233,7 +233,8 @@ func (c *referenceCache) end(s *refSequence) {
 	}
 }
 
-// drive runs the same random requests, several at once, through both caches and compares all that can be seen.
+// drive runs the same random requests, several at once, through both caches and
+// compares everything visible.
 func drive(t *testing.T, seed uint64, steps int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 2))
@@ -279,7 +280,7 @@ func drive(t *testing.T, seed uint64, steps int) {
 			i := rng.IntN(len(idle))
 			chain := idle[i]
 			for range 1 + rng.IntN(8) {
-				chain.Append(rng.Int32N(3)) // few values: equal prefixes come about by chance
+				chain.Append(rng.Int32N(3)) // few values, so that equal prefixes occur
 			}
 			tokens, prompt, compute := chain.Tokens(), chain.Tokens(), 0
 			if rng.IntN(4) == 0 {
@@ -288,8 +289,6 @@ func drive(t *testing.T, seed uint64, steps int) {
 			switch rng.IntN(5) {
 			case 0, 1:
 				compute = 1 + rng.IntN(9)
-			case 2:
-				compute = Later
 			}
 			request := Request{Hashes: chain.Hashes(), Tokens: tokens, Prompt: prompt, Compute: compute}
 			looked := cache.Lookup(request.Hashes, tokens)
@@ -299,7 +298,7 @@ func drive(t *testing.T, seed uint64, steps int) {
 				t.Fatalf("seed %d step %d: start gives %v, the reference %v", seed, step, ok, r != nil)
 			}
 			if !ok {
-				if !cache.Fits(tokens) {
+				if !cache.fits(tokens) {
 					idle[i] = system.Clone()
 				}
 				break
@@ -316,7 +315,7 @@ func drive(t *testing.T, seed uint64, steps int) {
 				a.chain.Append(rng.Int32N(3))
 			}
 			got, want := a.s.Grow(a.chain.Hashes(), n), reference.grow(a.r, a.chain.Hashes(), n)
-			if got != want || a.s.Computed() != a.r.computed || a.s.Blocks() != len(a.r.blocks) {
+			if got != want || a.s.Computed() != a.r.computed || len(a.s.blocks) != len(a.r.blocks) {
 				t.Fatalf("seed %d step %d: grow gives %v, %d tokens; the reference %v, %d", seed, step, got, a.s.Computed(), want, a.r.computed)
 			}
 		case len(active) > 0:

@@ -7,21 +7,23 @@ import (
 	"time"
 )
 
-// Play is a request of a run that has taken place, or was planned: what it held and when.
+// Play is a request of a run that took place or was planned: its blocks, and
+// when it ran.
 type Play struct {
-	// Hashes names the full blocks of prompt and answer. The turns of a conversation can share one slice: that of its last
-	// turn, cut.
+	// Hashes names the full blocks of prompt and answer. The turns of a conversation can share
+	// one slice: each has a prefix of the last turn's.
 	Hashes []Hash
 	Turn
-	Start, End time.Duration // on any clock; End is not before Start
+	Start, End time.Duration // on any clock; End must not be before Start
 }
 
-// Timeline yields the starts and ends of plays in order of time, as the index of the play and whether it ends there. At the
-// same time ends come first: a client sends its next turn when it has the answer.
+// Timeline yields the starts and ends of plays in order of time, as the index
+// of the play and whether it is an end. At equal times ends come first, because
+// a client sends its next turn when it has the answer.
 func Timeline(plays []Play) iter.Seq2[int, bool] {
 	type moment struct {
 		at   time.Duration
-		rank int // ends before starts; a play of no length starts and ends among the starts
+		rank int // ends (0) before starts (1); a play of no length ends among the starts
 		play int
 		end  bool
 	}
@@ -54,9 +56,11 @@ type Prediction struct {
 	TooLarge bool
 }
 
-// Replay runs plays through a cache in the order in which they ran, and returns what each would have hit. A request takes
-// its prompt's blocks when it starts and its answer's when it ends. If there is no room it waits, in order of arrival,
-// until others end; one that is still waiting when it should end does so as soon as it has started.
+// Replay runs plays through a cache in the order in which they ran and returns
+// what each would have hit. A request takes the blocks of its prompt when it
+// starts and those of its answer when it ends. If there is no room it waits, in
+// order of arrival, until others end. If it should already have ended by then,
+// it ends as soon as it has started.
 func Replay(c *Cache, plays []Play) []Prediction {
 	out := make([]Prediction, len(plays))
 	running := make([]*Sequence, len(plays))
@@ -66,7 +70,8 @@ func Replay(c *Cache, plays []Play) []Prediction {
 	end := func(i int) {
 		p, s := plays[i], running[i]
 		if n := p.kept(PromptAndOutput) - s.Computed(); n > 0 {
-			s.Grow(p.Hashes, n) // without room the answer is lost, as it is to a request that was preempted and given up
+			// Without room the answer is not kept, as if the request had been preempted.
+			s.Grow(p.Hashes, n)
 		}
 		s.Finish()
 		running[i] = nil
@@ -86,7 +91,7 @@ func Replay(c *Cache, plays []Play) []Prediction {
 	}
 	for i, atEnd := range Timeline(plays) {
 		switch {
-		case !atEnd && !c.Fits(plays[i].Prompt):
+		case !atEnd && !c.fits(plays[i].Prompt):
 			out[i].TooLarge = true
 		case !atEnd:
 			if len(waiting) > 0 || !start(i) {

@@ -25,7 +25,8 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
-// One at a time, a replay is what the requests give when they are run by hand; token counts stand for tokens.
+// With one request at a time, a replay gives the same hits as requests run by
+// hand. Token counts stand in for tokens.
 func TestReplayInTurn(t *testing.T) {
 	t.Parallel()
 	config := Config{BlockSize: 16, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 60}, CPU: {Blocks: 90, Store: PromptOnly}}}

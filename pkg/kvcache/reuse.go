@@ -2,25 +2,30 @@ package kvcache
 
 import "math/bits"
 
-// Reuse measures reuse distances: how many different blocks were used since a block was last used, itself included. An
-// LRU cache hits exactly the blocks whose distance is at most its capacity, so one pass over the requests gives the hits
-// of every capacity at once (Mattson et al., Evaluation techniques for storage hierarchies, 1970).
+// Reuse measures reuse distances. The distance of a block's use is the number
+// of different blocks used since its last use, itself included. An LRU cache
+// hits exactly the blocks whose distance is at most its capacity, so one pass
+// over the requests gives the hits of every capacity at once (Mattson et al.,
+// Evaluation techniques for storage hierarchies, 1970).
 //
-// A request is looked up first and then uses its blocks from the last to the first, as a server frees them. A block is
-// therefore always more recent than those that follow it in its chain, distances grow along a request, and what is hit at
-// any capacity is a leading run, as a server wants it.
+// A request is looked up first and then uses its blocks from last to first, in
+// the order in which a server frees them. Thus a block is always more recent
+// than those after it in its chain, distances grow along a request, and the
+// hits at any capacity are leading blocks, as on a server.
 //
-// The curve is that of a cache with nothing pinned. Under a server, running requests hold part of the capacity, if only
-// the partial block of the one that runs. A capacity below Curve.Largest means a server that could not run every request.
+// The curve is that of a cache without pinned blocks. On a server, running
+// requests hold part of the capacity, at least their partial blocks. A server
+// with less capacity than Curve.Largest could not run every request.
 //
-// Time is O(log n) per block at worst and constant for blocks that keep each other's company. Memory is about 100 bytes per
-// different block and 4 per request, whatever the number of accesses.
+// Each block takes O(log n) time at worst, and constant time if blocks are used
+// in the same order again. Memory is about 100 bytes per different block and 4
+// bytes per request, independent of the number of accesses.
 type Reuse struct {
 	// BlockSize is the number of tokens of a block.
 	BlockSize int
-	// CountPartial counts the block that holds the last token of the prompt as a hit, less that token, be the block full
-	// or not: the rule of published results on Mooncake's traces. Otherwise the rule is the server's: (prompt-1)/BlockSize
-	// blocks can be hit.
+	// CountPartial lets the block with the prompt's last token be hit, except for that token, even
+	// if the block is not full: the rule of published results on Mooncake's traces. Otherwise the
+	// rule is the server's: (prompt-1)/BlockSize blocks can be hit.
 	CountPartial bool
 
 	index  table // hash to block number, in order of appearance
@@ -31,23 +36,27 @@ type Reuse struct {
 	next   uint32   // the first slot not used yet
 
 	depth     []uint32    // hits by distance - 1
-	shortfall []shortfall // tokens that single hits lack to a full block
+	shortfall []shortfall // hits of less than a full block
 	uniques   []uint32    // per request: different blocks used so far
-	distances []int       // scratch: of its leading run
+	distances []int       // of the last lookup's hits
 
 	accesses, promptTokens int64
 	largest                int
 }
 
-// usedBlock says when a block was used last, as a slot, and in which requests it was used first and last.
+// usedBlock is the slot of a block's last use, and the requests that used it
+// first and last.
 type usedBlock struct{ slot, first, last uint32 }
 
+// shortfall is a hit at the given distance that is some tokens short of a full
+// block.
 type shortfall struct {
 	distance uint32
 	tokens   int32
 }
 
-// NewReuse returns an empty measurement of blocks of so many tokens.
+// NewReuse returns an empty measurement for blocks of blockSize tokens. It
+// panics if blockSize is below 1.
 func NewReuse(blockSize int) *Reuse {
 	if blockSize < 1 {
 		panic("kvcache: block size below 1")
@@ -55,17 +64,19 @@ func NewReuse(blockSize int) *Reuse {
 	return &Reuse{BlockSize: blockSize}
 }
 
-// Add takes the next request: it is looked up, then its blocks are used. Hashes names its blocks, those of its answer
-// included if the cache stores answers; only the first prompt tokens are looked up. It returns the blocks an unlimited
-// cache would have hit.
+// Add looks the next request up and then uses its blocks. The hashes name the
+// request's blocks, including those of its answer if the cache stores answers;
+// only the blocks of the first prompt tokens are looked up. Add returns the
+// number of blocks that an unlimited cache would have hit.
 func (r *Reuse) Add(hashes []Hash, prompt int) int {
 	n := r.Lookup(hashes, prompt)
 	r.Use(hashes)
 	return n
 }
 
-// Lookup counts the hits of a request of so many prompt tokens, at every capacity, and returns those of an unlimited cache.
-// With Use it serves requests that overlap: look up and use when one starts, use again when it ends.
+// Lookup counts the hits of a request of prompt tokens at every capacity and
+// returns those of an unlimited cache. For requests that overlap, call Lookup
+// and Use when a request starts and Use again when it ends.
 func (r *Reuse) Lookup(hashes []Hash, prompt int) int {
 	r.promptTokens += int64(max(0, prompt))
 	n := max(0, prompt-1) / r.BlockSize
@@ -86,12 +97,13 @@ func (r *Reuse) Lookup(hashes []Hash, prompt int) int {
 		}
 		at := r.blocks[id].slot
 		if i > 0 && at+1 == previous {
-			distance++ // the next older slot, and live, as every slot a block points to
+			distance++ // its slot is the next older one, so exactly one more block was used since
 		} else {
 			distance = r.distance(at)
 		}
 		previous = at
-		// Chained hashes never come closer again; in a trace of other ids a block behind a miss is no hit.
+		// With chained hashes distances only grow. With other ids they may not, but a block after a
+		// miss is not a hit either.
 		deepest = max(deepest, distance)
 		for len(r.depth) < deepest {
 			r.depth = append(r.depth, 0)
@@ -105,11 +117,8 @@ func (r *Reuse) Lookup(hashes []Hash, prompt int) int {
 	return len(r.distances)
 }
 
-// Distances are those of the last lookup's hits, in order: a cache of c blocks hits as many as are at most c. The slice is
-// valid until the next lookup.
-func (r *Reuse) Distances() []int { return r.distances }
-
-// Use makes the blocks the most recently used, the first of them last.
+// Use makes the blocks the most recently used, the first block the newest of
+// all.
 func (r *Reuse) Use(hashes []Hash) {
 	r.reserve(len(hashes))
 	request := uint32(len(r.uniques))
@@ -135,7 +144,8 @@ func (r *Reuse) Use(hashes []Hash) {
 	r.uniques = append(r.uniques, uint32(len(r.blocks)))
 }
 
-// wordRun gathers changes of one word's count, since neighbours in time mostly share a word.
+// wordRun collects changes of one word's count, since blocks that were used
+// together mostly share a word.
 type wordRun struct {
 	word  uint32
 	delta int32
@@ -158,7 +168,7 @@ func (n *wordRun) flush(r *Reuse) {
 	n.delta = 0
 }
 
-// distance is the number of blocks used at slot at or later.
+// distance returns the number of different blocks used at slot at or later.
 func (r *Reuse) distance(at uint32) int {
 	older := int32(bits.OnesCount64(r.live[at/64] & (1<<(at%64) - 1)))
 	for i := int(at / 64); i > 0; i &= i - 1 {
@@ -167,7 +177,8 @@ func (r *Reuse) distance(at uint32) int {
 	return len(r.blocks) - int(older)
 }
 
-// reserve makes room for n more slots: when they are used up, the live ones move together and their number is doubled.
+// reserve makes room for n more slots. When the slots are used up it compacts
+// the live ones and, if needed, doubles their number.
 func (r *Reuse) reserve(n int) {
 	if int(r.next)+n <= len(r.owner) {
 		return
@@ -201,15 +212,17 @@ func (r *Reuse) reserve(n int) {
 	}
 }
 
-// WorkingSet is how many blocks matter, after each request.
+// WorkingSet gives the number of blocks that matter after each request.
 type WorkingSet struct {
 	// Unique is the number of different blocks used so far.
 	Unique []int
-	// Live is the number of blocks used so far that will be used again: what a cache that knew the future would hold.
+	// Live is the number of blocks used so far that will be used again: what a cache that knew
+	// the future would hold.
 	Live []int
 }
 
-// WorkingSet returns the working set over the requests so far (calls of Add or Use).
+// WorkingSet returns the working set after each request so far (calls of Add or
+// Use).
 func (r *Reuse) WorkingSet() WorkingSet {
 	n := len(r.uniques)
 	w := WorkingSet{Unique: make([]int, n), Live: make([]int, n)}
@@ -232,7 +245,10 @@ func (r *Reuse) Curve() *Curve {
 	for _, s := range r.shortfall {
 		missing[s.distance] += int64(s.tokens)
 	}
-	c := &Curve{BlockSize: r.BlockSize, Accesses: r.accesses, PromptTokens: r.promptTokens, Unique: len(r.blocks), Largest: r.largest}
+	c := &Curve{
+		BlockSize: r.BlockSize, Accesses: r.accesses, PromptTokens: r.promptTokens,
+		Unique: len(r.blocks), Largest: r.largest,
+	}
 	rises := 0
 	for _, n := range r.depth {
 		if n != 0 {

@@ -13,14 +13,15 @@ import (
 	"testing"
 )
 
-// access is a request of the tests: its blocks, and how many of its tokens are prompt.
+// access is a request in the tests: its blocks, and the number of its prompt
+// tokens.
 type access struct {
 	hashes []Hash
 	prompt int
 }
 
-// plainLRU is the definition: one pass for one capacity (Unlimited for none), with a list that is searched from end to
-// end. It is slow and obvious.
+// plainLRU is the definition: one pass for one capacity, Unlimited included,
+// with a list that is searched from end to end. It is slow and obvious.
 func plainLRU(accesses []access, capacity, blockSize int, partial bool) (hitBlocks, hitTokens int64) {
 	var cache []Hash // newest first
 	for _, a := range accesses {
@@ -47,7 +48,8 @@ func plainLRU(accesses []access, capacity, blockSize int, partial bool) (hitBloc
 	return hitBlocks, hitTokens
 }
 
-// conversations makes a random interleaving of conversations that grow, branch, share a system prompt and start anew.
+// conversations returns a random interleaving of conversations that grow,
+// branch, share a system prompt and start anew.
 func conversations(r *rand.Rand, requests, blockSize int) []access {
 	system := NewChain(blockSize, "")
 	for i := range r.IntN(4 * blockSize) {
@@ -108,7 +110,7 @@ func TestCurveAgainstPlainLRU(t *testing.T) {
 	}
 }
 
-// The slots of the measurement are renumbered when they are used up; 4096 are there at first.
+// Slots are compacted when they are used up. Initially there are 4096.
 func TestCurveAfterRenumbering(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 7))
@@ -124,7 +126,8 @@ func TestCurveAfterRenumbering(t *testing.T) {
 	checkAgainstPlain(t, accesses, 1, false)
 }
 
-// Ids of any kind, chained or not, repeated within a request or not, give what a plain LRU gives.
+// Hashes of any kind, chained or not, repeated within a request or not, give
+// the hits of a plain LRU cache.
 func FuzzCurve(f *testing.F) {
 	f.Add([]byte("\x03abcd\x02ab\x05abcde\x01a"), uint8(4), false)
 	f.Add([]byte("\x04aabb\x04bbaa\x04abab"), uint8(1), true)
@@ -156,8 +159,8 @@ func TestDistances(t *testing.T) {
 	if n := r.Add([]Hash{1, 2, 3, 6}, 41); n != 3 {
 		t.Fatalf("ideal cache hits %d blocks, want 3", n)
 	}
-	if want := []int{3, 4, 5}; !slices.Equal(r.Distances(), want) {
-		t.Errorf("distances %v, want %v", r.Distances(), want)
+	if want := []int{3, 4, 5}; !slices.Equal(r.distances, want) {
+		t.Errorf("distances %v, want %v", r.distances, want)
 	}
 	w := r.WorkingSet()
 	if !slices.Equal(w.Unique, []int{3, 5, 6}) || !slices.Equal(w.Live, []int{3, 3, 0}) {
@@ -165,7 +168,8 @@ func TestDistances(t *testing.T) {
 	}
 }
 
-// Eight conversations of ten blocks in turn: below 80 blocks nothing is hit, above everything.
+// Eight conversations of ten blocks in turn: below 80 blocks nothing is hit,
+// from 80 on everything.
 func TestCliff(t *testing.T) {
 	t.Parallel()
 	r := NewReuse(16)
@@ -192,7 +196,8 @@ func TestCliff(t *testing.T) {
 	if c.Rate(c.Ideal()) != 49.0*160/(50*161) {
 		t.Errorf("ideal rate %v", c.Rate(c.Ideal()))
 	}
-	// 40 blocks alone are useless, and so is a mirror of 60 below them; exclusively they hold everything.
+	// 40 blocks hit nothing, and neither does an inclusive tier of 60 below them. With exclusive
+	// tiers of 40 and 40 everything is hit.
 	inclusive := c.Split([NumTiers]int{40, 60, Unlimited}, false)
 	if inclusive[GPU].HitBlocks != 0 || inclusive[CPU].HitBlocks != 0 || inclusive[Disk].HitBlocks != 49*80 {
 		t.Errorf("inclusive split %v", inclusive)
@@ -310,7 +315,7 @@ func TestMooncakeCurve(t *testing.T) {
 	c := traceCurve(t, NewTrace(z, MooncakeBlock))
 	compareGolden(t, c, readGolden(t, filepath.Join(dir, "mooncake_conversation.lru.json")))
 
-	// The curve as published, in per cent of blocks; llmtrafficlens publishes the same ceiling in tokens.
+	// The published curve, in percent of blocks; llmtrafficlens publishes the same limit in tokens.
 	for _, row := range []struct {
 		blocks int
 		want   string
@@ -328,7 +333,8 @@ func TestMooncakeCurve(t *testing.T) {
 		c.Reach(0.5).Capacity, c.Reach(0.9).Capacity, c.Reach(0.99).Capacity, c.Largest)
 }
 
-// 12 million block accesses: 64 agents' conversations that grow to thousands of blocks, in turn.
+// 12 million block accesses: 64 conversations of agents in turn, each growing
+// to thousands of blocks.
 func BenchmarkReuse12M(b *testing.B) {
 	const users, want = 64, 12_000_000
 	b.ReportAllocs()
@@ -355,7 +361,8 @@ func BenchmarkReuse12M(b *testing.B) {
 	b.ReportMetric(want*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mblocks/s")
 }
 
-// The worst case: no block keeps another's company, and twelve million accesses touch four million blocks at random.
+// The worst case: twelve million accesses to four million blocks at random, so
+// that no two blocks are used together twice.
 func BenchmarkReuseScattered12M(b *testing.B) {
 	const want, unique = 12_000_000, 4_000_000
 	b.ReportAllocs()

@@ -1,48 +1,46 @@
 package kvcache
 
-// Request is what a sequence starts from.
+// Request describes a sequence to start.
 type Request struct {
-	// Hashes names the full blocks of the tokens known: Chain.Hashes. More than the tokens fill are ignored.
+	// Hashes names the full blocks of the known tokens, as Chain.Hashes returns them. Hashes beyond
+	// Tokens are ignored.
 	Hashes []Hash
-	// Tokens is how many tokens are known, all of which must be in the cache before the next can be generated: the prompt
-	// and, after a preemption, what had been generated. At least 1.
+	// Tokens is the number of known tokens, at least 1: the prompt and, after a preemption, the
+	// tokens generated before it. All must be in the cache before the next one can be generated.
 	Tokens int
-	// Prompt is how many of them are prompt; 0 = all. Only tiers that do not store answers care.
+	// Prompt is how many of them are prompt; 0 = all. It matters to tiers that do not store
+	// answers.
 	Prompt int
-	// Compute is how many tokens the first step computes beyond what is hit; 0 = all. Chunked prefill gives its chunk
-	// here and goes on with Grow. Later = none: a request whose blocks are still being loaded pins what it hit and
-	// computes when the load is done.
+	// Compute is how many tokens the first step computes beyond the hits; 0 = all. With chunked
+	// prefill it is the size of the first chunk; Grow adds the others.
 	Compute int
 }
 
-// Later is a Request's Compute that takes no block beyond those that are hit.
-const Later = -1
-
-// Sequence is a running request: it pins the blocks it hit and those it fills. It must not be used once it has ended.
+// Sequence is a running request. It pins the blocks that it hit and those that
+// it fills. It must not be used after Finish or Preempt.
 type Sequence struct {
 	cache    *Cache
 	blocks   []int32
-	computed int // tokens whose KV the blocks hold, hits included
+	computed int // tokens whose KV the blocks hold, including hits
 	prompt   int
-	named    int // leading blocks whose hash is known
+	named    int // leading blocks that have a hash
 	hits     Hits
 	evicted  [NumTiers]int
 	stored   [NumTiers]int
 }
 
-// Start admits a request: it pins the leading run of cached blocks, loads what lies below the GPU, and takes blocks for
-// the tokens of the first step. If too few are free nothing happens and the answer is nil, false: the caller waits,
-// preempts another sequence, or gives up if the request never Fits.
+// Start admits a request: it pins the leading cached blocks, loads those that
+// are below the GPU, and takes blocks for the tokens of the first step. If too
+// few blocks are free, Start changes nothing and returns nil, false. The caller
+// then waits, preempts another sequence, or gives up if the request is larger
+// than the GPU tier.
 func (c *Cache) Start(r Request) (*Sequence, bool) {
 	c.match(r.Hashes, r.Tokens)
 	size := c.config.BlockSize
 	hit := len(c.run) + len(c.from)
 	compute := max(1, r.Tokens) - hit*size
-	switch {
-	case r.Compute > 0:
+	if r.Compute > 0 {
 		compute = min(compute, r.Compute)
-	case r.Compute < 0:
-		compute = 0
 	}
 	computed := hit*size + compute
 	if c.blocksOf(computed)-len(c.run) > c.gpu.available()-c.idleRun() {
@@ -60,8 +58,8 @@ func (c *Cache) Start(r Request) (*Sequence, bool) {
 	for t, n := range s.hits {
 		c.stats.Tiers[t].Hits += uint64(n)
 	}
-	// Pinned first, so that nothing taken below can be what was hit. For the same reason exclusive tiers give their blocks
-	// away before evictions push others into them.
+	// Hits are pinned first, so that the blocks taken below cannot evict them. For the same reason
+	// exclusive tiers give up their blocks before evictions push others into them.
 	for i, b := range c.run {
 		c.gpu.pin(b)
 		s.blocks = append(s.blocks, b)
@@ -79,7 +77,7 @@ func (c *Cache) Start(r Request) (*Sequence, bool) {
 		for i := min(len(r.Hashes), r.Tokens/size) - 1; i >= 0; i-- {
 			c.touch(r.Hashes[i])
 		}
-		// What only the GPU has, an answer that came back as prompt for one, is copied now.
+		// Blocks that only the GPU has are copied now: answers that have come back as prompt.
 		c.mirror(s, 0, s.named)
 	}
 	s.advance(r.Hashes, hit*size)
@@ -88,8 +86,9 @@ func (c *Cache) Start(r Request) (*Sequence, bool) {
 	return s, true
 }
 
-// Grow computes n more tokens, of the prompt or generated, and takes the blocks they need. Hashes are those of all full
-// blocks of the sequence so far. If too few blocks are free nothing happens and the answer is false.
+// Grow computes n more tokens, of the prompt or generated, and takes the blocks
+// they need. The hashes are those of all full blocks of the sequence so far. If
+// too few blocks are free, Grow changes nothing and returns false.
 func (s *Sequence) Grow(hashes []Hash, n int) bool {
 	c := s.live()
 	if c.blocksOf(s.computed+n)-len(s.blocks) > c.gpu.available() {
@@ -102,7 +101,8 @@ func (s *Sequence) Grow(hashes []Hash, n int) bool {
 	return true
 }
 
-// advance takes the blocks that tokens need and names those that are full.
+// advance takes the blocks that the given number of tokens needs and names
+// those that are full.
 func (s *Sequence) advance(hashes []Hash, tokens int) {
 	c := s.cache
 	for need := c.blocksOf(tokens); len(s.blocks) < need; {
@@ -129,14 +129,16 @@ func (s *Sequence) advance(hashes []Hash, tokens int) {
 	}
 }
 
-// Finish ends the sequence: its blocks stay cached until others need the room, its last block first.
+// Finish ends the sequence. Its blocks stay cached until they are evicted, the
+// last block first.
 func (s *Sequence) Finish() {
 	s.live().stats.Finished++
 	s.end()
 }
 
-// Preempt ends the sequence because others need its room. To go on it is started anew, with the tokens it has generated
-// as part of Tokens; it may hit its own blocks.
+// Preempt ends the sequence to make room for others. To resume it, start it
+// again with the tokens it has generated as part of Tokens; it may hit its own
+// blocks.
 func (s *Sequence) Preempt() {
 	s.live().stats.Preempted++
 	s.end()
@@ -156,28 +158,31 @@ func (s *Sequence) end() {
 	c.spare = append(c.spare, s)
 }
 
-// Hits is what the sequence found when it started.
+// Hits returns what the sequence hit when it started.
 func (s *Sequence) Hits() Hits { return s.hits }
 
-// CachedTokens is the prompt's part that was not computed when the sequence started: usage's cached_tokens.
+// CachedTokens returns the number of prompt tokens hit when the sequence
+// started, as usage reports it in cached_tokens.
 func (s *Sequence) CachedTokens() int { return s.hits.Blocks() * s.cache.config.BlockSize }
 
-// Computed is the number of tokens whose KV the sequence holds, hits included.
+// Computed returns the number of tokens whose KV the sequence holds, including
+// hits.
 func (s *Sequence) Computed() int { return s.computed }
 
-// Blocks is the number of blocks the sequence pins; some may be shared with others.
-func (s *Sequence) Blocks() int { return len(s.blocks) }
-
-// Evicted is the number of blocks that each tier has evicted to make room for the sequence, so far.
+// Evicted returns the number of blocks that each tier has evicted so far to
+// make room for the sequence.
 func (s *Sequence) Evicted() [NumTiers]int { return s.evicted }
 
-// Stored is the number of blocks that the sequence has brought into each tier, so far; in an exclusive cache those of the
-// lower tiers are other sequences' blocks that it has pushed down.
+// Stored returns the number of blocks that the sequence has so far added to
+// each tier. In an exclusive cache those of the lower tiers are blocks of other
+// sequences that it pushed down.
 func (s *Sequence) Stored() [NumTiers]int { return s.stored }
 
-// isAnswer says whether block i reaches beyond the prompt.
+// isAnswer reports whether block i reaches beyond the prompt.
 func (s *Sequence) isAnswer(i int) bool { return (i+1)*s.cache.config.BlockSize > s.prompt }
 
+// live returns the cache of a sequence that has not ended, and panics after its
+// end.
 func (s *Sequence) live() *Cache {
 	if s.cache == nil {
 		panic("kvcache: sequence used after its end")
@@ -185,7 +190,8 @@ func (s *Sequence) live() *Cache {
 	return s.cache
 }
 
-// sequence returns a fresh or used one, and makes it the one at work.
+// sequence returns an empty sequence, a reused one if possible, and makes it
+// the current one.
 func (c *Cache) sequence() *Sequence {
 	var s *Sequence
 	if n := len(c.spare); n > 0 {

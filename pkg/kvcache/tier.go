@@ -1,8 +1,10 @@
 package kvcache
 
+// none is the end of a list of numbered blocks.
 const none = -1
 
-// shelf is a tier below the GPU: a set of blocks in order of last use. Nothing on it is pinned.
+// shelf is a tier below the GPU: a set of blocks in order of last use. Its
+// blocks are never pinned.
 type shelf struct {
 	capacity int // blocks; 0 = no such tier, Unlimited
 	store    Store
@@ -16,7 +18,7 @@ type shelf struct {
 
 type node struct {
 	hash       Hash
-	prev, next int32 // towards older and newer
+	prev, next int32 // older and newer neighbour
 	answer     bool
 }
 
@@ -26,7 +28,7 @@ func newShelf(c TierConfig) shelf {
 
 func (s *shelf) full() bool { return s.capacity >= 0 && s.n >= s.capacity }
 
-// keeps says whether the tier takes such a block at all.
+// keeps reports whether the tier stores such blocks.
 func (s *shelf) keeps(answer bool) bool {
 	return s.capacity != 0 && (s.store == PromptAndOutput || s.store == PromptOnly && !answer)
 }
@@ -36,7 +38,7 @@ func (s *shelf) has(h Hash) bool {
 	return ok
 }
 
-// touch makes a block the most recently used, if it is there.
+// touch makes a block the most recently used, if the tier has it.
 func (s *shelf) touch(h Hash) {
 	if i, ok := s.index.get(h); ok && int32(i) != s.newest {
 		s.unlink(int32(i))
@@ -44,7 +46,8 @@ func (s *shelf) touch(h Hash) {
 	}
 }
 
-// link puts node i on the newer side of node after; none = as the oldest.
+// link inserts node i on the newer side of node after, or as the oldest if
+// after is none.
 func (s *shelf) link(i, after int32) {
 	x := &s.nodes[i]
 	x.prev = after
@@ -76,7 +79,8 @@ func (s *shelf) unlink(i int32) {
 	}
 }
 
-// add puts a block that is not there on the newer side of node after, and returns its node. There must be room.
+// add inserts a new block on the newer side of node after and returns its node.
+// The tier must not be full.
 func (s *shelf) add(h Hash, answer bool, after int32) int32 {
 	i := s.free
 	if i == none {
