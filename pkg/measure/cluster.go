@@ -6,31 +6,33 @@ import (
 	"slices"
 )
 
-// Interval is where a number lies with the confidence that was asked for. Both ends are NaN when there is too little to
-// tell.
+// Interval is a confidence interval. Both ends are NaN if there are too few
+// data.
 type Interval struct{ Low, High float64 }
 
-// OK says whether the interval is one.
+// OK reports whether the interval exists.
 func (i Interval) OK() bool { return !math.IsNaN(i.Low) && !math.IsNaN(i.High) }
 
-// Contains says whether v lies in the interval.
+// Contains reports whether v lies in the interval.
 func (i Interval) Contains(v float64) bool { return i.Low <= v && v <= i.High }
 
-// MinClusters is how many clusters an interval needs. With fewer, resampling shows little but its own grain.
+// MinClusters is the least number of clusters for a bootstrap interval. With
+// fewer, bootstrap intervals are clearly too short.
 const MinClusters = 8
 
-// Clusters are values that come in groups: the turns of conversations. Values of one group may depend on each other;
-// groups may not.
+// Clusters are values in groups, such as the turns of conversations. Values
+// within a group may depend on each other; groups must be independent.
 type Clusters struct {
 	values []float64 // ascending
 	of     []int32   // the cluster of each value
 	n      int       // clusters
 }
 
-// NewClusters groups values: value i belongs to the cluster that is named names[i]. NaN is left out.
+// NewClusters groups values: values[i] belongs to the cluster names[i]. NaN
+// values are left out.
 func NewClusters(values []float64, names []string) *Clusters {
 	if len(values) != len(names) {
-		panic("measure: values and names of clusters differ in number")
+		panic("measure: different numbers of values and of cluster names")
 	}
 	type member struct {
 		value   float64
@@ -67,20 +69,20 @@ func NewClusters(values []float64, names []string) *Clusters {
 	return c
 }
 
-// N is how many clusters there are.
+// N returns the number of clusters.
 func (c *Clusters) N() int { return c.n }
 
-// Resample is one draw of as many clusters as there are, with replacement: how often each was drawn.
+// Resample is a draw of clusters with replacement, as many as there are.
 type Resample struct {
 	c     *Clusters
-	times []int32
-	total int // values, repeated ones as often as they were drawn
+	times []int32 // how often each cluster was drawn
+	total int     // number of values drawn, with repetitions
 }
 
-// Statistic is a number of a resample.
+// Statistic computes a number from a resample.
 type Statistic func(*Resample) float64
 
-// Mean is the mean of a resample.
+// Mean returns the mean of a resample.
 func Mean(r *Resample) float64 {
 	var sum float64
 	for i, v := range r.c.values {
@@ -89,7 +91,8 @@ func Mean(r *Resample) float64 {
 	return sum / float64(r.total)
 }
 
-// Percentile is the statistic that Sample.Percentile is, 0 <= p <= 100.
+// Percentile returns the statistic that is the p-th percentile, as
+// Sample.Percentile computes it.
 func Percentile(p float64) Statistic {
 	return func(r *Resample) float64 {
 		if r.total == 0 {
@@ -98,7 +101,8 @@ func Percentile(p float64) Statistic {
 		rank := p / 100 * float64(r.total-1)
 		k := int(rank)
 		frac := rank - float64(k)
-		// Walk to the value of rank k, and on to the one of rank k+1: no resample has to be written out and sorted.
+		// Walk to the value of rank k and on to that of rank k+1. This avoids writing the
+		// resample out and sorting it.
 		seen := 0
 		for i, v := range r.c.values {
 			seen += int(r.times[r.c.of[i]])
@@ -119,7 +123,9 @@ func Percentile(p float64) Statistic {
 	}
 }
 
-// Bootstrap says how intervals are made. The zero value is 1,000 resamples, 95 % and seed 0.
+// Bootstrap has the parameters of bootstrap intervals. Zero fields mean 1,000
+// resamples, which make the ends of an interval repeatable to about 2 % of its
+// width, and a level of 0.95.
 type Bootstrap struct {
 	Resamples int
 	Level     float64
@@ -136,8 +142,9 @@ func (b Bootstrap) withDefaults() Bootstrap {
 	return b
 }
 
-// Intervals gives an interval for each statistic: the percentile bootstrap over clusters. The same values and the same
-// seed give the same intervals. Fewer than MinClusters clusters give none.
+// Intervals returns an interval for each statistic, by the percentile bootstrap
+// over clusters. The same values and seed give the same intervals. With fewer
+// than MinClusters clusters the intervals do not exist.
 func (c *Clusters) Intervals(b Bootstrap, of ...Statistic) []Interval {
 	out := make([]Interval, len(of))
 	if c.n < MinClusters {
@@ -161,7 +168,8 @@ func (c *Clusters) Intervals(b Bootstrap, of ...Statistic) []Interval {
 	return out
 }
 
-// resample draws. The Resample is the same one every time.
+// resample calls each with every resample. It passes the same Resample every
+// time.
 func (c *Clusters) resample(b Bootstrap, each func(*Resample)) {
 	var (
 		rng  = rand.New(rand.NewPCG(b.Seed, 0x6d756c7469747572))

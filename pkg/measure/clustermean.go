@@ -6,11 +6,15 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// MinMeanClusters is how many clusters MeanOfClusters needs.
-const MinMeanClusters = 3
+// minMeanClusters is the least number of clusters for MeanOfClusters. The
+// quantile of Student's t for two clusters is so large (12.7) that an interval
+// tells nothing.
+const minMeanClusters = 3
 
-// MeanOfClusters is the interval of the mean of values that come in few clusters, by Student's t of the clusters' sums: for
-// so few that resampling them would give too short a one. Level 0 is 0.95. Below MinMeanClusters clusters there is none.
+// MeanOfClusters returns the interval of the mean of values in few clusters, by
+// Student's t of the clusters' sums. With few clusters, intervals from
+// resampling would be too short. Level 0 means 0.95. With fewer than three
+// clusters the interval does not exist.
 func MeanOfClusters(values []float64, clusters []string, level float64) Interval {
 	if level <= 0 || level >= 1 {
 		level = 0.95
@@ -26,13 +30,14 @@ func MeanOfClusters(values []float64, clusters []string, level float64) Interval
 		sums[clusters[i]] += v - mean
 	}
 	g := float64(len(sums))
-	if len(sums) < MinMeanClusters {
+	if len(sums) < minMeanClusters {
 		return none
 	}
 	var squares float64
 	for _, s := range sums {
 		squares += s * s
 	}
-	half := distuv.StudentsT{Sigma: 1, Nu: g - 1}.Quantile((1+level)/2) * math.Sqrt(g/(g-1)*squares) / n
+	t := distuv.StudentsT{Sigma: 1, Nu: g - 1}.Quantile((1 + level) / 2)
+	half := t * math.Sqrt(g/(g-1)*squares) / n
 	return Interval{Low: mean - half, High: mean + half}
 }

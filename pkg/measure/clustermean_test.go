@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// With a cluster for each value it is the textbook's interval.
+// With one value in each cluster it is the textbook's interval.
 func TestMeanOfClustersIsStudents(t *testing.T) {
 	t.Parallel()
 	in := MeanOfClusters([]float64{1, 2, 3, 4, 5}, []string{"a", "b", "c", "d", "e"}, 0)
@@ -20,7 +20,8 @@ func TestMeanOfClustersIsStudents(t *testing.T) {
 	}
 }
 
-// Of six clusters that each have an error of their own, the interval leaves the truth out about once in twenty times.
+// With six clusters that each have an error of their own, the interval misses
+// the truth about once in twenty times.
 func TestMeanOfClustersCovers(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))

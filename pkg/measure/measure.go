@@ -1,12 +1,17 @@
-// Package measure is the arithmetic of measurements: what a sample's numbers are, how sure they are, and whether two
-// samples differ. It knows nothing of requests, tokens or servers.
+// Package measure is the arithmetic of measurements: the statistics of a
+// sample, confidence intervals, and least squares. It knows nothing of
+// requests, tokens or servers.
 //
-// A [Sample] is exact: it keeps its values, and its numbers are those of pandas' describe (linear interpolation between
-// neighbours, type 7 of Hyndman and Fan; standard deviation with n-1). A [Histogram] is for what is too much to keep,
-// the gaps between tokens: three significant digits. [Clusters] gives intervals by resampling whole conversations,
-// because the turns of one conversation are not independent. [Regress] fits a line through such values.
+// A [Sample] keeps its values and is exact. Its statistics are those of pandas'
+// describe: percentiles interpolate linearly between neighbours (type 7 of
+// Hyndman and Fan), and the standard deviation divides by n-1. A [Histogram] is
+// for values that are too many to keep, such as the gaps between tokens; its
+// percentiles have three significant digits. [Clusters] makes intervals by
+// resampling whole conversations, because the turns of one conversation are not
+// independent. [Regress] fits a line through such values.
 //
-// What does not exist is NaN: the mean of nothing, the standard deviation of one value.
+// Statistics that do not exist are NaN: the mean of an empty sample, the
+// standard deviation of one value.
 package measure
 
 import (
@@ -16,14 +21,15 @@ import (
 	"github.com/montanaflynn/stats"
 )
 
-// Sample is a set of values. The zero value is an empty one.
+// Sample is a set of values. The zero value is an empty sample.
 type Sample struct {
 	sorted stats.Float64Data
 	mean   float64
 	std    float64
 }
 
-// New makes a sample of values, which it sorts in place and keeps. NaN is a value that does not exist: it is left out.
+// New returns a sample of values, which it sorts in place and keeps. NaN values
+// are left out.
 func New(values []float64) Sample {
 	values = slices.DeleteFunc(values, math.IsNaN)
 	slices.Sort(values)
@@ -37,8 +43,8 @@ func New(values []float64) Sample {
 	return s
 }
 
-// mean sums with a compensation for what each addition rounds away (Neumaier), so that the order of a large sample does
-// not matter to any digit that is shown.
+// mean compensates for what each addition rounds away (Neumaier's summation),
+// so that the order of a large sample does not change any digit that is shown.
 func mean(values []float64) float64 {
 	var sum, lost float64
 	for _, v := range values {
@@ -51,15 +57,15 @@ func mean(values []float64) float64 {
 		sum = t
 	}
 	if math.IsInf(sum, 0) {
-		return sum / float64(len(values)) // lost is then no number
+		return sum / float64(len(values)) // lost is NaN then
 	}
 	return (sum + lost) / float64(len(values))
 }
 
-// N is how many values there are.
+// N returns the number of values.
 func (s Sample) N() int { return len(s.sorted) }
 
-// Mean is the arithmetic mean; NaN of an empty sample.
+// Mean returns the arithmetic mean; NaN for an empty sample.
 func (s Sample) Mean() float64 {
 	if len(s.sorted) == 0 {
 		return math.NaN()
@@ -67,7 +73,7 @@ func (s Sample) Mean() float64 {
 	return s.mean
 }
 
-// Sum is the sum of all values; 0 of an empty sample.
+// Sum returns the sum of all values; 0 for an empty sample.
 func (s Sample) Sum() float64 {
 	if len(s.sorted) == 0 {
 		return 0
@@ -75,7 +81,8 @@ func (s Sample) Sum() float64 {
 	return s.mean * float64(len(s.sorted))
 }
 
-// Std is the standard deviation of a sample (n-1); NaN for fewer than two values.
+// Std returns the standard deviation of the sample, with n-1; NaN for fewer
+// than two values.
 func (s Sample) Std() float64 {
 	if len(s.sorted) < 2 {
 		return math.NaN()
@@ -83,16 +90,17 @@ func (s Sample) Std() float64 {
 	return s.std
 }
 
-// Min is the smallest value; NaN of an empty sample.
+// Min returns the smallest value; NaN for an empty sample.
 func (s Sample) Min() float64 { return s.Percentile(0) }
 
-// Max is the largest value; NaN of an empty sample.
+// Max returns the largest value; NaN for an empty sample.
 func (s Sample) Max() float64 { return s.Percentile(100) }
 
-// Median is Percentile(50).
+// Median returns Percentile(50).
 func (s Sample) Median() float64 { return s.Percentile(50) }
 
-// Percentile is the value below which p percent of the sample lie, 0 <= p <= 100, interpolated; NaN of an empty sample.
+// Percentile returns the value below which p percent of the sample lie, for p
+// from 0 to 100, interpolated; NaN for an empty sample.
 func (s Sample) Percentile(p float64) float64 {
 	switch {
 	case len(s.sorted) == 0 || math.IsNaN(p) || p < 0 || p > 100:
@@ -100,7 +108,7 @@ func (s Sample) Percentile(p float64) float64 {
 	case p == 0: // the library's percentiles begin above 0
 		return s.sorted[0]
 	}
-	// The library sorts a copy, which for values in order is one look at each.
+	// The library sorts a copy, which takes linear time for sorted values.
 	v, err := stats.Percentile(s.sorted, p)
 	if err != nil {
 		return math.NaN()

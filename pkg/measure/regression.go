@@ -12,12 +12,14 @@ import (
 type Regression struct {
 	// Coefficients are c, in the order of the columns.
 	Coefficients []float64
-	N            int
-	// Clusters is how many clusters the intervals are of; 0 when they take every observation for independent.
+	N            int // observations
+	// Clusters is the number of clusters that the intervals are based on; 0 if they treat every
+	// observation as independent.
 	Clusters int
-	// R2 is the share of y's variance that the fit explains; NaN when y does not vary.
+	// R2 is the share of y's variance that the fit explains; NaN if y does not vary.
 	R2 float64
-	// Residuals are y less the fit, in the order of y; Sigma is their standard deviation with N less columns in the divisor.
+	// Residuals are y minus the fit, in the order of y. Sigma is their standard deviation, with N
+	// minus the number of columns in the divisor.
 	Residuals []float64
 	Sigma     float64
 
@@ -25,23 +27,28 @@ type Regression struct {
 	t          float64    // quantile for intervals
 }
 
-// Reasons for which there is no fit.
 var (
-	// ErrTooFew is fewer observations than columns and one more.
+	// ErrTooFew means that there are no more observations than columns.
 	ErrTooFew = errors.New("too few observations for a fit")
-	// ErrDependent is columns of which one follows from the others: nothing can tell their coefficients apart.
+	// ErrDependent means that a column is a combination of others, so their coefficients cannot be
+	// told apart.
 	ErrDependent = errors.New("columns depend on each other")
 )
 
-// maxCondition is the condition number, of columns scaled to length 1, from which on they count as dependent.
+// maxCondition is the condition number, with columns scaled to length 1, from
+// which on columns count as dependent. Rounding errors grow with it: at 1e8
+// half of a float64's sixteen digits are lost.
 const maxCondition = 1e8
 
-// Regress fits y by columns, all as long as y; a constant is a column of ones. Intervals have the given level (0 = 0.95).
+// Regress fits y by columns, each as long as y. A constant term is a column of
+// ones. Intervals have the given level; 0 means 0.95.
 //
-// Observations of one cluster (names[i] is y[i]'s; nil: none) may depend on each other: from MinClusters clusters on,
-// intervals come from the clusters' sums of errors (the sandwich estimator with the usual correction for small samples) and
-// Student's t with clusters-1 degrees of freedom, and also hold when errors grow with x. With fewer they are the classical
-// ones, for independent errors of one size.
+// Observations of one cluster may depend on each other; names[i] is the cluster
+// of y[i], and nil means that all are independent. From MinClusters clusters
+// on, intervals come from the clusters' sums of errors (the sandwich estimator
+// with the usual correction for small samples) and Student's t with clusters-1
+// degrees of freedom; they also hold if errors grow with x. With fewer clusters
+// they are the classical intervals, for independent errors of equal size.
 func Regress(y []float64, columns [][]float64, names []string, level float64) (*Regression, error) {
 	n, k := len(y), len(columns)
 	if n <= k || k == 0 {
@@ -50,14 +57,9 @@ func Regress(y []float64, columns [][]float64, names []string, level float64) (*
 	if level <= 0 || level >= 1 {
 		level = 0.95
 	}
-	x, scale := mat.NewDense(n, k, nil), make([]float64, k)
-	for j, column := range columns {
-		if scale[j] = norm(column); scale[j] == 0 {
-			return nil, ErrDependent
-		}
-		for i, v := range column {
-			x.Set(i, j, v/scale[j])
-		}
+	x, scale, err := design(columns, n)
+	if err != nil {
+		return nil, err
 	}
 	var qr mat.QR
 	qr.Factorize(x)
@@ -68,50 +70,18 @@ func Regress(y []float64, columns [][]float64, names []string, level float64) (*
 	if err := qr.SolveVecTo(&c, false, mat.NewVecDense(n, y)); err != nil {
 		return nil, ErrDependent
 	}
-	r := &Regression{N: n, Residuals: make([]float64, n), R2: math.NaN()}
+	r := &Regression{N: n}
 	var fit mat.VecDense
 	fit.MulVec(x, &c)
-	var rss, tss, mean float64
-	for _, v := range y {
-		mean += v / float64(n)
-	}
-	for i, v := range y {
-		e := v - fit.AtVec(i)
-		r.Residuals[i] = e
-		rss += e * e
-		tss += (v - mean) * (v - mean)
-	}
-	if tss > 0 {
-		r.R2 = 1 - rss/tss
-	}
-	r.Sigma = math.Sqrt(rss / float64(n-k))
-
+	r.explain(y, &fit, k)
 	// (X'X)^-1 is R^-1 R^-T.
-	var upper, inverse mat.Dense
+	var upper, inverse, bread mat.Dense
 	qr.RTo(&upper)
 	if err := inverse.Inverse(upper.Slice(0, k, 0, k)); err != nil {
 		return nil, ErrDependent
 	}
-	var bread mat.Dense
 	bread.Mul(&inverse, inverse.T())
-	r.covariance = &bread
-	degrees := n - k
-	if sums := clusterSums(x, r.Residuals, names); len(sums) >= MinClusters {
-		r.Clusters, degrees = len(sums), len(sums)-1
-		meat := mat.NewDense(k, k, nil)
-		for _, s := range sums {
-			v := mat.NewVecDense(k, s)
-			meat.RankOne(meat, 1, v, v)
-		}
-		g := float64(len(sums))
-		var left, whole mat.Dense
-		left.Mul(&bread, meat)
-		whole.Mul(&left, &bread)
-		whole.Scale(g/(g-1)*float64(n-1)/float64(n-k), &whole)
-		r.covariance = &whole
-	} else {
-		bread.Scale(r.Sigma*r.Sigma, &bread)
-	}
+	degrees := r.spread(x, &bread, names)
 	for j := range k {
 		r.Coefficients = append(r.Coefficients, c.AtVec(j)/scale[j])
 		for l := range k {
@@ -122,6 +92,67 @@ func Regress(y []float64, columns [][]float64, names []string, level float64) (*
 	return r, nil
 }
 
+// design returns the columns as a matrix, each scaled to length 1, and their
+// lengths.
+func design(columns [][]float64, n int) (x *mat.Dense, scale []float64, err error) {
+	x, scale = mat.NewDense(n, len(columns), nil), make([]float64, len(columns))
+	for j, column := range columns {
+		if scale[j] = norm(column); scale[j] == 0 {
+			return nil, nil, ErrDependent
+		}
+		for i, v := range column {
+			x.Set(i, j, v/scale[j])
+		}
+	}
+	return x, scale, nil
+}
+
+// explain sets the residuals of a fit with k columns, and what follows from
+// them.
+func (r *Regression) explain(y []float64, fit *mat.VecDense, k int) {
+	r.Residuals, r.R2 = make([]float64, len(y)), math.NaN()
+	var rss, tss, mean float64
+	for _, v := range y {
+		mean += v / float64(len(y))
+	}
+	for i, v := range y {
+		e := v - fit.AtVec(i)
+		r.Residuals[i] = e
+		rss += e * e
+		tss += (v - mean) * (v - mean)
+	}
+	if tss > 0 {
+		r.R2 = 1 - rss/tss
+	}
+	r.Sigma = math.Sqrt(rss / float64(len(y)-k))
+}
+
+// spread sets the covariance of the scaled coefficients and returns the degrees
+// of freedom of their intervals. bread is (X'X)^-1.
+func (r *Regression) spread(x *mat.Dense, bread *mat.Dense, names []string) int {
+	n, k := x.Dims()
+	sums := clusterSums(x, r.Residuals, names)
+	if len(sums) < MinClusters {
+		bread.Scale(r.Sigma*r.Sigma, bread)
+		r.covariance = bread
+		return n - k
+	}
+	r.Clusters = len(sums)
+	meat := mat.NewDense(k, k, nil)
+	for _, s := range sums {
+		v := mat.NewVecDense(k, s)
+		meat.RankOne(meat, 1, v, v)
+	}
+	g := float64(len(sums))
+	var left, whole mat.Dense
+	left.Mul(bread, meat)
+	whole.Mul(&left, bread)
+	whole.Scale(g/(g-1)*float64(n-1)/float64(n-k), &whole)
+	r.covariance = &whole
+	return len(sums) - 1
+}
+
+// norm returns the Euclidean length of v without overflow.
 func norm(v []float64) float64 {
 	var most float64
 	for _, f := range v {
@@ -137,7 +168,7 @@ func norm(v []float64) float64 {
 	return most * math.Sqrt(sum)
 }
 
-// clusterSums are the sums of x*e over each cluster.
+// clusterSums returns the sums of x*e over each cluster.
 func clusterSums(x *mat.Dense, e []float64, names []string) [][]float64 {
 	if names == nil {
 		return nil
@@ -159,7 +190,7 @@ func clusterSums(x *mat.Dense, e []float64, names []string) [][]float64 {
 	return sums
 }
 
-// Interval is where coefficient j lies.
+// Interval returns the confidence interval of coefficient j.
 func (r *Regression) Interval(j int) Interval {
 	weights := make([]float64, len(r.Coefficients))
 	weights[j] = 1
@@ -167,7 +198,8 @@ func (r *Regression) Interval(j int) Interval {
 	return in
 }
 
-// Combine is the sum of w_j * c_j, and where it lies: the fit at a point, say, or the difference of two.
+// Combine returns the sum of w_j * c_j and its confidence interval: the fit at
+// a point, for example, or the difference of two fits.
 func (r *Regression) Combine(w []float64) (float64, Interval) {
 	var value, variance float64
 	for j, c := range r.Coefficients {

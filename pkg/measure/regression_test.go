@@ -16,8 +16,9 @@ func ones(n int) []float64 {
 	return out
 }
 
-// Longley's data are the standard trial of a regression's arithmetic: its columns are nearly dependent. Values as
-// certified by NIST (StRD, Longley).
+// Longley's data are the standard test of a regression's arithmetic, because
+// its columns are nearly dependent. The values are certified by NIST (StRD,
+// Longley).
 func TestRegressLongley(t *testing.T) {
 	t.Parallel()
 	data := [][]float64{
@@ -84,8 +85,9 @@ func TestRegressErrors(t *testing.T) {
 	}
 }
 
-// The truth lies in intervals about as often as they promise, when errors are shared by the observations of a cluster and
-// grow with x: there the classical ones would hold it far too seldom.
+// Intervals hold the truth about as often as they promise if the observations
+// of a cluster share an error and errors grow with x. Classical intervals would
+// hold it far too seldom.
 func TestRegressCoverage(t *testing.T) {
 	t.Parallel()
 	const base, slope, runs = 20.0, 0.05, 400

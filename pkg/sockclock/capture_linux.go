@@ -13,38 +13,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The ring's shape: 9 MiB, which hold the headers of 65,520 segments, more than a second of them at 50,000 a second.
+// The ring has 9 MiB, room for the headers of 65,520 segments: more than a
+// second of traffic at 50,000 segments a second.
 const (
-	// frameSize is 80 for the kernel's own header and as much of a packet as has to be seen: 54 bytes with IPv6.
+	// frameSize has room for the kernel's own header (80 bytes) and the part of a packet that is
+	// needed (54 bytes with IPv6), aligned to 16.
 	frameSize      = 144
 	blockSize      = 64 << 10
 	blockCount     = 144
 	framesPerBlock = blockSize / frameSize // frames do not cross blocks
 	frameCount     = blockCount * framesPerBlock
-	// synLen is how much is kept of a packet that opens or closes a connection; of others, just the headers.
+	// synLen is how many bytes are kept of a packet that opens or closes a connection. Of other
+	// packets only the headers are kept.
 	synLen = 60
 )
 
-// Capture notes every TCP segment that comes from one port of the servers, with the kernel's stamp, in a ring shared with
-// the kernel (a packet socket). However late its connection is read, and though the kernel by then has joined the segments
-// in the socket, each part of a read keeps its own time of arrival. It needs the right to capture packets (CAP_NET_RAW),
-// sees headers only, and only those of that port. It is safe for concurrent use.
+// Capture records every TCP segment from one port of a server, with the
+// kernel's stamp, in a ring shared with the kernel (a packet socket). Each part
+// of a read thus keeps its own time of arrival, however late the connection is
+// read, and even if the kernel has joined segments in the socket. It needs the
+// right to capture packets (CAP_NET_RAW), and sees only headers from that port.
+// It is safe for concurrent use.
 type Capture struct {
 	fd   int
 	ring []byte
 
 	mu    sync.Mutex
-	frame int                // the next to look at
-	flows map[endpoint]*flow // of connections that are open
+	frame int                // next frame of the ring
+	flows map[endpoint]*flow // open connections
 }
 
-// endpoint tells connections apart: the port on our side, and the server's address.
+// endpoint identifies a connection: the port on our side and the server's
+// address.
 type endpoint struct {
 	local  uint16
 	remote netip.Addr
 }
 
-// NewCapture begins to note what comes from a port. Connections opened before are not followed.
+// NewCapture starts to record segments from a port. It does not follow
+// connections opened before.
 func NewCapture(remotePort uint16) (*Capture, error) {
 	c := &Capture{flows: map[endpoint]*flow{}}
 	var err error
@@ -60,7 +67,7 @@ func NewCapture(remotePort uint16) (*Capture, error) {
 		return fail("ring version", err)
 	}
 	if err := unix.SetsockoptInt(c.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1); err != nil {
-		return fail("leave out what is sent", err)
+		return fail("ignore outgoing packets", err)
 	}
 	filter := segmentsFrom(remotePort)
 	if err := unix.SetsockoptSockFprog(c.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
@@ -84,11 +91,12 @@ func NewCapture(remotePort uint16) (*Capture, error) {
 
 // Close ends the capture.
 func (c *Capture) Close() error {
-	return errors.Join(os.NewSyscallError("munmap", unix.Munmap(c.ring)), os.NewSyscallError("close", unix.Close(c.fd)))
+	return errors.Join(os.NewSyscallError("munmap", unix.Munmap(c.ring)),
+		os.NewSyscallError("close", unix.Close(c.fd)))
 }
 
-// Flow follows one connection of ours, which has just been opened. It is nil when that was not seen, as when the address is
-// translated on the way.
+// Flow returns the arrivals of a connection that has just been opened; nil if
+// its opening was not captured, as when its address is translated on the way.
 func (c *Capture) Flow(local, remote netip.AddrPort) *Flow {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,13 +107,14 @@ func (c *Capture) Flow(local, remote netip.AddrPort) *Flow {
 	return nil
 }
 
-// Flow is one connection's arrivals.
+// Flow is the arrivals of one connection.
 type Flow struct {
 	capture *Capture
 	flow    *flow
 }
 
-// Take appends the parts in which the n bytes arrived that were read just now. They add up to n.
+// Take appends the parts in which the n bytes just read arrived. Their lengths
+// add up to n.
 func (f *Flow) Take(n int, parts []Part) []Part {
 	f.capture.mu.Lock()
 	defer f.capture.mu.Unlock()
@@ -115,7 +124,7 @@ func (f *Flow) Take(n int, parts []Part) []Part {
 	return f.flow.take(n, parts)
 }
 
-// drain notes all segments in the ring. The lock is held.
+// drain records all segments in the ring. The caller holds the lock.
 func (c *Capture) drain() {
 	for {
 		at := c.frame/framesPerBlock*blockSize + c.frame%framesPerBlock*frameSize
@@ -133,14 +142,15 @@ func (c *Capture) drain() {
 	}
 }
 
-// packet notes one packet, of which b is the beginning and size the whole length. The filter has let it through, so it is TCP.
+// packet records one packet; b is its beginning and size its whole length. It
+// is TCP, or the filter would have dropped it.
 func (c *Capture) packet(b []byte, size int, wall int64) {
 	var remote netip.Addr
 	var head int
 	switch {
 	case len(b) >= 20 && b[0]>>4 == 4:
 		remote, head = netip.AddrFrom4([4]byte(b[12:16])), int(b[0]&15)*4
-		if total := int(binary.BigEndian.Uint16(b[2:])); total != 0 { // 0: joined to more than fits into the field
+		if total := int(binary.BigEndian.Uint16(b[2:])); total != 0 { // 0: joined segments, longer than the field can say
 			size = total // without the link's padding
 		}
 	case len(b) >= 40 && b[0]>>4 == 6:
@@ -160,7 +170,7 @@ func (c *Capture) packet(b []byte, size int, wall int64) {
 	const fin, syn, rst = 1, 2, 4
 	f := c.flows[e]
 	if tcp[13]&syn != 0 {
-		// The SYN itself counts as one. It may be sent again, while someone follows the flow already.
+		// The SYN itself takes one number. It may be retransmitted when the flow is already in use.
 		if f == nil || f.start != sequence+1 {
 			c.flows[e] = newFlow(sequence + 1)
 		}
@@ -169,90 +179,7 @@ func (c *Capture) packet(b []byte, size int, wall int64) {
 	if f != nil {
 		f.arrive(sequence, size-head-int(tcp[12]>>4)*4, wall)
 		if tcp[13]&(fin|rst) != 0 {
-			delete(c.flows, e) // who follows it has it still
+			delete(c.flows, e) // its Flow still has it
 		}
 	}
-}
-
-// segmentsFrom is the filter, in the kernel's packet filter language: TCP from the port that carries data, or opens or
-// closes a connection. Packets begin with the IP header. What it returns is how much of a packet is kept.
-func segmentsFrom(port uint16) []unix.SockFilter {
-	const (
-		loadByte  = unix.BPF_LD | unix.BPF_B | unix.BPF_ABS
-		loadHalf  = unix.BPF_LD | unix.BPF_H | unix.BPF_ABS
-		loadByteX = unix.BPF_LD | unix.BPF_B | unix.BPF_IND // at X plus a constant
-		loadHalfX = unix.BPF_LD | unix.BPF_H | unix.BPF_IND
-		headLenX  = unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH // X = length of the IPv4 header at a constant
-		add       = unix.BPF_ALU | unix.BPF_ADD | unix.BPF_K
-		and       = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
-		shift     = unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K
-		addX      = unix.BPF_ALU | unix.BPF_ADD | unix.BPF_X
-		subX      = unix.BPF_ALU | unix.BPF_SUB | unix.BPF_X
-		toX       = unix.BPF_MISC | unix.BPF_TAX
-		fromX     = unix.BPF_MISC | unix.BPF_TXA
-		equal     = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-		anyBit    = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
-		ret       = unix.BPF_RET | unix.BPF_K
-		retA      = unix.BPF_RET | unix.BPF_A
-	)
-	const drop, bounds, data, v6 = 0xfc, 0xfd, 0xfe, 0xff // places to jump to, filled in below
-	p := []unix.SockFilter{
-		{Code: loadByte, K: 0},
-		{Code: and, K: 0xf0},
-		{Code: equal, K: 0x60, Jt: v6},
-		{Code: equal, K: 0x40, Jf: drop},
-		{Code: loadByte, K: 9},
-		{Code: equal, K: unix.IPPROTO_TCP, Jf: drop},
-		{Code: loadHalf, K: 6},
-		{Code: anyBit, K: 0x1fff, Jt: drop}, // a later fragment
-		{Code: headLenX, K: 0},
-		{Code: loadHalfX, K: 0},
-		{Code: equal, K: uint32(port), Jf: drop},
-		{Code: loadByteX, K: 13},
-		{Code: anyBit, K: 7, Jt: bounds}, // FIN, SYN, RST
-		{Code: loadByteX, K: 12},
-		{Code: shift, K: 2},
-		{Code: and, K: 0x3c},
-		{Code: addX},
-		{Code: toX}, // the length of both headers
-		{Code: loadHalf, K: 2},
-		{Code: subX},
-		{Code: equal, K: 0, Jt: drop, Jf: data},
-	}
-	sixth := len(p)
-	p = append(p,
-		unix.SockFilter{Code: loadByte, K: 6},
-		unix.SockFilter{Code: equal, K: unix.IPPROTO_TCP, Jf: drop},
-		unix.SockFilter{Code: loadHalf, K: 40},
-		unix.SockFilter{Code: equal, K: uint32(port), Jf: drop},
-		unix.SockFilter{Code: loadByte, K: 40 + 13},
-		unix.SockFilter{Code: anyBit, K: 7, Jt: bounds},
-		unix.SockFilter{Code: loadByte, K: 40 + 12},
-		unix.SockFilter{Code: shift, K: 2},
-		unix.SockFilter{Code: and, K: 0x3c},
-		unix.SockFilter{Code: toX},
-		unix.SockFilter{Code: loadHalf, K: 4},
-		unix.SockFilter{Code: subX},
-		unix.SockFilter{Code: equal, K: 0, Jt: drop},
-		unix.SockFilter{Code: fromX},
-		unix.SockFilter{Code: add, K: 40},
-		unix.SockFilter{Code: retA},
-	)
-	ends := map[uint8]int{v6: sixth, drop: len(p), bounds: len(p) + 1, data: len(p) + 2}
-	p = append(p,
-		unix.SockFilter{Code: ret, K: 0},
-		unix.SockFilter{Code: ret, K: synLen},
-		unix.SockFilter{Code: fromX},
-		unix.SockFilter{Code: retA},
-	)
-	for i := range p {
-		// A jump is relative to the instruction after it.
-		if to, ok := ends[p[i].Jt]; ok {
-			p[i].Jt = uint8(to - i - 1)
-		}
-		if to, ok := ends[p[i].Jf]; ok {
-			p[i].Jf = uint8(to - i - 1)
-		}
-	}
-	return p
 }

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// TestCapture lets several writes wait in the socket: the kernel joins them, the capture does not.
+// Several writes wait in the socket. The kernel joins them; the capture does
+// not.
 func TestCapture(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
@@ -48,7 +49,7 @@ func TestCapture(t *testing.T) {
 			t.Fatal("the connection was not seen")
 		}
 		if capture.Flow(remote, local) != nil {
-			t.Error("a connection that is none")
+			t.Error("found a connection that does not exist")
 		}
 		for range 2 {
 			type write struct {
@@ -86,7 +87,8 @@ func TestCapture(t *testing.T) {
 	}
 }
 
-// TestPacket feeds packets by hand: what is sent again, what closes a connection, and what is no packet at all.
+// Packets that are fed by hand: retransmissions, packets that close a
+// connection, and bytes that are no packet.
 func TestPacket(t *testing.T) {
 	t.Parallel()
 	remote := netip.MustParseAddr("192.0.2.1")

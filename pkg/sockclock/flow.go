@@ -1,41 +1,45 @@
 package sockclock
 
-// Part is a stretch of the bytes of one read that arrived together.
+// Part is a part of the bytes of one read that arrived together.
 type Part struct {
 	Len  int
-	Wall int64 // when, in nanoseconds since 1970; 0 when not known
+	Wall int64 // when it arrived, in nanoseconds since 1970; 0 = unknown
 }
 
-// flow is the receiving direction of one TCP connection, as its segments came in. Sequence numbers wrap around, so only
-// their differences, as signed numbers, say what comes first.
+// flow is the receiving direction of one TCP connection, by its segments.
+// Sequence numbers wrap around, so they are compared by the sign of their
+// difference.
 type flow struct {
 	start uint32 // sequence number of the connection's first byte
 	next  uint32 // sequence number of the first byte that has not arrived in order
-	taken uint32 // of the first byte that was not taken
+	taken uint32 // sequence number of the first byte that was not taken
 	marks []mark // arrivals of the bytes between the two, in order
-	first int    // index of the first mark that is left
+	first int    // index of the first mark that is not taken
 	early []segment
 }
 
-// mark says that all bytes before end, but after those of the mark before, could be read from the time wall on.
+// mark means that the bytes from the end of the mark before up to end could be
+// read from the time wall on.
 type mark struct {
 	end  uint32
 	wall int64
 }
 
-// segment is one that came before some other that precedes it.
+// segment is a segment that arrived before one that precedes it.
 type segment struct{ from, end uint32 }
 
-// maxEarly is how many segments may be ahead of a lost one; more than that are forgotten, and their times with them.
+// maxEarly is how many segments may wait for a lost one. Further ones are
+// dropped with their times; 1,024 are more than a receive window of a megabyte
+// holds.
 const maxEarly = 1024
 
 func newFlow(first uint32) *flow { return &flow{start: first, next: first, taken: first} }
 
-// arrive notes a segment of n bytes.
+// arrive records the arrival of a segment of n bytes.
 func (f *flow) arrive(from uint32, n int, wall int64) {
 	end := from + uint32(n)
 	switch {
-	case n <= 0 || int32(end-f.next) <= 0: // sent again
+	case n <= 0 || int32(end-f.next) <= 0: // a retransmission
 		return
 	case int32(from-f.next) > 0:
 		if len(f.early) < maxEarly {
@@ -44,7 +48,7 @@ func (f *flow) arrive(from uint32, n int, wall int64) {
 		return
 	}
 	f.next = end
-	for again := true; again; { // what was early may now be in order
+	for again := true; again; { // early segments may be in order now
 		again = false
 		for i, s := range f.early {
 			if int32(s.from-f.next) > 0 {
@@ -64,10 +68,11 @@ func (f *flow) arrive(from uint32, n int, wall int64) {
 	f.marks = append(f.marks, mark{f.next, wall})
 }
 
-// covers says whether the arrival of the next n bytes is known.
+// covers reports whether the arrival of the next n bytes is known.
 func (f *flow) covers(n int) bool { return int32(f.taken+uint32(n)-f.next) <= 0 }
 
-// take appends the parts that the next n bytes came in. They add up to n.
+// take appends the parts in which the next n bytes arrived. Their lengths add
+// up to n.
 func (f *flow) take(n int, parts []Part) []Part {
 	to := f.taken + uint32(n)
 	for f.first < len(f.marks) && f.taken != to {
@@ -83,7 +88,7 @@ func (f *flow) take(n int, parts []Part) []Part {
 			f.taken = end
 		}
 	}
-	if f.taken != to { // segments that were not noted
+	if f.taken != to { // from segments that were not captured
 		parts = append(parts, Part{int(to - f.taken), 0})
 		f.taken = to
 		if int32(to-f.next) > 0 {

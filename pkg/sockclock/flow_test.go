@@ -41,8 +41,8 @@ func TestFlow(t *testing.T) {
 	}
 }
 
-// FuzzFlow checks, whatever comes, that parts add up, that times do not go back, and that no byte is said to have come before
-// its segment.
+// For any segments, parts add up, times do not go back, and no byte is reported
+// to have arrived before its segment.
 func FuzzFlow(f *testing.F) {
 	f.Add([]byte{1, 0, 10, 1, 10, 10, 0, 0, 20}, uint32(7))
 	f.Add([]byte{1, 10, 10, 1, 0, 10, 0, 0, 5, 0, 0, 30}, uint32(0xfffffffa))

@@ -1,21 +1,28 @@
-// Package sockclock tells when bytes passed a socket, by the kernel's receive time stamps where there are some, so that a
-// client that is itself late does not take its own lateness for the server's.
+// Package sockclock measures when bytes passed a socket. It uses the kernel's
+// receive time stamps where they exist, so that a client that is late itself
+// does not charge its lateness to the server.
 //
-// # Where the times come from
+// # Sources of time
 //
-// On Linux the kernel notes when it received each segment (SO_TIMESTAMPING, software) and hands the note out with the
-// bytes (recvmsg). When several segments wait in the socket, it joins them and keeps the newest stamp: the stamp of a
-// read is that of its last byte, an upper bound for the others. Where the right to capture packets can be had, a [Capture]
-// does better: it notes each segment with its stamp in a ring shared with the kernel, so that every part of a read keeps
-// its own time, however late the read. On other systems, and for connections that are not TCP, the time is taken right
-// after Read returned. Times of sending are taken just before and after Write everywhere.
+// On Linux the kernel stamps each segment that it receives (SO_TIMESTAMPING,
+// software) and returns the stamp with the bytes (recvmsg). If several segments
+// wait in the socket, the kernel joins them and keeps the newest stamp: a read
+// has the stamp of its last byte, which is an upper bound for the others. With
+// the right to capture packets, a [Capture] is more exact: it records each
+// segment with its stamp in a ring shared with the kernel, so that every part
+// of a read keeps its own time, however late the read. On other systems, and
+// for connections that are not TCP, the time is taken right after Read returns.
+// Times of sending are always taken just before and after Write.
 //
 // # One clock
 //
-// Stamps are wall clock time. A [Clock] carries them over to the monotonic clock, whose distance to the wall clock is
-// constant but for steps (someone sets the clock, a leap second): the two are disciplined together. The distance is
-// measured closely once, watched with each reading of the time, and measured again when it moved; a stamp that would then
-// lie after its reading or before the reading that went before is not believed, and the time of the reading is taken.
+// Stamps are wall clock time. A [Clock] converts them to the monotonic clock,
+// whose distance to the wall clock is constant except for steps (someone sets
+// the clock, or a leap second); both are disciplined together. The distance is
+// measured closely once, checked with each reading of the time, and measured
+// again if it has moved. A stamp that would then be later than its reading, or
+// earlier than the reading before, is rejected in favour of the time of the
+// reading.
 package sockclock
 
 import (
@@ -24,45 +31,46 @@ import (
 	"time"
 )
 
-// Source says where the times of arrival come from.
+// Source is where the times of arrival come from.
 type Source string
 
-// Sources.
+// Sources, the most exact first.
 const (
-	Packets Source = "packets" // the kernel's receive time stamps, of every segment (Capture)
-	Kernel  Source = "kernel"  // the kernel's receive time stamps, of every read
+	Packets Source = "packets" // the kernel's receive time stamp of each segment (Capture)
+	Kernel  Source = "kernel"  // the kernel's receive time stamp of each read
 	User    Source = "user"    // time.Now right after Read
 )
 
-// Clock counts from a fixed instant. It is safe for concurrent use.
+// Clock measures time from a fixed instant. It is safe for concurrent use.
 type Clock struct {
 	start  time.Time
 	offset atomic.Int64 // wall clock at monotonic 0, in nanoseconds since 1970
-	steps  atomic.Int64
+	steps  atomic.Int64 // how often the wall clock was set
 }
 
-// stepLimit is how far the wall clock may stray from the offset before it is taken for a step: above what a descheduling
-// between the readings of the two clocks inside time.Now usually costs, below what matters.
+// stepLimit is how far the wall clock may move from the offset before that
+// counts as a step. It is more than the usual cost of being descheduled between
+// the two clock readings inside time.Now, and less than any latency that
+// matters.
 const stepLimit = 50 * time.Microsecond
 
-// New makes a clock that counts from start, which must have a monotonic reading, as time.Now gives it.
+// New returns a clock that counts from start, which must have a monotonic
+// reading, as time.Now returns it.
 func New(start time.Time) *Clock {
 	c := &Clock{start: start}
 	c.offset.Store(c.measure())
 	return c
 }
 
-// Start is the instant from which the clock counts.
+// Start returns the instant from which the clock counts.
 func (c *Clock) Start() time.Time { return c.start }
 
-// Now is the time since the start.
+// Now returns the time since the start.
 func (c *Clock) Now() time.Duration { return time.Since(c.start) }
 
-// Steps counts how often the wall clock was set while the clock was in use.
-func (c *Clock) Steps() int { return int(c.steps.Load()) }
-
-// measure is the distance of the wall clock from this one. time.Now reads the wall clock first, so being held up between
-// the two readings makes the distance too small: the largest of several is the best.
+// measure returns the distance of the wall clock from this one. time.Now reads
+// the wall clock first, so a delay between its two readings makes the distance
+// too small: the largest of several is the best.
 func (c *Clock) measure() int64 {
 	var best int64
 	for range 16 {
@@ -72,17 +80,17 @@ func (c *Clock) measure() int64 {
 	return best
 }
 
-// Reading is one look at both clocks, taken right after bytes were read.
+// Reading is a reading of both clocks, taken right after bytes were read.
 type Reading struct {
 	at  time.Duration // monotonic
 	old int64         // offset before a step seen by this reading
 	off int64         // offset now
 }
 
-// At is when the reading was taken.
+// At returns the time of the reading.
 func (r Reading) At() time.Duration { return r.at }
 
-// Read takes a reading. One serves for all reads of a batch that came before it.
+// Read takes a reading. One reading serves for all reads of a batch before it.
 func (c *Clock) Read() Reading {
 	now := time.Now()
 	r := Reading{at: now.Sub(c.start), old: c.offset.Load()}
@@ -97,13 +105,15 @@ func (c *Clock) Read() Reading {
 	return r
 }
 
-// Arrival carries a stamp over: wall is the kernel's stamp in nanoseconds since 1970, 0 if there is none; after is a time
-// at which the bytes had not arrived yet, as of the read before. Without a stamp, or with one that cannot be, it is the
-// time of the reading.
+// Arrival converts a stamp: wall is the kernel's stamp in nanoseconds since
+// 1970, or 0 if there is none; after is a time before which the bytes cannot
+// have arrived, such as that of the read before. If the stamp is missing or
+// impossible, Arrival returns the time of the reading.
 func (r Reading) Arrival(wall int64, after time.Duration) time.Duration {
 	if wall != 0 {
 		for _, off := range [2]int64{r.off, r.old} {
-			// The stamp was taken before the reading, but the offset is only known to some ten nanoseconds.
+			// The stamp is older than the reading, but the offset is known only to some ten
+			// nanoseconds: a microsecond is well above that.
 			if t := time.Duration(wall - off); t >= after && t <= r.at+time.Microsecond {
 				return min(t, r.at)
 			}
@@ -115,21 +125,22 @@ func (r Reading) Arrival(wall int64, after time.Duration) time.Duration {
 	return r.at
 }
 
-// Conn is a connection whose reads and writes are timed. Reads and writes may go on at the same time, as on any net.Conn,
-// but not several reads.
+// Conn is a connection with timed reads and writes. As with any net.Conn, reads
+// and writes may be concurrent with each other, but there must be only one
+// reader.
 type Conn struct {
 	net.Conn
 	clock  *Clock
 	stamps stamper
 	source Source
 
-	arrived, seen atomic.Int64 // of the last Read that delivered bytes
-	reads         atomic.Int64
-	wrote         atomic.Int64 // before the first Write since Mark; 0 = none yet
-	written       atomic.Int64 // after the last
+	arrived, seen atomic.Int64 // of the last Read that returned bytes
+	wrote         atomic.Int64 // before the first Write since Mark; 0 = not yet
+	written       atomic.Int64 // after the last Write
 }
 
-// Wrap times c. Kernel stamps are used where c and the system have them; Source says so.
+// Wrap returns a timed connection. It uses kernel stamps if the connection and
+// the system support them; Source tells.
 func (c *Clock) Wrap(conn net.Conn) *Conn {
 	s := &Conn{Conn: conn, clock: c, source: User}
 	if s.stamps.enable(conn) {
@@ -138,10 +149,10 @@ func (c *Clock) Wrap(conn net.Conn) *Conn {
 	return s
 }
 
-// Source says where the times of arrival come from.
+// Source returns where the times of arrival come from.
 func (c *Conn) Source() Source { return c.source }
 
-// Read reads and notes when the bytes arrived.
+// Read reads, and records when the bytes arrived.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.source == User {
 		n, err := c.Conn.Read(p)
@@ -149,7 +160,6 @@ func (c *Conn) Read(p []byte) (int, error) {
 			now := int64(c.clock.Now())
 			c.seen.Store(now)
 			c.arrived.Store(now)
-			c.reads.Add(1)
 		}
 		return n, err
 	}
@@ -158,12 +168,11 @@ func (c *Conn) Read(p []byte) (int, error) {
 		r := c.clock.Read()
 		c.arrived.Store(int64(r.Arrival(wall, time.Duration(c.arrived.Load()))))
 		c.seen.Store(int64(r.at))
-		c.reads.Add(1)
 	}
 	return n, err
 }
 
-// Write notes the time and writes.
+// Write writes, and records the times before and after.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.wrote.CompareAndSwap(0, max(1, int64(c.clock.Now())))
 	n, err := c.Conn.Write(p)
@@ -177,13 +186,14 @@ func (c *Conn) Mark() {
 	c.written.Store(0)
 }
 
-// Sent is when the first Write since Mark began, and Written when the last one ended; 0 when there was none.
-func (c *Conn) Sent() time.Duration    { return time.Duration(c.wrote.Load()) }
+// Sent returns when the first Write since Mark began; 0 if there was none.
+func (c *Conn) Sent() time.Duration { return time.Duration(c.wrote.Load()) }
+
+// Written returns when the last Write since Mark ended; 0 if there was none.
 func (c *Conn) Written() time.Duration { return time.Duration(c.written.Load()) }
 
-// Arrived is when the last byte of the last Read arrived, and Seen when Read had it.
+// Arrived returns when the last byte of the last Read arrived.
 func (c *Conn) Arrived() time.Duration { return time.Duration(c.arrived.Load()) }
-func (c *Conn) Seen() time.Duration    { return time.Duration(c.seen.Load()) }
 
-// Reads counts the Reads that delivered bytes.
-func (c *Conn) Reads() int64 { return c.reads.Load() }
+// Seen returns when the last Read returned.
+func (c *Conn) Seen() time.Duration { return time.Duration(c.seen.Load()) }

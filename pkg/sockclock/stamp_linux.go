@@ -11,39 +11,44 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// oobSpace is room for the control message of a stamp: a header and three timespecs.
+// oobSpace has room for the control message of a stamp: a header and three
+// timespecs.
 const oobSpace = 128
 
-// Enable asks the kernel to stamp what arrives on a socket.
+// Enable makes the kernel stamp what arrives on a socket.
 func Enable(fd int) error {
-	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, unix.SOF_TIMESTAMPING_RX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE)
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPING,
+		unix.SOF_TIMESTAMPING_RX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE)
 }
 
-// Receiver reads from sockets together with the kernel's stamps. It holds the buffers of the call, so it is for one
-// goroutine at a time.
+// Receiver reads from sockets together with the kernel's stamps. It has the
+// buffers of the call, so it must not be used concurrently.
 type Receiver struct {
 	msg unix.Msghdr
 	iov unix.Iovec
 	oob [oobSpace]byte
 }
 
-// Receive reads once, without blocking, and returns the bytes read and the stamp of the newest, in nanoseconds since 1970
-// or 0. The errno is 0 with 0 bytes at the end of the stream, EAGAIN when there is nothing yet.
+// Receive reads once, without blocking. It returns the number of bytes read and
+// the stamp of the newest, in nanoseconds since 1970, or 0. At the end of the
+// stream it returns 0 bytes and errno 0; if there is nothing to read yet,
+// EAGAIN.
 func (r *Receiver) Receive(fd int, p []byte) (n int, wall int64, errno syscall.Errno) {
 	r.iov.Base = unsafe.SliceData(p)
 	r.iov.SetLen(len(p))
 	r.msg.Iov, r.msg.Iovlen = &r.iov, 1
 	r.msg.Control = &r.oob[0]
 	r.msg.SetControllen(oobSpace)
-	// A raw call, which does not tell the scheduler: it never blocks, and telling costs a tenth of it.
-	got, _, errno := syscall.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.msg)), unix.MSG_DONTWAIT)
+	// The call never blocks, so it need not inform the scheduler, which would cost a tenth of it.
+	got, _, errno := syscall.RawSyscall(unix.SYS_RECVMSG, uintptr(fd),
+		uintptr(unsafe.Pointer(&r.msg)), unix.MSG_DONTWAIT)
 	if errno != 0 {
 		return 0, 0, errno
 	}
 	return int(got), r.stamp(), 0
 }
 
-// stamp finds the time stamp among the control messages of the last call.
+// stamp returns the time stamp among the control messages of the last call.
 func (r *Receiver) stamp() int64 {
 	const header = unix.SizeofCmsghdr
 	for at, end := 0, int(r.msg.Controllen); at+header <= end; {
@@ -52,7 +57,8 @@ func (r *Receiver) stamp() int64 {
 		if size < header || at+size > end {
 			return 0
 		}
-		if h.Level == unix.SOL_SOCKET && h.Type == unix.SO_TIMESTAMPING && size >= header+int(unsafe.Sizeof(unix.Timespec{})) {
+		if h.Level == unix.SOL_SOCKET && h.Type == unix.SO_TIMESTAMPING &&
+			size >= header+int(unsafe.Sizeof(unix.Timespec{})) {
 			return (*unix.Timespec)(unsafe.Pointer(&r.oob[at+header])).Nano()
 		}
 		const align = int(unsafe.Sizeof(uintptr(0)))
@@ -61,13 +67,13 @@ func (r *Receiver) stamp() int64 {
 	return 0
 }
 
-// stamper reads a net.Conn by recvmsg, inside the runtime's poller.
+// stamper reads a net.Conn with recvmsg, through the runtime's poller.
 type stamper struct {
 	raw  syscall.RawConn
 	recv Receiver
 }
 
-// enable says whether stamps can be had on conn.
+// enable reports whether conn can be stamped, and turns stamps on.
 func (s *stamper) enable(conn net.Conn) bool {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -84,6 +90,7 @@ func (s *stamper) enable(conn net.Conn) bool {
 	return true
 }
 
+// read is Read of a net.Conn, with the stamp of the newest byte.
 func (s *stamper) read(p []byte) (n int, wall int64, err error) {
 	if len(p) == 0 {
 		return 0, 0, nil
@@ -107,7 +114,8 @@ func (s *stamper) read(p []byte) (n int, wall int64, err error) {
 	return n, wall, nil
 }
 
-// readError says "read" where the runtime's poller says "raw-read".
+// readError makes the poller's errors name the operation read, as net does,
+// rather than raw-read.
 func readError(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

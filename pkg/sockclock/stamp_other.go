@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// stamper finds no stamps on this system.
+// stamper has no stamps on this system.
 type stamper struct{}
 
 func (*stamper) enable(net.Conn) bool { return false }

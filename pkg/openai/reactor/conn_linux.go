@@ -17,21 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is one connection. Its lock comes before the reactor's.
+// conn is one connection. Its lock is taken before the reactor's.
 type conn struct {
 	r    *Reactor
 	slot int32
-	took time.Duration   // what dialling cost
-	flow *sockclock.Flow // its packets; nil when they are not captured
+	took time.Duration   // duration of dialling
+	flow *sockclock.Flow // its packets; nil if they are not captured
 
 	mu       sync.Mutex
 	fd       int           // -1 when closed
-	x        *exchange     // nil while the connection waits unused
+	x        *exchange     // nil while the connection is idle
 	response response      // of x
 	last     time.Duration // arrival of the newest bytes
-	writing  bool          // the sender is at it, without the lock: the descriptor has to stay
+	writing  bool          // the sender writes, without the lock: the descriptor must stay open
 	outward  bool          // watched for room to write
-	broken   bool          // not to be used again
+	broken   bool          // must not be reused
 }
 
 // exchange is one request's use of a connection.
@@ -39,10 +39,10 @@ type exchange struct {
 	done     chan error    // how the response ended, once
 	writable chan struct{} // there may be room to write again
 	end      time.Duration // arrival of the last byte
-	any      bool          // of the response has come
+	any      bool          // some byte of the response has arrived
 }
 
-// connect opens a connection and has it watched.
+// connect opens a connection and adds it to epoll.
 func (r *Reactor) connect(ctx context.Context) (*conn, error) {
 	start := time.Now()
 	dialled, err := r.dial(ctx, "tcp", r.addr)
@@ -59,8 +59,9 @@ func (r *Reactor) connect(ctx context.Context) (*conn, error) {
 		return nil, fmt.Errorf("dial %s: %w", r.addr, err)
 	}
 	c := &conn{r: r, fd: -1}
-	// The runtime's poller keeps and then closes its own descriptor; this copy of it is the reactor's.
-	if cerr := raw.Control(func(fd uintptr) { c.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil || err != nil {
+	// The runtime's poller keeps its own descriptor and closes it; the reactor uses a copy.
+	cerr := raw.Control(func(fd uintptr) { c.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	if cerr != nil || err != nil {
 		return nil, fmt.Errorf("dial %s: %w", r.addr, errors.Join(cerr, os.NewSyscallError("fcntl", err)))
 	}
 	c.took = time.Since(start)
@@ -70,12 +71,21 @@ func (r *Reactor) connect(ctx context.Context) (*conn, error) {
 	if sockclock.Enable(c.fd) != nil {
 		r.unstamped.Store(true)
 	}
+	if err := c.register(); err != nil {
+		return nil, err
+	}
+	r.opened.Add(1)
+	return c, nil
+}
 
+// register gives the connection a slot and has it watched.
+func (c *conn) register() error {
+	r := c.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		unix.Close(c.fd)
-		return nil, net.ErrClosed
+		return net.ErrClosed
 	}
 	if n := len(r.free); n > 0 {
 		c.slot, r.free = r.free[n-1], r.free[:n-1]
@@ -86,10 +96,9 @@ func (r *Reactor) connect(ctx context.Context) (*conn, error) {
 	r.conns[c.slot] = c
 	if err := c.watch(unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
 		c.closeLocked()
-		return nil, os.NewSyscallError("epoll_ctl", err)
+		return os.NewSyscallError("epoll_ctl", err)
 	}
-	r.opened.Add(1)
-	return c, nil
+	return nil
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
@@ -99,12 +108,15 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// watch has the reactor woken for what events says. The reactor's lock is held.
+// watch makes epoll report the given events. The caller holds the reactor's
+// lock.
 func (c *conn) watch(op int, events uint32) error {
-	return unix.EpollCtl(c.r.epoll, op, c.fd, &unix.EpollEvent{Events: events, Fd: c.slot, Pad: c.r.uses[c.slot]})
+	event := unix.EpollEvent{Events: events, Fd: c.slot, Pad: c.r.uses[c.slot]}
+	return unix.EpollCtl(c.r.epoll, op, c.fd, &event)
 }
 
-// rewatch changes what the connection is watched for. The connection's lock is held, and it is open.
+// rewatch changes whether the connection is watched for room to write. It is
+// open, and the caller holds its lock.
 func (c *conn) rewatch(outward bool) error {
 	events := uint32(unix.EPOLLIN)
 	if outward {
@@ -116,7 +128,8 @@ func (c *conn) rewatch(outward bool) error {
 	return os.NewSyscallError("epoll_ctl", c.watch(unix.EPOLL_CTL_MOD, events))
 }
 
-// settle puts a connection by or closes it, now that no request is on it. The connection's lock is held.
+// settle makes the connection idle or closes it, after its request. The caller
+// holds the connection's lock.
 func (c *conn) settle() {
 	if c.broken {
 		c.close()
@@ -125,19 +138,20 @@ func (c *conn) settle() {
 	}
 }
 
-// close closes the connection and frees its slot. The connection's lock is held.
+// close closes the connection and frees its slot. The caller holds the
+// connection's lock.
 func (c *conn) close() {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
 	c.closeLocked()
 }
 
-// closeLocked is close with the reactor's lock held too.
+// closeLocked is close for a caller that holds the reactor's lock too.
 func (c *conn) closeLocked() {
 	if c.fd < 0 {
 		return
 	}
-	unix.Close(c.fd) // which ends its being watched
+	unix.Close(c.fd) // epoll forgets it
 	r := c.r
 	c.fd = -1
 	r.conns[c.slot] = nil
@@ -151,14 +165,14 @@ func (c *conn) closeLocked() {
 	}
 }
 
-// end ends the exchange that is going on, if one is, and the connection unless it can be used again. The connection's lock
-// is held.
+// end ends the current exchange, if any, and closes the connection unless it
+// can be reused. The caller holds the connection's lock.
 func (c *conn) end(err error) {
 	x := c.x
 	c.x = nil
 	c.broken = c.broken || err != nil || x == nil || c.response.close
 	if !c.writing {
-		c.settle() // before the sender wakes up and wants a connection
+		c.settle() // before the sender wakes up and takes a connection
 	}
 	if x != nil {
 		x.end, x.any = c.last, c.response.any
@@ -166,7 +180,7 @@ func (c *conn) end(err error) {
 	}
 }
 
-// ready reads what has arrived, on the reactor's goroutine.
+// ready reads the bytes that have arrived, on the reactor's goroutine.
 func (c *conn) ready(events uint32, in *input) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -174,7 +188,7 @@ func (c *conn) ready(events uint32, in *input) {
 		return
 	}
 	if c.outward && events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		// One notice is enough: the sender asks again if it has to.
+		// One notice is enough: the sender asks again if needed.
 		if err := c.rewatch(false); err != nil {
 			c.end(err)
 			return
@@ -190,7 +204,7 @@ func (c *conn) ready(events uint32, in *input) {
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return
-	case c.x == nil: // the server closed a connection that waits, or said something unasked
+	case c.x == nil: // the server closed an idle connection, or sent unexpected bytes
 		c.close()
 		return
 	case errno != 0:
@@ -205,6 +219,12 @@ func (c *conn) ready(events uint32, in *input) {
 		return
 	}
 	c.r.reads.Add(1)
+	c.deliver(n, wall, in)
+}
+
+// deliver passes the n bytes just read, with the stamp wall, to the response.
+// The caller holds the connection's lock.
+func (c *conn) deliver(n int, wall int64, in *input) {
 	reading := c.r.clock.Read()
 	in.parts = in.parts[:0]
 	if c.flow != nil {
@@ -234,54 +254,26 @@ func (c *conn) ready(events uint32, in *input) {
 	c.response.handler.Wait()
 }
 
-// progress is how far a request came.
+// progress is how far a request got.
 type progress int
 
 const (
-	unsent     progress = iota // the connection was closed before
-	unanswered                 // no byte of a response came
+	unsent     progress = iota // the connection was already closed
+	unanswered                 // no byte of a response arrived
 	answered
 )
 
-// do sends a request on the connection, which is no one else's, and waits for the end of its response.
+// do sends a request on the connection, which has no other, and waits for the
+// end of its response.
 func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (progress, error) {
 	x := &exchange{done: make(chan error, 1), writable: make(chan struct{}, 1)}
-	c.mu.Lock()
-	if c.fd >= 0 && t.Pooled && c.stale() {
-		c.close()
-	}
-	if c.fd < 0 {
-		c.mu.Unlock()
+	if !c.begin(x, h, t.Pooled) {
 		return unsent, errUnanswered
 	}
-	c.x, c.writing = x, true
-	c.response = response{handler: h, head: c.response.head[:0], line: c.response.line[:0]}
-	c.last = c.r.clock.Now()
-	c.mu.Unlock()
-
 	w := writer{request: request, iovs: make([]unix.Iovec, 0, min(len(request.Pieces)+2, maxPieces))}
 	w.gather()
-	t.Got, t.Sent, t.Written = true, c.r.clock.Now(), 0 // with nothing between this and the call
-	whole, err := w.write(c.fd)
-	over := false
-	for !whole && err == nil && !over {
-		c.mu.Lock()
-		if c.x == x {
-			err = c.rewatch(true)
-		}
-		c.mu.Unlock()
-		if err != nil {
-			break
-		}
-		select {
-		case <-x.writable:
-			whole, err = w.write(c.fd)
-		case err = <-x.done: // the server answered without waiting for the rest, or closed the connection
-			over = true
-		case <-ctx.Done():
-			over, err = true, ctx.Err()
-		}
-	}
+	t.Got, t.Sent, t.Written = true, c.r.clock.Now(), 0 // with nothing between this and the write
+	whole, over, err := c.send(ctx, x, &w)
 	if whole {
 		t.Written = c.r.clock.Now()
 	}
@@ -293,24 +285,11 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 	}
 	c.mu.Unlock()
 
-	if !over && err != nil {
-		// The server closed the connection while it was written to. If it has said why, that is on its way.
-		select {
-		case err = <-x.done:
-			over = true
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-		}
-	}
-	if !over && err == nil {
-		select {
-		case err = <-x.done:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
+	if !over {
+		err = x.await(ctx, err)
 	}
 	c.mu.Lock()
-	if c.x == x { // given up on
+	if c.x == x { // the context is done, or the write failed
 		c.x = nil
 		x.end, x.any = c.last, c.response.any
 		c.close()
@@ -323,30 +302,101 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 	return answered, err
 }
 
-// stale says whether the server has closed a connection that waited, or said something unasked, of which the reactor has not
-// heard yet: some servers close after each answer, just when the next request is due. The connection's lock is held.
+// begin makes x the connection's exchange. It reports false if the connection
+// is closed.
+func (c *conn) begin(x *exchange, h Handler, pooled bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fd >= 0 && pooled && c.stale() {
+		c.close()
+	}
+	if c.fd < 0 {
+		return false
+	}
+	c.x, c.writing = x, true
+	c.response = response{handler: h, head: c.response.head[:0], line: c.response.line[:0]}
+	c.last = c.r.clock.Now()
+	return true
+}
+
+// send writes the request. whole means that all of it was written, over that
+// the exchange ended before that, with err.
+func (c *conn) send(ctx context.Context, x *exchange, w *writer) (whole, over bool, err error) {
+	whole, err = w.write(c.fd)
+	for !whole && err == nil && !over {
+		c.mu.Lock()
+		if c.x == x {
+			err = c.rewatch(true)
+		}
+		c.mu.Unlock()
+		if err != nil {
+			break
+		}
+		select {
+		case <-x.writable:
+			whole, err = w.write(c.fd)
+		case err = <-x.done: // the server answered early, or closed the connection
+			over = true
+		case <-ctx.Done():
+			over, err = true, ctx.Err()
+		}
+	}
+	return whole, over, err
+}
+
+// await returns how the response ended. sendErr is the error of the write, if
+// any.
+func (x *exchange) await(ctx context.Context, sendErr error) error {
+	if sendErr == nil {
+		select {
+		case err := <-x.done:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	// The server closed the connection during the write. If it has sent a reason, that is on its
+	// way.
+	select {
+	case err := <-x.done:
+		return err
+	case <-time.After(closeGrace):
+	case <-ctx.Done():
+	}
+	return sendErr
+}
+
+// closeGrace is how long a request waits for a response after its write has
+// failed: ample for bytes that the server sent before it closed the connection.
+const closeGrace = time.Second
+
+// stale reports whether the server has closed an idle connection, or sent
+// unexpected bytes on it, without the reactor knowing yet: some servers close
+// after each answer, just when the next request is due. The caller holds the
+// connection's lock.
 func (c *conn) stale() bool {
 	var b byte
 	for {
-		_, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&b)), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
+		_, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd),
+			uintptr(unsafe.Pointer(&b)), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
 		if errno != unix.EINTR {
 			return errno != unix.EAGAIN
 		}
 	}
 }
 
-// maxPieces is how many pieces one call takes (IOV_MAX).
+// maxPieces is how many pieces one call of writev takes (IOV_MAX).
 const maxPieces = 1024
 
-// writer writes a request to a socket without copying its pieces together.
+// writer writes a request to a socket without joining its pieces.
 type writer struct {
 	request *Request
-	next    int // piece to write: 0 is Before, 1 the first of Pieces, ..., the last After
-	offset  int // into it
+	next    int // piece to write: 0 is Before, 1 the first of Pieces, and so on to After
+	offset  int // into that piece
 	iovs    []unix.Iovec
 }
 
-// piece is the i-th, nil after the last.
+// piece returns piece i; ok is false after the last.
 func (w *writer) piece(i int) (p []byte, ok bool) {
 	switch n := len(w.request.Pieces); {
 	case i == 0:
@@ -358,7 +408,7 @@ func (w *writer) piece(i int) (p []byte, ok bool) {
 	}
 }
 
-// gather collects what is left for the next call, as much as one takes.
+// gather collects the remaining pieces for the next call, as many as it takes.
 func (w *writer) gather() {
 	w.iovs = w.iovs[:0]
 	for i, offset := w.next, w.offset; len(w.iovs) < maxPieces; i, offset = i+1, 0 {
@@ -374,10 +424,12 @@ func (w *writer) gather() {
 	}
 }
 
-// write writes what is gathered, and what comes after it as long as there is room, and says whether that was all.
+// write writes while the socket has room and reports whether it wrote
+// everything.
 func (w *writer) write(fd int) (whole bool, err error) {
 	for len(w.iovs) > 0 {
-		n, _, errno := syscall.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&w.iovs[0])), uintptr(len(w.iovs)))
+		n, _, errno := syscall.Syscall(unix.SYS_WRITEV, uintptr(fd),
+			uintptr(unsafe.Pointer(&w.iovs[0])), uintptr(len(w.iovs)))
 		switch errno {
 		case 0:
 			w.advance(int(n))
@@ -392,7 +444,7 @@ func (w *writer) write(fd int) (whole bool, err error) {
 	return true, nil
 }
 
-// advance steps over n bytes that were written.
+// advance skips n bytes that were written.
 func (w *writer) advance(n int) {
 	for {
 		p, ok := w.piece(w.next)

@@ -1,16 +1,22 @@
-// Package reactor exchanges HTTP/1.1 requests for responses over many sockets that one goroutine reads, because in a load
-// client that holds a thousand slow streams a goroutine a connection costs more than all its other work.
+// Package reactor sends HTTP/1.1 requests and reads the responses of many
+// sockets on one goroutine. In a load client with a thousand slow streams, a
+// goroutine for each connection would cost more than all its other work.
 //
-// The goroutine waits in epoll for sockets that have something, reads each with the kernel's receive time stamp (package
-// sockclock) into one buffer, and parses it on the spot: the response's head, the framing of its body (chunked, by length,
-// or to the end of the connection), and then whatever the request's [Handler] makes of the bytes. Requests are written by
-// the goroutine that sends them, straight from its pieces. It sleeps until its response has ended.
+// The goroutine waits in epoll for sockets that are ready, reads each into one
+// buffer together with the kernel's receive time stamp (package sockclock), and
+// parses the bytes at once: the head of the response, the framing of its body
+// (chunked, by length, or to the end of the connection), and then whatever the
+// request's [Handler] does with them. Each request is written by the goroutine
+// that sends it, directly from its pieces; that goroutine then sleeps until the
+// response has ended.
 //
-// Connections are kept and used again, the last one used first. One that the server closes while it waits is dropped at
-// once; where a request was just on its way to it and not one byte of a response came back, the request is sent again,
-// once, on a fresh connection.
+// Connections are reused, the last one used first. An idle connection that the
+// server closes is dropped at once. If the server closes a reused connection
+// while a request is on its way and no byte of a response has come back, the
+// request is sent again, once, on a new connection.
 //
-// It is for plain http on Linux without proxies; everything else is net/http's.
+// The package supports plain http on Linux without proxies. Use net/http for
+// anything else.
 package reactor
 
 import (
@@ -21,55 +27,57 @@ import (
 	"time"
 )
 
-// Handler takes a response as it arrives. It is called on the reactor's goroutine, which serves all connections: it has to
-// be quick and must not block. It is not called any more once Do has returned.
+// Handler takes a response as it arrives. Its methods are called on the
+// reactor's goroutine, which serves all connections: they must be quick and
+// must not block. They are not called after Do has returned.
 type Handler interface {
-	// Head is called once, when the response's head was whole.
+	// Head is called once, when the head of the response is complete.
 	Head(status int, h http.Header, at time.Duration)
-	// Read begins what one read delivered: when its last byte arrived, and when it was read. exact says that the other
-	// bytes arrived with the last, as they came in one packet; else they may have waited to be read together.
+	// Read begins the bytes of one read: the time when its last byte arrived, and when it was read.
+	// exact means that the other bytes arrived at the same time, in one packet; otherwise they may
+	// have arrived earlier and waited.
 	Read(arrived, seen time.Duration, exact bool)
-	// Body takes bytes of the body, valid during the call. frame counts the HTTP chunks of a response from 1; 0 means that
-	// its body does not come in chunks.
+	// Body takes bytes of the body, which are valid during the call. frame is the number of
+	// the HTTP chunk, from 1; 0 if the body is not chunked.
 	Body(b []byte, frame int)
-	// Wait ends what a read delivered, unless the response has ended with it.
+	// Wait ends the bytes of a read, unless the response has ended.
 	Wait()
 }
 
-// Request is the bytes of a request: its head and whatever comes before Pieces, the pieces one after the other, and what
-// comes after. They are written from where they are.
+// Request is the bytes of a request: its head and the beginning of its body,
+// pieces that follow one another, and the rest. They are written without being
+// copied.
 type Request struct {
 	Before []byte
 	Pieces [][]byte
 	After  []byte
 }
 
-// Trace is what became of a request besides its response. Its times are on the clock of the reactor, 0 when they did not
-// come about.
+// Trace is what happened to a request, apart from its response. Times are on
+// the reactor's clock; 0 if the event did not happen.
 type Trace struct {
 	Sent    time.Duration // just before the first write, on the connection that answered
-	Written time.Duration // after the last
+	Written time.Duration // after the last write
 	End     time.Duration // arrival of the response's last byte
-	// Pooled says that the connection had been opened before; Retried that an earlier one was found closed. Connect is what
-	// dialling took, if neither pooled.
-	Pooled  bool
-	Retried bool
-	Got     bool // a connection was had at all
-	Connect time.Duration
+	Pooled  bool          // the connection was reused
+	Retried bool          // the request was sent again, since a reused connection was closed
+	Got     bool          // there was a connection at all
+	Connect time.Duration // duration of dialling, if the connection is new
 }
 
-// Stats counts connections.
+// Stats counts connections and reads.
 type Stats struct {
-	Opened     int // dialled, those opened ahead included
-	Reconnects int // requests sent again because the server had closed a pooled connection
-	// Reads counts the reads that delivered something, Wakes how often the reactor woke up for them.
+	Opened     int // connections dialled, including those of Preconnect
+	Reconnects int // requests sent again because the server had closed a reused connection
+	// Reads counts the reads that returned bytes, Wakes how often the reactor woke up for them.
 	Reads, Wakes int64
 }
 
-// ErrCut says that the connection ended before the response did.
+// ErrCut means that the connection ended before the response did.
 var ErrCut = errors.New("connection closed before the end of the body")
 
-// errUnanswered says that it ended before the response's head was whole.
+// errUnanswered means that the connection ended before the head of the
+// response.
 var errUnanswered = errors.New("the server closed the connection before it answered")
 
 // Dial opens a TCP connection.

@@ -20,9 +20,14 @@ import (
 )
 
 const (
-	bufferSize = 256 << 10 // of the one read buffer
-	batchSize  = 512       // sockets taken from epoll at once
-	maxDials   = 64        // connections opened at the same time by Preconnect
+	// bufferSize is the size of the read buffer: more than a socket's usual receive buffer holds.
+	bufferSize = 256 << 10
+	// batchSize is the number of sockets taken from epoll at once. It bounds how long a socket that
+	// becomes ready waits for others.
+	batchSize = 512
+	// maxDials is the number of connections that Preconnect opens at the same time: below the
+	// backlog of a listening socket (128 on many systems), beyond which dialling is slow or fails.
+	maxDials = 64
 )
 
 // Reactor owns the sockets to one server.
@@ -37,13 +42,13 @@ type Reactor struct {
 	wake  int             // an eventfd that ends the loop
 	over  chan struct{}
 
-	capture *sockclock.Capture // nil: the stamps of the reads have to do
+	capture *sockclock.Capture // nil: use the stamps of the reads
 
 	mu     sync.Mutex
 	conns  []*conn // by slot; nil where free
 	free   []int32 // free slots
-	uses   []int32 // how often each slot was used: an event of an earlier use is not this one's
-	idle   []*conn // the last one used is the last one here
+	uses   []int32 // how often each slot was used, to recognise events of earlier uses
+	idle   []*conn // the last one used comes last
 	closed bool
 
 	opened, reconnects, reads, wakes atomic.Int64
@@ -51,19 +56,20 @@ type Reactor struct {
 	unfollowed                       atomic.Bool // some connection's packets are not captured
 }
 
-// New makes a reactor for the server at addr, host:port, that opens connections with dial. Its goroutine runs until Close.
+// New returns a reactor for the server at addr (host:port) that opens
+// connections with dial. Its goroutine runs until Close.
 func New(clock *sockclock.Clock, addr string, dial Dial) (*Reactor, error) {
 	r := &Reactor{clock: clock, addr: addr, dial: dial, over: make(chan struct{})}
 	var err error
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err = unix.SetNonblock(r.epoll, true); err != nil { // for the runtime's poller to take it
+	if err = unix.SetNonblock(r.epoll, true); err != nil { // so that the runtime's poller accepts it
 		unix.Close(r.epoll)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	r.file = os.NewFile(uintptr(r.epoll), "epoll")
-	if err = r.file.SetReadDeadline(time.Time{}); err == nil { // which fails for what the poller did not take
+	if err = r.file.SetReadDeadline(time.Time{}); err == nil { // fails if the poller did not accept it
 		r.poll, err = r.file.SyscallConn()
 	}
 	if err != nil {
@@ -74,7 +80,8 @@ func New(clock *sockclock.Clock, addr string, dial Dial) (*Reactor, error) {
 		r.file.Close()
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	if err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, r.wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}); err != nil {
+	wake := unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}
+	if err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, r.wake, &wake); err != nil {
 		unix.Close(r.wake)
 		r.file.Close()
 		return nil, os.NewSyscallError("epoll_ctl", err)
@@ -83,9 +90,10 @@ func New(clock *sockclock.Clock, addr string, dial Dial) (*Reactor, error) {
 	return r, nil
 }
 
-// CapturePackets has arrivals taken from packets as they came in (sockclock.Capture) rather than from reads, which know
-// only when the newest of their bytes arrived. It is to be called before there are connections, and needs the right to
-// capture packets.
+// CapturePackets makes times of arrival come from captured packets (see
+// sockclock.Capture) rather than from reads, which have only the time of their
+// newest byte. Call it before the first connection is opened. It needs the
+// right to capture packets.
 func (r *Reactor) CapturePackets() error {
 	_, port, err := net.SplitHostPort(r.addr)
 	if err != nil {
@@ -99,7 +107,8 @@ func (r *Reactor) CapturePackets() error {
 	return err
 }
 
-// Close closes all connections and ends the reactor's goroutine. Requests in flight end with net.ErrClosed.
+// Close closes all connections and ends the reactor's goroutine. Requests in
+// flight end with net.ErrClosed.
 func (r *Reactor) Close() error {
 	if !r.shut(net.ErrClosed) {
 		return nil
@@ -115,7 +124,8 @@ func (r *Reactor) Close() error {
 	return err
 }
 
-// shut closes all connections, whose requests end with err, and says whether they were not closed before.
+// shut closes all connections, whose requests end with err. It reports whether
+// it was the first to do so.
 func (r *Reactor) shut(err error) bool {
 	r.mu.Lock()
 	if r.closed {
@@ -134,7 +144,8 @@ func (r *Reactor) shut(err error) bool {
 	return true
 }
 
-// Source says where the times of arrival come from. One connection without makes it the lesser one.
+// Source returns where the times of arrival come from: the least exact source
+// of all connections.
 func (r *Reactor) Source() sockclock.Source {
 	switch {
 	case r.unstamped.Load():
@@ -145,12 +156,15 @@ func (r *Reactor) Source() sockclock.Source {
 	return sockclock.Kernel
 }
 
-// Stats counts what happened so far.
+// Stats returns the counts so far.
 func (r *Reactor) Stats() Stats {
-	return Stats{Opened: int(r.opened.Load()), Reconnects: int(r.reconnects.Load()), Reads: r.reads.Load(), Wakes: r.wakes.Load()}
+	return Stats{
+		Opened: int(r.opened.Load()), Reconnects: int(r.reconnects.Load()),
+		Reads: r.reads.Load(), Wakes: r.wakes.Load(),
+	}
 }
 
-// Preconnect opens connections until n wait unused.
+// Preconnect opens connections until n are idle.
 func (r *Reactor) Preconnect(ctx context.Context, n int) error {
 	r.mu.Lock()
 	n -= len(r.idle)
@@ -172,7 +186,8 @@ func (r *Reactor) Preconnect(ctx context.Context, n int) error {
 	return g.Wait()
 }
 
-// keep puts a connection by for the next request. The connection's lock is held.
+// keep returns a connection to the idle ones. The caller holds the connection's
+// lock.
 func (r *Reactor) keep(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -183,7 +198,7 @@ func (r *Reactor) keep(c *conn) {
 	r.idle = append(r.idle, c)
 }
 
-// take returns the connection that waited the shortest, nil if none waits.
+// take returns the idle connection used last; nil if there is none.
 func (r *Reactor) take() *conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -197,8 +212,9 @@ func (r *Reactor) take() *conn {
 	return c
 }
 
-// Do sends a request and has its response handled. It returns when the response has
-// ended, with nil; when the connection did; or when ctx is done, with the context's error, the connection being closed.
+// Do sends a request and passes its response to h. It returns nil when the
+// response has ended, an error if the connection ends first, and the context's
+// error, having closed the connection, if ctx is done first.
 func (r *Reactor) Do(ctx context.Context, request *Request, h Handler) (t Trace, err error) {
 	for {
 		c := r.take()
@@ -214,7 +230,7 @@ func (r *Reactor) Do(ctx context.Context, request *Request, h Handler) (t Trace,
 			return t, err
 		}
 		if sent == unsent {
-			continue // closed while it waited: as if it had not been there
+			continue // closed while idle: nothing was sent, so try the next
 		}
 		r.reconnects.Add(1)
 		t.Retried, t.Pooled = true, false
@@ -260,20 +276,22 @@ func (r *Reactor) run() {
 	}
 }
 
-// input is what a read needs; one serves all connections.
+// input is what a read needs. One input serves all connections.
 type input struct {
 	recv  sockclock.Receiver
 	buf   []byte
 	parts []sockclock.Part
 }
 
-// wait sleeps until some sockets are ready. The epoll descriptor is itself watched by the runtime's poller: sleeping in
-// epoll_wait would cost a thread of its own and, measured at 100 streams, half as much processor time again.
+// wait sleeps until some sockets are ready. It lets the runtime's poller watch
+// the epoll descriptor: sleeping in epoll_wait would take a thread of its own
+// and, as measured with 100 streams, half as much processor time again.
 func (r *Reactor) wait(events []unix.EpollEvent) (n int, err error) {
 	werr := r.poll.Read(func(uintptr) bool {
 		for {
-			// A raw call: with a timeout of 0 it does not block.
-			got, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+			// With a timeout of 0 the call does not block, so it need not inform the scheduler.
+			got, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll),
+				uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 			switch errno {
 			case 0:
 				n = int(got)

@@ -36,8 +36,8 @@ func (h *tardy) Body(_ []byte, frame int) {
 	}
 }
 
-// TestLate has a reactor that reads too late. From packets it still knows when each chunk arrived; from the reads it knows
-// only about the newest.
+// The reactor reads too late. From packets it still knows when each chunk
+// arrived; from reads it knows the arrival of the newest only.
 func TestLate(t *testing.T) {
 	t.Parallel()
 	const chunks, gap = 8, 5 * time.Millisecond
@@ -115,7 +115,7 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestClose ends a request that is waiting.
+// Close ends a request that is waiting.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

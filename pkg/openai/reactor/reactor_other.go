@@ -9,16 +9,16 @@ import (
 	"multiturn/pkg/sockclock"
 )
 
-// Reactor is for Linux.
+// Reactor works on Linux only.
 type Reactor struct{}
 
-// New fails with errors.ErrUnsupported.
+// New returns errors.ErrUnsupported.
 func New(*sockclock.Clock, string, Dial) (*Reactor, error) { return nil, errors.ErrUnsupported }
 
-// CapturePackets fails with errors.ErrUnsupported.
+// CapturePackets returns errors.ErrUnsupported.
 func (*Reactor) CapturePackets() error { return errors.ErrUnsupported }
 
-// Do does nothing.
+// Do returns errors.ErrUnsupported.
 func (*Reactor) Do(context.Context, *Request, Handler) (Trace, error) {
 	return Trace{}, errors.ErrUnsupported
 }
@@ -26,10 +26,10 @@ func (*Reactor) Do(context.Context, *Request, Handler) (Trace, error) {
 // Preconnect does nothing.
 func (*Reactor) Preconnect(context.Context, int) error { return errors.ErrUnsupported }
 
-// Source is that of a connection without stamps.
+// Source returns sockclock.User.
 func (*Reactor) Source() sockclock.Source { return sockclock.User }
 
-// Stats are none.
+// Stats returns zeros.
 func (*Reactor) Stats() Stats { return Stats{} }
 
 // Close does nothing.

@@ -9,16 +9,18 @@ import (
 	"time"
 )
 
-// maxHead is the longest head of a response, in bytes.
+// maxHead is the longest head of a response, in bytes. It is the limit of
+// net/http's server; heads of inference servers are below 2 kB.
 const maxHead = 1 << 20
 
-// response parses one response from bytes as they arrive, and hands on what its handler wants.
+// response parses one response from bytes as they arrive and passes it to its
+// handler.
 type response struct {
 	handler Handler
 	state   state
-	head    []byte // of the part of the head that came before
+	head    []byte // the beginning of a head that is not complete
 	left    int64  // bytes of the body (by length) or of the HTTP chunk still to come
-	line    []byte // of a chunk's size or a trailer that came before
+	line    []byte // the beginning of a chunk's size or trailer that is not complete
 	frame   int    // counts HTTP chunks
 	any     bool   // a byte has arrived
 	close   bool   // the connection ends with this response
@@ -28,19 +30,21 @@ type state int
 
 const (
 	inHead     state = iota
-	inLength         // so many bytes
-	inRest           // all that comes on the connection
+	inLength         // a body of known length
+	inRest           // a body up to the end of the connection
 	inSize           // the line before an HTTP chunk's data
-	inChunk          // its data
+	inChunk          // the data of a chunk
 	inChunkEnd       // the line end after it
 	inTrailer        // lines up to an empty one
 	ended
 )
 
-// maxLine is the longest line of the chunked encoding, in bytes.
+// maxLine is the longest line of the chunked encoding, in bytes. A chunk's size
+// takes a few; extensions and trailers are rare and short.
 const maxLine = 16 << 10
 
-// feed takes the bytes of a read and returns those that are not the response's. The response has ended when state is ended.
+// feed takes the bytes of a read and returns those that are not the response's.
+// The response has ended when state is ended.
 func (p *response) feed(b []byte, arrived time.Duration) (rest []byte, err error) {
 	p.any = p.any || len(b) > 0
 	for len(b) > 0 {
@@ -59,45 +63,21 @@ func (p *response) feed(b []byte, arrived time.Duration) (rest []byte, err error
 		case inRest:
 			p.handler.Body(b, p.frame)
 			b = nil
-		case inSize:
-			var line []byte
-			var ok bool
-			if line, b, ok, err = p.readLine(b); err != nil || !ok {
+		case inSize, inChunkEnd, inTrailer:
+			line, rest, ok, err := p.readLine(b)
+			if err != nil || !ok {
 				return nil, err
 			}
-			if p.left, err = chunkSize(line); err != nil {
+			if err := p.takeLine(line); err != nil {
 				return nil, err
 			}
-			p.state = inChunk
-			if p.left == 0 {
-				p.state = inTrailer
-			}
-			p.frame++
+			b = rest
 		case inChunk:
 			n := int(min(int64(len(b)), p.left))
 			p.handler.Body(b[:n], p.frame)
 			b, p.left = b[n:], p.left-int64(n)
 			if p.left == 0 {
 				p.state = inChunkEnd
-			}
-		case inChunkEnd:
-			var line []byte
-			var ok bool
-			if line, b, ok, err = p.readLine(b); err != nil || !ok {
-				return nil, err
-			}
-			if len(line) > 0 {
-				return nil, errors.New("malformed chunked encoding: no line end after a chunk")
-			}
-			p.state = inSize
-		case inTrailer:
-			var line []byte
-			var ok bool
-			if line, b, ok, err = p.readLine(b); err != nil || !ok {
-				return nil, err
-			}
-			if len(line) == 0 {
-				p.state = ended
 			}
 		case ended:
 			return b, nil
@@ -106,7 +86,33 @@ func (p *response) feed(b []byte, arrived time.Duration) (rest []byte, err error
 	return nil, nil
 }
 
-// eof says what the end of the connection means.
+// takeLine handles a line of the chunked encoding.
+func (p *response) takeLine(line []byte) (err error) {
+	switch p.state {
+	case inSize:
+		if p.left, err = chunkSize(line); err != nil {
+			return err
+		}
+		p.state = inChunk
+		if p.left == 0 {
+			p.state = inTrailer
+		}
+		p.frame++
+	case inChunkEnd:
+		if len(line) > 0 {
+			return errors.New("malformed chunked encoding: no line end after a chunk")
+		}
+		p.state = inSize
+	case inTrailer:
+		if len(line) == 0 {
+			p.state = ended
+		}
+	}
+	return nil
+}
+
+// eof returns what the end of the connection means: nil if the response is
+// complete.
 func (p *response) eof() error {
 	switch p.state {
 	case inRest, ended:
@@ -118,14 +124,15 @@ func (p *response) eof() error {
 	return ErrCut
 }
 
-// readLine returns the next line without its end, once it is whole.
+// readLine returns the next line without its end; ok is false if it is not
+// complete.
 func (p *response) readLine(b []byte) (line, rest []byte, ok bool, err error) {
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
 		i = len(b)
 	}
 	if len(p.line)+i > maxLine {
-		return nil, nil, false, errors.New("malformed chunked encoding: a line of it is too long")
+		return nil, nil, false, errors.New("malformed chunked encoding: line too long")
 	}
 	if i == len(b) {
 		p.line = append(p.line, b...)
@@ -139,7 +146,8 @@ func (p *response) readLine(b []byte) (line, rest []byte, ok bool, err error) {
 	return bytes.TrimSuffix(line, []byte("\r")), b[i+1:], true, nil
 }
 
-// chunkSize reads the line before a chunk's data: a hexadecimal number, and perhaps extensions.
+// chunkSize parses the line before a chunk's data: a hexadecimal number and
+// optional extensions.
 func chunkSize(line []byte) (n int64, err error) {
 	if i := bytes.IndexByte(line, ';'); i >= 0 {
 		line = line[:i]
@@ -164,7 +172,7 @@ func chunkSize(line []byte) (n int64, err error) {
 	return n, nil
 }
 
-// readHead takes bytes of the head and returns what comes after it.
+// readHead takes bytes of the head and returns the bytes after it.
 func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err error) {
 	head, from := b, 0
 	if len(p.head) > 0 {
@@ -175,7 +183,7 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 	end := headEnd(head, from)
 	if end < 0 {
 		if len(head) > maxHead {
-			return nil, errors.New("malformed HTTP response: its head does not end")
+			return nil, errors.New("malformed HTTP response: head too long")
 		}
 		if !plausible(head) {
 			return nil, fmt.Errorf("malformed HTTP response: %.40q", head)
@@ -192,13 +200,14 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 	if err != nil {
 		return nil, fmt.Errorf("malformed HTTP response: %w", err)
 	}
-	if resp.StatusCode >= 100 && resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
-		return rest, nil // the real one is still to come
+	status := resp.StatusCode
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		return rest, nil // the final response is still to come
 	}
 	switch {
 	case len(resp.TransferEncoding) > 0 && resp.TransferEncoding[0] == "chunked":
 		p.state = inSize
-	case resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified || resp.ContentLength == 0:
+	case status == http.StatusNoContent || status == http.StatusNotModified || resp.ContentLength == 0:
 		p.state = ended
 	case resp.ContentLength > 0:
 		p.state, p.left = inLength, resp.ContentLength
@@ -206,11 +215,12 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 		p.state = inRest
 	}
 	p.close = resp.Close || p.state == inRest
-	p.handler.Head(resp.StatusCode, resp.Header, arrived)
+	p.handler.Head(status, resp.Header, arrived)
 	return rest, nil
 }
 
-// headEnd is where what follows the first empty line after from begins; -1 if there is none yet.
+// headEnd returns the index after the first empty line after from; -1 if there
+// is none yet.
 func headEnd(head []byte, from int) int {
 	for {
 		i := bytes.IndexByte(head[from:], '\n')
@@ -227,10 +237,12 @@ func headEnd(head []byte, from int) int {
 	}
 }
 
-// post is the request that a response answers: its method decides whether there is a body.
+// post is the request that a response answers: its method decides whether there
+// is a body.
 var post = &http.Request{Method: http.MethodPost}
 
-// plausible says whether what has come of a head could be one. Something else may never send an empty line.
+// plausible reports whether bytes can be the beginning of a head. Anything else
+// might never send an empty line.
 func plausible(head []byte) bool {
 	const proto = "HTTP/"
 	n := min(len(head), len(proto))

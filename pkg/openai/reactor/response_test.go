@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// kept collects what a response hands on.
+// kept records what a response passes to its handler.
 type kept struct {
 	status int
 	header http.Header
@@ -124,7 +124,7 @@ func TestResponse(t *testing.T) {
 	}
 }
 
-// FuzzResponse compares with net/http, and any split with the whole.
+// FuzzResponse compares the parser with net/http, and any split with the whole.
 func FuzzResponse(f *testing.F) {
 	for _, s := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\nz",

@@ -1,19 +1,24 @@
-// Package sse parses server-sent events from bytes as they arrive: Feed it what a read delivered, take the events that
-// are complete with Next, and so on until Close. It never blocks and never reads, so the same parser serves a loop over a
-// response body and a reactor that reads many sockets.
+// Package sse parses server-sent events from bytes as they arrive. Pass the
+// bytes of each read to Feed, then call Next until it returns false; call Close
+// at the end of the stream. The parser never reads or blocks, so it serves a
+// loop over a response body as well as a reactor that reads many sockets.
 //
 // # The format
 //
-// A stream is UTF-8 text, after an optional byte order mark, in lines that end in LF, CR LF or CR. A line is
+// A stream is UTF-8 text, after an optional byte order mark, in lines that end
+// in LF, CR LF or CR. A line is one of
 //
-//	field: value    data or event; of others (id, retry, unknown ones) nothing is kept
-//	: comment       ignored, as keep-alives are
-//	                an empty line: the event is complete
+//	field: value    data or event; other fields (id, retry, unknown) are discarded
+//	: comment       discarded; used as keep-alive
+//	                an empty line ends the event
 //
-// One space after the colon is not part of the value; a line without a colon is a field with an empty value. Several data
-// lines of one event are joined by LF. An event without a data line is none. All this is as the WHATWG specifies, but for
-// the end of the stream: an event that was still open there is delivered if its last line holds data, since servers leave
-// out the final blank line and even the final line break.
+// One space after the colon is not part of the value. A line without a colon is
+// a field with an empty value. The data lines of an event are joined by LF.
+// Events without a data line are discarded.
+//
+// All this follows the WHATWG specification except for the end of the stream:
+// an event that is still open there is delivered if it has data, because some
+// servers omit the final blank line or even the final line break.
 package sse
 
 import (
@@ -21,25 +26,28 @@ import (
 	"fmt"
 )
 
-// DefaultLimit is the longest line and the longest event's data, in bytes, when Parser.Limit is 0.
+// DefaultLimit is the value of Parser.Limit if that is 0: far above any event
+// of an inference server, and small enough to bound the memory that a broken
+// one takes.
 const DefaultLimit = 64 << 20
 
-// Event is one event. Its slices are valid until the next call of Next.
+// Event is an event. Its slices are valid until the next call of Next.
 type Event struct {
-	Type []byte // of the event field; empty when there was none
+	Type []byte // value of the event field; empty if there is none
 	Data []byte
-	// Open says that the stream ended before the event's blank line: its last line may have been cut.
+	// Open means that the stream ended before the event's blank line. Its last line may be cut off.
 	Open bool
 }
 
-// Parser turns bytes into events. The zero value is ready.
+// Parser turns bytes into events. The zero value is ready to use.
 type Parser struct {
-	// Limit is the longest line, and the longest data of one event, in bytes; 0 means DefaultLimit.
+	// Limit is the maximum length of a line, and of the data of an event, in bytes; 0 means
+	// DefaultLimit.
 	Limit int
 
-	in     []byte // what was fed last
+	in     []byte // the bytes fed last
 	pos    int    // where in it the next line begins
-	lf, cr int    // next LF and CR at or after pos, len(in) if none; each byte is searched once
+	lf, cr int    // next LF and CR at or after pos, or len(in); each byte is searched once
 
 	line []byte // the beginning of a line whose end was not fed yet
 	cut  bool   // line is in use, though it may be empty
@@ -49,7 +57,7 @@ type Parser struct {
 	hasData bool
 	typ     []byte
 	hasType bool
-	skipLF  bool // the last line ended in CR as the last byte fed: an LF right after belongs to it
+	skipLF  bool // the last byte fed was a CR, so an LF as the next byte belongs to it
 	begun   bool // past the byte order mark
 	closed  bool
 	event   Event
@@ -57,8 +65,9 @@ type Parser struct {
 	events  int
 }
 
-// Feed hands over the bytes of a read. All events of the read before must have been taken. Once Next is false the parser
-// refers to b no more, so one buffer serves all reads.
+// Feed passes the bytes of a read to the parser. All events of the read before
+// must have been taken: call Next until it returns false. After that the parser
+// does not refer to b any more, so one buffer serves all reads.
 func (p *Parser) Feed(b []byte) {
 	p.in, p.pos = b, 0
 	if len(b) == 0 {
@@ -74,22 +83,24 @@ func (p *Parser) Feed(b []byte) {
 	p.lf, p.cr = p.find('\n'), p.find('\r')
 }
 
-// Reset makes the parser ready for another stream. It keeps its buffers.
+// Reset prepares the parser for another stream. It keeps its buffers.
 func (p *Parser) Reset() {
 	*p = Parser{Limit: p.Limit, line: p.line[:0], own: p.own[:0], typ: p.typ[:0]}
 }
 
-// Close says that the stream has ended; Next then delivers what is still open.
+// Close marks the end of the stream. Next then returns the event that is still
+// open.
 func (p *Parser) Close() {
 	p.in, p.pos, p.lf, p.cr = nil, 0, 0, 0
 	p.closed = true
 }
 
-// Next moves to the next complete event, and is false when there is none in what was fed, or after an error.
+// Next advances to the next complete event. It returns false if the bytes fed
+// hold no further event, or after an error.
 func (p *Parser) Next() bool {
 	for p.err == nil && p.pos < len(p.in) {
 		end := min(p.lf, p.cr)
-		if end == len(p.in) { // no line end in what is left
+		if end == len(p.in) { // no further line end
 			if p.tooLong(len(p.line) + end - p.pos) {
 				return false
 			}
@@ -130,13 +141,13 @@ func (p *Parser) Next() bool {
 	return p.err == nil && p.closed && p.flush()
 }
 
-// Event is the event that Next moved to.
+// Event returns the event that Next advanced to.
 func (p *Parser) Event() Event { return p.event }
 
-// Err says why the parser stopped; nil when it did not.
+// Err returns the error that stopped the parser, if any.
 func (p *Parser) Err() error { return p.err }
 
-// flush delivers what is open at the end of the stream, once.
+// flush delivers the event that is open at the end of the stream, once.
 func (p *Parser) flush() bool {
 	if p.cut {
 		p.cut = false
@@ -147,7 +158,8 @@ func (p *Parser) flush() bool {
 	return found
 }
 
-// take handles one line and says whether it completed an event. inPlace says that line stays valid until the next Feed.
+// take handles one line and reports whether it completed an event. inPlace
+// means that line stays valid until the next Feed.
 func (p *Parser) take(line []byte, inPlace bool) bool {
 	if !p.begun {
 		p.begun = true
@@ -192,7 +204,7 @@ func (p *Parser) take(line []byte, inPlace bool) bool {
 	return false
 }
 
-// dispatch ends the open event and says whether there was one.
+// dispatch ends the open event and reports whether there was one.
 func (p *Parser) dispatch() bool {
 	if !p.hasData {
 		p.hasType = false
@@ -207,7 +219,7 @@ func (p *Parser) dispatch() bool {
 	return true
 }
 
-// keepData moves the open event's data out of the bytes fed last.
+// keepData copies the open event's data out of the bytes fed last.
 func (p *Parser) keepData() {
 	if len(p.own) != len(p.data) || len(p.data) > 0 && &p.own[0] != &p.data[0] {
 		p.own = append(p.own[:0], p.data...)
@@ -215,7 +227,7 @@ func (p *Parser) keepData() {
 	}
 }
 
-// find is the index in p.in of the next c at or after p.pos.
+// find returns the index in p.in of the next c at or after p.pos, or len(p.in).
 func (p *Parser) find(c byte) int {
 	if i := bytes.IndexByte(p.in[p.pos:], c); i >= 0 {
 		return p.pos + i
@@ -223,13 +235,16 @@ func (p *Parser) find(c byte) int {
 	return len(p.in)
 }
 
+// tooLong reports whether n bytes exceed the limit, or the parser has failed
+// already.
 func (p *Parser) tooLong(n int) bool {
 	limit := p.Limit
 	if limit == 0 {
 		limit = DefaultLimit
 	}
 	if n > limit {
-		p.err = fmt.Errorf("event %d of the stream is longer than the limit of %.3g MiB", p.events+1, float64(limit)/(1<<20))
+		p.err = fmt.Errorf("event %d of the stream is longer than the limit of %.3g MiB",
+			p.events+1, float64(limit)/(1<<20))
 	}
 	return p.err != nil
 }

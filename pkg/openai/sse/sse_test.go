@@ -12,7 +12,7 @@ import (
 
 type event struct{ typ, data string }
 
-// parse feeds the pieces in order and collects every event.
+// parse feeds the pieces in order and returns all events.
 func parse(p *Parser, pieces ...[]byte) (events []event, open bool) {
 	take := func() {
 		for p.Next() {
@@ -152,9 +152,10 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// FuzzParser compares with go-sse, and any split with the whole. What may differ from go-sse by design is the open event at
-// the end, so the stream is closed with a blank line; and go-sse delivers events that have a type or an id and no data, and
-// stops at NUL in ids, which the standard does not ask for.
+// FuzzParser compares the parser with go-sse, and any split of the stream with
+// the whole. Differences by design are avoided: the open event at the end, so
+// the stream ends with a blank line; events with a type or an id but no data,
+// which go-sse delivers; and a NUL in an id, at which go-sse stops.
 func FuzzParser(f *testing.F) {
 	for _, s := range []string{
 		"data: a\n\ndata: b\r\n\r\ndata: c\r\r", "\xef\xbb\xbfdata: a\n\n", "event: error\ndata: x\ndata\n\n: c\n\n", "data: a",
@@ -189,7 +190,8 @@ func FuzzParser(f *testing.F) {
 	})
 }
 
-// withData leaves out events without data: go-sse delivers those that only have a type.
+// withData leaves out events without data: go-sse delivers those that only have
+// a type.
 func withData(events []event) (kept []event) {
 	for _, e := range events {
 		if e.data != "" {
@@ -227,7 +229,8 @@ func BenchmarkParser(b *testing.B) {
 	}
 }
 
-// BenchmarkLinear shows that the cost of a byte does not grow with the read, in each kind of line end.
+// BenchmarkLinear shows that the cost of a byte does not grow with the size of
+// the read, for each kind of line end.
 func BenchmarkLinear(b *testing.B) {
 	for _, end := range []string{"\n", "\r\n", "\r"} {
 		for _, size := range []int{4 << 10, 4 << 20} {
