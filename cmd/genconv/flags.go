@@ -1,46 +1,52 @@
 package main
 
-import "multiturn/pkg/cli"
+import (
+	"multiturn/pkg/cli"
+	"multiturn/pkg/synth"
+)
 
+// flags are what the flags are bound to.
 type flags struct {
 	texts         []string
 	conversations int
-	seed          uint32
+	options       synth.Options
 
 	tokenizer string
 	model     string
-	cleanUp   bool
 
 	output     string
-	format     format
+	format     string
 	printStats bool
 }
-
-// format overrides what the output's name says.
-type format string
-
-const (
-	formatJSON  format = "json"
-	formatJSONL format = "jsonl"
-)
 
 func (f *flags) groups() []cli.Group {
 	f.output = "-"
 	return []cli.Group{
 		{Title: "Conversations", Flags: []cli.Flag{
-			{Name: "text", Value: cli.Files(&f.texts), DefaultText: "the config's", Usage: "text to cut them from, in UTF-8; - is stdin. Once for each file"},
-			{Name: "num-conversations", Value: cli.Int(&f.conversations, 1), DefaultText: "the config's", Usage: "how many to make"},
-			{Name: "seed", Value: cli.Int(&f.seed), Usage: "seed of all that is random, as the reference's --seed"},
+			{Name: "text", Value: cli.Files(&f.texts), DefaultText: "the config's",
+				Usage: "text to cut conversations from, in UTF-8; - is stdin; repeatable"},
+			{Name: "num-conversations", Value: cli.Int(&f.conversations, 1),
+				DefaultText: "the config's", Usage: "number of conversations"},
+			{Name: "seed", Value: cli.Int(&f.options.Seed),
+				Usage: "seed of every random draw, as the reference's --seed"},
 		}},
 		{Title: "Tokens", Flags: []cli.Flag{
 			cli.TokenizerFlag(&f.tokenizer),
-			{Name: "model", Short: "m", Value: cli.String(&f.model), Usage: "model whose tokenizer to use"},
-			{Name: "clean-up-spaces", Value: cli.Bool(&f.cleanUp), Usage: "remove spaces before punctuation when cutting text, as transformers 4 did for Llama 3"},
+			{Name: "model", Short: "m", Value: cli.String(&f.model),
+				Usage: "model whose tokenizer to use"},
+			{Name: "clean-up-spaces", Value: cli.Bool(&f.options.CleanUpSpaces),
+				Usage: "remove spaces before punctuation when cutting text, " +
+					"as transformers 4 did for Llama 3"},
 		}},
 		{Title: "Output", Flags: []cli.Flag{
-			{Name: "output-file", Short: "o", Aliases: []string{"output"}, Value: cli.File(&f.output), DefaultText: "stdout", Usage: "where to write: an array to .json as the reference does, lines to .jsonl; .gz packs either"},
-			{Name: "format", Value: cli.Enum(&f.format, formatJSON, formatJSONL), DefaultText: "by the name; stdout jsonl", Usage: "array or lines"},
-			{Name: "print-stats", Value: cli.Bool(&f.printStats), Usage: "print the reference's tables of turns and tokens on stderr"},
+			{Name: "output-file", Short: "o", Aliases: []string{"output"},
+				Value: cli.File(&f.output), DefaultText: "stdout",
+				Usage: "output file: .json is an array as the reference writes it, " +
+					".jsonl is lines; with .gz it is compressed"},
+			{Name: "format", Value: cli.Enum(&f.format, "json", "jsonl"),
+				DefaultText: "by the name; stdout jsonl", Usage: "array or lines"},
+			{Name: "print-stats", Value: cli.Bool(&f.printStats),
+				Usage: "print the reference's tables of turns and tokens on stderr"},
 		}},
 	}
 }

@@ -1,5 +1,6 @@
-// Command genconv makes conversations out of text: the generator of vLLM's benchmarks/multi_turn, on its own. The same
-// config, text, seed and tokenizer give the same bytes. Package synth has the config's format.
+// Command genconv makes conversations out of text: the generator of vLLM's
+// benchmarks/multi_turn on its own. The same config, text, seed and tokenizer
+// give the same bytes. Package synth documents the config.
 package main
 
 import (
@@ -15,15 +16,20 @@ func command() *cli.Command {
 	return &cli.Command{
 		Name:  "genconv",
 		Usage: "make multi-turn conversations of chosen lengths out of any text",
-		Description: "CONFIG is the generator config of vLLM's benchmarks/multi_turn (JSON; - is stdin); without one it is the " +
-			"reference's generate_multi_turn.json. Conversations go to stdout, one a line. The text files that a config " +
-			"names are looked for in the working directory, then beside the config.",
-		Args:   "[CONFIG]",
-		Groups: f.groups(),
+		Description: "CONFIG is the generator config of vLLM's benchmarks/multi_turn " +
+			"(JSON; - is stdin). Without one it is the reference's generate_multi_turn.json. " +
+			"Conversations go to stdout, one a line. The text files that a config names are " +
+			"looked for in the working directory, then in the config's folder.",
+		Args:    "[CONFIG]",
+		Groups:  f.groups(),
+		Options: []any{&f.options},
 		Examples: []cli.Example{
-			{About: "the reference's config on a text of yours", Line: "genconv --text book.txt -o conversations.json"},
-			{About: "counted in the tokens of the model that is served", Line: "genconv --model Qwen/Qwen3-8B config.json"},
-			{About: "straight into a run", Line: "cat book.txt | genconv --text - | mtbench -i - -m MODEL"},
+			{About: "the reference's config on a text of yours",
+				Line: "genconv --text book.txt -o conversations.json"},
+			{About: "counted in the tokens of the model that is served",
+				Line: "genconv --model Qwen/Qwen3-8B config.json"},
+			{About: "straight into a run",
+				Line: "cat book.txt | genconv --text - | mtbench -i - -m MODEL"},
 		},
 		Run: f.run,
 	}

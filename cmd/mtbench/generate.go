@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"path/filepath"
-	"strings"
 
 	"multiturn/cmd/internal/texts"
 	"multiturn/pkg/cli"
@@ -14,9 +13,9 @@ import (
 // generate makes the conversations of the generator's config in --input-file, as the reference does when it is given one.
 func (d *dataset) generate(ctx context.Context, c *cli.Call, f *runFlags, tok *tokenizer.Tokenizer) error {
 	name := inputName(f.input)
-	cfg, err := synth.Parse(d.config)
+	cfg, err := texts.Config(name, d.config)
 	if err != nil {
-		return cli.UsageErrorf("%s: %s", name, strings.ReplaceAll(err.Error(), "\n", "\n"+name+": "))
+		return err
 	}
 	corpus := synth.NewCorpus(tok)
 	folder := ""

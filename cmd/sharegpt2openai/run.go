@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -18,168 +17,209 @@ import (
 	"multiturn/pkg/tokenizer"
 )
 
-// suspicious is how many parts are more than one chat has: the largest real collection at hand comes to 89.
+// suspicious is how many parts are more than one chat has: in the largest real
+// collection at hand it is at most 89.
 const suspicious = 200
 
+// conversion is one run of the command.
+type conversion struct {
+	*flags
+	call     *cli.Call
+	from, to string
+	format   chat.Format
+	tok      *tokenizer.Tokenizer // nil: tokens are not counted
+	talk     io.Writer            // where the table goes
+
+	in      io.ReadCloser
+	out     *cli.Output
+	rejects *rejects
+}
+
 func (f *flags) run(ctx context.Context, c *cli.Call) error {
-	from, to := c.Args[0], c.Args[1]
-	o := sharegpt.Options{
-		Seed: f.seed, MaxItems: f.maxItems, MinTurns: f.minTurns, MaxTurns: f.maxTurns, MinLength: f.minLength, MaxLength: f.maxLength,
-		Language: f.language, KeepOdd: f.keepOdd, Separate: f.separate, Join: c.IsSet("separate") && !f.separate, Parity: f.parity,
+	v := &conversion{flags: f, call: c, from: c.Args[0], to: c.Args[1]}
+	if err := v.prepare(ctx); err != nil {
+		return err
 	}
+	defer v.close()
+	if err := v.open(); err != nil {
+		return err
+	}
+	res, err := v.convert(ctx)
+	if err != nil {
+		return v.failed(res, err)
+	}
+	return v.conclude(res)
+}
+
+// prepare completes the options and opens the tokenizer.
+func (v *conversion) prepare(ctx context.Context) (err error) {
+	o := &v.options
+	o.Join = v.call.IsSet("separate") && !o.Separate
 	if err := o.Validate(); err != nil {
-		return cli.Exit(cli.Usage, err)
+		return err
 	}
-	if f.parity && (f.keepOdd || f.separate || c.IsSet("language")) {
-		return cli.UsageErrorf("--vllm-parity does as the reference does: --language, --keep-odd and --separate have no place beside it")
+	if o.Parity && (o.KeepOdd || o.Separate || v.call.IsSet("language")) {
+		return cli.UsageErrorf("--vllm-parity does what the reference does: " +
+			"it cannot be combined with --language, --keep-odd or --separate")
 	}
-	override := f.format
-	if override == "" && f.parity && to == "-" {
+	override := v.flags.format
+	if override == "" && o.Parity && v.to == "-" {
 		override = "json"
 	}
-	format, err := chat.FormatFor(to, override, chat.Converted)
-	if err != nil {
+	if v.format, err = chat.FormatFor(v.to, override, chat.Converted); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	var tok *tokenizer.Tokenizer
-	if f.tokenizerName() != "" {
-		if tok, _, err = c.Tokenizer(ctx, f.tokenizer, f.model); err != nil {
-			return err
-		}
-		special := 0
-		if f.parity {
-			special = tok.SpecialTokensAdded() // which the reference counts too
-		}
-		o.Count = func(text string) int { return tok.Count(text) + special }
-	}
-	in, err := c.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := c.Create(to)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	var rejects *cli.Output
-	var buffered *bufio.Writer
-	if f.rejects != "" {
-		if rejects, err = c.Create(f.rejects); err != nil {
-			return err
-		}
-		defer rejects.Close()
-		buffered = bufio.NewWriter(rejects)
-		o.Rejects = buffered
-	}
-	talk := c.TextOut()
-	if c.Quiet() && talk == c.Stderr {
-		talk = io.Discard
-	}
-	if f.parity {
-		o.Transcript = &sharegpt.Transcript{W: talk, Input: from, Output: to, Model: f.tokenizerName(), Columns: columns(c)}
-	}
-	res, err := convert(ctx, c, in, from, out, format, o)
-	saveRejects := func() error {
-		if rejects == nil {
-			return nil
-		}
-		return errors.Join(buffered.Flush(), rejects.Commit())
-	}
-	ref := new(sharegpt.ReferenceError)
-	if (errors.Is(err, sharegpt.ErrNothingLeft) || errors.As(err, &ref)) && len(res.Dropped) > 0 {
-		if err := saveRejects(); err != nil {
-			return err
-		}
-	}
-	switch {
-	case errors.Is(err, context.Canceled):
-		return err
-	case errors.Is(err, sharegpt.ErrNothingLeft):
-		talk.Write(res.AppendSummary(nil))
-		if res.Items == 0 {
-			return fmt.Errorf("%s: there is nothing in it", from)
-		}
-		if res.CutOff != nil {
-			return fmt.Errorf("%w, and %w: the table says why", cutOff(from, res.CutOff), err)
-		}
-		return fmt.Errorf("%s: %w: the table says why", from, err)
-	case err != nil:
-		if errors.As(err, &ref) {
-			return fmt.Errorf("%s: %w (as the reference; without --vllm-parity bad items are skipped)", from, err)
-		}
-		return err
-	}
-	if n := res.MostParts; n > suspicious || n > 1 && res.Conversations == 1 && !f.parity {
-		c.Remarkf("%d items were joined, being parts of conversation %q by their ids; if they are conversations of their own, say --separate", n, res.Longest)
-	}
-	if res.Apart > 0 {
-		c.Remarkf("%d items of role and content with ids like %s are conversations of their own; if they are parts, say --separate=false", res.Apart, res.ApartID)
-	}
-	if err := out.Commit(); err != nil {
-		return err
-	}
-	if err := saveRejects(); err != nil {
-		return err
-	}
-	if f.parity {
-		if !c.Quiet() {
-			c.Stderr.Write(res.AppendSummary(nil))
-		}
+	if v.tokenizerName() == "" {
 		return nil
 	}
-	if err := report(talk, res, tok); err != nil || res.CutOff == nil {
+	if v.tok, _, err = v.call.Tokenizer(ctx, v.tokenizer, v.model); err != nil {
 		return err
 	}
-	if to == "-" {
-		to = "stdout"
+	special := 0
+	if o.Parity {
+		special = v.tok.SpecialTokensAdded() // the reference counts them too
 	}
-	return cli.Exit(cli.Missed, fmt.Errorf("%w; %s has what came before that", cutOff(from, res.CutOff), to))
+	o.Count = func(text string) int { return v.tok.Count(text) + special }
+	return nil
 }
 
-// cutOff says where an input ends too early.
-func cutOff(name string, at *sharegpt.CutOff) error {
-	return fmt.Errorf("%s is cut off: it ends in line %d, after %d bytes, inside an array or object", name, at.Line, at.Bytes)
-}
-
-// convert runs the conversion, showing how far it is.
-func convert(ctx context.Context, c *cli.Call, in io.Reader, name string, out io.Writer, format chat.Format, o sharegpt.Options) (*sharegpt.Result, error) {
-	size := int64(0)
-	if name == "-" {
-		name, in = "stdin", c.Stdin // which may be a file that can be read twice
+// open opens the input and the outputs.
+func (v *conversion) open() (err error) {
+	if v.in, err = v.call.Open(v.from); err != nil {
+		return err
 	}
-	if file, ok := in.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
-			size = info.Size()
+	if v.out, err = v.call.Create(v.to); err != nil {
+		return err
+	}
+	if v.flags.rejects != "" {
+		if v.rejects, err = createRejects(v.call, v.flags.rejects); err != nil {
+			return err
 		}
+		v.options.Rejects = v.rejects.buffer
+	}
+	v.talk = v.call.TextOut()
+	if v.call.Quiet() && v.talk == v.call.Stderr {
+		v.talk = io.Discard
+	}
+	if v.options.Parity {
+		v.options.Transcript = &sharegpt.Transcript{
+			W: v.talk, Input: v.from, Output: v.to,
+			Model: v.tokenizerName(), Columns: columns(v.call),
+		}
+	}
+	return nil
+}
+
+func (v *conversion) close() {
+	if v.in != nil {
+		v.in.Close()
+	}
+	if v.out != nil {
+		v.out.Close()
+	}
+	v.rejects.close()
+}
+
+// convert runs the conversion and shows its progress.
+func (v *conversion) convert(ctx context.Context) (*sharegpt.Result, error) {
+	name, in := v.from, io.Reader(v.in)
+	if name == "-" {
+		name, in = "stdin", v.call.Stdin // may be a file that can be read twice
 	}
 	src, err := sharegpt.NewSource(in, name)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	if src.Spooled() {
-		size = 0 // that of what is unpacked or piped is not known
+	size := int64(0) // unknown if the input is unpacked or piped
+	if !src.Spooled() {
+		size = fileSize(in)
 	}
-	bar := c.Progress("converting", "B", 2*size)
+	bar := v.call.Progress("converting", "B", 2*size)
 	defer bar.Done()
-	o.Progress = bar.Add
-	return sharegpt.Convert(ctx, src, out, format, o)
+	v.options.Progress = bar.Add
+	return sharegpt.Convert(ctx, src, v.out, v.format, v.options)
 }
 
-// report prints what became of the input, and what the conversations are like.
-func report(w io.Writer, res *sharegpt.Result, tok *tokenizer.Tokenizer) error {
+// failed is what is left to do after an error. The rejects are written even if
+// no conversation is left: they show why.
+func (v *conversion) failed(res *sharegpt.Result, err error) error {
+	var ref *sharegpt.ReferenceError
+	nothing := errors.Is(err, sharegpt.ErrNothingLeft)
+	if !nothing && !errors.As(err, &ref) {
+		return err
+	}
+	if len(res.Dropped) > 0 {
+		if err := v.rejects.save(); err != nil {
+			return err
+		}
+	}
+	if !nothing {
+		return fmt.Errorf("%s: %w (as the reference; without --vllm-parity bad items are skipped)",
+			v.from, err)
+	}
+	v.talk.Write(res.AppendSummary(nil))
+	switch {
+	case res.Items == 0:
+		return fmt.Errorf("%s: there is nothing in it", v.from)
+	case res.CutOff != nil:
+		return fmt.Errorf("%w, and %w: the table says why", cutOff(v.from, res.CutOff), err)
+	}
+	return fmt.Errorf("%s: %w: the table says why", v.from, err)
+}
+
+// conclude saves the outputs and prints what became of the input.
+func (v *conversion) conclude(res *sharegpt.Result) error {
+	v.remark(res)
+	if err := errors.Join(v.out.Commit(), v.rejects.save()); err != nil {
+		return err
+	}
+	if v.options.Parity {
+		if !v.call.Quiet() {
+			v.call.Stderr.Write(res.AppendSummary(nil))
+		}
+		return nil
+	}
+	if _, err := v.talk.Write(v.table(res)); err != nil || res.CutOff == nil {
+		return err
+	}
+	return cli.Exit(cli.Missed, fmt.Errorf("%w; %s has what came before that",
+		cutOff(v.from, res.CutOff), v.out.Name()))
+}
+
+// remark names what may have been joined, or left apart, against the user's
+// intent.
+func (v *conversion) remark(res *sharegpt.Result) {
+	n := res.MostParts
+	if n > suspicious || n > 1 && res.Conversations == 1 && !v.options.Parity {
+		v.call.Remarkf("%d items were joined, being parts of conversation %q by their ids; "+
+			"if they are conversations of their own, use --separate", n, res.Longest)
+	}
+	if res.Apart > 0 {
+		v.call.Remarkf("%d items of role and content with ids like %s are conversations of their own; "+
+			"if they are parts, use --separate=false", res.Apart, res.ApartID)
+	}
+}
+
+// table is what became of the input, and what the conversations are like.
+func (v *conversion) table(res *sharegpt.Result) []byte {
 	stats := res.Kept
 	if res.Sampled != nil {
 		stats = res.Sampled
 	}
 	text := append(res.AppendSummary(nil), '\n')
 	text = stats.Table().Append(text, pandas.Options{Precision: 2})
-	if tok != nil {
-		text = fmt.Appendf(text, "tokens are those of a message on average, by %s (%s)\n", tok.Name(), tok.Source())
+	if v.tok != nil {
+		text = fmt.Appendf(text, "tokens are those of a message on average, by %s (%s)\n",
+			v.tok.Name(), v.tok.Source())
 	}
-	_, err := w.Write(text)
-	return err
+	return text
+}
+
+// cutOff is the error of an input that ends too early.
+func cutOff(name string, at *sharegpt.CutOff) error {
+	return fmt.Errorf("%s is cut off: it ends in line %d, after %d bytes, inside an array or object",
+		name, at.Line, at.Bytes)
 }
 
 func (f *flags) tokenizerName() string {
@@ -189,7 +229,17 @@ func (f *flags) tokenizerName() string {
 	return f.model
 }
 
-// columns is the width that Python takes the terminal to have.
+// fileSize returns the size of a regular file, or 0.
+func fileSize(in io.Reader) int64 {
+	if file, ok := in.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			return info.Size()
+		}
+	}
+	return 0
+}
+
+// columns returns the width that Python takes the terminal to have.
 func columns(c *cli.Call) int {
 	if n, err := strconv.Atoi(c.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
@@ -199,5 +249,5 @@ func columns(c *cli.Call) int {
 			return n
 		}
 	}
-	return 80
+	return 80 // as Python's shutil.get_terminal_size
 }

@@ -39,11 +39,11 @@ package sharegpt
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"math/big"
 	"runtime"
 
+	"multiturn/internal/field"
 	"multiturn/pkg/chat"
 )
 
@@ -88,30 +88,33 @@ type Options struct {
 	Transcript *Transcript
 }
 
-// Validate returns all that is wrong with the options.
+// Validate returns all that is wrong with the options, as field.Errors.
 func (o *Options) Validate() error {
-	var bad []error
+	var errs field.Errors
 	for _, l := range []struct {
 		name  string
 		limit *int
-	}{{"max-items", o.MaxItems}, {"min-turns", o.MinTurns}, {"max-turns", o.MaxTurns}, {"min-content-len", o.MinLength}, {"max-content-len", o.MaxLength}} {
+	}{
+		{"MaxItems", o.MaxItems}, {"MinTurns", o.MinTurns}, {"MaxTurns", o.MaxTurns},
+		{"MinLength", o.MinLength}, {"MaxLength", o.MaxLength},
+	} {
 		if l.limit != nil && *l.limit < 0 {
-			bad = append(bad, fmt.Errorf("%s is %d, want 0 or more", l.name, *l.limit))
+			errs.Addf(l.name, "is %d, want 0 or more", *l.limit)
 		}
 	}
 	pair := func(low, high string, a, b *int) {
 		if on(a) && on(b) && *a > *b {
-			bad = append(bad, fmt.Errorf("%s is %d, more than %s, which is %d", low, *a, high, *b))
+			errs.Addf(low, "is %d, more than %s, which is %d", *a, high, *b)
 		}
 	}
-	pair("min-turns", "max-turns", o.MinTurns, o.MaxTurns)
-	pair("min-content-len", "max-content-len", o.MinLength, o.MaxLength)
+	pair("MinTurns", "MaxTurns", o.MinTurns, o.MaxTurns)
+	pair("MinLength", "MaxLength", o.MinLength, o.MaxLength)
 	switch o.Language {
 	case "", Any, ASCII, NonASCII:
 	default:
-		bad = append(bad, fmt.Errorf("language is %q, want any, ascii or non-ascii", o.Language))
+		errs.Addf("Language", "is %q, want any, ascii or non-ascii", o.Language)
 	}
-	return errors.Join(bad...)
+	return errs.Err()
 }
 
 // on says whether a limit is set and not 0.

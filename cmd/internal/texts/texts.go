@@ -1,4 +1,5 @@
-// Package texts finds and reads the text files that a generator's config names, for the commands that generate.
+// Package texts reads generator configs and the text files that they name, for
+// the commands that generate.
 package texts
 
 import (
@@ -6,17 +7,29 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"multiturn/internal/jsonseq"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/synth"
 )
 
-// Add reads files, packed or not, into the corpus; - is stdin. A name that is not there is looked for in the folder,
-// that of the config.
+// Config parses a generator's config. Every line of its error begins with the
+// name.
+func Config(name string, text []byte) (*synth.Config, error) {
+	cfg, err := synth.Parse(text)
+	if err != nil {
+		lines := strings.ReplaceAll(err.Error(), "\n", "\n"+name+": ")
+		return nil, cli.UsageErrorf("%s: %s", name, lines)
+	}
+	return cfg, nil
+}
+
+// Add reads files, compressed or not, into the corpus; - is stdin. A file that
+// does not exist is looked for in folder, the config's.
 func Add(c *cli.Call, corpus *synth.Corpus, names []string, folder string) error {
 	for _, name := range names {
-		name = beside(name, folder)
+		name = find(name, folder)
 		text, err := Read(c, name)
 		if err != nil {
 			return err
@@ -31,7 +44,7 @@ func Add(c *cli.Call, corpus *synth.Corpus, names []string, folder string) error
 	return nil
 }
 
-// Read returns the content of a file, unpacked if it is packed with gzip; - is stdin.
+// Read returns the content of a file, uncompressed; - is stdin.
 func Read(c *cli.Call, name string) ([]byte, error) {
 	in, err := c.Open(name)
 	if err != nil {
@@ -49,17 +62,18 @@ func Read(c *cli.Call, name string) ([]byte, error) {
 	return b, nil
 }
 
-// beside returns the name as it is or, if there is no such file, in the folder.
-func beside(name, folder string) string {
-	if name == "-" || folder == "" || filepath.IsAbs(name) {
+// find returns the name, or the path of that name in folder if only that exists.
+func find(name, folder string) string {
+	if name == "-" || folder == "" || filepath.IsAbs(name) || exists(name) {
 		return name
 	}
-	if _, err := os.Stat(name); err != nil {
-		if there := filepath.Join(folder, name); there != name {
-			if _, err := os.Stat(there); err == nil {
-				return there
-			}
-		}
+	if there := filepath.Join(folder, name); exists(there) {
+		return there
 	}
 	return name
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
