@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -14,8 +13,7 @@ import (
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/openai"
-	"multiturn/pkg/prefix"
-	"multiturn/pkg/preflight"
+	"multiturn/pkg/probe"
 	"multiturn/pkg/record"
 	"multiturn/pkg/salt"
 	"multiturn/pkg/server"
@@ -87,8 +85,12 @@ func (f *runFlags) preflights(c *cli.Call) bool {
 	return f.preflight == on
 }
 
-// runPreflight learns of the server's cache. Its requests have a client of their own: they are in none of the run's numbers.
-func runPreflight(ctx context.Context, c *cli.Call, f *runFlags, s *salts, id server.Identity, m *metrics, source *salt.Source) (*record.Preflight, error) {
+// runPreflight finds out what the server reports of its cache. Its requests have
+// a client of their own, so they are in none of the run's numbers.
+func runPreflight(
+	ctx context.Context, c *cli.Call, f *runFlags, s *salts, id server.Identity, m *metrics,
+	source *salt.Source,
+) (*record.Preflight, error) {
 	o, err := f.openai(time.Now())
 	if err != nil {
 		return nil, err
@@ -99,115 +101,62 @@ func runPreflight(ctx context.Context, c *cli.Call, f *runFlags, s *salts, id se
 		return nil, err
 	}
 	defer client.Close()
-	who := preflight.Server{Kind: id.Name, MaxModelLen: id.MaxModelLen}
+	target := probe.Target{Server: id}
 	if m != nil {
-		who.Counters = m.cached
+		target.Counters = m.cached
 	}
-	who.Ask = func(ctx context.Context, text string) (preflight.Answer, error) {
+	target.Ask = func(ctx context.Context, text string) *record.Exchange {
 		question := chat.Message{Role: chat.User, Text: text}
-		r := client.Do(ctx, &openai.Request{Messages: [][]byte{question.AppendJSON(nil)}, Session: "preflight", MaxTokens: 1, Timeout: f.timeout})
-		if !r.Outcome.OK() && r.Outcome != record.Empty {
-			if r.Error == "" {
-				r.Error = string(r.Outcome)
-			}
-			return preflight.Answer{}, errors.New(r.Error)
-		}
-		a := preflight.Answer{}
-		first := r.FirstToken
-		if first == 0 {
-			first = r.End
-		}
-		a.TTFTMS = (first - r.Sent).MS()
-		if u := r.Usage; u != nil {
-			a.Prompt, a.Cached, a.Field = u.Prompt, u.Cached, u.CachedField
-		}
-		return a, nil
+		return &client.Do(ctx, &openai.Request{
+			Messages: [][]byte{question.AppendJSON(nil)}, Session: "preflight",
+			MaxTokens: 1, Timeout: f.timeout,
+		}).Exchange
 	}
-	p := preflight.Run(ctx, who, source.Draw)
+	p := probe.Preflight(ctx, target, source.Draw)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	c.Remarkf("%s", preflight.Text(p))
+	c.Remarkf("%s", probe.PreflightText(p))
 	return p, nil
 }
 
-// transcripts keeps what some conversations said, to look at their prefixes after the run.
-type transcripts struct {
-	sample int
-	order  []string
-	turns  map[string][]prefix.Turn
-	arms   map[string]string
+// keep adds a turn to the transcripts for the prefix check.
+func keep(t *probe.Transcripts, e *bench.Exchange) {
+	t.Add(e.Turn, probe.Turn{
+		Asked: e.Asked, Answer: e.Answer, History: e.History, Reasoning: e.Reasoning,
+	})
 }
 
-// add takes a finished request. Of two arms, one is kept: whose prompts are meant to begin alike.
-func (t *transcripts) add(e *bench.Exchange) {
-	switch e.Turn.Arm {
-	case record.ArmNoReuse, record.ArmCold, record.ArmAA2:
-		return
-	}
-	id := e.Turn.Conversation
-	if _, ok := t.turns[id]; !ok {
-		if len(t.order) == t.sample {
-			return
-		}
-		t.order = append(t.order, id)
-		t.arms[id] = e.Turn.Arm
-	}
-	turn := prefix.Turn{
-		Asked: slices.Clone(e.Asked), Answer: e.Answer, History: e.History, Reasoning: e.Reasoning,
-	}
-	if e.Turn.Usage != nil {
-		turn.Generated = e.Turn.Usage.Completion
-	}
-	t.turns[id] = append(t.turns[id], turn)
-}
+// kindsShown is how many kinds of broken prefixes are shown on stderr: more would
+// hide the tables, and the records have all.
+const kindsShown = 5
 
-// told is how many broken prefixes are said on stderr, each of another kind.
-const told = 5
-
-// check looks at the prefixes and hands a record of each turn on.
-func (t *transcripts) check(ctx context.Context, c *cli.Call, client *openai.Client, sink func(*record.Prefix) error) error {
-	type kind struct{ broken, role, field string }
-	kindOf := func(p *record.Prefix) kind { return kind{p.Broken, p.Role, p.Field} }
-	seen := map[kind]int{}
-	var first []record.Prefix
-	checked, broken := 0, 0
-	for _, id := range t.order {
-		found, err := prefix.Check(ctx, client, id, t.turns[id])
-		for i := range found {
-			p := &found[i]
-			p.Arm = t.arms[id]
-			if err := sink(p); err != nil {
-				return err
-			}
-			checked++
-			if p.Broken == "" {
-				continue
-			}
-			broken++
-			k := kindOf(p)
-			if seen[k]++; seen[k] == 1 && len(first) < told {
-				first = append(first, *p)
-			}
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		if err != nil {
-			c.Remarkf("prefixes are not checked any further: %v (vLLM and mtbench sim have what it takes)", err)
-			break
-		}
+// checkPrefixes checks the prefixes, hands the record of each turn on, and
+// remarks what was found.
+func checkPrefixes(
+	ctx context.Context, c *cli.Call, t *probe.Transcripts, client *openai.Client,
+	sink func(*record.Prefix) error,
+) error {
+	found, err := t.Check(ctx, client, sink)
+	if err != nil {
+		return err
 	}
-	if checked == 0 {
+	if found.Unchecked != nil {
+		able := server.Titles(func(s *server.Server) bool { return s.Tokenizes })
+		c.Remarkf("prefixes are not checked any further: %v (%s have what it takes)",
+			found.Unchecked, able)
+	}
+	if found.Checked == 0 {
 		return nil
 	}
-	c.Remarkf("prefix: %d of %d turns checked begin with all of the turn before", checked-broken, checked)
-	for i := range first {
+	c.Remarkf("prefix: %d of %d turns checked begin with all of the turn before",
+		found.Checked-found.Broken, found.Checked)
+	for _, k := range found.Kinds[:min(len(found.Kinds), kindsShown)] {
 		more := ""
-		if n := seen[kindOf(&first[i])] - 1; n > 0 {
-			more = fmt.Sprintf(" (and %d more like it)", n)
+		if k.N > 1 {
+			more = fmt.Sprintf(" (and %d more like it)", k.N-1)
 		}
-		c.Remarkf("prefix: %s%s", prefix.Text(&first[i]), more)
+		c.Remarkf("prefix: %s%s", probe.PrefixText(&k.First), more)
 	}
 	return nil
 }

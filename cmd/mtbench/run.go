@@ -13,7 +13,7 @@ import (
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/openai"
-	"multiturn/pkg/prefix"
+	"multiturn/pkg/probe"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 	"multiturn/pkg/tokenizer"
@@ -172,9 +172,9 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		return err
 	}
 
-	var said *transcripts
+	var said *probe.Transcripts
 	if f.checkPrefix {
-		said = &transcripts{sample: f.prefixSample, turns: map[string][]prefix.Turn{}, arms: map[string]string{}}
+		said = probe.NewTranscripts(f.prefixSample)
 	}
 	o.OnMeasured = func() { m.begin(ctx, o.Start, out.scrape) }
 	progress := c.Progress("running", "turns", int64(data.planned(f)))
@@ -184,7 +184,7 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 			printExchange(c.Stderr, e)
 		}
 		if said != nil {
-			said.add(e)
+			keep(said, e)
 		}
 		return out.turn(e.Turn)
 	}
@@ -202,7 +202,8 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		end.Error = err.Error()
 	}
 	if drain := c.Drain(); said != nil && err == nil && drain.Err() == nil {
-		err = said.check(drain, c, client, out.prefix) // an interrupt ends it, and the report is still written
+		// An interrupt ends the check, and the report is still written.
+		err = checkPrefixes(drain, c, said, client, out.prefix)
 	}
 	if e := out.finish(end); err == nil {
 		err = e

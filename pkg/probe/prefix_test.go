@@ -1,4 +1,4 @@
-package prefix
+package probe
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// server makes prompts by a template and tokenizes them: a character is a token, and so are the pairs of letters in pairs.
-type server struct {
+// prompts is a server that makes prompts by a template and tokenizes them: a character is a token, and so are the pairs of letters in pairs.
+type prompts struct {
 	template func(messages []chat.Message, opening bool) (string, error)
 	pairs    string
 	fails    string // the call that fails
 }
 
-func (s *server) Tokenize(_ context.Context, messages [][]byte, opening bool) ([]int, error) {
+func (s *prompts) Tokenize(_ context.Context, messages [][]byte, opening bool) ([]int, error) {
 	if s.fails == "Tokenize" {
 		return nil, errors.New("status 404")
 	}
@@ -40,9 +40,11 @@ func (s *server) Tokenize(_ context.Context, messages [][]byte, opening bool) ([
 	return s.ids(text), nil
 }
 
-func (s *server) TokenizeText(_ context.Context, text string) ([]int, error) { return s.ids(text), nil }
+func (s *prompts) TokenizeText(_ context.Context, text string) ([]int, error) {
+	return s.ids(text), nil
+}
 
-func (s *server) ids(text string) []int {
+func (s *prompts) ids(text string) []int {
 	text = strings.ReplaceAll(text, "\u0041\u030a", "\u00c5") // it normalizes
 	var ids []int
 	r := []rune(text)
@@ -57,7 +59,7 @@ func (s *server) ids(text string) []int {
 	return ids
 }
 
-func (s *server) Detokenize(_ context.Context, ids []int) (string, error) {
+func (s *prompts) Detokenize(_ context.Context, ids []int) (string, error) {
 	if s.fails == "Detokenize" {
 		return "", errors.New("status 404")
 	}
@@ -94,7 +96,7 @@ func stripped(s string) string {
 	return s
 }
 
-func TestCheck(t *testing.T) {
+func TestPrefixes(t *testing.T) {
 	t.Parallel()
 	user := func(s string) []chat.Message { return []chat.Message{{Role: chat.User, Text: s}} }
 	turn := func(asked, answer string) Turn {
@@ -125,22 +127,22 @@ func TestCheck(t *testing.T) {
 	normalized[0].Generated = 8
 	for _, tc := range []struct {
 		name   string
-		server server
+		server prompts
 		turns  []Turn
-		want   []string // of each record: "" or Text
+		want   []string // of each record: "" or PrefixText
 	}{
-		{"holds", server{template: plain}, three, []string{"", ""}},
-		{"with an end token", server{template: plain}, ended, []string{""}},
-		{"count not known", server{template: plain}, unknown, []string{""}},
-		{"a text that is normalized", server{template: plain}, normalized, []string{""}},
-		{"up to a failure", server{template: plain}, failed, []string{""}},
-		{"reasoning stripped at once", server{template: func(ms []chat.Message, o bool) (string, error) {
+		{"holds", prompts{template: plain}, three, []string{"", ""}},
+		{"with an end token", prompts{template: plain}, ended, []string{""}},
+		{"count not known", prompts{template: plain}, unknown, []string{""}},
+		{"a text that is normalized", prompts{template: plain}, normalized, []string{""}},
+		{"up to a failure", prompts{template: plain}, failed, []string{""}},
+		{"reasoning stripped at once", prompts{template: func(ms []chat.Message, o bool) (string, error) {
 			return with(ms, o, "a:", func(_ int, m chat.Message) string { return stripped(m.Text) })
 		}}, thinking, []string{
 			`c, turn 1: broken at token 7 of 21 (character 7), in message 1 (assistant, reasoning): reasoning was generated that the prompt does not have; was "<think>hm</think>hello", is "hello|u:and|a:"`,
 			`c, turn 2: broken at token 21 of 32 (character 21), in message 3 (assistant, reasoning): reasoning was generated that the prompt does not have; was "<think>eh</think>so", is "so|u:end|a:"`,
 		}},
-		{"reasoning stripped one turn later", server{template: func(ms []chat.Message, o bool) (string, error) {
+		{"reasoning stripped one turn later", prompts{template: func(ms []chat.Message, o bool) (string, error) {
 			return with(ms, o, "a:", func(i int, m chat.Message) string {
 				if i < len(ms)-2 {
 					return stripped(m.Text)
@@ -148,13 +150,13 @@ func TestCheck(t *testing.T) {
 				return m.Text
 			})
 		}}, thinking, []string{"", `c, turn 2: broken at token 7 of 49 (character 7), in message 1 (assistant, reasoning): reasoning was generated`}},
-		{"reasoning beside the answer", server{template: plain}, reasoned, []string{`c, turn 1: broken at token 7 of 21 (character 7), in message 1 (assistant, reasoning): reasoning was generated that the prompt does not have; was "hm, hm", is "hello|u:and|a:"`}},
-		{"reasoning is sent back", server{template: plain}, sent, []string{""}},
-		{"reasoning of other tokens", server{template: plain}, others, []string{`broken behind token 7 of 29, in message 1 (assistant, reasoning): the text is the same, but has other tokens`}},
-		{"the opening thinks", server{template: func(ms []chat.Message, o bool) (string, error) {
+		{"reasoning beside the answer", prompts{template: plain}, reasoned, []string{`c, turn 1: broken at token 7 of 21 (character 7), in message 1 (assistant, reasoning): reasoning was generated that the prompt does not have; was "hm, hm", is "hello|u:and|a:"`}},
+		{"reasoning is sent back", prompts{template: plain}, sent, []string{""}},
+		{"reasoning of other tokens", prompts{template: plain}, others, []string{`broken behind token 7 of 29, in message 1 (assistant, reasoning): the text is the same, but has other tokens`}},
+		{"the opening thinks", prompts{template: func(ms []chat.Message, o bool) (string, error) {
 			return with(ms, o, "a:<think>", func(_ int, m chat.Message) string { return m.Text })
 		}}, three[:2], []string{`c, turn 1: broken at token 7 of 28 (character 7), in what begins the answer: reasoning was generated`}},
-		{"the first message changes", server{template: func(ms []chat.Message, o bool) (string, error) {
+		{"the first message changes", prompts{template: func(ms []chat.Message, o bool) (string, error) {
 			return with(ms, o, "a:", func(i int, m chat.Message) string {
 				if i == 0 && len(ms) > 3 {
 					return m.Text + "!"
@@ -162,13 +164,13 @@ func TestCheck(t *testing.T) {
 				return m.Text
 			})
 		}}, system, []string{`c, turn 1: broken at token 4 of 27 (character 4), in message 0 (system, content): the template wrote it another way; was "|u:hi|a:", is "!|u:hi|a:hello|u:and|a:"`}},
-		{"an answer is trimmed", server{template: func(ms []chat.Message, o bool) (string, error) {
+		{"an answer is trimmed", prompts{template: func(ms []chat.Message, o bool) (string, error) {
 			return with(ms, o, "a:", func(_ int, m chat.Message) string { return strings.TrimLeft(m.Text, "h") })
 		}}, []Turn{turn("x", "hello"), turn("y", "so")}, []string{`in message 1 (assistant, content): the template wrote it another way; was "hello", is "ello|u:y|a:"`}},
-		{"other tokens were generated", server{template: plain}, other, []string{`c, turn 1: broken behind token 7 of 21, in message 1 (assistant, content): the text is the same, but has other tokens than were generated`}},
-		{"tokens merge with what is before", server{template: plain, pairs: ":h"}, three[:2], []string{`c, turn 1: broken at token 5 of 19 (character 6), in what begins the answer: the text is the same, but has other tokens`}},
-		{"the dataset's answer", server{template: plain}, dataset, []string{`c, turn 1: broken at token 10 of 20 (character 10), in message 1 (assistant, content): the history has another text than the server's answer; was "lo", is "p|u:and|a:"`}},
-		{"a template that needs a question", server{template: func(ms []chat.Message, o bool) (string, error) {
+		{"other tokens were generated", prompts{template: plain}, other, []string{`c, turn 1: broken behind token 7 of 21, in message 1 (assistant, content): the text is the same, but has other tokens than were generated`}},
+		{"tokens merge with what is before", prompts{template: plain, pairs: ":h"}, three[:2], []string{`c, turn 1: broken at token 5 of 19 (character 6), in what begins the answer: the text is the same, but has other tokens`}},
+		{"the dataset's answer", prompts{template: plain}, dataset, []string{`c, turn 1: broken at token 10 of 20 (character 10), in message 1 (assistant, content): the history has another text than the server's answer; was "lo", is "p|u:and|a:"`}},
+		{"a template that needs a question", prompts{template: func(ms []chat.Message, o bool) (string, error) {
 			if ms[len(ms)-1].Role != chat.User {
 				return "", errors.New("status 400")
 			}
@@ -182,7 +184,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := Check(t.Context(), &tc.server, "c", tc.turns)
+			got, err := Prefixes(t.Context(), &tc.server, "c", tc.turns)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +194,7 @@ func TestCheck(t *testing.T) {
 			for i := range got {
 				text := ""
 				if got[i].Broken != "" {
-					text = Text(&got[i])
+					text = PrefixText(&got[i])
 				} else if got[i].Shared != got[i].Before {
 					t.Errorf("nothing is broken, but %d of %d tokens are shared", got[i].Shared, got[i].Before)
 				}
@@ -204,21 +206,21 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestCheckWithoutAnEndpoint(t *testing.T) {
+func TestPrefixesWithoutAnEndpoint(t *testing.T) {
 	t.Parallel()
 	turns := []Turn{{Asked: []chat.Message{{Role: chat.User, Text: "a"}}, Answer: "b", History: &chat.Message{Role: chat.Assistant, Text: "b"}}, {Asked: []chat.Message{{Role: chat.User, Text: "c"}}}}
 	for _, call := range []string{"Tokenize", "Detokenize"} {
-		if _, err := Check(t.Context(), &server{template: plain, fails: call}, "c", turns); err == nil || !strings.Contains(err.Error(), "conversation c, turn ") {
+		if _, err := Prefixes(t.Context(), &prompts{template: plain, fails: call}, "c", turns); err == nil || !strings.Contains(err.Error(), "conversation c, turn ") {
 			t.Errorf("%s fails: error %v", call, err)
 		}
 	}
 }
 
-func FuzzCheck(f *testing.F) {
+func FuzzPrefixes(f *testing.F) {
 	f.Add("hi", "<think>x</think>y", "so", 5, true)
 	f.Add("", "", "\xff", -1, false)
 	f.Fuzz(func(t *testing.T, ask, answer, again string, generated int, strip bool) {
-		s := server{template: plain, pairs: "ab"}
+		s := prompts{template: plain, pairs: "ab"}
 		if strip {
 			s.template = func(ms []chat.Message, o bool) (string, error) {
 				return with(ms, o, "a:", func(_ int, m chat.Message) string { return stripped(m.Text) })
@@ -228,13 +230,13 @@ func FuzzCheck(f *testing.F) {
 			{Asked: []chat.Message{{Role: chat.User, Text: ask}}, Answer: answer, History: &chat.Message{Role: chat.Assistant, Text: answer}, Generated: max(0, generated%100)},
 			{Asked: []chat.Message{{Role: chat.User, Text: again}}},
 		}
-		got, err := Check(t.Context(), &s, "c", turns)
+		got, err := Prefixes(t.Context(), &s, "c", turns)
 		if err != nil || len(got) != 1 {
 			t.Fatalf("%v, %v", got, err)
 		}
 		if p := got[0]; p.Shared > p.Prompt || p.Shared < 0 || p.Broken == "" && p.Shared > p.Before {
 			t.Errorf("%+v", p)
 		}
-		_ = Text(&got[0])
+		_ = PrefixText(&got[0])
 	})
 }
