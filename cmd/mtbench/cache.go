@@ -12,10 +12,10 @@ import (
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
+	"multiturn/pkg/load"
 	"multiturn/pkg/openai"
 	"multiturn/pkg/probe"
 	"multiturn/pkg/record"
-	"multiturn/pkg/salt"
 	"multiturn/pkg/server"
 )
 
@@ -66,10 +66,10 @@ func (s *salts) fields(f *runFlags, value string) []openai.Field {
 }
 
 // apply puts salts and control arms into the bench's options, once the tokenizer is there.
-func (s *salts) apply(f *runFlags, o *bench.Options, count salt.Counter) *salt.Source {
-	source := salt.New(s.seed, count)
+func (s *salts) apply(f *runFlags, o *bench.Options, count load.Counter) *load.Salts {
+	source := load.NewSalts(s.seed, count)
 	o.Salts = source
-	if f.cacheSalt == saltText && f.control != bench.NoReuse && f.control != bench.AA {
+	if f.cacheSalt == saltText && f.bench.Control != load.NoReuse && f.bench.Control != load.AA {
 		s.used = source.Next()
 		o.Marker = s.used
 	}
@@ -79,7 +79,7 @@ func (s *salts) apply(f *runFlags, o *bench.Options, count salt.Counter) *salt.S
 // preflights says whether requests are sent before the run to learn of the server's cache.
 func (f *runFlags) preflights(c *cli.Call) bool {
 	if f.preflight == auto {
-		return f.control.Arms() > 1 || f.cacheSalt != saltNone || f.metrics == on || len(f.metricsURLs) > 0 ||
+		return f.bench.Control.Arms() > 1 || f.cacheSalt != saltNone || f.metrics == on || len(f.metricsURLs) > 0 ||
 			slices.ContainsFunc([]string{"gpu-blocks", "gpu-gib", "cpu-blocks", "cpu-gib", "disk-blocks", "disk-gib"}, c.IsSet)
 	}
 	return f.preflight == on
@@ -89,7 +89,7 @@ func (f *runFlags) preflights(c *cli.Call) bool {
 // a client of their own, so they are in none of the run's numbers.
 func runPreflight(
 	ctx context.Context, c *cli.Call, f *runFlags, s *salts, id server.Identity, m *metrics,
-	source *salt.Source,
+	source *load.Salts,
 ) (*record.Preflight, error) {
 	o, err := f.openai(time.Now())
 	if err != nil {
@@ -109,7 +109,7 @@ func runPreflight(
 		question := chat.Message{Role: chat.User, Text: text}
 		return &client.Do(ctx, &openai.Request{
 			Messages: [][]byte{question.AppendJSON(nil)}, Session: "preflight",
-			MaxTokens: 1, Timeout: f.timeout,
+			MaxTokens: 1, Timeout: f.bench.Timeout,
 		}).Exchange
 	}
 	p := probe.Preflight(ctx, target, source.Draw)

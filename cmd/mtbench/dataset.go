@@ -77,9 +77,9 @@ func (d *dataset) check(f *runFlags) error {
 	for _, limit := range []struct {
 		name  string
 		value int
-	}{{"num-clients", f.clients}, {"max-active-conversations", f.active}} {
+	}{{"num-clients", f.bench.Clients}, {"max-active-conversations", f.bench.Active}} {
 		// In two arms each conversation is in progress twice.
-		if limit.value > d.Conversations*f.control.Arms() {
+		if limit.value > d.Conversations*f.bench.Control.Arms() {
 			return cli.UsageErrorf("%s has %d conversations, less than --%s %d: lower it", name, d.Conversations, limit.name, limit.value)
 		}
 	}
@@ -90,12 +90,12 @@ func (d *dataset) check(f *runFlags) error {
 func (d *dataset) planned(f *runFlags) int {
 	turns := 0
 	for i := range d.conversations {
-		turns += len(d.conversations[i].Cut(f.maxTurns)) * f.control.Arms()
+		turns += len(d.conversations[i].Cut(f.bench.MaxTurns)) * f.bench.Control.Arms()
 	}
-	if f.maxRequests > 0 {
-		turns = min(turns, f.maxRequests)
-		if f.warmup {
-			turns += d.Conversations * f.control.Arms()
+	if f.bench.MaxRequests > 0 {
+		turns = min(turns, f.bench.MaxRequests)
+		if f.bench.Warmup {
+			turns += d.Conversations * f.bench.Control.Arms()
 		}
 	}
 	return turns

@@ -7,6 +7,7 @@ import (
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
+	"multiturn/pkg/load"
 	"multiturn/pkg/openai"
 	"multiturn/pkg/report"
 	"multiturn/pkg/sockclock"
@@ -45,32 +46,16 @@ type runFlags struct {
 	preconnect    bool
 	identify      bool
 
-	clients     int
-	active      int
-	maxRequests int
-	maxTurns    int
-	order       bench.Order
-	seed        uint32
-	rate        float64
-	warmup      bool
+	bench       bench.Options
 	noEarlyStop bool
 
-	limitMin, limitMax int
-	length             lengthMode
-	history            bench.History
-	reasoningField     string
-	failure            bench.Failure
-	retries            int
-	timeout            time.Duration
-	idleTimeout        time.Duration
-	verify             bool
+	length      lengthMode
+	idleTimeout time.Duration
 
 	metrics         mode
 	metricsURLs     []string
 	metricsInterval time.Duration
 	preflight       mode
-	control         bench.Control
-	mix             bench.Mix
 	cacheSalt       cacheSalt
 	checkPrefix     bool
 	prefixSample    int
@@ -101,11 +86,16 @@ const (
 
 func newRunFlags() *runFlags {
 	return &runFlags{
-		url: "http://localhost:8000", header: http.Header{}, clients: 1, order: bench.RoundRobin, length: lengthAuto,
-		history: bench.ServerAnswers, failure: bench.EndConversation, timeout: bench.DefaultTimeout, preconnect: true,
-		identify: true, warmupPercentages: []float64{0}, tokens: report.Usage, transport: autoTransport, clocks: autoClocks,
-		metrics: auto, metricsInterval: time.Second, preflight: auto, control: bench.NoControl, mix: bench.ByBatch, cacheSalt: saltNone, prefixSample: 16,
-		shape: newCacheFlags(),
+		url: "http://localhost:8000", header: http.Header{}, length: lengthAuto,
+		bench: bench.Options{
+			Options: load.Options{
+				Clients: 1, Order: load.RoundRobin, Control: load.NoControl, Mix: load.ByBatch,
+			},
+			History: bench.ServerAnswers, Failure: bench.EndConversation, Timeout: bench.DefaultTimeout,
+		},
+		preconnect: true, identify: true, warmupPercentages: []float64{0}, tokens: report.Usage,
+		transport: autoTransport, clocks: autoClocks, metrics: auto, metricsInterval: time.Second,
+		preflight: auto, cacheSalt: saltNone, prefixSample: 16, shape: newCacheFlags(),
 	}
 }
 
@@ -113,9 +103,9 @@ func (f *runFlags) groups() []cli.Group {
 	return []cli.Group{
 		{Title: "Conversations", Flags: []cli.Flag{
 			{Name: "input-file", Short: "i", Value: cli.File(&f.input), Required: true, Usage: "conversations (JSON array, JSONL, several of them, .gz) or a generator's config; - is stdin"},
-			{Name: "max-turns", Value: cli.Int(&f.maxTurns, 1), DefaultText: "all", Usage: "messages of each conversation to play; an odd number plays the turn it cuts"},
+			{Name: "max-turns", Value: cli.Int(&f.bench.MaxTurns, 1), DefaultText: "all", Usage: "messages of each conversation to play; an odd number plays the turn it cuts"},
 			{Name: "clean-up-spaces", Value: cli.Bool(&f.cleanUpSpaces), Usage: "of a generator's config: remove spaces before punctuation, as transformers 4 did for Llama 3"},
-			{Name: "seed", Value: cli.Int(&f.seed), Usage: "seed of the generator, of the random order and of rests"},
+			{Name: "seed", Value: cli.Int(&f.bench.Seed), Usage: "seed of the generator, of the random order and of rests"},
 		}},
 		{Title: "Server", Flags: []cli.Flag{
 			{Name: "url", Short: "u", Value: cli.URL(&f.url), Usage: "base address; /v1/chat/completions is appended"},
@@ -139,25 +129,25 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "identify", Value: cli.Bool(&f.identify), Usage: "ask the server what it is first; --identify=false for servers that mind"},
 		}},
 		{Title: "Load", Flags: []cli.Flag{
-			{Name: "num-clients", Short: "p", Value: cli.Int(&f.clients, 1), Usage: "requests in flight at most"},
-			{Name: "max-active-conversations", Short: "k", Value: cli.Int(&f.active, 1), DefaultText: "--num-clients", Usage: "conversations in progress at most: how far apart the turns of one are"},
-			{Name: "max-num-requests", Short: "n", Value: cli.Int(&f.maxRequests, 1), DefaultText: "no limit", Usage: "end the run after so many requests, warm-up not counted"},
-			{Name: "conversation-sampling", Value: cli.Enum(&f.order, bench.RoundRobin, bench.Random), Usage: "which of the turns that are ready goes next"},
-			{Name: "request-rate", Value: cli.Float(&f.rate, 0), DefaultText: "0: no rest", Usage: "each client rests for a random time after each request, 1/N s on average (a closed loop's think time)"},
-			{Name: "warmup-step", Value: cli.Bool(&f.warmup), Usage: "play the first turn of every conversation before the run, outside of its numbers"},
+			{Name: "num-clients", Short: "p", Value: cli.Int(&f.bench.Clients, 1), Usage: "requests in flight at most"},
+			{Name: "max-active-conversations", Short: "k", Value: cli.Int(&f.bench.Active, 1), DefaultText: "--num-clients", Usage: "conversations in progress at most: how far apart the turns of one are"},
+			{Name: "max-num-requests", Short: "n", Value: cli.Int(&f.bench.MaxRequests, 1), DefaultText: "no limit", Usage: "end the run after so many requests, warm-up not counted"},
+			{Name: "conversation-sampling", Value: cli.Enum(&f.bench.Order, load.RoundRobin, load.Random), Usage: "which of the turns that are ready goes next"},
+			{Name: "request-rate", Value: cli.Float(&f.bench.Rate, 0), DefaultText: "0: no rest", Usage: "each client rests for a random time after each request, 1/N s on average (a closed loop's think time)"},
+			{Name: "warmup-step", Value: cli.Bool(&f.bench.Warmup), Usage: "play the first turn of every conversation before the run, outside of its numbers"},
 			{Name: "no-early-stop", Value: cli.Bool(&f.noEarlyStop), Usage: "accepted for the reference's sake: everything started is always finished"},
-			{Name: "max-retries", Value: cli.Int(&f.retries, 0), Env: []string{"MULTITURN_BENCH_MAX_RETRIES"}, Usage: "try a failed turn again so often, after 1 s, 2 s, 4 s, ..."},
-			{Name: "on-failure", Value: cli.Enum(&f.failure, bench.EndConversation, bench.GoOn), Usage: "after a turn that failed: end its conversation, or go on with the dataset's answer"},
-			{Name: "request-timeout-sec", Value: cli.Duration(&f.timeout, time.Millisecond), Usage: "of a whole request; 0.2 s a token asked for if that is more"},
+			{Name: "max-retries", Value: cli.Int(&f.bench.Retries, 0), Env: []string{"MULTITURN_BENCH_MAX_RETRIES"}, Usage: "try a failed turn again so often, after 1 s, 2 s, 4 s, ..."},
+			{Name: "on-failure", Value: cli.Enum(&f.bench.Failure, bench.EndConversation, bench.GoOn), Usage: "after a turn that failed: end its conversation, or go on with the dataset's answer"},
+			{Name: "request-timeout-sec", Value: cli.Duration(&f.bench.Timeout, time.Millisecond), Usage: "of a whole request; 0.2 s a token asked for if that is more"},
 			{Name: "idle-timeout", Value: cli.Duration(&f.idleTimeout), DefaultText: "none", Usage: "longest silence in a stream once it has begun"},
 		}},
 		{Title: "Answers", Flags: []cli.Flag{
 			{Name: "output-length", Value: cli.Enum(&f.length, lengthAuto, lengthExact, lengthCap), Usage: "exact: least = most and ignore_eos; cap: only the most; auto: exact where the server is known to take it"},
-			{Name: "limit-min-tokens", Value: cli.Int(&f.limitMin), DefaultText: "0: the dataset's", Usage: "least tokens of every answer; negative = do not ask"},
-			{Name: "limit-max-tokens", Value: cli.Int(&f.limitMax), DefaultText: "0: the dataset's", Usage: "most tokens of every answer; negative = do not ask"},
-			{Name: "history", Value: cli.Enum(&f.history, bench.ServerAnswers, bench.DatasetAnswers), Usage: "what the next turn is asked with: the server's answers or the dataset's"},
-			{Name: "reasoning-field", Value: cli.String(&f.reasoningField), DefaultText: "reasoning is not sent back", Usage: "field of an answer's message in which its reasoning is sent back with the next turn: reasoning, reasoning_content"},
-			{Name: "verify-output", Value: cli.Bool(&f.verify), Usage: "compare answers with the dataset's and count those that differ"},
+			{Name: "limit-min-tokens", Value: cli.Int(&f.bench.LimitMin), DefaultText: "0: the dataset's", Usage: "least tokens of every answer; negative = do not ask"},
+			{Name: "limit-max-tokens", Value: cli.Int(&f.bench.LimitMax), DefaultText: "0: the dataset's", Usage: "most tokens of every answer; negative = do not ask"},
+			{Name: "history", Value: cli.Enum(&f.bench.History, bench.ServerAnswers, bench.DatasetAnswers), Usage: "what the next turn is asked with: the server's answers or the dataset's"},
+			{Name: "reasoning-field", Value: cli.String(&f.bench.ReasoningField), DefaultText: "reasoning is not sent back", Usage: "field of an answer's message in which its reasoning is sent back with the next turn: reasoning, reasoning_content"},
+			{Name: "verify-output", Value: cli.Bool(&f.bench.Verify), Usage: "compare answers with the dataset's and count those that differ"},
 			cli.TokenizerFlag(&f.tokenizer),
 			{Name: "trust-remote-code", Value: cli.Bool(&f.trustRemoteCode), Usage: "accepted for the reference's sake: no code is ever loaded"},
 		}},
@@ -166,8 +156,8 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "metrics-url", Value: addresses(&f.metricsURLs), DefaultText: "/metrics of --url", Usage: "where metrics are, if elsewhere; repeatable (replicas, a cache of its own); each must answer"},
 			{Name: "metrics-interval", Value: cli.Duration(&f.metricsInterval), Usage: "time between readings during the run; 0 is none"},
 			{Name: "preflight", Value: cli.Enum(&f.preflight, auto, on, off), Usage: "first send one long prompt twice and say what the server tells of its cache; auto: with --control, --cache-salt, --metrics on, --metrics-url or a size of the cache"},
-			{Name: "control", Value: cli.Enum(&f.control, bench.NoControl, bench.NoReuse, bench.Cold, bench.AA), Usage: "play every conversation twice, with the cache and without: no-reuse: a new salt starts every prompt; cold: the server's whole cache is emptied before every turn; aa: no-reuse twice, to test the comparison"},
-			{Name: "control-mix", Value: cli.Enum(&f.mix, bench.ByBatch, bench.ByConversation), Usage: "how the two share the run: batch: some conversations one way, then the same the other way, each under its own load; conversation: side by side, where each slows the other down"},
+			{Name: "control", Value: cli.Enum(&f.bench.Control, load.NoControl, load.NoReuse, load.Cold, load.AA), Usage: "play every conversation twice, with the cache and without: no-reuse: a new salt starts every prompt; cold: the server's whole cache is emptied before every turn; aa: no-reuse twice, to test the comparison"},
+			{Name: "control-mix", Value: cli.Enum(&f.bench.Mix, load.ByBatch, load.ByConversation), Usage: "how the two share the run: batch: some conversations one way, then the same the other way, each under its own load; conversation: side by side, where each slows the other down"},
 			{Name: "cache-salt", Value: cli.Enum(&f.cacheSalt, saltNone, saltField, saltText), Usage: "keep what earlier runs left in the cache out of this one: field: body field cache_salt (vLLM); text: a marker before the first user message"},
 			{Name: "check-prefix", Value: cli.Bool(&f.checkPrefix), Usage: "after the run, have the server tokenize (/tokenize) and say where a turn's prompt does not begin with the turn before"},
 			{Name: "prefix-sample", Value: cli.Int(&f.prefixSample, 1), Usage: "conversations that --check-prefix looks at"},
@@ -187,15 +177,6 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "goodput", Value: cli.Parsed(&f.goodput, "LIMITS", report.ParseLimits, report.Limits.String), DefaultText: "none", Usage: "what a turn must meet to count as good, in ms: 'ttft:200 tpot:50 latency:5000'"},
 			{Name: "label", Value: cli.String(&f.label), Usage: "a name for the run in its records"},
 		}},
-	}
-}
-
-func (f *runFlags) bench() bench.Options {
-	return bench.Options{
-		Clients: f.clients, Active: f.active, MaxRequests: f.maxRequests, MaxTurns: f.maxTurns,
-		LimitMin: f.limitMin, LimitMax: f.limitMax, Order: f.order, Seed: f.seed, Rate: f.rate, Retries: f.retries,
-		Timeout: f.timeout, Warmup: f.warmup, History: f.history, Failure: f.failure, Verify: f.verify,
-		ReasoningField: f.reasoningField, Control: f.control, Mix: f.mix,
 	}
 }
 

@@ -25,7 +25,7 @@ func (d *dataset) generate(ctx context.Context, c *cli.Call, f *runFlags, tok *t
 	if err := texts.Add(c, corpus, cfg.TextFiles, folder); err != nil {
 		return err
 	}
-	g, err := synth.New(ctx, cfg, corpus, synth.Options{Seed: f.seed, CleanUpSpaces: f.cleanUpSpaces})
+	g, err := synth.New(ctx, cfg, corpus, synth.Options{Seed: f.bench.Seed, CleanUpSpaces: f.cleanUpSpaces})
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
 	}

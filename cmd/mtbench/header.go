@@ -11,6 +11,7 @@ import (
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
+	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
@@ -24,12 +25,12 @@ func header(c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s server.Ide
 	name, _ := os.Hostname() // a header without a name is no reason not to run
 	h := &record.Run{
 		ID: runID(o.Start), Start: o.Start, Program: "mtbench " + cli.Version(), Label: f.label, Options: options,
-		Model: f.model, URL: plainURL(f.url), Seed: int64(f.seed), Clients: f.clients, ActiveConversations: max(f.active, f.clients),
+		Model: f.model, URL: plainURL(f.url), Seed: int64(f.bench.Seed), Clients: f.bench.Clients, ActiveConversations: max(f.bench.Active, f.bench.Clients),
 		OutputLength: string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
 		Host:   record.Host{Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()},
 		Server: record.Server{Kind: s.Name, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen},
 	}
-	if o.Control != bench.NoControl {
+	if o.Control != load.NoControl {
 		h.Control = string(o.Control)
 	}
 	if f.cacheSalt != saltNone {

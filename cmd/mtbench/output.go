@@ -38,7 +38,7 @@ func openOutputs(c *cli.Call, f *runFlags) (_ *outputs, err error) {
 		}
 	}()
 	ro := report.Options{Verbose: f.verbose, Tokens: f.tokens, WarmupPercentages: f.warmupPercentages, Goodput: f.goodput}
-	if f.warmup {
+	if f.bench.Warmup {
 		ro.WarmupPercentages = nil // the reference ignores them, too: the start is not in the numbers
 	}
 	if err := ro.Validate(); err != nil {
@@ -61,7 +61,7 @@ func openOutputs(c *cli.Call, f *runFlags) (_ *outputs, err error) {
 		}
 	}
 	if f.excel && f.excelFile == "" {
-		f.excelFile = report.ExcelName(f.clients, time.Now())
+		f.excelFile = report.ExcelName(f.bench.Clients, time.Now())
 	}
 	if f.excelFile != "" {
 		if o.excelFile, err = c.Create(f.excelFile); err != nil {

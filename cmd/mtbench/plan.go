@@ -12,6 +12,7 @@ import (
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
+	"multiturn/pkg/load"
 	"multiturn/pkg/plan"
 )
 
@@ -25,7 +26,7 @@ type planFlags struct {
 	overhead      int
 
 	load    plan.Load
-	order   bench.Order
+	order   load.Order
 	history bench.History
 
 	capacities []int
@@ -48,7 +49,7 @@ const templateBuiltIn = -1
 // planCommand is `mtbench plan`.
 func planCommand() *cli.Command {
 	f := &planFlags{
-		cacheFlags: newCacheFlags(), overhead: templateBuiltIn, order: bench.RoundRobin, history: bench.ServerAnswers,
+		cacheFlags: newCacheFlags(), overhead: templateBuiltIn, order: load.RoundRobin, history: bench.ServerAnswers,
 		format: planText, output: "-",
 	}
 	f.load.Clients, f.load.AnswerTokens = 1, plan.DefaultAnswerTokens
@@ -74,7 +75,7 @@ func planCommand() *cli.Command {
 				{Name: "num-clients", Short: "p", Value: cli.Int(&f.load.Clients, 1), Usage: "requests in flight at most"},
 				{Name: "max-active-conversations", Short: "k", Value: cli.Int(&f.load.Active, 1), DefaultText: "--num-clients", Usage: "conversations in progress at most: how far apart the turns of one are"},
 				{Name: "max-num-requests", Short: "n", Value: cli.Int(&f.load.MaxRequests, 1), DefaultText: "no limit", Usage: "end after so many requests, warm-up not counted"},
-				{Name: "conversation-sampling", Aliases: []string{"order"}, Value: cli.Enum(&f.order, bench.RoundRobin, bench.Random), Usage: "which of the turns that are ready goes next"},
+				{Name: "conversation-sampling", Aliases: []string{"order"}, Value: cli.Enum(&f.order, load.RoundRobin, load.Random), Usage: "which of the turns that are ready goes next"},
 				{Name: "max-turns", Value: cli.Int(&f.load.MaxTurns, 1), DefaultText: "all", Usage: "messages of each conversation to play"},
 				{Name: "history", Value: cli.Enum(&f.history, bench.ServerAnswers, bench.DatasetAnswers), Usage: "what the next turn is asked with: the server's answers (taken to be as the dataset's) or the dataset's (what is generated is lost)"},
 				{Name: "limit-min-tokens", Value: cli.Int(&f.load.LimitMin), DefaultText: "0: the dataset's", Usage: "least tokens of every answer"},
@@ -117,7 +118,7 @@ func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 		return err
 	}
 	p := &planner{planFlags: f, call: c}
-	p.load.Random = f.order == bench.Random
+	p.load.Random = f.order == load.Random
 	p.load.DatasetHistory = f.history == bench.DatasetAnswers
 	p.load.Template = p.template()
 	if err := p.load.Validate(); err != nil {

@@ -142,7 +142,9 @@ func (p *planner) dataset(ctx context.Context, in io.Reader, name, tokenizer, mo
 		return nil, nil, cli.Exit(cli.Usage, err)
 	}
 	if d.config != nil {
-		if err := d.generate(ctx, p.call, &runFlags{input: name, seed: p.load.Seed}, tok); err != nil {
+		of := &runFlags{input: name}
+		of.bench.Seed = p.load.Seed
+		if err := d.generate(ctx, p.call, of, tok); err != nil {
 			return nil, nil, err
 		}
 	}

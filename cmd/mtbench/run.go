@@ -12,6 +12,7 @@ import (
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
+	"multiturn/pkg/load"
 	"multiturn/pkg/openai"
 	"multiturn/pkg/probe"
 	"multiturn/pkg/record"
@@ -22,10 +23,11 @@ import (
 func runCommand() *cli.Command {
 	f := newRunFlags()
 	return &cli.Command{
-		Name:   "run",
-		Usage:  "replay conversations and measure every turn",
-		Groups: f.groups(),
-		Drain:  true,
+		Name:    "run",
+		Usage:   "replay conversations and measure every turn",
+		Groups:  f.groups(),
+		Options: []any{&f.bench},
+		Drain:   true,
 		Examples: []cli.Example{
 			{About: "24 conversations, 6 in progress, 2 requests in flight", Line: "mtbench -i generate_multi_turn.json -m MODEL -u http://localhost:8000 -p 2 -k 6"},
 			{About: "ShareGPT conversations, at most 200 requests, records kept", Line: "mtbench -i sharegpt.json -m MODEL -n 200 --records run.jsonl"},
@@ -43,7 +45,7 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		return err
 	}
 	var client *openai.Client
-	o := f.bench()
+	o := f.bench
 	o.Reset = func(ctx context.Context) error {
 		_, err := client.ResetCache(ctx)
 		return err
@@ -142,13 +144,13 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	o.Counter = tok
 	source := salts.apply(f, &o, tok)
 	o.Exact = f.length == lengthExact || f.length == lengthAuto && server.Of(id.Name).ExactLength
-	if o.Control == bench.Cold {
+	if o.Control == load.Cold {
 		reset, err := client.ResetCache(ctx)
 		if err != nil {
-			return fmt.Errorf("--control %s: %w", bench.Cold, err)
+			return fmt.Errorf("--control %s: %w", load.Cold, err)
 		}
 		if reset.Keeps != "" {
-			c.Remarkf("--control %s: POST %s does not empty %s", bench.Cold, reset.Path, reset.Keeps)
+			c.Remarkf("--control %s: POST %s does not empty %s", load.Cold, reset.Path, reset.Keeps)
 		}
 	}
 	var known *record.Preflight

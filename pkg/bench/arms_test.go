@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"multiturn/pkg/chat"
+	"multiturn/pkg/load"
 	"multiturn/pkg/record"
-	"multiturn/pkg/salt"
 )
 
 // message is one of a request's.
@@ -38,8 +38,8 @@ func withoutSalt(t *testing.T, body string) (rest, mark string) {
 		t.Fatalf("no salt in %s", body)
 	}
 	from, to = from+len(`"content":"`), to+len(`\n\n`)
-	if n := len(strings.Fields(body[from:to])); n != salt.Words {
-		t.Fatalf("the first text does not begin with a salt of %d words: %s", salt.Words, body)
+	if n := len(strings.Fields(body[from:to])); n != load.SaltWords {
+		t.Fatalf("the first text does not begin with a salt of %d words: %s", load.SaltWords, body)
 	}
 	return body[:from] + body[to:], body[from:to]
 }
@@ -48,15 +48,15 @@ func TestNoReuseAndAA(t *testing.T) {
 	t.Parallel()
 	const n, turns = 7, 3
 	for _, tc := range []struct {
-		control Control
+		control load.Control
 		arms    [2]string
-	}{{NoReuse, [2]string{record.ArmMeasured, record.ArmNoReuse}}, {AA, [2]string{record.ArmAA1, record.ArmAA2}}} {
+	}{{load.NoReuse, [2]string{record.ArmMeasured, record.ArmNoReuse}}, {load.AA, [2]string{record.ArmAA1, record.ArmAA2}}} {
 		t.Run(string(tc.control), func(t *testing.T) {
 			t.Parallel()
 			f := &fake{take: 100 * time.Millisecond, reply: func(n int, r *Request, rep *Reply) { rep.Text = "same" }}
 			cs := conversations(n, 2*turns)
 			cs[0].Messages = append([]chat.Message{{Role: chat.System, Text: "Be \"brief\"."}}, cs[0].Messages...)
-			out := playAll(t, Options{Clients: 2, Active: 4, Control: tc.control, Mix: ByConversation, Salts: salt.New([32]byte{7}, words{}), Seed: 1}, f, cs, 0, 0)
+			out := playAll(t, Options{Options: load.Options{Clients: 2, Active: 4, Control: tc.control, Mix: load.ByConversation, Seed: 1}, Salts: load.NewSalts([32]byte{7}, words{})}, f, cs, 0, 0)
 			if len(out.turns) != 2*n*turns || out.end.Turns.Planned != 2*n*turns || out.end.Conversations.Finished != 2*n {
 				t.Fatalf("%d turns, end %+v", len(out.turns), out.end)
 			}
@@ -95,7 +95,7 @@ func TestNoReuseAndAA(t *testing.T) {
 				t.Errorf("%d salts in %d requests of %s", got, n*turns, tc.arms[1])
 			}
 			want := n * turns
-			if tc.control == NoReuse {
+			if tc.control == load.NoReuse {
 				want = 1
 			}
 			if got := len(salts[tc.arms[0]]); got != want {
@@ -140,7 +140,7 @@ func TestNoReuseAndAA(t *testing.T) {
 func TestByBatch(t *testing.T) {
 	t.Parallel()
 	// 20 conversations, 2 in progress: batches of 3, the last of 2.
-	o := Options{Clients: 2, Active: 2, Control: NoReuse, Salts: salt.New([32]byte{}, nil)}
+	o := Options{Options: load.Options{Clients: 2, Active: 2, Control: load.NoReuse}, Salts: load.NewSalts([32]byte{}, nil)}
 	out := playAll(t, o, &fake{take: 100 * time.Millisecond}, conversations(20, 4), 0, 0)
 	if len(out.asked) != 80 || out.end.Conversations.Finished != 40 || out.end.Why != record.WhyDone {
 		t.Fatalf("%d requests, %+v", len(out.asked), out.end)
@@ -175,7 +175,7 @@ func TestByBatch(t *testing.T) {
 func TestFirstArmIsTheSeeds(t *testing.T) {
 	t.Parallel()
 	order := func(seed uint32) string {
-		out := playAll(t, Options{Clients: 1, Control: AA, Mix: ByConversation, Salts: salt.New([32]byte{}, nil), Seed: seed}, &fake{}, conversations(10, 2), 0, 0)
+		out := playAll(t, Options{Options: load.Options{Clients: 1, Control: load.AA, Mix: load.ByConversation, Seed: seed}, Salts: load.NewSalts([32]byte{}, nil)}, &fake{}, conversations(10, 2), 0, 0)
 		return strings.Join(out.asked, " ")
 	}
 	if a, b := order(1), order(1); a != b {
@@ -193,7 +193,7 @@ func TestRetriesHaveSaltsOfTheirOwn(t *testing.T) {
 			rep.Outcome = record.HTTPStatus
 		}
 	}}
-	out := playAll(t, Options{Clients: 1, Retries: 1, Control: AA, Salts: salt.New([32]byte{}, nil)}, f, conversations(1, 2), 0, 0)
+	out := playAll(t, Options{Options: load.Options{Clients: 1, Control: load.AA}, Retries: 1, Salts: load.NewSalts([32]byte{}, nil)}, f, conversations(1, 2), 0, 0)
 	if out.asked[0] != out.asked[1] || out.bodies[0] == out.bodies[1] {
 		t.Errorf("%s and again %s", out.bodies[0], out.bodies[1])
 	}
@@ -211,7 +211,7 @@ func cold(t *testing.T, o Options, reset func(n int) error, cs []chat.Conversati
 		f := &fake{start: start, take: 100 * time.Millisecond}
 		f.reply = func(n int, r *Request, rep *Reply) { log = append(log, r.Conversation) }
 		n := 0
-		o.Start, o.Control = start, Cold
+		o.Start, o.Control = start, load.Cold
 		o.Reset = func(context.Context) error {
 			time.Sleep(time.Second)
 			n++
@@ -229,7 +229,7 @@ func cold(t *testing.T, o Options, reset func(n int) error, cs []chat.Conversati
 
 func TestCold(t *testing.T) {
 	t.Parallel()
-	log, out, err := cold(t, Options{Clients: 1, Active: 2}, func(int) error { return nil }, conversations(3, 4))
+	log, out, err := cold(t, of(load.Options{Clients: 1, Active: 2}), func(int) error { return nil }, conversations(3, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestCold(t *testing.T) {
 
 func TestColdTriesAgainAndGivesUp(t *testing.T) {
 	t.Parallel()
-	log, _, err := cold(t, Options{Clients: 1}, func(n int) error {
+	log, _, err := cold(t, of(load.Options{Clients: 1}), func(n int) error {
 		if n < 4 {
 			return errors.New("busy")
 		}
@@ -277,7 +277,7 @@ func TestColdTriesAgainAndGivesUp(t *testing.T) {
 	if err != nil || len(log) != 4 {
 		t.Errorf("%v, %v", log, err)
 	}
-	log, out, err := cold(t, Options{Clients: 1}, func(int) error { return errors.New("status 404") }, conversations(2, 2))
+	log, out, err := cold(t, of(load.Options{Clients: 1}), func(int) error { return errors.New("status 404") }, conversations(2, 2))
 	if err == nil || !strings.Contains(err.Error(), "could not be emptied: status 404") {
 		t.Errorf("error %v", err)
 	}
@@ -290,7 +290,7 @@ func TestMarker(t *testing.T) {
 	t.Parallel()
 	cs := conversations(2, 4)
 	cs[1].Messages = append([]chat.Message{{Role: chat.System, Text: "Be brief."}}, cs[1].Messages...)
-	out := playAll(t, Options{Clients: 1, Marker: "<m> "}, &fake{}, cs, 0, 0)
+	out := playAll(t, Options{Options: load.Options{Clients: 1}, Marker: "<m> "}, &fake{}, cs, 0, 0)
 	for i, body := range out.bodies {
 		all := messages(t, body)
 		at := 0
@@ -359,7 +359,7 @@ func TestOnMeasured(t *testing.T) {
 	t.Parallel()
 	f := &fake{take: time.Millisecond}
 	asked := -1
-	out := playAll(t, Options{Clients: 1, Warmup: true, OnMeasured: func() { asked = len(f.asked) }}, f, conversations(3, 4), 0, 0)
+	out := playAll(t, Options{Options: load.Options{Clients: 1, Warmup: true}, OnMeasured: func() { asked = len(f.asked) }}, f, conversations(3, 4), 0, 0)
 	if asked != 3 || len(out.asked) != 6 {
 		t.Errorf("called after %d of %d requests, want 3, the warm-up's", asked, len(out.asked))
 	}
@@ -372,12 +372,12 @@ func TestControlOptions(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{Options{Control: "hot"}, "--control is"},
-		{Options{Control: NoReuse}, "salts"},
-		{Options{Control: Cold, Clients: 2, Reset: reset}, "--num-clients 2"},
-		{Options{Control: Cold, Clients: 1}, "no way to empty"},
-		{Options{Control: Cold, Warmup: true, Reset: reset}, "--warmup-step"},
-		{Options{Control: Cold, Reset: reset}, ""},
+		{of(load.Options{Control: "hot"}), "Control: is"},
+		{of(load.Options{Control: load.NoReuse}), "salts"},
+		{Options{Options: load.Options{Control: load.Cold, Clients: 2}, Reset: reset}, "Clients 2"},
+		{of(load.Options{Control: load.Cold, Clients: 1}), "no way to empty"},
+		{Options{Options: load.Options{Control: load.Cold, Warmup: true}, Reset: reset}, "with Warmup"},
+		{Options{Options: load.Options{Control: load.Cold}, Reset: reset}, ""},
 	} {
 		err := tc.o.Validate()
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {

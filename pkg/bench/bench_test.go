@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"multiturn/pkg/chat"
+	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 )
 
@@ -65,6 +66,9 @@ func (f *fake) Send(ctx context.Context, r *Request) *Reply {
 	}
 	return rep
 }
+
+// of returns the options of a run with that load.
+func of(l load.Options) Options { return Options{Options: l} }
 
 // words counts words: a tokenizer whose answers can be checked by eye.
 type words struct{}
@@ -136,7 +140,7 @@ func TestEveryTurnIsPlayed(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("p=%d k=%d n=%d", tc.p, tc.k, tc.n), func(t *testing.T) {
 			t.Parallel()
-			out := playAll(t, Options{Clients: tc.p, Active: tc.k, MaxRequests: tc.n}, &fake{take: 100 * time.Millisecond}, conversations(8, 8), 0, 0)
+			out := playAll(t, of(load.Options{Clients: tc.p, Active: tc.k, MaxRequests: tc.n}), &fake{take: 100 * time.Millisecond}, conversations(8, 8), 0, 0)
 			if len(out.asked) != tc.want || len(out.turns) != tc.want {
 				t.Errorf("%d requests, %d records, want %d", len(out.asked), len(out.turns), tc.want)
 			}
@@ -173,7 +177,7 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	t.Run("first-in first-out", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{Clients: 1, Active: 3}, &fake{take: time.Millisecond}, conversations(4, 4), 0, 0)
+		out := playAll(t, of(load.Options{Clients: 1, Active: 3}), &fake{take: time.Millisecond}, conversations(4, 4), 0, 0)
 		want := "c0 c1 c2 c0 c1 c2 c3 c3"
 		if got := strings.Join(out.asked, " "); got != want {
 			t.Errorf("order %s, want %s", got, want)
@@ -182,7 +186,7 @@ func TestOrder(t *testing.T) {
 	t.Run("random is the seed's", func(t *testing.T) {
 		t.Parallel()
 		order := func(seed uint32) string {
-			out := playAll(t, Options{Clients: 1, Active: 6, Order: Random, Seed: seed}, &fake{take: time.Millisecond}, conversations(6, 6), 0, 0)
+			out := playAll(t, of(load.Options{Clients: 1, Active: 6, Order: load.Random, Seed: seed}), &fake{take: time.Millisecond}, conversations(6, 6), 0, 0)
 			return strings.Join(out.asked, " ")
 		}
 		if a, b := order(1), order(1); a != b {
@@ -194,7 +198,7 @@ func TestOrder(t *testing.T) {
 	})
 	t.Run("active bounds conversations in progress", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{Clients: 4, Active: 4}, &fake{take: time.Second}, conversations(8, 4), 0, 0)
+		out := playAll(t, of(load.Options{Clients: 4, Active: 4}), &fake{take: time.Second}, conversations(8, 4), 0, 0)
 		if out.took != 4*time.Second { // 16 turns, 4 at a time
 			t.Errorf("took %v, want 4s", out.took)
 		}
@@ -296,7 +300,7 @@ func TestMaxTurnsAndOddLengths(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d messages, at most %d", tc.messages, tc.max), func(t *testing.T) {
 			t.Parallel()
-			out := playAll(t, Options{MaxTurns: tc.max}, &fake{}, conversations(1, tc.messages), 0, 0)
+			out := playAll(t, of(load.Options{MaxTurns: tc.max}), &fake{}, conversations(1, tc.messages), 0, 0)
 			if len(out.asked) != tc.want || out.end.Turns.Finished != tc.want || out.end.Conversations.Finished != 1 {
 				t.Errorf("%d requests, want %d; %+v", len(out.asked), tc.want, out.end)
 			}
@@ -318,7 +322,7 @@ func TestFailures(t *testing.T) {
 	}
 	t.Run("ends its conversation, not the run", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{Clients: 1, Active: 1}, failing(1, 2), conversations(3, 8), 0, 0)
+		out := playAll(t, of(load.Options{Clients: 1, Active: 1}), failing(1, 2), conversations(3, 8), 0, 0)
 		if want := (record.Tally{Planned: 12, Started: 10, Finished: 9, Failed: 1, Abandoned: 2}); out.end.Turns != want {
 			t.Errorf("turns %+v, want %+v", out.end.Turns, want)
 		}
@@ -377,7 +381,7 @@ func TestInterrupts(t *testing.T) {
 	t.Parallel()
 	t.Run("drain", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{Clients: 2, Active: 4}, &fake{take: time.Second}, conversations(8, 8), 2500*time.Millisecond, 0)
+		out := playAll(t, of(load.Options{Clients: 2, Active: 4}), &fake{take: time.Second}, conversations(8, 8), 2500*time.Millisecond, 0)
 		if out.took != 3*time.Second || out.end.Why != record.WhyInterrupted {
 			t.Errorf("took %v (%s), want the answers in flight and no more: 3s", out.took, out.end.Why)
 		}
@@ -390,7 +394,7 @@ func TestInterrupts(t *testing.T) {
 	})
 	t.Run("drain then cancel", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{Clients: 2}, &fake{take: time.Hour}, conversations(8, 8), time.Second, 2*time.Second)
+		out := playAll(t, of(load.Options{Clients: 2}), &fake{take: time.Hour}, conversations(8, 8), time.Second, 2*time.Second)
 		if out.took != 2*time.Second || out.turns[0].Outcome != record.Cancelled {
 			t.Errorf("took %v, %s", out.took, out.turns[0].Outcome)
 		}
@@ -406,11 +410,50 @@ func TestInterrupts(t *testing.T) {
 		if out.took != 100*time.Second {
 			t.Errorf("took %v, want 100s", out.took)
 		}
-		out = playAll(t, Options{Rate: 1e-6}, &fake{take: time.Second}, conversations(1, 8), 100*time.Second, 0)
+		out = playAll(t, of(load.Options{Rate: 1e-6}), &fake{take: time.Second}, conversations(1, 8), 100*time.Second, 0)
 		if out.took != 100*time.Second {
 			t.Errorf("took %v, want 100s", out.took)
 		}
 	})
+}
+
+// An interrupt waits neither for a think time nor for a rest, and no timer is
+// left behind.
+func TestNoTimerOutlivesTheRun(t *testing.T) {
+	t.Parallel()
+	for _, o := range []load.Options{{Clients: 2}, {Rate: 1.0 / 3600}} {
+		cs := conversations(2, 4)
+		if o.Rate == 0 {
+			for i := range cs {
+				cs[i].Messages[2].Delay = time.Hour
+			}
+		}
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			drain := make(chan struct{})
+			time.AfterFunc(5*time.Second, func() { close(drain) })
+			f := &fake{take: time.Second, start: start}
+			r, err := newRun(Options{Options: o, Start: start}.withDefaults(), f, cs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.ledger = newLedger(&r.opt, len(r.plays), nil)
+			go func() {
+				<-drain
+				r.stop(record.WhyInterrupted)
+			}()
+			r.phases(t.Context())
+			if err := r.ledger.close(); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); took != 5*time.Second {
+				t.Errorf("%+v: took %v, want 5s", o, took)
+			}
+			if r.timer.Stop() {
+				t.Errorf("%+v: a timer is left", o)
+			}
+		})
+	}
 }
 
 func TestThinkTime(t *testing.T) {
@@ -428,7 +471,7 @@ func TestThinkTime(t *testing.T) {
 		t.Parallel()
 		cs := conversations(2, 4)
 		cs[0].Messages[2].Delay = 1500 * time.Millisecond
-		out := playAll(t, Options{Clients: 1, Active: 2}, &fake{take: time.Second}, cs, 0, 0)
+		out := playAll(t, of(load.Options{Clients: 1, Active: 2}), &fake{take: time.Second}, cs, 0, 0)
 		if got := strings.Join(out.asked, " "); got != "c0 c1 c1 c0" {
 			t.Errorf("order %s", got)
 		}
@@ -440,7 +483,7 @@ func TestThinkTime(t *testing.T) {
 	t.Run("request rate is the reference's rest", func(t *testing.T) {
 		t.Parallel()
 		// numpy: RandomState(0+0+1).exponential(1/2.0) = 0.26987... s
-		out := playAll(t, Options{Rate: 2}, &fake{take: time.Second}, conversations(1, 4), 0, 0)
+		out := playAll(t, of(load.Options{Rate: 2}), &fake{take: time.Second}, conversations(1, 4), 0, 0)
 		if got := out.turns[1].Sent.MS() - 1000; got < 269.8 || got > 270 {
 			t.Errorf("rested %v ms, want 269.87", got)
 		}
@@ -452,7 +495,7 @@ func TestThinkTime(t *testing.T) {
 
 func TestWarmup(t *testing.T) {
 	t.Parallel()
-	out := playAll(t, Options{Clients: 2, Active: 4, Warmup: true, MaxRequests: 6}, &fake{take: time.Second}, conversations(8, 6), 0, 0)
+	out := playAll(t, of(load.Options{Clients: 2, Active: 4, Warmup: true, MaxRequests: 6}), &fake{take: time.Second}, conversations(8, 6), 0, 0)
 	if math.Round(out.end.WarmupMS) != 4000 { // 8 first turns, 2 at a time
 		t.Errorf("warm-up took %v ms, want 4000", out.end.WarmupMS)
 	}
@@ -477,7 +520,7 @@ func TestWarmup(t *testing.T) {
 				rep.Outcome = record.Empty
 			}
 		}}
-		out := playAll(t, Options{Warmup: true}, f, conversations(3, 4), 0, 0)
+		out := playAll(t, of(load.Options{Warmup: true}), f, conversations(3, 4), 0, 0)
 		if got := out.end.Conversations; got.Failed != 1 || got.Finished != 2 {
 			t.Errorf("conversations %+v", got)
 		}
@@ -510,13 +553,13 @@ func TestNothingToPlay(t *testing.T) {
 
 func TestValidateSaysAll(t *testing.T) {
 	t.Parallel()
-	err := Options{Clients: -1, LimitMin: 5, LimitMax: 2, Rate: -1, Order: "x", MaxRequests: -3}.Validate()
-	for _, want := range []string{"--num-clients", "--limit-min-tokens", "--request-rate", "--conversation-sampling", "--max-num-requests"} {
+	err := Options{Options: load.Options{Clients: -1, Rate: -1, Order: "x", MaxRequests: -3}, LimitMin: 5, LimitMax: 2}.Validate()
+	for _, want := range []string{"Clients", "LimitMin", "Rate", "Order", "MaxRequests"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
 		}
 	}
-	if err := (Options{Clients: 4, Active: 2}).Validate(); err == nil {
+	if err := of(load.Options{Clients: 4, Active: 2}).Validate(); err == nil {
 		t.Error("k below p is accepted")
 	}
 }

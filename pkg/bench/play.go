@@ -4,100 +4,119 @@ import (
 	"sync"
 
 	"multiturn/pkg/chat"
-	"multiturn/pkg/record"
+	"multiturn/pkg/load"
 )
 
-// play is one conversation: what of it can be prepared, and how far it has come.
+// play is a conversation being played: what can be prepared of it, and its
+// history.
 type play struct {
-	index int
+	load.Play
 	conv  *chat.Conversation
 	turns []turn
-	arm   *arm
-	group int // plays of two groups are never in progress together; 0 = there are none
-	// session is what the conversation is called towards the server.
+	// session is the conversation's name towards the server.
 	session string
-	// mark is put before the text of message markAt, -1 = none is.
-	mark       string
-	markAt     int
-	markTokens int
+	mark
 
 	prepared sync.Once
-	quote    func(salt string) []byte // a salt as it stands in the first piece
-	head     []byte                   // of the first turn, up to the salt
+	quote    func(text string) []byte // the mark as the first piece has it
+	head     []byte                   // of the first turn, up to the mark
 
-	// The rest is touched by one goroutine at a time: the client that has the conversation.
-	next   int      // turn to send
-	pieces [][]byte // history, as sent
-	sent   int      // messages in it
-	failed bool
-	ended  record.Clock // the answer before the next turn, plus think time: since when that turn could be sent
-	fresh  []chat.Message
+	// The rest is used by one goroutine at a time: the client that has the
+	// conversation.
+	pieces [][]byte       // history, as sent
+	sent   int            // messages in it
+	fresh  []chat.Message // the same messages
 }
 
 // turn is one request of a conversation, prepared.
 type turn struct {
 	chat.Turn
-	piece  []byte // the new messages encoded, a comma before each but the conversation's first
-	marked int    // tokens of what was put in front of their text
-	length int    // tokens of the dataset's answer, at least 1; 0 = it has none
+	// piece is the new messages encoded, a comma before each but the
+	// conversation's first.
+	piece  []byte
+	marked int // tokens of the mark in front of their text
+	length int // tokens of the dataset's answer, at least 1; 0 if it has none
 }
 
-// newPlay returns a play of the conversation's turns within maxTurns messages.
-func newPlay(index int, c *chat.Conversation, maxTurns int) *play {
-	p := &play{index: index, conv: c}
-	for _, t := range c.Cut(maxTurns) {
-		p.turns = append(p.turns, turn{Turn: t})
+// plays returns the plays of a run, not yet prepared.
+func (o *Options) plays(all []load.Play, conversations []chat.Conversation) ([]*play, error) {
+	marker := marker{opt: o, salts: map[*load.Arm]string{}}
+	plays := make([]*play, len(all))
+	for i := range all {
+		p := &play{Play: all[i], conv: &conversations[all[i].Conversation]}
+		for _, t := range p.Turns {
+			p.turns = append(p.turns, turn{Turn: t})
+		}
+		p.session = p.conv.ID
+		if p.Arm.Name != "" {
+			p.session += "/" + p.Arm.Name
+		}
+		var err error
+		if p.mark, err = marker.of(p); err != nil {
+			return nil, err
+		}
+		plays[i] = p
 	}
-	return p
+	return plays, nil
 }
 
-// prepare encodes the questions and counts the answers to ask for: what a request needs and does not depend on the
-// server. Safe to call from several goroutines.
+// prepare encodes questions and counts the answers to ask for: all that a
+// request needs and that does not depend on the server. It is safe for
+// concurrent use.
 func (p *play) prepare(counter Counter, lengths bool) {
 	p.prepared.Do(func() {
-		at := 0 // of the salt in the first piece
 		for i := range p.turns {
 			t := &p.turns[i]
-			size := 0
-			for j := t.From; j < t.To; j++ {
-				size += len(p.conv.Messages[j].Text) + len(p.conv.Messages[j].Raw) + 48
-			}
-			t.piece = make([]byte, 0, size)
-			for j := t.From; j < t.To; j++ {
-				m := &p.conv.Messages[j]
-				if j > 0 {
-					t.piece = append(t.piece, ',')
-				}
-				from := len(t.piece)
-				t.piece = m.AppendJSON(t.piece)
-				if j == p.markAt {
-					at, p.quote = markPlace(t.piece[from:])
-					at += from
-				}
-			}
+			p.encode(t)
 			if t.Answer >= 0 && lengths {
-				a := &p.conv.Messages[t.Answer]
-				switch {
-				case a.OutputTokens > 0:
-					t.length = a.OutputTokens
-				case counter != nil:
-					t.length = max(1, counter.Count(a.Text))
-				}
+				t.length = answerLength(&p.conv.Messages[t.Answer], counter)
 			}
-		}
-		if p.quote != nil {
-			t := &p.turns[0]
-			t.marked = p.markTokens
-			p.head, t.piece = t.piece[:at:at], t.piece[at:]
 		}
 	})
 }
 
-// ask puts the next turn's messages into the history.
-func (p *play) ask() *turn {
-	t := &p.turns[p.next]
-	if p.next == 0 && p.quote != nil {
-		p.pieces = append(p.pieces, p.head, p.quote(p.mark))
+// encode makes a turn's piece, and finds the mark's place if that is in it.
+func (p *play) encode(t *turn) {
+	messages := p.conv.Messages[t.From:t.To]
+	size := 0
+	for i := range messages {
+		size += pieceSize(&messages[i])
+	}
+	t.piece = make([]byte, 0, size)
+	for i := range messages {
+		if t.From+i > 0 {
+			t.piece = append(t.piece, ',')
+		}
+		from := len(t.piece)
+		t.piece = messages[i].AppendJSON(t.piece)
+		if t.From+i == p.markAt {
+			at, quote := markPlace(t.piece[from:])
+			p.markPiece(t, from+at, quote)
+		}
+	}
+}
+
+// pieceSize is about the length of a message's JSON: its keys are 48 bytes at
+// most.
+func pieceSize(m *chat.Message) int { return len(m.Text) + len(m.Raw) + 48 }
+
+// answerLength returns the number of tokens to ask for in place of an answer of
+// the dataset; 0 if nothing counts it.
+func answerLength(m *chat.Message, counter Counter) int {
+	switch {
+	case m.OutputTokens > 0:
+		return m.OutputTokens
+	case counter != nil:
+		return max(1, counter.Count(m.Text))
+	}
+	return 0
+}
+
+// ask puts the messages of a turn into the history.
+func (p *play) ask(turn int) *turn {
+	t := &p.turns[turn]
+	if turn == 0 && p.quote != nil {
+		p.pieces = append(p.pieces, p.head, p.quote(p.text))
 	}
 	p.pieces = append(p.pieces, t.piece)
 	p.sent += t.To - t.From
@@ -105,24 +124,24 @@ func (p *play) ask() *turn {
 	return t
 }
 
-// salted is the history with another salt, in a list of its own: a request before may still be looked at.
+// salted returns the history with another salt, in a list of its own: the
+// request before may still be looked at.
 func (p *play) salted(salt string) [][]byte {
 	pieces := append([][]byte(nil), p.pieces...)
 	pieces[1] = p.quote(salt)
 	return pieces
 }
 
-// answer puts an answer into the history.
+// answer puts an answer into the history. Only its text is encoded: what was
+// sent before stays as it is.
 func (p *play) answer(m chat.Message) {
-	// Only this text is encoded: what was sent before is as it was.
-	piece := make([]byte, 0, len(m.Text)+len(m.Raw)+48)
+	piece := make([]byte, 0, pieceSize(&m))
 	p.pieces = append(p.pieces, m.AppendJSON(append(piece, ',')))
 	p.sent++
 	p.fresh = append(p.fresh, m)
-	p.next++
 }
 
-// release lets go of what a conversation needed to be played.
+// release lets go of what was needed to play the conversation.
 func (p *play) release() {
 	p.pieces, p.fresh, p.head = nil, nil, nil
 	for i := range p.turns {
@@ -130,19 +149,33 @@ func (p *play) release() {
 	}
 }
 
-// played is the conversation as it really went. Messages that were not played follow as the dataset has them, as in the
+// played returns the finished conversation with the answers as they came. The
+// messages that were not played follow as the dataset has them, as in the
 // reference's output file.
 func (p *play) played() *chat.Conversation {
 	c := &chat.Conversation{ID: p.conv.ID, Messages: append([]chat.Message(nil), p.fresh...)}
-	if p.next < len(p.turns) {
-		c.Messages = append(c.Messages, p.conv.Messages[p.turns[p.next].From:]...)
-		return c
-	}
-	last := p.turns[len(p.turns)-1]
-	rest := last.To
-	for rest < len(p.conv.Messages) && p.conv.Messages[rest].Role == chat.Assistant {
-		rest++
-	}
+	rest := p.conv.AfterAnswer(p.turns[len(p.turns)-1].To)
 	c.Messages = append(c.Messages, p.conv.Messages[rest:]...)
 	return c
+}
+
+// needsLengths reports whether the length of any answer is the dataset's.
+func (o *Options) needsLengths() bool { return o.LimitMax == 0 || o.LimitMin == 0 }
+
+// lengths returns the fewest and the most tokens to ask for; 0 = no limit.
+func (o *Options) lengths(t *turn) (least, most int) {
+	bound := func(limit int) int {
+		switch {
+		case limit < 0:
+			return 0
+		case limit > 0:
+			return limit
+		}
+		return t.length
+	}
+	least, most = bound(o.LimitMin), bound(o.LimitMax)
+	if !o.Exact {
+		least = 0
+	}
+	return least, most
 }

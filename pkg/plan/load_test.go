@@ -14,6 +14,7 @@ import (
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
+	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 )
 
@@ -92,12 +93,12 @@ func TestDealsAsTheBench(t *testing.T) {
 		}
 		var got []sent
 		synctest.Test(t, func(t *testing.T) {
-			o := bench.Options{
-				Clients: l.Clients, Active: l.Active, MaxRequests: l.MaxRequests, MaxTurns: l.MaxTurns, Order: bench.RoundRobin, Seed: l.Seed,
-				Rate: l.Rate, Warmup: l.Warmup, Start: time.Now(),
-			}
+			o := bench.Options{Options: load.Options{
+				Clients: l.Clients, Active: l.Active, MaxRequests: l.MaxRequests, MaxTurns: l.MaxTurns,
+				Seed: l.Seed, Rate: l.Rate, Warmup: l.Warmup,
+			}, Start: time.Now()}
 			if l.Random {
-				o.Order = bench.Random
+				o.Order = load.Random
 			}
 			if l.DatasetHistory {
 				o.History = bench.DatasetAnswers

@@ -1,4 +1,4 @@
-package salt
+package load
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 func TestSaltsAreEquallyLong(t *testing.T) {
 	t.Parallel()
 	tok := tokenizer.O200kBase()
-	s := New([32]byte{1}, tok)
+	s := NewSalts([32]byte{1}, tok)
 	seen := map[string]bool{}
 	for range 2000 {
 		x := s.Next()
@@ -28,17 +28,17 @@ func TestSaltsAreEquallyLong(t *testing.T) {
 	}
 }
 
-func TestWords(t *testing.T) {
+func TestSaltWords(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}
-	for _, w := range list {
+	for _, w := range saltWords {
 		if len(w) != 4 || known[w] {
 			t.Errorf("%q is there twice or not of four letters", w)
 		}
 		known[w] = true
 	}
-	if len(list) != 64 {
-		t.Errorf("%d words, want 64", len(list))
+	if len(saltWords) != 64 {
+		t.Errorf("%d words, want 64", len(saltWords))
 	}
 }
 
@@ -55,23 +55,23 @@ func (p picky) Count(s string) int {
 
 func TestWordsThatAreTakenApartAreNotUsed(t *testing.T) {
 	t.Parallel()
-	s := New([32]byte{}, picky{"time tree"})
+	s := NewSalts([32]byte{}, picky{"time tree"})
 	for range 1000 {
 		if x := s.Next(); strings.Contains(x, "time") || strings.Contains(x, "tree") {
 			t.Fatalf("%q has a word that is two tokens", x)
 		}
 	}
-	if all := New([32]byte{}, picky{strings.Join(list, " ")}); len(all.words) != len(list) {
+	if all := NewSalts([32]byte{}, picky{strings.Join(saltWords, " ")}); len(all.words) != len(saltWords) {
 		t.Errorf("%d words are left where each is two tokens, want all", len(all.words))
 	}
 }
 
-func TestSeeds(t *testing.T) {
+func TestSaltSeeds(t *testing.T) {
 	t.Parallel()
-	if a, b := New([32]byte{1}, nil).Next(), New([32]byte{1}, nil).Next(); a != b {
+	if a, b := NewSalts([32]byte{1}, nil).Next(), NewSalts([32]byte{1}, nil).Next(); a != b {
 		t.Error("one seed, two salts")
 	}
-	if New([32]byte{1}, nil).Next() == New([32]byte{2}, nil).Next() {
+	if NewSalts([32]byte{1}, nil).Next() == NewSalts([32]byte{2}, nil).Next() {
 		t.Error("two seeds, one salt")
 	}
 }

@@ -1,0 +1,156 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/load"
+	"multiturn/pkg/record"
+)
+
+// attempts is what came of a request and its retries.
+type attempts struct {
+	reply             *Reply // of the last one
+	number            int
+	scheduled, issued record.Clock
+}
+
+// play sends a turn, adds it to the ledger, and returns when its answer ended
+// and whether its conversation goes on.
+func (r *run) play(ctx context.Context, d load.Dispatch, scheduled record.Clock,
+	jitter *rand.Rand) (end record.Clock, ok bool) {
+	p := r.plays[d.Play]
+	r.prepare(p)
+	t := p.ask(d.Turn)
+	req := r.request(p, t)
+	a := r.send(ctx, d, req, scheduled, jitter)
+	rec := r.record(d, req, &a)
+
+	asked := p.fresh[len(p.fresh)-(t.To-t.From):]
+	e := entry{play: d.Play, marked: t.marked, turn: rec, reply: a.reply, asked: asked}
+	switch {
+	case rec.Outcome.OK():
+		m := r.history(p, t, a.reply)
+		e.history = &m
+		p.answer(m)
+		ok = true
+	case r.opt.Failure == GoOn && t.Answer >= 0 && ctx.Err() == nil:
+		p.answer(p.conv.Messages[t.Answer])
+		ok = true
+	}
+	last := !ok || d.Turn+1 == len(p.turns)
+	if last && ok && r.opt.OnConversation != nil && p.Arm.First {
+		e.finished = p.played()
+	}
+	r.ledger.add(e)
+	if last {
+		p.release()
+	}
+	return max(rec.End, a.issued), ok
+}
+
+// request returns the request of a turn whose messages are in the history.
+func (r *run) request(p *play, t *turn) *Request {
+	req := &Request{Conversation: p.session, Messages: p.pieces}
+	req.MinTokens, req.MaxTokens = r.opt.lengths(t)
+	// As the reference: a long answer may take a fifth of a second a token.
+	req.Timeout = max(r.opt.Timeout, time.Duration(req.MaxTokens/5)*time.Second)
+	return req
+}
+
+// send sends a request, again if it fails and may be retried.
+func (r *run) send(ctx context.Context, d load.Dispatch, req *Request,
+	scheduled record.Clock, jitter *rand.Rand) attempts {
+	p := r.plays[d.Play]
+	a := attempts{scheduled: scheduled}
+	for empty := d.Empty; ; empty = p.Arm.Cold {
+		a.number++
+		if p.Arm.Salt == load.SaltRequest {
+			req.Messages = p.salted(r.opt.Salts.Next())
+		}
+		if empty {
+			r.empty(ctx)
+			a.scheduled = max(a.scheduled, r.now()) // emptying it is not the turn's time
+		}
+		a.issued = r.now()
+		a.reply = r.sender.Send(ctx, req)
+		if a.reply.Outcome.OK() || a.number > r.opt.Retries || ctx.Err() != nil || r.stopped() {
+			return a
+		}
+		if !sleep(backOff(a.number, jitter), r.halt) {
+			return a
+		}
+		a.scheduled = r.now()
+	}
+}
+
+// backOff returns the pause after a failed attempt, counted from 1.
+func backOff(attempt int, jitter *rand.Rand) time.Duration {
+	seconds := float64(int64(1) << min(attempt-1, 20)) // 20: from then on it is 12 days
+	return time.Duration(float64(time.Second) * seconds * (0.9 + 0.2*jitter.Float64()))
+}
+
+// How often emptying the cache is tried, and the pause after the first failure,
+// doubled after each: servers refuse while they clean up after a request.
+const (
+	resets     = 5
+	resetPause = 200 * time.Millisecond
+)
+
+// empty empties the server's cache, or ends the run.
+func (r *run) empty(ctx context.Context) {
+	var err error
+	for i := range resets {
+		if i > 0 && !sleep(resetPause<<(i-1), ctx.Done()) {
+			return
+		}
+		if err = r.opt.Reset(ctx); err == nil || ctx.Err() != nil {
+			return
+		}
+	}
+	r.broken = fmt.Errorf("the server's cache could not be emptied: %w", err)
+	r.fail(r.broken)
+}
+
+// record returns the record of a turn, but for the counts that the ledger adds.
+func (r *run) record(d load.Dispatch, req *Request, a *attempts) *record.Turn {
+	p := r.plays[d.Play]
+	rec := &record.Turn{
+		Type: record.TypeTurn, Conversation: p.conv.ID, Client: d.Client, Turn: d.Turn,
+		Messages: p.sent, Arm: p.Arm.Name, Batch: p.Batch, Warmup: d.Warmup, Attempts: a.number,
+		Scheduled: a.scheduled, Issued: a.issued, Exchange: a.reply.Exchange,
+		MaxTokens: req.MaxTokens, MinTokens: req.MinTokens,
+	}
+	if answer := p.turns[d.Turn].Answer; r.opt.Verify && rec.Outcome.OK() && answer >= 0 {
+		rec.Verify = record.VerifyMatch
+		if a.reply.Text != p.conv.Messages[answer].Text {
+			rec.Verify = record.VerifyMismatch
+		}
+	}
+	return rec
+}
+
+// history returns the answer as the next turn is asked with it.
+func (r *run) history(p *play, t *turn, reply *Reply) chat.Message {
+	if r.opt.History == DatasetAnswers && t.Answer >= 0 {
+		return p.conv.Messages[t.Answer]
+	}
+	m := chat.Message{Role: chat.Assistant, Text: reply.Text}
+	reasoning := r.opt.ReasoningField != "" && reply.Reasoning != ""
+	if reply.ToolCalls == nil && !reasoning {
+		return m
+	}
+	raw := chat.AppendString([]byte(`{"role":"assistant","content":`), reply.Text)
+	if reasoning {
+		raw = chat.AppendString(append(raw, ','), r.opt.ReasoningField)
+		raw = chat.AppendString(append(raw, ':'), reply.Reasoning)
+	}
+	if reply.ToolCalls != nil {
+		raw = append(append(raw, `,"tool_calls":`...), reply.ToolCalls...)
+	}
+	m.Raw = append(raw, '}')
+	return m
+}

@@ -1,0 +1,306 @@
+package load
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"multiturn/internal/pyrand"
+	"multiturn/pkg/chat"
+)
+
+// The streams of random numbers that are seeded with Options.Seed, by their
+// second seed. Runs can be repeated as long as these stay as they are.
+const (
+	streamRun    = 1
+	streamWarmup = 2
+	streamArms   = 3
+)
+
+// Scheduler is the state of a run. Its methods must not be called concurrently.
+// Times count from the start of the run and must not go back.
+type Scheduler struct {
+	opt     Options
+	plays   []Play
+	went    []progress // by play
+	stopped string     // why the run was stopped; "" = it was not
+	rests   []*pyrand.Numpy
+
+	// Of the phase.
+	warming bool
+	begun   time.Duration
+	choose  *rand.Rand
+	dealt   int // plays[:dealt] have begun or have nothing to play
+	started int // conversations that have begun
+	active  int // conversations in progress
+	half    int // of the plays in progress
+	opening bool
+	issued  int
+	ready   []waiting // turns that may be sent, in the order in which they became ready
+	idle    []resting // clients; the last one goes first
+	agenda  agenda[event]
+	arrival time.Duration // of the next conversation, if that is in the future; else 0
+}
+
+// progress is how far a play has come.
+type progress struct {
+	next   int // turns[:next] have ended well
+	failed bool
+}
+
+// turn is a turn of a play.
+type turn struct{ play, index int }
+
+// waiting is a turn that could be sent since some time.
+type waiting struct {
+	turn
+	since time.Duration
+}
+
+// resting is a client that could send since some time.
+type resting struct {
+	client int
+	since  time.Duration
+}
+
+// event is the end of a think time or of a client's rest.
+type event struct {
+	isRest bool
+	client int  // that rests
+	turn   turn // that the think time is before
+}
+
+// Dispatch is a turn to be sent now, and the client that sends it.
+type Dispatch struct {
+	Client     int
+	Play, Turn int // indices of Plays, and of its Turns
+	Warmup     bool
+	// Scheduled is the time since when both the turn and the client were ready.
+	Scheduled time.Duration
+	// Empty is set if the server's cache has to be emptied first.
+	Empty bool
+}
+
+// New returns the scheduler of a run of the conversations.
+func New(o Options, conversations []chat.Conversation) (*Scheduler, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	s := &Scheduler{opt: o, plays: o.deal(conversations)}
+	if len(s.plays) == 0 {
+		return nil, errNothing
+	}
+	s.went = make([]progress, len(s.plays))
+	if o.Rate > 0 {
+		for i := range s.Clients() {
+			// The reference's stream of client i.
+			s.rests = append(s.rests, pyrand.NewNumpy(o.Seed+uint32(i)+1))
+		}
+	}
+	return s, nil
+}
+
+// Plays returns the plays, in the order in which they begin. They must not be
+// changed.
+func (s *Scheduler) Plays() []Play { return s.plays }
+
+// Clients returns the number of clients, which is not above that of plays.
+func (s *Scheduler) Clients() int { return min(s.opt.Clients, len(s.plays)) }
+
+// AtOnce returns how many plays begin at once, at least.
+func (s *Scheduler) AtOnce() int { return min(s.opt.Active, len(s.plays)) }
+
+// Begin begins the warm-up or the measured turns. No turn may be in flight.
+func (s *Scheduler) Begin(now time.Duration, warmup bool) {
+	stream := uint64(streamRun)
+	if warmup {
+		stream = streamWarmup
+	}
+	s.choose = rand.New(rand.NewPCG(uint64(s.opt.Seed), stream))
+	s.warming, s.begun = warmup, now
+	s.dealt, s.started, s.active, s.issued, s.arrival = 0, 0, 0, 0, 0
+	s.ready, s.idle, s.agenda = nil, nil, agenda[event]{}
+	for i := range s.Clients() {
+		s.idle = append(s.idle, resting{i, now})
+	}
+	slices.Reverse(s.idle) // client 0 goes first
+}
+
+// Next returns a turn to be sent now, and false if there is none: all clients
+// are busy or no turn is ready.
+func (s *Scheduler) Next(now time.Duration) (Dispatch, bool) {
+	s.advance(now)
+	if len(s.idle) == 0 || s.Over() {
+		return Dispatch{}, false
+	}
+	s.admit(now)
+	if len(s.ready) == 0 {
+		return Dispatch{}, false
+	}
+	pick := 0
+	if s.opt.Order == Random {
+		pick = s.choose.IntN(len(s.ready))
+	}
+	w := s.ready[pick]
+	s.ready = slices.Delete(s.ready, pick, pick+1)
+	last := len(s.idle) - 1
+	client := s.idle[last]
+	s.idle = s.idle[:last]
+	return s.dispatch(w, client), true
+}
+
+func (s *Scheduler) dispatch(w waiting, c resting) Dispatch {
+	s.issued++
+	cold := s.opt.Control == Cold
+	d := Dispatch{
+		Client: c.client, Play: w.play, Turn: w.index, Warmup: s.warming,
+		Scheduled: max(w.since, c.since),
+		Empty:     cold && (s.opening || s.plays[w.play].Arm.Cold),
+	}
+	s.opening = false
+	return d
+}
+
+// Ended reports that a dispatched turn ended at end, and that its client was
+// done with it at now. Unless ok, its conversation ends with it.
+func (s *Scheduler) Ended(d Dispatch, end, now time.Duration, ok bool) {
+	s.advance(now)
+	p := &s.went[d.Play]
+	if ok {
+		p.next++
+	} else {
+		p.failed = true
+	}
+	if s.playable(d.Play) {
+		s.release(turn{d.Play, p.next}, end)
+	} else {
+		s.active--
+	}
+	if s.opt.Rate > 0 && !s.warming {
+		pause := s.rests[d.Client].Exponential(1/s.opt.Rate) * float64(time.Second)
+		s.agenda.add(now+time.Duration(pause), event{isRest: true, client: d.Client})
+		return
+	}
+	// It goes next: its connection is warm.
+	s.idle = append(s.idle, resting{d.Client, now})
+}
+
+// Due returns when Next has to be called again if no turn ends before, and
+// false if it need not be.
+func (s *Scheduler) Due() (time.Duration, bool) {
+	if s.Over() {
+		return 0, false
+	}
+	at, ok := s.agenda.next()
+	if s.arrival > 0 && len(s.idle) > 0 && (!ok || s.arrival < at) {
+		return s.arrival, true
+	}
+	return at, ok
+}
+
+// Over reports whether no more turn is sent in this phase. Some may still be in
+// flight.
+func (s *Scheduler) Over() bool {
+	return s.stopped != "" || s.limited() || s.active == 0 && !s.more()
+}
+
+// Stop sends no more turns, in this phase and later ones, for one of package
+// record's reasons. The first reason stays.
+func (s *Scheduler) Stop(why string) {
+	if s.stopped == "" {
+		s.stopped = why
+	}
+}
+
+// Stopped reports whether Stop was called.
+func (s *Scheduler) Stopped() bool { return s.stopped != "" }
+
+// limited reports whether the limit of requests is reached.
+func (s *Scheduler) limited() bool {
+	return !s.warming && s.opt.MaxRequests > 0 && s.issued >= s.opt.MaxRequests
+}
+
+// advance goes through what was due until now.
+func (s *Scheduler) advance(now time.Duration) {
+	for {
+		at, ok := s.agenda.next()
+		if !ok || at > now {
+			return
+		}
+		if e := s.agenda.pop(); e.isRest {
+			s.idle = slices.Insert(s.idle, 0, resting{e.client, at})
+		} else {
+			s.ready = append(s.ready, waiting{e.turn, at})
+		}
+	}
+}
+
+// admit begins the conversations that may begin now.
+func (s *Scheduler) admit(now time.Duration) {
+	s.arrival = 0
+	for s.more() {
+		p := &s.plays[s.dealt]
+		if p.half != s.half && s.active > 0 {
+			return
+		}
+		at, ok := s.arrives(now)
+		if !ok {
+			return
+		}
+		if at > now {
+			s.arrival = at
+			return
+		}
+		if p.half != s.half {
+			s.half, s.opening = p.half, true
+		}
+		s.release(turn{s.dealt, s.went[s.dealt].next}, at)
+		s.dealt++
+		s.started++
+		s.active++
+	}
+}
+
+// arrives returns when the next conversation begins.
+func (s *Scheduler) arrives(now time.Duration) (time.Duration, bool) {
+	arrivals := s.opt.Arrivals
+	if s.warming {
+		arrivals = closed(s.opt.Active)
+	}
+	at, ok := arrivals.Next(s.started, s.active, now-s.begun)
+	return s.begun + at, ok
+}
+
+// more reports whether a conversation is left to begin. Those that have no turn
+// in this phase are passed over.
+func (s *Scheduler) more() bool {
+	for s.dealt < len(s.plays) && !s.playable(s.dealt) {
+		s.dealt++
+	}
+	return s.dealt < len(s.plays)
+}
+
+// playable reports whether a play has a turn left in this phase.
+func (s *Scheduler) playable(play int) bool {
+	p := s.went[play]
+	return !p.failed && p.next < len(s.plays[play].Turns) && (!s.warming || p.next == 0)
+}
+
+// release makes a turn ready, whose predecessor ended at since, after its think
+// time.
+func (s *Scheduler) release(t turn, since time.Duration) {
+	if think := s.think(t); think > 0 {
+		s.agenda.add(since+think, event{turn: t})
+		return
+	}
+	s.ready = append(s.ready, waiting{t, since})
+}
+
+// think returns the time that passes before a turn is ready.
+func (s *Scheduler) think(t turn) time.Duration {
+	if s.warming {
+		return 0
+	}
+	return s.plays[t.play].Turns[t.index].Think
+}
