@@ -25,8 +25,7 @@ type planFlags struct {
 	noTokenizer   bool
 	overhead      int
 
-	load    plan.Load
-	order   load.Order
+	load    plan.Simulation
 	history bench.History
 
 	capacities []int
@@ -49,17 +48,18 @@ const templateBuiltIn = -1
 // planCommand is `mtbench plan`.
 func planCommand() *cli.Command {
 	f := &planFlags{
-		cacheFlags: newCacheFlags(), overhead: templateBuiltIn, order: load.RoundRobin, history: bench.ServerAnswers,
+		cacheFlags: newCacheFlags(), overhead: templateBuiltIn, history: bench.ServerAnswers,
 		format: planText, output: "-",
 	}
-	f.load.Clients, f.load.AnswerTokens = 1, plan.DefaultAnswerTokens
+	f.load.Clients, f.load.Order, f.load.AnswerTokens = 1, load.RoundRobin, plan.DefaultAnswerTokens
 	return &cli.Command{
 		Name:  "plan",
 		Usage: "what a KV cache could do for conversations, a run or a trace, and how large it must be",
 		Description: "Reads conversations (dealt as a run would), the records of a run (as they were sent and ended) or a trace of Mooncake, and says " +
 			"what an unlimited cache would hit, what an LRU cache of every size would, and, for a stated size, what each tier would hit turn by turn. " +
 			"It needs no server.",
-		Args: "[FILE...]",
+		Args:    "[FILE...]",
+		Options: []any{&f.load},
 		Groups: []cli.Group{
 			{Title: "Cache", Flags: append(f.cacheFlags.flags("what the records say, 512 for a trace, else 16"),
 				cli.Flag{Name: "capacities", Value: cli.Parsed(&f.capacities, "N,...", parseInts, showInts), DefaultText: "round ones", Usage: "capacities in blocks to print of the curve"},
@@ -75,7 +75,7 @@ func planCommand() *cli.Command {
 				{Name: "num-clients", Short: "p", Value: cli.Int(&f.load.Clients, 1), Usage: "requests in flight at most"},
 				{Name: "max-active-conversations", Short: "k", Value: cli.Int(&f.load.Active, 1), DefaultText: "--num-clients", Usage: "conversations in progress at most: how far apart the turns of one are"},
 				{Name: "max-num-requests", Short: "n", Value: cli.Int(&f.load.MaxRequests, 1), DefaultText: "no limit", Usage: "end after so many requests, warm-up not counted"},
-				{Name: "conversation-sampling", Aliases: []string{"order"}, Value: cli.Enum(&f.order, load.RoundRobin, load.Random), Usage: "which of the turns that are ready goes next"},
+				{Name: "conversation-sampling", Aliases: []string{"order"}, Value: cli.Enum(&f.load.Order, load.RoundRobin, load.Random), Usage: "which of the turns that are ready goes next"},
 				{Name: "max-turns", Value: cli.Int(&f.load.MaxTurns, 1), DefaultText: "all", Usage: "messages of each conversation to play"},
 				{Name: "history", Value: cli.Enum(&f.history, bench.ServerAnswers, bench.DatasetAnswers), Usage: "what the next turn is asked with: the server's answers (taken to be as the dataset's) or the dataset's (what is generated is lost)"},
 				{Name: "limit-min-tokens", Value: cli.Int(&f.load.LimitMin), DefaultText: "0: the dataset's", Usage: "least tokens of every answer"},
@@ -118,7 +118,6 @@ func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 		return err
 	}
 	p := &planner{planFlags: f, call: c}
-	p.load.Random = f.order == load.Random
 	p.load.DatasetHistory = f.history == bench.DatasetAnswers
 	p.load.Template = p.template()
 	if err := p.load.Validate(); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"multiturn/pkg/chat"
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/load"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
 	"multiturn/pkg/tokenizer"
@@ -22,7 +23,7 @@ func ExampleSimulate() {
 			{Role: chat.User, Text: "And then?"},
 		}})
 	}
-	w, err := plan.Simulate(context.Background(), conversations, tokenizer.O200kBase(), plan.Load{Clients: 1, Active: 2})
+	w, err := plan.Simulate(context.Background(), conversations, tokenizer.O200kBase(), plan.Simulation{Options: load.Options{Clients: 1, Active: 2}})
 	if err != nil {
 		fmt.Println(err)
 		return

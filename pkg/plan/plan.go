@@ -6,7 +6,7 @@
 //
 // A Workload is requests in the order in which they start, each with the names of its blocks and when it ran. It is made from
 //
-//	conversations   Simulate: dealt to clients as package bench deals them, at a speed that is given or in mere order
+//	conversations   Simulate: sent as package bench would, at a given speed or in order only
 //	turns of a run  FromTurns: as they were sent and ended, with the server's own token counts
 //	a trace         FromTrace: Mooncake's format, whose requests name their blocks
 //
@@ -42,6 +42,8 @@ type Request struct {
 	Conversation string
 	// Index counts the conversation's requests from 0; -1 where that is not known (a trace).
 	Index int
+	// Arm is the control arm, in a simulation with a control.
+	Arm string
 	// New is the prompt's tokens less those of the turn before it, its prompt and, where that goes on, its answer: what no
 	// server could have had from this conversation.
 	New int

@@ -19,6 +19,7 @@ import (
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 )
 
@@ -51,7 +52,7 @@ func talk(id string, asked, answered int, turns int) chat.Conversation {
 	return c
 }
 
-func simulate(t *testing.T, conversations []chat.Conversation, l Load) *Workload {
+func simulate(t *testing.T, conversations []chat.Conversation, l Simulation) *Workload {
 	t.Helper()
 	w, err := Simulate(t.Context(), conversations, words{}, l)
 	if err != nil {
@@ -78,19 +79,19 @@ func TestTokensOfConversations(t *testing.T) {
 	t.Parallel()
 	c := []chat.Conversation{talk("a", 10, 7, 3)}
 	for name, test := range map[string]struct {
-		load    Load
+		load    Simulation
 		prompts []int
 		outputs []int
 		fresh   []int
 	}{
-		"built in":        {Load{}, []int{18, 18 + 7 + 2 + 15 + 3, 2*(18+7+2) + 18}, []int{7, 7, 7}, []int{18, 20, 20}},
-		"no template":     {Load{Template: template.Opaque(0)}, []int{10, 27, 44}, []int{7, 7, 7}, []int{10, 10, 10}},
-		"four a message":  {Load{Template: template.Opaque(4)}, []int{18, 43, 68}, []int{7, 7, 7}, []int{18, 18, 18}},
-		"two messages":    {Load{MaxTurns: 2}, []int{18}, []int{7}, []int{18}},
-		"three messages":  {Load{MaxTurns: 3}, []int{18, 45}, []int{7, 7}, []int{18, 20}},
-		"shorter answers": {Load{LimitMax: 3}, []int{18, 41, 64}, []int{3, 3, 3}, []int{18, 20, 20}},
-		"longer answers":  {Load{LimitMin: 9, LimitMax: 9}, []int{18, 47, 76}, []int{9, 9, 9}, []int{18, 20, 20}},
-		"dataset history": {Load{LimitMax: 3, DatasetHistory: true}, []int{18, 45, 72}, []int{3, 3, 3}, []int{18, 27, 27}},
+		"built in":        {Simulation{}, []int{18, 18 + 7 + 2 + 15 + 3, 2*(18+7+2) + 18}, []int{7, 7, 7}, []int{18, 20, 20}},
+		"no template":     {Simulation{Template: template.Opaque(0)}, []int{10, 27, 44}, []int{7, 7, 7}, []int{10, 10, 10}},
+		"four a message":  {Simulation{Template: template.Opaque(4)}, []int{18, 43, 68}, []int{7, 7, 7}, []int{18, 18, 18}},
+		"two messages":    {Simulation{Options: load.Options{MaxTurns: 2}}, []int{18}, []int{7}, []int{18}},
+		"three messages":  {Simulation{Options: load.Options{MaxTurns: 3}}, []int{18, 45}, []int{7, 7}, []int{18, 20}},
+		"shorter answers": {Simulation{LimitMax: 3}, []int{18, 41, 64}, []int{3, 3, 3}, []int{18, 20, 20}},
+		"longer answers":  {Simulation{LimitMin: 9, LimitMax: 9}, []int{18, 47, 76}, []int{9, 9, 9}, []int{18, 20, 20}},
+		"dataset history": {Simulation{LimitMax: 3, DatasetHistory: true}, []int{18, 45, 72}, []int{3, 3, 3}, []int{18, 27, 27}},
 	} {
 		w := simulate(t, c, test.load)
 		var prompts, outputs, fresh []int
@@ -114,14 +115,14 @@ func TestIdealHits(t *testing.T) {
 		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(9, "system")}}, c.Messages...)
 		return c
 	}
-	bare := Load{BlockSize: 4, Template: template.Opaque(0)}
+	bare := Simulation{BlockSize: 4, Template: template.Opaque(0)}
 	dataset := bare
 	dataset.DatasetHistory = true
 	longer := bare
 	longer.LimitMin, longer.LimitMax = 8, 8
 	for name, test := range map[string]struct {
 		conversations []chat.Conversation
-		load          Load
+		load          Simulation
 		want          []int
 	}{
 		// 6 + 5 tokens, the last of which is never computed; then 17.
@@ -257,10 +258,7 @@ func TestCurveOfOverlap(t *testing.T) {
 			conversations = append(conversations, talk(fmt.Sprint(i%4), 1+rng.IntN(30), 1+rng.IntN(30), 1+rng.IntN(5)))
 			conversations[i].ID = fmt.Sprint(i)
 		}
-		w := simulate(t, conversations, Load{
-			BlockSize: 4, Clients: 1 + rng.IntN(3), Active: 3 + rng.IntN(3), Random: rng.IntN(2) == 0, Seed: uint32(seed), DatasetHistory: rng.IntN(2) == 0,
-			Speed: Speed{Base: time.Millisecond, PerToken: time.Duration(rng.IntN(1000)), Interval: time.Duration(rng.IntN(1000))},
-		})
+		w := simulate(t, conversations, Simulation{Options: load.Options{Clients: 1 + rng.IntN(3), Active: 3 + rng.IntN(3), Order: []load.Order{load.RoundRobin, load.Random}[rng.IntN(2)], Seed: uint32(seed)}, BlockSize: 4, DatasetHistory: rng.IntN(2) == 0, Speed: Speed{Base: time.Millisecond, PerToken: time.Duration(rng.IntN(1000)), Interval: time.Duration(rng.IntN(1000))}})
 		a := analyse(t, w, nil)
 		for capacity := range a.Curve.Ideal().Capacity + 2 {
 			if got, want := a.Curve.At(capacity).HitBlocks, plainLRU(w, capacity); got != want {
@@ -310,7 +308,7 @@ func plainLRU(w *Workload, capacity int) (hits int64) {
 // A cache that is never full hits what the unlimited one does; a shape under which nothing runs says so.
 func TestPrediction(t *testing.T) {
 	t.Parallel()
-	w := simulate(t, []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4)}, Load{Clients: 2, BlockSize: 8})
+	w := simulate(t, []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4)}, Simulation{Options: load.Options{Clients: 2}, BlockSize: 8})
 	for _, turn := range analyse(t, w, gpu(8, 1000)).Turns {
 		if turn.Predicted() != turn.Ideal || turn.Waited || turn.TooLarge {
 			t.Errorf("%+v", turn)
@@ -418,7 +416,7 @@ func TestTextsOfTheExecuted(t *testing.T) {
 		texts[conversations[i].ID] = &conversations[i]
 	}
 	for _, dataset := range []bool{false, true} {
-		w := simulate(t, conversations, Load{Clients: 2, Active: 3, BlockSize: 8, DatasetHistory: dataset, Speed: Speed{Base: time.Second, Interval: time.Millisecond}})
+		w := simulate(t, conversations, Simulation{Options: load.Options{Clients: 2, Active: 3}, BlockSize: 8, DatasetHistory: dataset, Speed: Speed{Base: time.Second, Interval: time.Millisecond}})
 		var turns []*record.Turn
 		for _, r := range w.Requests {
 			turns = append(turns, &record.Turn{
@@ -500,12 +498,12 @@ func TestTraceWorkload(t *testing.T) {
 
 func TestLoadValidate(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []Load{{Clients: 3, Active: 2}, {LimitMin: 5, LimitMax: 2}, {Rate: -1}, {Speed: Speed{Base: -1}}, {BlockSize: -4}} {
+	for _, bad := range []Simulation{{Options: load.Options{Clients: 3, Active: 2}}, {LimitMin: 5, LimitMax: 2}, {Options: load.Options{Rate: -1}}, {Speed: Speed{Base: -1}}, {BlockSize: -4}} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v is taken", bad)
 		}
 	}
-	if _, err := Simulate(t.Context(), []chat.Conversation{{ID: "a", Messages: []chat.Message{{Role: chat.System, Text: "x"}}}}, words{}, Load{}); err == nil {
+	if _, err := Simulate(t.Context(), []chat.Conversation{{ID: "a", Messages: []chat.Message{{Role: chat.System, Text: "x"}}}}, words{}, Simulation{}); err == nil {
 		t.Error("a conversation without a question is taken")
 	}
 }
@@ -640,12 +638,12 @@ func TestGolden(t *testing.T) {
 	}
 	tiers := gpu(16, 120)
 	tiers.Tiers[kvcache.CPU] = kvcache.TierConfig{Blocks: 180, Store: kvcache.PromptOnly}
-	order := simulate(t, conversations, Load{Clients: 2, Active: 6, AnswerTokens: 5})
-	timed := simulate(t, conversations, Load{Clients: 2, Active: 6, Speed: Speed{Base: 20 * time.Millisecond, PerToken: 50 * time.Microsecond, Interval: 10 * time.Millisecond}})
+	order := simulate(t, conversations, Simulation{Options: load.Options{Clients: 2, Active: 6}, AnswerTokens: 5})
+	timed := simulate(t, conversations, Simulation{Options: load.Options{Clients: 2, Active: 6}, Speed: Speed{Base: 20 * time.Millisecond, PerToken: 50 * time.Microsecond, Interval: 10 * time.Millisecond}})
 	for name, s := range map[string]*Summary{
 		"order": Summarise(analyse(t, order, nil), View{Name: "<order>.json", Kind: Conversations}),
 		"timed": Summarise(analyse(t, timed, tiers), View{Name: "timed.json", Kind: Conversations, Sizes: Sizes{Model: model, Serving: kvcache.Serving{TP: 2}}}),
-		"none":  Summarise(analyse(t, simulate(t, []chat.Conversation{talk("a", 3, 3, 1)}, Load{}), nil), View{Name: "none"}),
+		"none":  Summarise(analyse(t, simulate(t, []chat.Conversation{talk("a", 3, 3, 1)}, Simulation{}), nil), View{Name: "none"}),
 	} {
 		var text, svg bytes.Buffer
 		if err := Text(&text, s); err != nil {
@@ -685,26 +683,32 @@ func TestSampleTurn(t *testing.T) {
 
 // Twelve million block accesses: 600 conversations of 40 turns, 32 in progress.
 func BenchmarkAnalyse(b *testing.B) {
-	l := Load{Clients: 8, Active: 32}.withDefaults()
+	s := Simulation{Options: load.Options{Clients: 8, Active: 32}}.withDefaults()
+	var conversations []chat.Conversation
 	var scripts []script
 	for n := range 600 {
+		conversations = append(conversations, talk(fmt.Sprint(n), 1, 1, 40))
 		chain := kvcache.NewChain(16, "")
-		var s script
+		var script script
 		for i := range 40 {
 			chain.Append(appendInvented(nil, n, 2*i, 300)...)
 			r := Request{Conversation: fmt.Sprint(n), Index: i}
 			r.Prompt, r.Output = chain.Tokens(), 90
 			chain.Append(appendInvented(nil, n, 2*i+1, 90)...)
-			s.requests = append(s.requests, r)
-			s.delays = append(s.delays, 0)
+			script.requests = append(script.requests, r)
+			script.computed = append(script.computed, 300)
 		}
-		for i := range s.requests {
-			r := &s.requests[i]
+		for i := range script.requests {
+			r := &script.requests[i]
 			r.Hashes = chain.Hashes()[:(r.Prompt+r.Output)/16]
 		}
-		scripts = append(scripts, s)
+		scripts = append(scripts, script)
 	}
-	w := &Workload{BlockSize: 16, Requests: l.deal(scripts)}
+	scheduler, err := load.New(s.Options, conversations)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := &Workload{BlockSize: 16, Requests: s.play(scheduler, scripts, nil)}
 	b.ReportAllocs()
 	for b.Loop() {
 		a, err := Analyse(w, gpu(16, 8000), kvcache.PromptAndOutput)
