@@ -99,16 +99,30 @@ type outcome struct {
 	took     time.Duration
 }
 
-// play runs the bench in a bubble where time is exact.
-func playAll(t *testing.T, o Options, f *fake, cs []chat.Conversation, drainAfter, cancelAfter time.Duration) outcome {
+// playAll runs the bench in a bubble where time is exact.
+func playAll(t *testing.T, o Options, f *fake, cs []chat.Conversation) outcome {
+	t.Helper()
+	return interrupted(t, o, f, cs, 0, 0)
+}
+
+// interrupted is playAll with an interrupt after a time, and a second one; 0 =
+// none.
+func interrupted(t *testing.T, o Options, f *fake, cs []chat.Conversation,
+	drainAfter, cancelAfter time.Duration) outcome {
 	t.Helper()
 	var out outcome
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		o.Start, f.start = start, start
 		o.Counter = words{}
-		o.OnExchange = func(e *Exchange) error { out.turns = append(out.turns, *e.Turn); return nil }
-		o.OnConversation = func(c *chat.Conversation) error { out.finished = append(out.finished, c); return nil }
+		o.OnExchange = func(e *Exchange) error {
+			out.turns = append(out.turns, *e.Turn)
+			return nil
+		}
+		o.OnConversation = func(c *chat.Conversation) error {
+			out.finished = append(out.finished, c)
+			return nil
+		}
 		drain := make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -140,9 +154,11 @@ func TestEveryTurnIsPlayed(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("p=%d k=%d n=%d", tc.p, tc.k, tc.n), func(t *testing.T) {
 			t.Parallel()
-			out := playAll(t, of(load.Options{Clients: tc.p, Active: tc.k, MaxRequests: tc.n}), &fake{take: 100 * time.Millisecond}, conversations(8, 8), 0, 0)
+			out := playAll(t, of(load.Options{Clients: tc.p, Active: tc.k, MaxRequests: tc.n}),
+				&fake{take: 100 * time.Millisecond}, conversations(8, 8))
 			if len(out.asked) != tc.want || len(out.turns) != tc.want {
-				t.Errorf("%d requests, %d records, want %d", len(out.asked), len(out.turns), tc.want)
+				t.Errorf("%d requests, %d records, want %d", len(out.asked), len(out.turns),
+					tc.want)
 			}
 			if got := out.end.Turns; got.Planned != tc.want || got.Finished != tc.want || got.Abandoned != 0 {
 				t.Errorf("turns %+v, want %d planned and finished", got, tc.want)
@@ -165,7 +181,8 @@ func TestEveryTurnIsPlayed(t *testing.T) {
 			last := map[string]record.Clock{}
 			for _, r := range out.turns {
 				if r.Sent < last[r.Conversation] {
-					t.Errorf("%s turn %d was sent at %v, before the answer before it ended at %v", r.Conversation, r.Turn, r.Sent.MS(), last[r.Conversation].MS())
+					t.Errorf("%s turn %d was sent at %v, before the answer before it ended at %v",
+						r.Conversation, r.Turn, r.Sent.MS(), last[r.Conversation].MS())
 				}
 				last[r.Conversation] = r.End
 			}
@@ -177,7 +194,8 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	t.Run("first-in first-out", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, of(load.Options{Clients: 1, Active: 3}), &fake{take: time.Millisecond}, conversations(4, 4), 0, 0)
+		out := playAll(t, of(load.Options{Clients: 1, Active: 3}), &fake{take: time.Millisecond},
+			conversations(4, 4))
 		want := "c0 c1 c2 c0 c1 c2 c3 c3"
 		if got := strings.Join(out.asked, " "); got != want {
 			t.Errorf("order %s, want %s", got, want)
@@ -186,7 +204,8 @@ func TestOrder(t *testing.T) {
 	t.Run("random is the seed's", func(t *testing.T) {
 		t.Parallel()
 		order := func(seed uint32) string {
-			out := playAll(t, of(load.Options{Clients: 1, Active: 6, Order: load.Random, Seed: seed}), &fake{take: time.Millisecond}, conversations(6, 6), 0, 0)
+			o := of(load.Options{Clients: 1, Active: 6, Order: load.Random, Seed: seed})
+			out := playAll(t, o, &fake{take: time.Millisecond}, conversations(6, 6))
 			return strings.Join(out.asked, " ")
 		}
 		if a, b := order(1), order(1); a != b {
@@ -198,7 +217,8 @@ func TestOrder(t *testing.T) {
 	})
 	t.Run("active bounds conversations in progress", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, of(load.Options{Clients: 4, Active: 4}), &fake{take: time.Second}, conversations(8, 4), 0, 0)
+		out := playAll(t, of(load.Options{Clients: 4, Active: 4}), &fake{take: time.Second},
+			conversations(8, 4))
 		if out.took != 4*time.Second { // 16 turns, 4 at a time
 			t.Errorf("took %v, want 4s", out.took)
 		}
@@ -218,13 +238,14 @@ func TestHistory(t *testing.T) {
 	tail := `,{"role":"user","content":"q1","name":"bob"}`
 	t.Run("server", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{Exact: true}, &fake{}, cs, 0, 0)
+		out := playAll(t, Options{Exact: true}, &fake{}, cs)
 		want := []string{head, head + `,{"role":"assistant","content":"answer 0"}` + tail}
 		if !slices.Equal(out.bodies, want) {
 			t.Errorf("sent\n%s\nwant\n%s", strings.Join(out.bodies, "\n"), strings.Join(want, "\n"))
 		}
 		if r := out.requests; r[0].MaxTokens != 3 || r[0].MinTokens != 3 || r[1].MaxTokens != 0 {
-			t.Errorf("lengths %d-%d, then %d; want 3-3, then no limit for an answer that the dataset lacks", r[0].MinTokens, r[0].MaxTokens, r[1].MaxTokens)
+			t.Errorf("lengths %d-%d, then %d; want 3-3, then no limit for an answer that the dataset lacks",
+				r[0].MinTokens, r[0].MaxTokens, r[1].MaxTokens)
 		}
 		got := out.turns[1]
 		if got.Messages != 4 || got.Counted != (record.Counted{Input: 3 + 2 + 1, NewInput: 1, Output: 2, FirstChunk: 1}) {
@@ -240,7 +261,7 @@ func TestHistory(t *testing.T) {
 	})
 	t.Run("dataset", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{History: DatasetAnswers}, &fake{}, cs, 0, 0)
+		out := playAll(t, Options{History: DatasetAnswers}, &fake{}, cs)
 		if want := head + `,{"role":"assistant","content":"dataset one two"}` + tail; out.bodies[1] != want {
 			t.Errorf("sent %s, want %s", out.bodies[1], want)
 		}
@@ -248,7 +269,7 @@ func TestHistory(t *testing.T) {
 	t.Run("tool calls", func(t *testing.T) {
 		t.Parallel()
 		f := &fake{reply: func(n int, _ *Request, rep *Reply) { rep.Text, rep.ToolCalls = "", []byte(`[{"id":"a"}]`) }}
-		out := playAll(t, Options{}, f, cs, 0, 0)
+		out := playAll(t, Options{}, f, cs)
 		if want := head + `,{"role":"assistant","content":"","tool_calls":[{"id":"a"}]}` + tail; out.bodies[1] != want {
 			t.Errorf("sent %s, want %s", out.bodies[1], want)
 		}
@@ -270,15 +291,17 @@ func TestLengths(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			out := playAll(t, tc.o, &fake{}, conversations(1, 2), 0, 0)
+			out := playAll(t, tc.o, &fake{}, conversations(1, 2))
 			if r := out.requests[0]; r.MinTokens != tc.wantMin || r.MaxTokens != tc.wantMost {
-				t.Errorf("asked for %d-%d tokens, want %d-%d", r.MinTokens, r.MaxTokens, tc.wantMin, tc.wantMost)
+				t.Errorf("asked for %d-%d tokens, want %d-%d", r.MinTokens, r.MaxTokens, tc.wantMin,
+					tc.wantMost)
 			}
 		})
 	}
 	t.Run("timeout grows with the answer", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{LimitMin: 1, LimitMax: 1001, Timeout: 10 * time.Second}, &fake{}, conversations(1, 2), 0, 0)
+		out := playAll(t, Options{LimitMin: 1, LimitMax: 1001, Timeout: 10 * time.Second}, &fake{},
+			conversations(1, 2))
 		if got := out.requests[0].Timeout; got != 200*time.Second {
 			t.Errorf("timeout %v, want 200s", got)
 		}
@@ -287,7 +310,7 @@ func TestLengths(t *testing.T) {
 		t.Parallel()
 		cs := conversations(1, 2)
 		cs[0].Messages[1].OutputTokens = 77
-		if got := playAll(t, Options{}, &fake{}, cs, 0, 0).requests[0].MaxTokens; got != 77 {
+		if got := playAll(t, Options{}, &fake{}, cs).requests[0].MaxTokens; got != 77 {
 			t.Errorf("asked for %d tokens, want 77", got)
 		}
 	})
@@ -300,7 +323,8 @@ func TestMaxTurnsAndOddLengths(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d messages, at most %d", tc.messages, tc.max), func(t *testing.T) {
 			t.Parallel()
-			out := playAll(t, of(load.Options{MaxTurns: tc.max}), &fake{}, conversations(1, tc.messages), 0, 0)
+			out := playAll(t, of(load.Options{MaxTurns: tc.max}), &fake{},
+				conversations(1, tc.messages))
 			if len(out.asked) != tc.want || out.end.Turns.Finished != tc.want || out.end.Conversations.Finished != 1 {
 				t.Errorf("%d requests, want %d; %+v", len(out.asked), tc.want, out.end)
 			}
@@ -322,7 +346,8 @@ func TestFailures(t *testing.T) {
 	}
 	t.Run("ends its conversation, not the run", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, of(load.Options{Clients: 1, Active: 1}), failing(1, 2), conversations(3, 8), 0, 0)
+		out := playAll(t, of(load.Options{Clients: 1, Active: 1}), failing(1, 2),
+			conversations(3, 8))
 		if want := (record.Tally{Planned: 12, Started: 10, Finished: 9, Failed: 1, Abandoned: 2}); out.end.Turns != want {
 			t.Errorf("turns %+v, want %+v", out.end.Turns, want)
 		}
@@ -335,7 +360,7 @@ func TestFailures(t *testing.T) {
 	})
 	t.Run("retries", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{Retries: 3}, failing(0, 2), conversations(1, 4), 0, 0)
+		out := playAll(t, Options{Retries: 3}, failing(0, 2), conversations(1, 4))
 		if got := out.turns[0]; got.Attempts != 3 || got.Outcome != record.OK {
 			t.Errorf("%d attempts, %s", got.Attempts, got.Outcome)
 		}
@@ -349,14 +374,14 @@ func TestFailures(t *testing.T) {
 	})
 	t.Run("retries are used up", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{Retries: 1}, failing(0, 2), conversations(2, 4), 0, 0)
+		out := playAll(t, Options{Retries: 1}, failing(0, 2), conversations(2, 4))
 		if got := out.turns[0]; got.Attempts != 2 || got.Outcome != record.Truncated || out.end.Turns.Finished != 2 {
 			t.Errorf("%d attempts, %s; %+v", got.Attempts, got.Outcome, out.end.Turns)
 		}
 	})
 	t.Run("goes on with the dataset's answer", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, Options{Failure: GoOn}, failing(0, 1), conversations(1, 4), 0, 0)
+		out := playAll(t, Options{Failure: GoOn}, failing(0, 1), conversations(1, 4))
 		if len(out.asked) != 2 || !strings.Contains(out.bodies[1], `"w w w`) {
 			t.Errorf("sent %q", out.bodies)
 		}
@@ -366,7 +391,8 @@ func TestFailures(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			full := errors.New("disk full")
 			f := &fake{take: time.Second, start: time.Now()}
-			_, err := Run(t.Context(), Options{Start: f.start, OnExchange: func(*Exchange) error { return full }}, f, conversations(10, 10), nil)
+			_, err := Run(t.Context(),
+				Options{Start: f.start, OnExchange: func(*Exchange) error { return full }}, f, conversations(10, 10), nil)
 			if !errors.Is(err, full) {
 				t.Errorf("error %v", err)
 			}
@@ -381,9 +407,11 @@ func TestInterrupts(t *testing.T) {
 	t.Parallel()
 	t.Run("drain", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, of(load.Options{Clients: 2, Active: 4}), &fake{take: time.Second}, conversations(8, 8), 2500*time.Millisecond, 0)
+		out := interrupted(t, of(load.Options{Clients: 2, Active: 4}), &fake{take: time.Second},
+			conversations(8, 8), 2500*time.Millisecond, 0)
 		if out.took != 3*time.Second || out.end.Why != record.WhyInterrupted {
-			t.Errorf("took %v (%s), want the answers in flight and no more: 3s", out.took, out.end.Why)
+			t.Errorf("took %v (%s), want the answers in flight and no more: 3s", out.took,
+				out.end.Why)
 		}
 		if want := (record.Tally{Planned: 32, Started: 6, Finished: 6, Abandoned: 26}); out.end.Turns != want {
 			t.Errorf("turns %+v, want %+v", out.end.Turns, want)
@@ -394,7 +422,8 @@ func TestInterrupts(t *testing.T) {
 	})
 	t.Run("drain then cancel", func(t *testing.T) {
 		t.Parallel()
-		out := playAll(t, of(load.Options{Clients: 2}), &fake{take: time.Hour}, conversations(8, 8), time.Second, 2*time.Second)
+		out := interrupted(t, of(load.Options{Clients: 2}), &fake{take: time.Hour},
+			conversations(8, 8), time.Second, 2*time.Second)
 		if out.took != 2*time.Second || out.turns[0].Outcome != record.Cancelled {
 			t.Errorf("took %v, %s", out.took, out.turns[0].Outcome)
 		}
@@ -406,11 +435,12 @@ func TestInterrupts(t *testing.T) {
 				rep.Outcome = record.Timeout
 			}
 		}}
-		out := playAll(t, Options{Retries: 20}, f, conversations(1, 8), 100*time.Second, 0)
+		out := interrupted(t, Options{Retries: 20}, f, conversations(1, 8), 100*time.Second, 0)
 		if out.took != 100*time.Second {
 			t.Errorf("took %v, want 100s", out.took)
 		}
-		out = playAll(t, of(load.Options{Rate: 1e-6}), &fake{take: time.Second}, conversations(1, 8), 100*time.Second, 0)
+		out = interrupted(t, of(load.Options{Rate: 1e-6}), &fake{take: time.Second},
+			conversations(1, 8), 100*time.Second, 0)
 		if out.took != 100*time.Second {
 			t.Errorf("took %v, want 100s", out.took)
 		}
@@ -462,7 +492,7 @@ func TestThinkTime(t *testing.T) {
 		t.Parallel()
 		cs := conversations(1, 4)
 		cs[0].Messages[2].Delay = 5 * time.Second
-		out := playAll(t, Options{}, &fake{take: time.Second}, cs, 0, 0)
+		out := playAll(t, Options{}, &fake{take: time.Second}, cs)
 		if got := out.turns[1]; got.Scheduled.MS() != 6000 || got.Sent != got.Scheduled {
 			t.Errorf("scheduled at %v, sent at %v ms, want 6000", got.Scheduled.MS(), got.Sent.MS())
 		}
@@ -471,11 +501,12 @@ func TestThinkTime(t *testing.T) {
 		t.Parallel()
 		cs := conversations(2, 4)
 		cs[0].Messages[2].Delay = 1500 * time.Millisecond
-		out := playAll(t, of(load.Options{Clients: 1, Active: 2}), &fake{take: time.Second}, cs, 0, 0)
+		out := playAll(t, of(load.Options{Clients: 1, Active: 2}), &fake{take: time.Second}, cs)
 		if got := strings.Join(out.asked, " "); got != "c0 c1 c1 c0" {
 			t.Errorf("order %s", got)
 		}
-		// It could have been sent at 2.5 s, but its only client was busy until 3: that is no lateness of the client's.
+		// It could have been sent at 2.5 s, but its only client was busy until 3:
+		// that does not count as lateness.
 		if got := out.turns[3]; got.Scheduled.MS() != 3000 {
 			t.Errorf("scheduled at %v ms, want 3000", got.Scheduled.MS())
 		}
@@ -483,7 +514,7 @@ func TestThinkTime(t *testing.T) {
 	t.Run("request rate is the reference's rest", func(t *testing.T) {
 		t.Parallel()
 		// numpy: RandomState(0+0+1).exponential(1/2.0) = 0.26987... s
-		out := playAll(t, of(load.Options{Rate: 2}), &fake{take: time.Second}, conversations(1, 4), 0, 0)
+		out := playAll(t, of(load.Options{Rate: 2}), &fake{take: time.Second}, conversations(1, 4))
 		if got := out.turns[1].Sent.MS() - 1000; got < 269.8 || got > 270 {
 			t.Errorf("rested %v ms, want 269.87", got)
 		}
@@ -495,7 +526,8 @@ func TestThinkTime(t *testing.T) {
 
 func TestWarmup(t *testing.T) {
 	t.Parallel()
-	out := playAll(t, of(load.Options{Clients: 2, Active: 4, Warmup: true, MaxRequests: 6}), &fake{take: time.Second}, conversations(8, 6), 0, 0)
+	out := playAll(t, of(load.Options{Clients: 2, Active: 4, Warmup: true, MaxRequests: 6}),
+		&fake{take: time.Second}, conversations(8, 6))
 	if math.Round(out.end.WarmupMS) != 4000 { // 8 first turns, 2 at a time
 		t.Errorf("warm-up took %v ms, want 4000", out.end.WarmupMS)
 	}
@@ -508,7 +540,8 @@ func TestWarmup(t *testing.T) {
 		}
 	}
 	if warm != 8 || len(out.turns) != 14 {
-		t.Errorf("%d warm-up turns of %d, want 8 of 14: -n does not count them", warm, len(out.turns))
+		t.Errorf("%d warm-up turns of %d, want 8 of 14: -n does not count them", warm,
+			len(out.turns))
 	}
 	if got := out.end.Turns; got.Planned != 6 || got.Finished != 6 {
 		t.Errorf("turns %+v", got)
@@ -520,7 +553,7 @@ func TestWarmup(t *testing.T) {
 				rep.Outcome = record.Empty
 			}
 		}}
-		out := playAll(t, of(load.Options{Warmup: true}), f, conversations(3, 4), 0, 0)
+		out := playAll(t, of(load.Options{Warmup: true}), f, conversations(3, 4))
 		if got := out.end.Conversations; got.Failed != 1 || got.Finished != 2 {
 			t.Errorf("conversations %+v", got)
 		}
@@ -534,7 +567,7 @@ func TestVerify(t *testing.T) {
 			rep.Text = strings.Repeat("w ", 11)
 		}
 	}}
-	out := playAll(t, Options{Verify: true}, f, conversations(1, 4), 0, 0)
+	out := playAll(t, Options{Verify: true}, f, conversations(1, 4))
 	if out.turns[0].Verify != "match" || out.turns[1].Verify != "mismatch" {
 		t.Errorf("verify %q, %q; want match, mismatch", out.turns[0].Verify, out.turns[1].Verify)
 	}
@@ -545,7 +578,8 @@ func TestVerify(t *testing.T) {
 
 func TestNothingToPlay(t *testing.T) {
 	t.Parallel()
-	_, err := Run(t.Context(), Options{}, &fake{}, []chat.Conversation{{ID: "a", Messages: []chat.Message{{Role: chat.System, Text: "x"}}}}, nil)
+	_, err := Run(t.Context(), Options{}, &fake{},
+		[]chat.Conversation{{ID: "a", Messages: []chat.Message{{Role: chat.System, Text: "x"}}}}, nil)
 	if err == nil || !strings.Contains(err.Error(), "no user message") {
 		t.Errorf("error %v", err)
 	}
@@ -553,7 +587,9 @@ func TestNothingToPlay(t *testing.T) {
 
 func TestValidateSaysAll(t *testing.T) {
 	t.Parallel()
-	err := Options{Options: load.Options{Clients: -1, Rate: -1, Order: "x", MaxRequests: -3}, LimitMin: 5, LimitMax: 2}.Validate()
+	o := of(load.Options{Clients: -1, Rate: -1, Order: "x", MaxRequests: -3})
+	o.LimitMin, o.LimitMax = 5, 2
+	err := o.Validate()
 	for _, want := range []string{"Clients", "LimitMin", "Rate", "Order", "MaxRequests"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)

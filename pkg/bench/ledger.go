@@ -7,8 +7,9 @@ import (
 	"multiturn/pkg/record"
 )
 
-// ledger keeps the books of a run on a goroutine of its own: it counts answers, completes records and hands them on, so
-// that a client goes from one turn to the next without waiting for a tokenizer, a file or a terminal.
+// ledger counts answers, completes records and hands them on. It does so on a
+// goroutine of its own, so that a client goes from one turn to the next without
+// waiting for a tokenizer, a file or a terminal.
 type ledger struct {
 	opt  *Options
 	fail func(error)
@@ -19,7 +20,7 @@ type ledger struct {
 	closing bool
 	stopped chan struct{}
 
-	// The rest is the goroutine's until it has stopped.
+	// The rest belongs to the goroutine until it has stopped.
 	err            error
 	input          []int // by play: tokens of all its messages so far
 	turns, turnsOK int   // without warm-up
@@ -28,12 +29,12 @@ type ledger struct {
 // entry is one finished request, not yet counted.
 type entry struct {
 	play     int
-	marked   int // tokens of what was put in front of the new messages
+	marked   int // tokens of the mark in front of the new messages
 	turn     *record.Turn
 	reply    *Reply
 	asked    []chat.Message
 	history  *chat.Message      // the answer as it was put into the history
-	finished *chat.Conversation // after its last turn, when it is asked for
+	finished *chat.Conversation // after its last turn, if somebody wants it
 }
 
 func newLedger(o *Options, plays int, fail func(error)) *ledger {
@@ -50,7 +51,8 @@ func (l *ledger) add(e entry) {
 	l.more.Signal()
 }
 
-// close waits until all is written and returns the first error of a sink.
+// close waits until everything is handed on and returns the first error of a
+// sink.
 func (l *ledger) close() error {
 	l.mu.Lock()
 	l.closing = true
@@ -114,7 +116,11 @@ func (l *ledger) enter(e *entry) error {
 		return nil
 	}
 	if l.opt.OnExchange != nil {
-		if err := l.opt.OnExchange(&Exchange{Turn: t, Asked: e.asked, Answer: e.reply.Text, Reasoning: e.reply.Reasoning, History: e.history}); err != nil {
+		x := &Exchange{
+			Turn: t, Asked: e.asked, Answer: e.reply.Text, Reasoning: e.reply.Reasoning,
+			History: e.history,
+		}
+		if err := l.opt.OnExchange(x); err != nil {
 			return err
 		}
 	}

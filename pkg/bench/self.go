@@ -19,37 +19,43 @@ type self struct {
 	wake  chan []float64
 }
 
-// probePeriod is the probe's interval: far above a timer's own grain, and 6,000 samples a minute.
+// probePeriod is the probe's interval: far above a timer's resolution, and 6,000
+// samples a minute.
 const probePeriod = 10 * time.Millisecond
 
-// watch starts the probe: a goroutine that does nothing but wake up at fixed times and note by how much it is late.
-// Whatever delays it delays the clients' own goroutines in the same way.
+// watch starts the probe.
 func watch() *self {
-	s := &self{start: time.Now(), cpu: cpuTime(), quit: make(chan struct{}), wake: make(chan []float64, 1)}
+	s := &self{
+		start: time.Now(), cpu: cpuTime(), quit: make(chan struct{}), wake: make(chan []float64, 1),
+	}
 	debug.ReadGCStats(&s.gc)
-	go func() {
-		var late []float64
-		timer := time.NewTimer(probePeriod)
-		defer timer.Stop()
-		for due := s.start.Add(probePeriod); ; {
-			select {
-			case <-s.quit:
-				s.wake <- late
-				return
-			case <-timer.C:
-			}
-			now := time.Now()
-			late = append(late, float64(now.Sub(due))/1e6)
-			// Deadlines stay on the grid; those that were slept through are not made up for.
-			due = due.Add(max(probePeriod, now.Sub(due).Truncate(probePeriod)+probePeriod))
-			timer.Reset(due.Sub(now))
-		}
-	}()
+	go s.probe()
 	return s
 }
 
-// certificate ends the probe and says what the process knows of itself. What its turns show, and the verdict, is for who
-// reads the records.
+// probe wakes up at fixed times and notes by how much it is late. Whatever
+// delays it delays the clients' goroutines in the same way.
+func (s *self) probe() {
+	var late []float64
+	timer := time.NewTimer(probePeriod)
+	defer timer.Stop()
+	for due := s.start.Add(probePeriod); ; {
+		select {
+		case <-s.quit:
+			s.wake <- late
+			return
+		case <-timer.C:
+		}
+		now := time.Now()
+		late = append(late, float64(now.Sub(due))/1e6)
+		// Times stay on the grid; those that were slept through are left out.
+		due = due.Add(max(probePeriod, now.Sub(due).Truncate(probePeriod)+probePeriod))
+		timer.Reset(due.Sub(now))
+	}
+}
+
+// certificate ends the probe and returns what the process knows of itself. What
+// the turns show, and the verdict, are left to readers of the records.
 func (s *self) certificate() record.Certificate {
 	close(s.quit)
 	wall := time.Since(s.start)
@@ -71,7 +77,7 @@ func (s *self) certificate() record.Certificate {
 	return c
 }
 
-// quantiles of a sample, by type 7 as everywhere in this project.
+// quantiles returns the quantiles of a sample, of type 7 as everywhere.
 func quantiles(xs []float64) record.Quantiles {
 	q := record.Quantiles{N: len(xs)}
 	if len(xs) == 0 {

@@ -61,7 +61,8 @@ func TestWordsThatAreTakenApartAreNotUsed(t *testing.T) {
 			t.Fatalf("%q has a word that is two tokens", x)
 		}
 	}
-	if all := NewSalts([32]byte{}, picky{strings.Join(saltWords, " ")}); len(all.words) != len(saltWords) {
+	all := NewSalts([32]byte{}, picky{strings.Join(saltWords, " ")})
+	if len(all.words) != len(saltWords) {
 		t.Errorf("%d words are left where each is two tokens, want all", len(all.words))
 	}
 }

@@ -30,16 +30,16 @@ type Scheduler struct {
 	warming bool
 	begun   time.Duration
 	choose  *rand.Rand
-	dealt   int // plays[:dealt] have begun or have nothing to play
-	started int // conversations that have begun
-	active  int // conversations in progress
-	half    int // of the plays in progress
-	opening bool
-	issued  int
+	dealt   int       // plays[:dealt] have begun or have nothing to play
+	started int       // conversations that have begun
+	active  int       // conversations in progress
+	half    int       // Play.half of those in progress
+	opening bool      // of that batch no turn was sent yet
+	issued  int       // turns sent
 	ready   []waiting // turns that may be sent, in the order in which they became ready
 	idle    []resting // clients; the last one goes first
 	agenda  agenda[event]
-	arrival time.Duration // of the next conversation, if that is in the future; else 0
+	booked  bool // the next conversation's arrival is in the agenda
 }
 
 // progress is how far a play has come.
@@ -63,12 +63,20 @@ type resting struct {
 	since  time.Duration
 }
 
-// event is the end of a think time or of a client's rest.
+// event is something that will happen without anybody's doing.
 type event struct {
-	isRest bool
-	client int  // that rests
+	kind   eventKind
 	turn   turn // that the think time is before
+	client int  // that rests
 }
+
+type eventKind int
+
+const (
+	thinkEnds eventKind = iota
+	restEnds
+	conversationArrives
+)
 
 // Dispatch is a turn to be sent now, and the client that sends it.
 type Dispatch struct {
@@ -119,8 +127,8 @@ func (s *Scheduler) Begin(now time.Duration, warmup bool) {
 	}
 	s.choose = rand.New(rand.NewPCG(uint64(s.opt.Seed), stream))
 	s.warming, s.begun = warmup, now
-	s.dealt, s.started, s.active, s.issued, s.arrival = 0, 0, 0, 0, 0
-	s.ready, s.idle, s.agenda = nil, nil, agenda[event]{}
+	s.dealt, s.started, s.active, s.issued = 0, 0, 0, 0
+	s.ready, s.idle, s.agenda, s.booked = nil, nil, agenda[event]{}, false
 	for i := range s.Clients() {
 		s.idle = append(s.idle, resting{i, now})
 	}
@@ -179,7 +187,7 @@ func (s *Scheduler) Ended(d Dispatch, end, now time.Duration, ok bool) {
 	}
 	if s.opt.Rate > 0 && !s.warming {
 		pause := s.rests[d.Client].Exponential(1/s.opt.Rate) * float64(time.Second)
-		s.agenda.add(now+time.Duration(pause), event{isRest: true, client: d.Client})
+		s.agenda.add(now+time.Duration(pause), event{kind: restEnds, client: d.Client})
 		return
 	}
 	// It goes next: its connection is warm.
@@ -192,11 +200,7 @@ func (s *Scheduler) Due() (time.Duration, bool) {
 	if s.Over() {
 		return 0, false
 	}
-	at, ok := s.agenda.next()
-	if s.arrival > 0 && len(s.idle) > 0 && (!ok || s.arrival < at) {
-		return s.arrival, true
-	}
-	return at, ok
+	return s.agenda.next()
 }
 
 // Over reports whether no more turn is sent in this phase. Some may still be in
@@ -219,88 +223,4 @@ func (s *Scheduler) Stopped() bool { return s.stopped != "" }
 // limited reports whether the limit of requests is reached.
 func (s *Scheduler) limited() bool {
 	return !s.warming && s.opt.MaxRequests > 0 && s.issued >= s.opt.MaxRequests
-}
-
-// advance goes through what was due until now.
-func (s *Scheduler) advance(now time.Duration) {
-	for {
-		at, ok := s.agenda.next()
-		if !ok || at > now {
-			return
-		}
-		if e := s.agenda.pop(); e.isRest {
-			s.idle = slices.Insert(s.idle, 0, resting{e.client, at})
-		} else {
-			s.ready = append(s.ready, waiting{e.turn, at})
-		}
-	}
-}
-
-// admit begins the conversations that may begin now.
-func (s *Scheduler) admit(now time.Duration) {
-	s.arrival = 0
-	for s.more() {
-		p := &s.plays[s.dealt]
-		if p.half != s.half && s.active > 0 {
-			return
-		}
-		at, ok := s.arrives(now)
-		if !ok {
-			return
-		}
-		if at > now {
-			s.arrival = at
-			return
-		}
-		if p.half != s.half {
-			s.half, s.opening = p.half, true
-		}
-		s.release(turn{s.dealt, s.went[s.dealt].next}, at)
-		s.dealt++
-		s.started++
-		s.active++
-	}
-}
-
-// arrives returns when the next conversation begins.
-func (s *Scheduler) arrives(now time.Duration) (time.Duration, bool) {
-	arrivals := s.opt.Arrivals
-	if s.warming {
-		arrivals = closed(s.opt.Active)
-	}
-	at, ok := arrivals.Next(s.started, s.active, now-s.begun)
-	return s.begun + at, ok
-}
-
-// more reports whether a conversation is left to begin. Those that have no turn
-// in this phase are passed over.
-func (s *Scheduler) more() bool {
-	for s.dealt < len(s.plays) && !s.playable(s.dealt) {
-		s.dealt++
-	}
-	return s.dealt < len(s.plays)
-}
-
-// playable reports whether a play has a turn left in this phase.
-func (s *Scheduler) playable(play int) bool {
-	p := s.went[play]
-	return !p.failed && p.next < len(s.plays[play].Turns) && (!s.warming || p.next == 0)
-}
-
-// release makes a turn ready, whose predecessor ended at since, after its think
-// time.
-func (s *Scheduler) release(t turn, since time.Duration) {
-	if think := s.think(t); think > 0 {
-		s.agenda.add(since+think, event{turn: t})
-		return
-	}
-	s.ready = append(s.ready, waiting{t, since})
-}
-
-// think returns the time that passes before a turn is ready.
-func (s *Scheduler) think(t turn) time.Duration {
-	if s.warming {
-		return 0
-	}
-	return s.plays[t.play].Turns[t.index].Think
 }

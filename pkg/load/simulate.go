@@ -5,7 +5,9 @@ import "time"
 // Simulate plays the run in virtual time, warm-up included, and returns when it
 // ended. Send is called for every turn when it is sent, and returns how long it
 // takes and whether its conversation goes on.
-func (s *Scheduler) Simulate(send func(d Dispatch, now time.Duration) (took time.Duration, ok bool)) time.Duration {
+func (s *Scheduler) Simulate(
+	send func(d Dispatch, now time.Duration) (took time.Duration, ok bool),
+) time.Duration {
 	now := time.Duration(0)
 	if s.opt.Warmup {
 		now = s.simulate(now, true, send)
@@ -13,8 +15,9 @@ func (s *Scheduler) Simulate(send func(d Dispatch, now time.Duration) (took time
 	return s.simulate(now, false, send)
 }
 
-func (s *Scheduler) simulate(now time.Duration, warmup bool,
-	send func(Dispatch, time.Duration) (time.Duration, bool)) time.Duration {
+func (s *Scheduler) simulate(
+	now time.Duration, warmup bool, send func(Dispatch, time.Duration) (time.Duration, bool),
+) time.Duration {
 	type flight struct {
 		Dispatch
 		ok bool

@@ -169,12 +169,12 @@ func (s *Simulation) notes(scripts []script) []string {
 	}
 	var notes []string
 	if assumed > 0 {
-		notes = append(notes, fmt.Sprintf("%d turns have no answer in the dataset: %d tokens are taken for each",
-			assumed, s.AnswerTokens))
+		notes = append(notes, fmt.Sprintf("%d turns have no answer in the dataset: "+
+			"%d tokens are taken for each", assumed, s.AnswerTokens))
 	}
 	if more > 0 {
-		notes = append(notes, fmt.Sprintf("%d messages hold more than a role and a text (tool calls, images, names): "+
-			"only their text is counted", more))
+		notes = append(notes, fmt.Sprintf("%d messages hold more than a role and a text "+
+			"(tool calls, images, names): only their text is counted", more))
 	}
 	return notes
 }

@@ -91,7 +91,8 @@ func TestSendsAsTheBench(t *testing.T) {
 		}
 	}
 	if failed == 0 || len(controls) != 4 || rests == 0 {
-		t.Errorf("%d failures, controls %v, %d runs with rests: something is not tried", failed, controls, rests)
+		t.Errorf("%d failures, controls %v, %d runs with rests: something is not tried", failed,
+			controls, rests)
 	}
 }
 
@@ -234,7 +235,8 @@ func TestSimulatedControl(t *testing.T) {
 				if control == load.NoReuse { // the salt's ten words move the blocks' borders
 					want = x.Ideal
 					if want < plain[id] {
-						t.Errorf("%s: %+v hits %d, without a control %d", control, id, want, plain[id])
+						t.Errorf("%s: %+v hits %d, without a control %d", control, id, want,
+							plain[id])
 					}
 				}
 			}
