@@ -85,18 +85,3 @@ func (d *dataset) check(f *runFlags) error {
 	}
 	return nil
 }
-
-// planned is how many turns will be played, warm-up included, for the progress bar.
-func (d *dataset) planned(f *runFlags) int {
-	turns := 0
-	for i := range d.conversations {
-		turns += len(d.conversations[i].Cut(f.bench.MaxTurns)) * f.bench.Control.Arms()
-	}
-	if f.bench.MaxRequests > 0 {
-		turns = min(turns, f.bench.MaxRequests)
-		if f.bench.Warmup {
-			turns += d.Conversations * f.bench.Control.Arms()
-		}
-	}
-	return turns
-}

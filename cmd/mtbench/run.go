@@ -179,7 +179,7 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		said = probe.NewTranscripts(f.prefixSample)
 	}
 	o.OnMeasured = func() { m.begin(ctx, o.Start, out.scrape) }
-	progress := c.Progress("running", "turns", int64(data.planned(f)))
+	progress := c.Progress("running", "turns", int64(o.Turns(data.conversations)))
 	o.OnExchange = func(e *bench.Exchange) error {
 		progress.Add(1)
 		if f.printContent {

@@ -74,14 +74,15 @@ func TestRules(t *testing.T) {
 			sent = append(sent, flight{d, now, now + took})
 			return took, rng.IntN(20) > 0
 		})
-		checkRules(t, o, s, sent)
+		checkRules(t, o, s, conversations, sent)
 		if t.Failed() {
 			t.Fatalf("seed %d, %+v", seed, o)
 		}
 	}
 }
 
-func checkRules(t *testing.T, o Options, s *Scheduler, sent []flight) {
+func checkRules(t *testing.T, o Options, s *Scheduler, conversations []chat.Conversation,
+	sent []flight) {
 	t.Helper()
 	type turn struct{ play, index int }
 	seen := map[turn]flight{}
@@ -113,6 +114,9 @@ func checkRules(t *testing.T, o Options, s *Scheduler, sent []flight) {
 		if flying >= o.Clients {
 			t.Errorf("%d turns under way", flying+1)
 		}
+	}
+	if n := o.Turns(conversations); len(sent) > n || s.Conversations().Failed == 0 && len(sent) < n {
+		t.Errorf("%d turns are sent, want %d", len(sent), n)
 	}
 	tally := s.Conversations()
 	if tally.Finished+tally.Failed != tally.Planned || tally.Planned != len(s.plays) {

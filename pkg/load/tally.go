@@ -1,6 +1,9 @@
 package load
 
-import "multiturn/pkg/record"
+import (
+	"multiturn/pkg/chat"
+	"multiturn/pkg/record"
+)
 
 // Why returns why the run ended, as one of package record's reasons, once the
 // measured turns are over.
@@ -12,6 +15,20 @@ func (s *Scheduler) Why() string {
 		return record.WhyLimit
 	}
 	return record.WhyDone
+}
+
+// Turns returns how many turns a run of the conversations sends if none fails,
+// those of a warm-up included.
+func (o Options) Turns(conversations []chat.Conversation) int {
+	s, err := New(o, conversations)
+	if err != nil {
+		return 0
+	}
+	n := s.PlannedTurns()
+	if o.Warmup {
+		n += len(s.plays)
+	}
+	return n
 }
 
 // PlannedTurns returns the number of turns that were to be sent, without those
