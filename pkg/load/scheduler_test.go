@@ -209,6 +209,18 @@ func TestClients(t *testing.T) {
 	}
 }
 
+// Package record says by the arm's name what an arm shares.
+func TestArmsShare(t *testing.T) {
+	t.Parallel()
+	for _, c := range []Control{NoControl, NoReuse, Cold, AA} {
+		for _, a := range c.arms() {
+			if want := a.Cold || a.Salt == SaltRequest; record.SharesNothing(a.Name) != want {
+				t.Errorf("%s: arm %+v, want shares nothing %v", c, a, want)
+			}
+		}
+	}
+}
+
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -42,7 +42,7 @@ type Request struct {
 	Conversation string
 	// Index counts the conversation's requests from 0; -1 where that is not known (a trace).
 	Index int
-	// Arm is the control arm, in a simulation with a control.
+	// Arm is the control arm, in a run with a control.
 	Arm string
 	// New is the prompt's tokens less those of the turn before it, its prompt and, where that goes on, its answer: what no
 	// server could have had from this conversation.

@@ -40,6 +40,16 @@ const (
 	ArmAA2      = "no-reuse-2"
 )
 
+// SharesNothing reports whether the turns of an arm are made to hit nothing that
+// was sent before: their prompts have salts of their own, or meet an empty cache.
+func SharesNothing(arm string) bool {
+	switch arm {
+	case ArmNoReuse, ArmAA1, ArmAA2, ArmCold:
+		return true
+	}
+	return false
+}
+
 // Values of Turn.Verify: whether the answer is the dataset's.
 const (
 	VerifyMatch    = "match"

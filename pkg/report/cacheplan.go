@@ -127,7 +127,7 @@ func stride(turns []*record.Turn, blockSize int) int {
 		if u := t.Usage; u != nil {
 			tokens = max(0, u.Prompt) + max(0, u.Completion)
 		}
-		if findsNothing(t.Arm) {
+		if record.SharesNothing(t.Arm) {
 			total += tokens
 			continue
 		}
@@ -172,15 +172,6 @@ func (c *Collector) beginnings(texts map[string]*chat.Conversation) map[string]*
 		out[name] = &first
 	}
 	return out
-}
-
-// findsNothing says whether an arm's turns are made to find nothing that was sent before.
-func findsNothing(arm string) bool {
-	switch arm {
-	case record.ArmNoReuse, record.ArmAA1, record.ArmAA2, record.ArmCold:
-		return true
-	}
-	return false
 }
 
 // maxTokens is the longest prompt or answer that is believed. A plan has memory for every token.

@@ -84,7 +84,7 @@ func (c *Collector) findings(d *Details) []Finding {
 	f.control()
 	f.prefixes()
 	f.counters()
-	if p := d.Prediction; p != nil && !findsNothing(c.arm) && !f.statedTooSmall(p) {
+	if p := d.Prediction; p != nil && !record.SharesNothing(c.arm) && !f.statedTooSmall(p) {
 		f.capacity(p)
 		f.predicted(p)
 	}
@@ -137,7 +137,7 @@ func (f *finder) reported() {
 			"known for %d of %s; %d of the others are first turns", k.Known, plural(k.Of, "turn"), first)
 	}
 	pre := f.preflight()
-	if p := f.d.Prediction; findsNothing(f.c.arm) {
+	if p := f.d.Prediction; record.SharesNothing(f.c.arm) {
 		// That nothing is found is how the arm is made.
 	} else if pre.Caching == record.CachingOff {
 		f.add(CacheOff, "Prefix caching is off. "+pre.Advice, "the preflight sent one prompt twice, and by %s nothing of it was cached", pre.Evidence)
@@ -242,7 +242,7 @@ func (f *finder) control() {
 	}
 	for i := range f.d.Arms.Arms {
 		a := &f.d.Arms.Arms[i]
-		if findsNothing(a.Name) && a.Known > 0 && a.CachedShare > WarmShare && perTurn(a) >= WarmTokens {
+		if record.SharesNothing(a.Name) && a.Known > 0 && a.CachedShare > WarmShare && perTurn(a) >= WarmTokens {
 			what := fmt.Sprintf("The control arm %q is contaminated: its turns hit although they were made to find nothing.", a.Name)
 			if a.Name != f.d.Arms.Measured {
 				what += fmt.Sprintf(" Its difference from %q is too small.", f.d.Arms.Measured)
@@ -425,7 +425,7 @@ func (f *finder) effects() {
 		}
 		evidence := fmt.Sprintf("ttft of %s less that of %s, %s: %s ms [%s, %s], 95 %% interval from %s", e.Control, f.d.Arms.Measured, what,
 			fixed(d.Value, 2), fixed(d.Low, 2), fixed(d.High, 2), from)
-		cache := findsNothing(e.Control) && !findsNothing(f.d.Arms.Measured)
+		cache := record.SharesNothing(e.Control) && !record.SharesNothing(f.d.Arms.Measured)
 		var text string
 		kind := EffectFound
 		switch {

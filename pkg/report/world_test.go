@@ -117,7 +117,7 @@ func (w world) play() []any {
 		}
 		d := open[0]
 		open = open[1:]
-		if findsNothing(d.arm) {
+		if record.SharesNothing(d.arm) {
 			had := d.chain.Tokens()
 			d.chain = kvcache.NewChain(w.config.BlockSize, fmt.Sprint(d.name, d.arm, d.next))
 			d.chain.AppendUnknown(had)

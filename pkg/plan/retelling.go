@@ -1,0 +1,133 @@
+package plan
+
+import (
+	"cmp"
+	"time"
+
+	"multiturn/pkg/chat"
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/record"
+)
+
+// retelling is a conversation that is put together from its turns.
+type retelling struct {
+	*Executed
+	number int
+	alone  bool               // no turn shares anything
+	text   *chat.Conversation // nil if it is unknown
+	parts  []chat.Turn
+
+	chain    *kvcache.Chain // the turn before, prompt and answer
+	asked    *kvcache.Chain // its prompt, for when the answer is dropped
+	last     kvcache.Turn
+	reasoned bool // its answer began with reasoning, which is not sent back
+	turns    int
+	scratch  []int32
+	broken   breaks
+}
+
+// breaks counts prompts that do not go on from the whole turn before them.
+type breaks struct {
+	reasoning int // that turn's answer had reasoning
+	shorter   int // they are too short for its answer
+	cut       int // they are shorter than its prompt
+}
+
+func (b *breaks) add(other breaks) {
+	b.reasoning += other.reasoning
+	b.shorter += other.shorter
+	b.cut += other.cut
+}
+
+func newRetelling(o *Executed, number int, alone bool) *retelling {
+	return &retelling{
+		Executed: o, number: number, alone: alone, chain: kvcache.NewChain(o.BlockSize, ""),
+	}
+}
+
+// add returns the request of the next turn.
+func (c *retelling) add(t *record.Turn) Request {
+	r := Request{Conversation: t.Conversation, Index: t.Turn, Arm: t.Arm, Warmup: t.Warmup}
+	r.Prompt, r.Output, _ = c.tokens(t)
+	r.Start = time.Duration(cmp.Or(t.Sent, t.Issued))
+	r.End = max(r.Start, time.Duration(t.End))
+	r.New = max(0, r.Prompt-c.last.Prompt-c.last.Output)
+	if c.turns > 0 {
+		c.goOn(&r)
+	}
+	c.fill(t, r.Prompt-c.chain.Tokens())
+	c.asked = c.chain.Clone()
+	// Even numbers are answers, odd ones what a prompt has beyond its text.
+	c.chain.Append(appendInvented(c.scratch[:0], c.number, 2*c.turns, r.Output)...)
+	// The slice stays as it is: chains grow behind it, and a turn that drops the
+	// answer goes on from a copy.
+	r.Hashes = c.chain.Hashes()
+	c.last = r.Turn
+	c.reasoned = t.ChunksReasoning > 0 ||
+		t.Usage != nil && t.Usage.Reasoning != nil && *t.Usage.Reasoning > 0
+	c.turns++
+	return r
+}
+
+// goOn cuts the chain back to what the prompt of a later turn shares with the
+// turn before it.
+func (c *retelling) goOn(r *Request) {
+	switch {
+	case c.alone:
+		c.startOver(r)
+	case r.Prompt < c.last.Prompt:
+		c.broken.cut++
+		c.startOver(r)
+	case c.DatasetHistory:
+		c.dropAnswer(r)
+	case c.reasoned:
+		c.broken.reasoning++
+		c.dropAnswer(r)
+	case r.Prompt < c.last.Prompt+c.last.Output:
+		c.broken.shorter++
+		c.dropAnswer(r)
+	}
+}
+
+func (c *retelling) startOver(r *Request) {
+	c.chain = kvcache.NewChain(c.BlockSize, "")
+	r.New = r.Prompt
+}
+
+func (c *retelling) dropAnswer(r *Request) {
+	c.chain = c.asked
+	r.New = r.Prompt - c.last.Prompt
+}
+
+// fill appends n tokens of a new prompt: those of its texts, as far as they are
+// known and fit.
+func (c *retelling) fill(t *record.Turn, n int) {
+	ids := c.scratch[:0]
+	if t.Turn >= 0 && t.Turn < len(c.parts) {
+		ids = c.appendTexts(ids, t.Turn)
+	}
+	if len(ids) > n {
+		ids = ids[:max(0, n)]
+	}
+	ids = appendInvented(ids, c.number, 2*c.turns+1, n-len(ids))
+	c.chain.Append(ids...)
+	c.scratch = ids
+}
+
+// appendTexts appends the tokens of what a turn sends anew.
+func (c *retelling) appendTexts(ids []int32, turn int) []int32 {
+	p := c.parts[turn]
+	if c.turns == 0 {
+		p.From = 0 // turns before it may be missing
+	} else {
+		if before := c.parts[max(0, turn-1)]; c.DatasetHistory && before.Answer >= 0 {
+			ids = c.Tokenizer.Append(ids, c.text.Messages[before.Answer].Text)
+		}
+		ids = c.Template.AppendClose(ids)
+	}
+	for j := p.From; j < p.To; j++ {
+		m := &c.text.Messages[j]
+		ids = c.Template.AppendMessage(ids, c.Tokenizer, m.Role, "", m.Text)
+	}
+	return c.Template.AppendAnswer(ids, c.Tokenizer, false)
+}
