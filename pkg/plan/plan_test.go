@@ -258,7 +258,15 @@ func TestCurveOfOverlap(t *testing.T) {
 			conversations = append(conversations, talk(fmt.Sprint(i%4), 1+rng.IntN(30), 1+rng.IntN(30), 1+rng.IntN(5)))
 			conversations[i].ID = fmt.Sprint(i)
 		}
-		w := simulate(t, conversations, Simulation{Options: load.Options{Clients: 1 + rng.IntN(3), Active: 3 + rng.IntN(3), Order: []load.Order{load.RoundRobin, load.Random}[rng.IntN(2)], Seed: uint32(seed)}, BlockSize: 4, DatasetHistory: rng.IntN(2) == 0, Speed: Speed{Base: time.Millisecond, PerToken: time.Duration(rng.IntN(1000)), Interval: time.Duration(rng.IntN(1000))}})
+		var o Simulation
+		o.Clients, o.Active = 1+rng.IntN(3), 3+rng.IntN(3)
+		o.Order, o.Seed = []load.Order{load.RoundRobin, load.Random}[rng.IntN(2)], uint32(seed)
+		o.BlockSize, o.DatasetHistory = 4, rng.IntN(2) == 0
+		o.Speed = Speed{
+			Base: time.Millisecond, PerToken: time.Duration(rng.IntN(1000)),
+			Interval: time.Duration(rng.IntN(1000)),
+		}
+		w := simulate(t, conversations, o)
 		a := analyse(t, w, nil)
 		for capacity := range a.Curve.Ideal().Capacity + 2 {
 			if got, want := a.Curve.At(capacity).HitBlocks, plainLRU(w, capacity); got != want {
@@ -308,7 +316,8 @@ func plainLRU(w *Workload, capacity int) (hits int64) {
 // A cache that is never full hits what the unlimited one does; a shape under which nothing runs says so.
 func TestPrediction(t *testing.T) {
 	t.Parallel()
-	w := simulate(t, []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4)}, Simulation{Options: load.Options{Clients: 2}, BlockSize: 8})
+	w := simulate(t, []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4)},
+		Simulation{Options: load.Options{Clients: 2}, BlockSize: 8})
 	for _, turn := range analyse(t, w, gpu(8, 1000)).Turns {
 		if turn.Predicted() != turn.Ideal || turn.Waited || turn.TooLarge {
 			t.Errorf("%+v", turn)
@@ -416,7 +425,10 @@ func TestTextsOfTheExecuted(t *testing.T) {
 		texts[conversations[i].ID] = &conversations[i]
 	}
 	for _, dataset := range []bool{false, true} {
-		w := simulate(t, conversations, Simulation{Options: load.Options{Clients: 2, Active: 3}, BlockSize: 8, DatasetHistory: dataset, Speed: Speed{Base: time.Second, Interval: time.Millisecond}})
+		w := simulate(t, conversations, Simulation{
+			Options: load.Options{Clients: 2, Active: 3}, BlockSize: 8, DatasetHistory: dataset,
+			Speed: Speed{Base: time.Second, Interval: time.Millisecond},
+		})
 		var turns []*record.Turn
 		for _, r := range w.Requests {
 			turns = append(turns, &record.Turn{
@@ -496,14 +508,18 @@ func TestTraceWorkload(t *testing.T) {
 	}
 }
 
-func TestLoadValidate(t *testing.T) {
+func TestSimulationValidate(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []Simulation{{Options: load.Options{Clients: 3, Active: 2}}, {LimitMin: 5, LimitMax: 2}, {Options: load.Options{Rate: -1}}, {Speed: Speed{Base: -1}}, {BlockSize: -4}} {
+	for _, bad := range []Simulation{
+		{Options: load.Options{Clients: 3, Active: 2}}, {Options: load.Options{Rate: -1}},
+		{LimitMin: 5, LimitMax: 2}, {Speed: Speed{Base: -1}}, {BlockSize: -4}, {AnswerTokens: -1},
+	} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v is taken", bad)
 		}
 	}
-	if _, err := Simulate(t.Context(), []chat.Conversation{{ID: "a", Messages: []chat.Message{{Role: chat.System, Text: "x"}}}}, words{}, Simulation{}); err == nil {
+	silent := chat.Conversation{ID: "a", Messages: []chat.Message{{Role: chat.System, Text: "x"}}}
+	if _, err := Simulate(t.Context(), []chat.Conversation{silent}, words{}, Simulation{}); err == nil {
 		t.Error("a conversation without a question is taken")
 	}
 }
@@ -639,7 +655,12 @@ func TestGolden(t *testing.T) {
 	tiers := gpu(16, 120)
 	tiers.Tiers[kvcache.CPU] = kvcache.TierConfig{Blocks: 180, Store: kvcache.PromptOnly}
 	order := simulate(t, conversations, Simulation{Options: load.Options{Clients: 2, Active: 6}, AnswerTokens: 5})
-	timed := simulate(t, conversations, Simulation{Options: load.Options{Clients: 2, Active: 6}, Speed: Speed{Base: 20 * time.Millisecond, PerToken: 50 * time.Microsecond, Interval: 10 * time.Millisecond}})
+	timed := simulate(t, conversations, Simulation{
+		Options: load.Options{Clients: 2, Active: 6},
+		Speed: Speed{
+			Base: 20 * time.Millisecond, PerToken: 50 * time.Microsecond, Interval: 10 * time.Millisecond,
+		},
+	})
 	for name, s := range map[string]*Summary{
 		"order": Summarise(analyse(t, order, nil), View{Name: "<order>.json", Kind: Conversations}),
 		"timed": Summarise(analyse(t, timed, tiers), View{Name: "timed.json", Kind: Conversations, Sizes: Sizes{Model: model, Serving: kvcache.Serving{TP: 2}}}),
