@@ -9,7 +9,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
@@ -18,125 +17,79 @@ import (
 	"multiturn/pkg/tokenizer"
 )
 
-// simFlags are what `mtbench sim` was asked for.
-type simFlags struct {
-	listen    string
-	tls       bool
-	keepAlive time.Duration
-	options   sim.Options
-	machine   sim.Machine
-	preset    string
-	faults    string
-	tokenizer string
-	truth     string
-	template  string
-	metrics   []string
-
-	listPresets, listFaults bool
-}
-
-// simCommand is `mtbench sim`.
-func simCommand() *cli.Command {
-	f := &simFlags{listen: sim.DefaultListen, machine: sim.DefaultMachine(), tokenizer: quadTokenizer}
-	o := &f.options
-	o.AnswerTokens, f.template, f.metrics = sim.DefaultAnswerTokens, template.Plain.Name, []string{string(sim.VLLM)}
-	return &cli.Command{
-		Name:  "sim",
-		Usage: "a simulated inference server whose truth is known",
-		Description: "Serves the OpenAI API with made-up answers, a KV cache that is accurate to the block, and exact times. When it is ready " +
-			"it prints its base URL on stdout, one line; an interrupt ends it. With --truth it writes what really happened to every request. " +
-			"There are two engines: fixed (each stream on its own schedule: --ttft-base, --ttft-per-token, --itl) and batch (continuous batching: " +
-			"queue, chunked prefill, preemption). Faults strike by --fault, or by a request's header X-Sim-Fault.",
-		Groups: append([]cli.Group{
-			{Title: "Server", Flags: []cli.Flag{
-				{Name: "listen", Value: cli.String(&f.listen), Meta: "HOST:PORT", Usage: "address to listen at; port 0 is any free one; a port alone is on 127.0.0.1"},
-				{Name: "model", Short: "m", Value: cli.String(&o.Model), Usage: "the model's name; requests for another are refused", DefaultText: "any name is taken"},
-				{Name: "max-model-len", Value: cli.Int(&o.MaxModelLen, 1), Usage: "longest prompt plus answer, in tokens", DefaultText: fmt.Sprintf("%d, or what the GPU tier holds", sim.DefaultMaxModelLen)},
-				{Name: "max-num-queued-reqs", Value: cli.Int(&o.MaxQueued, 0), Usage: "requests that may wait before others get 503; 0 is no limit"},
-				{Name: "api-key", Value: cli.String(&o.APIKey), Usage: "bearer key that requests must bring", Secret: true},
-				{Name: "tls", Value: cli.Bool(&f.tls), Usage: "serve https, with a certificate made at the start that clients must not verify"},
-				{Name: "seed", Value: cli.Int(&o.Seed), Usage: "decides texts, ids, and whom faults strike"},
-				{Name: "keep-alive", Value: cli.Duration(&f.keepAlive), Usage: "close connections that were idle for so long after an answer (vLLM: 5s); 0 is never"},
-			}},
-			{Title: "Answers", Flags: []cli.Flag{
-				{Name: "answer-tokens", Value: cli.Int(&o.AnswerTokens, 1), Usage: "length of answers to requests without max_tokens"},
-				{Name: "tokenizer", Value: cli.String(&f.tokenizer), Usage: "quad (four bytes are a token: costs nothing), o200k_base, or a folder or tokenizer.json"},
-				{Name: "template", Value: cli.Enum(&f.template, template.Names()...), Usage: "how messages become a prompt: as they are, or without earlier reasoning"},
-				{Name: "fault", Value: cli.String(&f.faults), Meta: "LIST", Usage: "faults and habits of real servers, with commas: NAME[=VALUE][@SHARE], see --list-faults"},
-			}},
-		}, append(machineGroups(&f.machine, &f.preset),
-			cli.Group{Title: "Output", Flags: []cli.Flag{
-				{Name: "truth", Value: cli.File(&f.truth), Usage: "write what happened to every request, as JSONL"},
-				{Name: "truth-gaps", Value: cli.Bool(&o.TruthGaps), Usage: "with the time between any two writes of a stream"},
-				{Name: "metrics-names", Value: cli.Strings(&f.metrics), Meta: "NAME", Usage: "whose names /metrics uses: vllm, sglang, llamacpp; repeatable"},
-				{Name: "list-presets", Value: cli.Bool(&f.listPresets), Usage: "list the presets with their sources"},
-				{Name: "list-faults", Value: cli.Bool(&f.listFaults), Usage: "list the faults"},
-			}})...),
-		Examples: []cli.Example{
-			{About: "a server on a free port, twice as fast as by default", Line: "mtbench sim --listen 127.0.0.1:0 --ttft-base 10ms --itl 5ms"},
-			{About: "an H100 with half the cache and a CPU tier", Line: "mtbench sim --preset h100-llama8b --gpu-cache 25GiB --cpu-cache 200GiB --truth truth.jsonl"},
-			{About: "one answer in ten breaks off after 20 chunks", Line: "mtbench sim --fault cut=20@0.1"},
-		},
-		Run: func(ctx context.Context, c *cli.Call) error { return runSim(ctx, c, f) },
+func runSim(ctx context.Context, c *cli.Call, f *simFlags) error {
+	switch {
+	case f.listPresets:
+		return writePresets(c.Stdout)
+	case f.listFaults:
+		return writeFaults(c.Stdout)
 	}
-}
-
-// machineGroups are the flags that a preset sets too.
-func machineGroups(m *sim.Machine, preset *string) []cli.Group {
-	return []cli.Group{
-		{Title: "Machine", Flags: []cli.Flag{
-			{Name: "preset", Value: cli.String(preset), Meta: "NAME", Usage: "start from a known machine (see --list-presets); other flags change it"},
-			{Name: "engine", Value: cli.Enum(&m.Engine, sim.FixedEngine, sim.BatchEngine), Usage: "each stream on its own schedule, or continuous batching"},
-			{Name: "ttft-base", Value: milliseconds(&m.TTFTBase), Usage: "fixed: time to the first token of an empty prompt"},
-			{Name: "ttft-per-token", Value: milliseconds(&m.TTFTPerToken), Usage: "fixed: time added for each prompt token that is not cached"},
-			{Name: "itl", Value: milliseconds(&m.ITL), Usage: "fixed: time between two tokens; 0 sends them all at once"},
-			{Name: "max-num-seqs", Value: cli.Int(&m.MaxSequences, 1), Usage: "batch: most sequences that run at once"},
-			{Name: "max-num-batched-tokens", Value: cli.Int(&m.MaxStepTokens, 1), Usage: "batch: most tokens that a step computes"},
-			{Name: "step", Value: milliseconds(&m.Step), Usage: "batch: time of an empty step"},
-			{Name: "step-per-seq", Value: milliseconds(&m.StepPerSequence), Usage: "batch: time added for each sequence that generates"},
-			{Name: "step-per-1k-context", Value: milliseconds(&m.StepPerContext), Usage: "batch: time added for 1,000 tokens of context of a sequence that generates"},
-			{Name: "prefill-rate", Value: cli.Float(&m.PrefillRate, 1), Usage: "batch: prompt tokens computed per second"},
-			{Name: "attention-rate", Value: cli.Float(&m.AttentionRate, 0), Usage: "batch: pairs of tokens that prefill's attention computes per second, what makes long prompts slow; 0 leaves it out"},
-			{Name: "overhead", Value: milliseconds(&m.Overhead), Usage: "batch: time from arrival until the scheduler sees a request"},
-			{Name: "jitter", Value: share(&m.Jitter), Usage: "how much times vary, up or down: 10% is up to a tenth"},
-		}},
-		{Title: "KV cache", Flags: []cli.Flag{
-			{Name: "block-size", Value: cli.Int(&m.BlockSize, 1), Usage: "tokens in a block"},
-			{Name: "gpu-cache", Value: capacity(&m.GPU), Usage: "GPU tier: blocks (95), a size on each GPU (40GiB), or unlimited"},
-			{Name: "cpu-cache", Value: capacity(&m.CPU), Usage: "CPU tier, the same way; 0 is none"},
-			{Name: "disk-cache", Value: capacity(&m.Disk), Usage: "disk tier, the same way; 0 is none"},
-			{Name: "cpu-bandwidth", Value: cli.Size(&m.CPUBandwidth), Usage: "bytes per second and GPU loaded from the CPU tier; 0 is at once"},
-			{Name: "disk-bandwidth", Value: cli.Size(&m.DiskBandwidth), Usage: "bytes per second and GPU loaded from the disk tier; 0 is at once"},
-			{Name: "kv-model", Value: cli.String(&m.Model), Meta: "NAME", Usage: "whose keys and values fill the cache: a known model, or the file of a config.json"},
-			{Name: "kv-bytes", Value: cli.Size(&m.KVBytes), Usage: "bytes of a token's keys and values on each GPU, in place of the model's"},
-			{Name: "kv-cache-dtype", Value: cli.String(&m.KVType), Meta: "TYPE", Usage: "auto, bfloat16, fp8, ..."},
-			{Name: "tensor-parallel-size", Value: cli.Int(&m.TP, 1), Usage: "GPUs that share a model"},
-			{Name: "store", Value: cli.Enum(&m.Store, "prompt+output", "prompt", "nothing"), Usage: "what the GPU tier keeps for later requests"},
-			{Name: "offload-store", Value: cli.Enum(&m.OffloadStore, "prompt", "prompt+output", "nothing"), Usage: "what lower tiers keep"},
-			{Name: "exclusive", Value: cli.Bool(&m.Exclusive), Usage: "a block is in one tier only: it moves down when evicted and up when loaded"},
-		}},
+	o, err := f.simulator(ctx, c)
+	if err != nil {
+		return err
 	}
-}
-
-const quadTokenizer = "quad"
-
-func milliseconds(p *sim.Milliseconds) cli.Value { return cli.Duration((*time.Duration)(p)) }
-
-// share is a percentage over a variable that holds a share.
-func share(p *float64) cli.Value {
-	parse := func(s string) (x float64, err error) {
-		err = cli.Percent(&x).Set(s)
-		return x / 100, err
+	commit := func() error { return nil }
+	if f.truth != "" {
+		out, err := c.CreateInPlace(f.truth)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		o.Truth, commit = out, out.Commit
 	}
-	return cli.Parsed(p, "P%", parse, func(x float64) string { return strconv.FormatFloat(100*x, 'g', -1, 64) + "%" })
+	s, err := sim.New(o)
+	if err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	err = serveSim(ctx, c, s, f.listen, f.tls)
+	if cerr := s.Close(); err == nil {
+		err = cerr
+	}
+	if late := s.Lateness(); late.Writes > 0 {
+		c.Remarkf("%d writes, late by p50 %v, p99 %v, max %v", late.Writes, late.P50, late.P99, late.Max)
+	}
+	if err == nil {
+		err = commit()
+	}
+	return err
 }
 
-func capacity(p *sim.Capacity) cli.Value {
-	return cli.Parsed(p, "N|SIZE", sim.ParseCapacity, sim.Capacity.String)
+// simulator returns the options of the simulator that the flags ask for.
+func (f *simFlags) simulator(ctx context.Context, c *cli.Call) (sim.Options, error) {
+	o := f.options
+	o.Version, o.Template = cli.Version(), template.Named(f.template)
+	if err := f.applyPreset(c); err != nil {
+		return o, err
+	}
+	model, err := kvModel(f.machine.Model)
+	if err != nil {
+		return o, cli.UsageErrorf("flag --kv-model: %w", err)
+	}
+	if err := f.machine.Apply(&o, model); err != nil {
+		return o, cli.Exit(cli.Usage, err)
+	}
+	if o.Faults, err = sim.ParseFaults(f.faults); err != nil {
+		return o, cli.UsageErrorf("flag --fault: %w", err)
+	}
+	if f.keepAlive > 0 {
+		o.Faults = append(sim.Faults{{Name: "idle", Wait: f.keepAlive, Share: 1}}, o.Faults...)
+	}
+	for _, m := range f.metrics {
+		o.Metrics = append(o.Metrics, sim.Dialect(m))
+	}
+	if f.tokenizer != quadTokenizer {
+		t, _, err := c.Tokenizer(ctx, f.tokenizer, "")
+		if err != nil {
+			return o, err
+		}
+		o.Tokenizer = vocabulary{t}
+	}
+	return o, nil
 }
 
-// settle is the machine asked for: the preset's where a flag says nothing else.
-func (f *simFlags) settle(c *cli.Call) error {
+// applyPreset starts from the preset's machine and sets again what other flags
+// have set.
+func (f *simFlags) applyPreset(c *cli.Call) error {
 	if f.preset == "" {
 		return nil
 	}
@@ -147,10 +100,11 @@ func (f *simFlags) settle(c *cli.Call) error {
 	given, known := machineGroups(&f.machine, new(string)), machineGroups(&m, new(string))
 	for i := range given {
 		for k, flag := range given[i].Flags {
-			if flag.Name != "preset" && c.IsSet(flag.Name) {
-				if err := known[i].Flags[k].Value.Set(flag.Value.String()); err != nil {
-					return cli.UsageErrorf("flag --%s: %w", flag.Name, err)
-				}
+			if flag.Name == "preset" || !c.IsSet(flag.Name) {
+				continue
+			}
+			if err := known[i].Flags[k].Value.Set(flag.Value.String()); err != nil {
+				return cli.UsageErrorf("flag --%s: %w", flag.Name, err)
 			}
 		}
 	}
@@ -158,7 +112,8 @@ func (f *simFlags) settle(c *cli.Call) error {
 	return nil
 }
 
-// kvModel is the model of a config.json, nil if the name is none of a file.
+// kvModel returns the model of a config.json, or nil if the name is not a
+// file's.
 func kvModel(name string) (*kvcache.Model, error) {
 	if !strings.HasSuffix(name, ".json") {
 		return nil, nil
@@ -174,69 +129,7 @@ func kvModel(name string) (*kvcache.Model, error) {
 	return m, nil
 }
 
-func runSim(ctx context.Context, c *cli.Call, f *simFlags) error {
-	switch {
-	case f.listPresets:
-		return writePresets(c.Stdout)
-	case f.listFaults:
-		return writeFaults(c.Stdout)
-	}
-	if err := f.settle(c); err != nil {
-		return err
-	}
-	o := f.options
-	o.Template = template.Named(f.template)
-	o.Version = cli.Version()
-	model, err := kvModel(f.machine.Model)
-	if err != nil {
-		return cli.UsageErrorf("flag --kv-model: %w", err)
-	}
-	if err := f.machine.Apply(&o, model); err != nil {
-		return cli.UsageErrorf("%w", err)
-	}
-	if o.Faults, err = sim.ParseFaults(f.faults); err != nil {
-		return cli.UsageErrorf("flag --fault: %w", err)
-	}
-	if f.keepAlive > 0 {
-		o.Faults = append(sim.Faults{{Name: "idle", Wait: f.keepAlive, Share: 1}}, o.Faults...)
-	}
-	for _, m := range f.metrics {
-		o.Metrics = append(o.Metrics, sim.Dialect(m))
-	}
-	if f.tokenizer != quadTokenizer {
-		t, _, err := c.Tokenizer(ctx, f.tokenizer, "")
-		if err != nil {
-			return err
-		}
-		o.Tokenizer = vocabulary{t}
-	}
-	commit := func() error { return nil }
-	if f.truth != "" {
-		out, err := c.CreateInPlace(f.truth)
-		if err != nil {
-			return err
-		}
-		defer out.Close()
-		o.Truth, commit = out, out.Commit
-	}
-	s, err := sim.New(o)
-	if err != nil {
-		return cli.UsageErrorf("%w", err)
-	}
-	err = serveSim(ctx, c, s, f.listen, f.tls)
-	if cerr := s.Close(); err == nil {
-		err = cerr
-	}
-	if late := s.Lateness(); late.Writes > 0 {
-		c.Remarkf("%d writes, late by p50 %v, p99 %v, max %v", late.Writes, late.P50, late.P99, late.Max)
-	}
-	if err == nil {
-		err = commit()
-	}
-	return err
-}
-
-// serveSim listens, says where, and serves until the context ends.
+// serveSim listens, prints where, and serves until the context ends.
 func serveSim(ctx context.Context, c *cli.Call, s *sim.Server, listen string, secure bool) error {
 	if _, err := strconv.ParseUint(listen, 10, 16); err == nil {
 		listen = net.JoinHostPort("127.0.0.1", listen)
@@ -276,7 +169,8 @@ func writePresets(w io.Writer) error {
 		if m.Guess {
 			word = "a guess"
 		}
-		if _, err := fmt.Fprintf(w, "%s\n    %s\n    %s %s\n", m.Name, m.About, word, m.Source); err != nil {
+		_, err := fmt.Fprintf(w, "%s\n    %s\n    %s %s\n", m.Name, m.About, word, m.Source)
+		if err != nil {
 			return err
 		}
 	}
@@ -285,7 +179,8 @@ func writePresets(w io.Writer) error {
 
 func writeFaults(w io.Writer) error {
 	for _, name := range sim.FaultNames() {
-		if _, err := fmt.Fprintf(w, "%-24s %s\n", sim.FaultForm(name), sim.FaultUsage(name)); err != nil {
+		_, err := fmt.Fprintf(w, "%-24s %s\n", sim.FaultForm(name), sim.FaultUsage(name))
+		if err != nil {
 			return err
 		}
 	}
