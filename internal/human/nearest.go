@@ -1,4 +1,5 @@
-// Package human finds the word that was meant by a mistyped one, for messages about unknown flags, keys and names.
+// Package human has small helps for messages: the word that a mistyped one meant,
+// and counts.
 package human
 
 import "strings"

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"multiturn/internal/human"
 	"multiturn/internal/pyrand"
 	"multiturn/pkg/chat"
 )
@@ -51,7 +52,7 @@ func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
 	}
 	v.res.Items, v.res.CutOff = v.index.items, v.index.cutOff
 	v.res.Apart, v.res.ApartID = v.index.apart, v.index.apartID
-	o.Transcript.printf("Total items in input file: %s\nShuffling dataset with seed %s\n", thousands(v.res.Items), o.seed())
+	o.Transcript.printf("Total items in input file: %s\nShuffling dataset with seed %s\n", human.Thousands(v.res.Items), o.seed())
 	random := pyrand.NewPython(o.seed())
 	if v.convs, err = v.index.join(v.src, random); err != nil {
 		return err
@@ -62,7 +63,7 @@ func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
 			v.res.MostParts, v.res.Longest = len(parts), v.index.keys[v.index.entries[parts[0].entry].key]
 		}
 	}
-	o.Transcript.printf("Total unique conversations (IDs) in input file: %s\n", thousands(len(v.convs)))
+	o.Transcript.printf("Total unique conversations (IDs) in input file: %s\n", human.Thousands(len(v.convs)))
 
 	out := chat.NewWriter(w, v.format)
 	sampled := o.MaxItems != nil && (*o.MaxItems > 0 || o.Parity)

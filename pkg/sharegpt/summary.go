@@ -2,8 +2,8 @@ package sharegpt
 
 import (
 	"fmt"
-	"slices"
-	"strings"
+
+	"multiturn/internal/human"
 )
 
 // AppendSummary appends a table of what became of the input: items and conversations read, left out by reason, and
@@ -12,22 +12,22 @@ func (r *Result) AppendSummary(dst []byte) []byte {
 	type line struct {
 		name, number, note string
 	}
-	lines := []line{{name: "items read", number: thousands(r.Items)}}
+	lines := []line{{name: "items read", number: human.Thousands(r.Items)}}
 	drops := func(count func(*Drop) int) {
 		for i := range r.Dropped {
 			d := &r.Dropped[i]
 			if n := count(d); n > 0 {
-				lines = append(lines, line{"  dropped: " + string(d.Reason), thousands(n), "first: " + d.Example})
+				lines = append(lines, line{"  dropped: " + string(d.Reason), human.Thousands(n), "first: " + d.Example})
 			}
 		}
 	}
 	drops(func(d *Drop) int { return d.Items })
-	lines = append(lines, line{name: "conversations", number: thousands(r.Conversations)})
+	lines = append(lines, line{name: "conversations", number: human.Thousands(r.Conversations)})
 	drops(func(d *Drop) int { return d.Conversations })
 	if r.NotSampled > 0 {
-		lines = append(lines, line{name: "  not in the sample", number: thousands(r.NotSampled)})
+		lines = append(lines, line{name: "  not in the sample", number: human.Thousands(r.NotSampled)})
 	}
-	lines = append(lines, line{"conversations kept", thousands(r.Written), thousands(r.Messages) + " messages"})
+	lines = append(lines, line{"conversations kept", human.Thousands(r.Written), human.Thousands(r.Messages) + " messages"})
 	name, number := 0, 0
 	for _, l := range lines {
 		name, number = max(name, len(l.name)), max(number, len(l.number))
@@ -40,17 +40,4 @@ func (r *Result) AppendSummary(dst []byte) []byte {
 		dst = append(append(dst, text...), '\n')
 	}
 	return dst
-}
-
-// thousands groups the digits of a count.
-func thousands(n int) string {
-	digits := fmt.Sprint(n)
-	var parts []string
-	for len(digits) > 3 {
-		parts = append(parts, digits[len(digits)-3:])
-		digits = digits[:len(digits)-3]
-	}
-	parts = append(parts, digits)
-	slices.Reverse(parts)
-	return strings.Join(parts, ",")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+
+	"multiturn/internal/human"
 )
 
 // ShortTextError says that a text is too short for a config.
@@ -21,16 +23,16 @@ type ShortTextError struct {
 func (e *ShortTextError) Error() string {
 	advice := "lower " + e.Field
 	if e.Fit > 0 && e.Field != "num_conversations" {
-		advice = fmt.Sprintf("lower num_conversations to %s, or %s", thousands(e.Fit), e.Field)
+		advice = fmt.Sprintf("lower num_conversations to %s, or %s", human.Thousands(e.Fit), e.Field)
 	} else if e.Fit > 0 {
-		advice += " to " + thousands(e.Fit)
+		advice += " to " + human.Thousands(e.Fit)
 	}
-	need := thousands(e.Need)
+	need := human.Thousands(e.Need)
 	if e.Part {
 		need = "more than " + need
 	}
 	return fmt.Sprintf("the text is too short: it has %s tokens, the config needs %s; %s, or give more text",
-		thousands(e.Have), need, advice)
+		human.Thousands(e.Have), need, advice)
 }
 
 // check compares the text with what all conversations take from it.
@@ -137,13 +139,4 @@ func (g *Generator) end(d draft, exact bool) (end int, field string) {
 		}
 	}
 	return end, field
-}
-
-// thousands writes a number with commas.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
