@@ -2,9 +2,9 @@ package main
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/load"
@@ -29,8 +29,7 @@ type runFlags struct {
 	servedModel   string
 	tokenizer     string
 	url           string
-	apiKey        string
-	header        http.Header
+	http          httpclient.Config
 	bodyFields    []openai.Field
 	sendID        bool
 	noStream      bool
@@ -38,9 +37,7 @@ type runFlags struct {
 	maxTokensName string
 	temperature   *float64
 	requestSeed   *int64
-	insecure      bool
 	http2         bool
-	proxy         string
 	transport     openai.Transport
 	clocks        sockclock.Source
 	preconnect    bool
@@ -86,7 +83,7 @@ const (
 
 func newRunFlags() *runFlags {
 	return &runFlags{
-		url: "http://localhost:8000", header: http.Header{}, length: lengthAuto,
+		url: "http://localhost:8000", http: httpclient.Config{Header: http.Header{}}, length: lengthAuto,
 		bench: bench.Options{
 			Options: load.Options{
 				Clients: 1, Order: load.RoundRobin, Control: load.NoControl, Mix: load.ByBatch,
@@ -111,8 +108,8 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "url", Short: "u", Value: cli.URL(&f.url), Usage: "base address; /v1/chat/completions is appended"},
 			{Name: "model", Short: "m", Value: cli.String(&f.model), Required: true, Usage: "model to ask for; also names the tokenizer"},
 			{Name: "served-model-name", Value: cli.String(&f.servedModel), DefaultText: "--model", Usage: "the model's name in requests, where the server calls it otherwise"},
-			{Name: "api-key", Value: cli.String(&f.apiKey), Secret: true, Usage: "bearer key; wins over an Authorization header"},
-			{Name: "header", Value: cli.Headers(&f.header), Usage: "header of every request, 'K: v' or 'K=v'; {session} is the conversation's id"},
+			{Name: "api-key", Value: cli.String(&f.http.APIKey), Secret: true, Usage: "bearer key; wins over an Authorization header"},
+			{Name: "header", Value: cli.Headers(&f.http.Header), Usage: "header of every request, 'K: v' or 'K=v'; {session} is the conversation's id"},
 			{Name: "body-field", Value: fields(&f.bodyFields), Usage: "extra field of every request's body, such as prompt_cache_key={session}; JSON or text"},
 			{Name: "send-conversation-id", Value: cli.Bool(&f.sendID), Usage: "send the body field conversation_id and the header X-Session-ID"},
 			{Name: "no-stream", Value: cli.Bool(&f.noStream), Usage: "ask for whole answers; the time to the first token is then the whole latency"},
@@ -120,9 +117,9 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "max-tokens-field", Value: cli.String(&f.maxTokensName), DefaultText: "max_tokens", Usage: "the body's name for the answer's length, such as max_completion_tokens"},
 			{Name: "temperature", Value: optional(&f.temperature, parseFloat), DefaultText: "not sent", Usage: "sampling temperature"},
 			{Name: "request-seed", Value: optional(&f.requestSeed, parseInt), DefaultText: "not sent", Usage: "sampling seed"},
-			{Name: "insecure", Value: cli.Bool(&f.insecure), Usage: "do not verify the server's certificate"},
+			{Name: "insecure", Value: cli.Bool(&f.http.Insecure), Usage: "do not verify the server's certificate"},
 			{Name: "http2", Value: cli.Bool(&f.http2), Usage: "allow HTTP/2, where streams share one connection"},
-			{Name: "proxy", Value: cli.URL(&f.proxy), Usage: "HTTP proxy"},
+			{Name: "proxy", Value: cli.ParsedURL(&f.http.Proxy), Usage: "HTTP proxy"},
 			{Name: "transport", Value: cli.Enum(&f.transport, autoTransport, openai.Reactor, openai.NetHTTP), Usage: "code that moves the bytes; auto is the best there is"},
 			{Name: "clocks", Value: cli.Enum(&f.clocks, autoClocks, sockclock.Packets, sockclock.Kernel), Usage: "where arrivals are stamped; auto is the best there is: packets, exact however late the client reads (Linux, plain http, and the right to capture packets: root, or setcap cap_net_raw=ep on the binary); or kernel"},
 			{Name: "preconnect", Value: cli.Bool(&f.preconnect), Usage: "open the connections before the run; --preconnect=false leaves it to the first turns"},
@@ -182,9 +179,9 @@ func (f *runFlags) groups() []cli.Group {
 
 func (f *runFlags) openai(start time.Time) (openai.Options, error) {
 	o := openai.Options{
-		URL: f.url, Model: f.model, APIKey: f.apiKey, Header: f.header, Fields: f.bodyFields, SendSession: f.sendID,
+		URL: f.url, Model: f.model, Config: f.http, Fields: f.bodyFields, SendSession: f.sendID,
 		NoStream: f.noStream, NoUsage: f.noUsage, MaxTokensField: f.maxTokensName, Temperature: f.temperature,
-		Seed: f.requestSeed, Start: start, IdleTimeout: f.idleTimeout, Transport: f.transport, Clocks: f.clocks, Insecure: f.insecure,
+		Seed: f.requestSeed, Start: start, IdleTimeout: f.idleTimeout, Transport: f.transport, Clocks: f.clocks,
 		HTTP2: f.http2,
 	}
 	if f.transport == autoTransport {
@@ -195,12 +192,6 @@ func (f *runFlags) openai(start time.Time) (openai.Options, error) {
 	}
 	if f.servedModel != "" {
 		o.Model = f.servedModel
-	}
-	if f.proxy != "" {
-		var err error
-		if o.Proxy, err = url.Parse(f.proxy); err != nil {
-			return o, cli.UsageErrorf("--proxy: %w", err)
-		}
 	}
 	return o, o.Validate()
 }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -24,19 +21,15 @@ const (
 	on   mode = "on"
 )
 
-const (
-	// scrapeTimeout bounds one reading of metrics.
-	scrapeTimeout = 5 * time.Second
-	// settle is how long after the last turn its counters are read: servers count a request just after they have answered it.
-	settle = 200 * time.Millisecond
-)
+// settle is how long after the last turn its counters are read: servers count a
+// request just after they have answered it.
+const settle = 200 * time.Millisecond
 
 // metrics reads what the servers say of themselves beside a run, on goroutines of its own. A nil *metrics reads nothing.
 type metrics struct {
 	f      *runFlags
 	urls   []string
-	header http.Header
-	client *http.Client
+	before *scrape.Scraper // for readings that are not the run's
 	first  []record.Scrape // what they said when they were tried
 	failed error           // nobody answered then
 
@@ -54,7 +47,7 @@ func newMetrics(ctx context.Context, c *cli.Call, f *runFlags) (*metrics, error)
 		}
 		return nil, nil
 	}
-	m := &metrics{f: f, urls: f.metricsURLs, header: http.Header{}}
+	m := &metrics{f: f, urls: f.metricsURLs}
 	needed := f.metrics == on || len(m.urls) > 0
 	if len(m.urls) == 0 {
 		u, err := scrape.URLOf(f.url)
@@ -63,26 +56,7 @@ func newMetrics(ctx context.Context, c *cli.Call, f *runFlags) (*metrics, error)
 		}
 		m.urls = []string{u}
 	}
-	for name, values := range f.header {
-		for _, v := range values {
-			if !strings.Contains(v, "{session}") {
-				m.header.Add(name, v)
-			}
-		}
-	}
-	if f.apiKey != "" {
-		m.header.Set("Authorization", "Bearer "+f.apiKey)
-	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: f.insecure}}
-	if f.proxy != "" {
-		u, err := url.Parse(f.proxy)
-		if err != nil {
-			return nil, cli.UsageErrorf("--proxy: %w", err)
-		}
-		transport.Proxy = http.ProxyURL(u)
-	}
-	m.client = &http.Client{Timeout: scrapeTimeout, Transport: transport}
-
+	m.before = scrape.New(m.urls, f.http, time.Now())
 	m.first = m.read(ctx)
 	var errs []error
 	for _, r := range m.first {
@@ -104,7 +78,7 @@ func newMetrics(ctx context.Context, c *cli.Call, f *runFlags) (*metrics, error)
 
 // read is a reading apart from the run's.
 func (m *metrics) read(ctx context.Context) []record.Scrape {
-	return scrape.New(m.urls, m.header, m.client, time.Now()).Scrape(ctx, record.Before)
+	return m.before.Scrape(ctx, record.Before)
 }
 
 // cached is the servers' count of cached tokens so far.
@@ -137,7 +111,7 @@ func (m *metrics) begin(ctx context.Context, start time.Time, sink func(record.S
 	if m == nil {
 		return
 	}
-	m.scraper, m.sink = scrape.New(m.urls, m.header, m.client, start), sink
+	m.scraper, m.sink = scrape.New(m.urls, m.f.http, start), sink
 	for _, r := range m.scraper.Scrape(ctx, record.Before) {
 		sink(r)
 	}

@@ -67,6 +67,7 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 	}
 	defer out.close()
 
+	c.HTTP = f.http.Elsewhere()
 	o.Start = time.Now()
 	co, err := f.openai(o.Start)
 	if err != nil {

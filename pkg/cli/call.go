@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 
+	"multiturn/internal/httpclient"
+
 	urfave "github.com/urfave/cli/v2"
 )
 
@@ -19,6 +21,9 @@ type Call struct {
 	Stdout, Stderr io.Writer
 	// Log writes to stderr what --log-level lets through.
 	Log *slog.Logger
+	// HTTP is how Tokenizer reaches the hub. Without a proxy in it the environment
+	// names one.
+	HTTP httpclient.Config
 
 	root, leaf *Command
 	groups     []Group

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime"
 
 	"multiturn/pkg/tokenizer"
@@ -40,6 +41,10 @@ func (c *Call) Tokenizer(ctx context.Context, name, model string) (
 		home = c.Getenv("USERPROFILE")
 	}
 	o := hub.FromEnvironment(c.Getenv, home)
+	o.HTTP = c.HTTP
+	if !o.HTTP.Proxied() {
+		o.HTTP.FindProxy = http.ProxyFromEnvironment
+	}
 	d := download{call: c, name: name}
 	defer d.end()
 	o.Progress = d.progress

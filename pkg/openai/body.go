@@ -9,10 +9,11 @@ import (
 	"strconv"
 	"strings"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/chat"
 )
 
-const sessionMark = "{session}"
+const sessionMark = httpclient.SessionMark
 
 // template is what all requests of a client have in common: the body around the messages, and the header.
 type template struct {
@@ -61,7 +62,6 @@ func newTemplate(o *Options, u *url.URL) *template {
 	}
 	t.after = append(t.after, fields...)
 
-	t.header.Set("User-Agent", "multiturn")
 	t.header.Set("Accept", "text/event-stream")
 	if o.NoStream {
 		t.header.Set("Accept", "application/json")
@@ -71,18 +71,11 @@ func newTemplate(o *Options, u *url.URL) *template {
 		password, _ := u.User.Password()
 		t.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
 	}
+	o.Apply(t.header)
 	for name, values := range o.Header {
-		name = http.CanonicalHeaderKey(name)
-		switch name {
-		case "Content-Length", "Transfer-Encoding", "Connection": // of the exchange, not of the request
-			continue
-		}
-		t.header.Del(name)
 		for _, v := range values {
-			if strings.Contains(v, sessionMark) {
+			if strings.Contains(v, sessionMark) && httpclient.OfRequest(name) {
 				t.sessionHeader.Add(name, v)
-			} else {
-				t.header.Add(name, v)
 			}
 		}
 	}
@@ -90,7 +83,6 @@ func newTemplate(o *Options, u *url.URL) *template {
 		t.sessionHeader.Set("X-Session-ID", sessionMark)
 	}
 	if o.APIKey != "" {
-		t.header.Set("Authorization", "Bearer "+o.APIKey)
 		t.sessionHeader.Del("Authorization")
 	}
 	return t

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"multiturn/internal/httpclient"
 )
 
 // served is a client of a server that answers each path with a status and a body, and the list of what it was asked.
@@ -34,7 +36,7 @@ func served(t *testing.T, answers map[string]string) (c *Client, asked func() []
 		_, _ = io.WriteString(w, answer)
 	}))
 	t.Cleanup(srv.Close)
-	c, err := New(Options{URL: srv.URL + "/v1", Model: "m", APIKey: "sesame-1234"})
+	c, err := New(Options{URL: srv.URL + "/v1", Model: "m", Config: httpclient.Config{APIKey: "sesame-1234"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/internal/httpclient"
 )
 
 // FuzzScanner compares what is JSON with encoding/json, and what a string says.
@@ -281,8 +283,8 @@ func TestValidate(t *testing.T) {
 		{Options{URL: "localhost:8000", Model: "m"}, "url: want"},
 		{Options{URL: "http://u:pass word@h", Model: "m"}, "url: "},
 		{Options{URL: "ftp://h", Model: "m"}, "url: want"},
-		{Options{URL: "http://h", Model: "m", Header: map[string][]string{"A b": {"x"}}}, `header "A b"`},
-		{Options{URL: "http://h", Model: "m", Header: map[string][]string{"A": {"x\r\nB: y"}}}, `header "A"`},
+		{Options{URL: "http://h", Model: "m", Config: httpclient.Config{Header: map[string][]string{"A b": {"x"}}}}, `header "A b"`},
+		{Options{URL: "http://h", Model: "m", Config: httpclient.Config{Header: map[string][]string{"A": {"x\r\nB: y"}}}}, `header "A"`},
 		{Options{URL: "http://h", Model: "m", Fields: []Field{{"messages", []byte("[]")}}}, `body field "messages"`},
 		{Options{URL: "http://h", Model: "m", Fields: []Field{{"x", []byte("{")}}}, `body field "x"`},
 		{Options{URL: "https://h", Model: "m", Transport: Reactor}, "transport reactor"},

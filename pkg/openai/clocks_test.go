@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/record"
 )
 
@@ -174,7 +175,7 @@ func TestTLS(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	for _, h2 := range []bool{false, true} {
-		c := newClient(t, Options{URL: server.URL, Insecure: true, HTTP2: h2, KeepHeaders: []string{"x-proto"}})
+		c := newClient(t, Options{URL: server.URL, Config: httpclient.Config{Insecure: true}, HTTP2: h2, KeepHeaders: []string{"x-proto"}})
 		if err := c.Preconnect(context.Background(), 2); err != nil {
 			t.Fatal(err)
 		}

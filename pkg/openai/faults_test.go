@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/record"
 )
 
@@ -234,7 +235,7 @@ func TestRefused(t *testing.T) {
 	url := "http://user:hunter2hunter2@" + l.Addr().String()
 	l.Close()
 	for _, transport := range transports() {
-		c := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks, APIKey: "sk-very-secret"})
+		c := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks, Config: httpclient.Config{APIKey: "sk-very-secret"}})
 		r := c.Do(context.Background(), hello())
 		if r.Outcome != record.Connect || !strings.Contains(r.Error, "refused") || r.Sent != 0 || r.Connection != "" {
 			t.Errorf("%s: %s (%s), sent %v, connection %q", transport, r.Outcome, r.Error, r.Sent, r.Connection)
@@ -426,9 +427,9 @@ func TestSecrets(t *testing.T) {
 		})
 		withUser := strings.Replace(url, "http://", "http://me:open-sesame@", 1)
 		for _, o := range []Options{
-			{URL: url, APIKey: "sk-12345678", Header: http.Header{"X-Token": {"another-secret"}, "Authorization": {"Bearer loser"}}},
-			{URL: withUser, Header: http.Header{"X-Token": {"another-secret"}}},
-			{URL: url, Header: http.Header{"Authorization": {"Bearer abcdefgh"}, "x-token": {"another-secret"}}},
+			{URL: url, Config: httpclient.Config{APIKey: "sk-12345678", Header: http.Header{"X-Token": {"another-secret"}, "Authorization": {"Bearer loser"}}}},
+			{URL: withUser, Config: httpclient.Config{Header: http.Header{"X-Token": {"another-secret"}}}},
+			{URL: url, Config: httpclient.Config{Header: http.Header{"Authorization": {"Bearer abcdefgh"}, "x-token": {"another-secret"}}}},
 		} {
 			o.Transport, o.Clocks = transport.Transport, transport.Clocks
 			r := newClient(t, o).Do(context.Background(), hello())

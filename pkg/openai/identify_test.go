@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"multiturn/internal/httpclient"
 )
 
 func TestIdentify(t *testing.T) {
@@ -41,7 +43,7 @@ func TestIdentify(t *testing.T) {
 				http.NotFound(w, r)
 			}))
 			defer server.Close()
-			s, err := newClient(t, Options{URL: server.URL + "/v1/", APIKey: "key"}).Identify(context.Background())
+			s, err := newClient(t, Options{URL: server.URL + "/v1/", Config: httpclient.Config{APIKey: "key"}}).Identify(context.Background())
 			if got := fmt.Sprint(s); err != nil || got != c.want {
 				t.Errorf("%s, %v; want %s", got, err, c.want)
 			}

@@ -24,9 +24,6 @@ import (
 // properly, as all but broken servers do at once, can be used again.
 const doneGrace = time.Second
 
-// dialTimeout limits dialling, and again the TLS handshake.
-const dialTimeout = 30 * time.Second
-
 // netHTTP is the transport over the standard library's client.
 type netHTTP struct {
 	transport *http.Transport
@@ -49,26 +46,21 @@ type dialled struct {
 }
 
 func newNetHTTP(o *Options, clock *sockclock.Clock, target *url.URL) *netHTTP {
-	t := &netHTTP{clock: clock, target: target, net: (&net.Dialer{Timeout: dialTimeout}).DialContext}
-	t.transport = &http.Transport{
-		DialContext:         t.dial,
-		TLSClientConfig:     &tls.Config{InsecureSkipVerify: o.Insecure, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout: dialTimeout,
-		DisableCompression:  true,
-		MaxIdleConns:        0, // no limit: there are as many as clients
-		MaxIdleConnsPerHost: 1 << 20,
-		WriteBufferSize:     64 << 10,
-		ReadBufferSize:      8 << 10,
-		ForceAttemptHTTP2:   o.HTTP2,
-		Protocols:           new(http.Protocols),
+	t := &netHTTP{clock: clock, target: target, net: o.Dialer().DialContext}
+	h := o.Config.Transport()
+	h.DialContext = t.dial
+	h.DisableCompression = true
+	h.MaxIdleConns = 0 // no limit: there are as many as clients
+	h.MaxIdleConnsPerHost = 1 << 20
+	h.WriteBufferSize, h.ReadBufferSize = 64<<10, 8<<10
+	h.ForceAttemptHTTP2 = o.HTTP2
+	h.Protocols = new(http.Protocols)
+	h.Protocols.SetHTTP1(true)
+	h.Protocols.SetHTTP2(o.HTTP2)
+	if !o.Proxied() {
+		h.DialTLSContext = t.dialTLS
 	}
-	t.transport.Protocols.SetHTTP1(true)
-	t.transport.Protocols.SetHTTP2(o.HTTP2)
-	if o.Proxy != nil {
-		t.transport.Proxy = http.ProxyURL(o.Proxy)
-	} else {
-		t.transport.DialTLSContext = t.dialTLS
-	}
+	t.transport = h
 	return t
 }
 

@@ -118,8 +118,8 @@ func New(o Options) (*Client, error) {
 	target.Path, target.RawPath, target.Fragment = path+"/v1"+completionsPath, "", ""
 	c.questions = newNetHTTP(&c.opts, c.clock, target)
 	c.transport, c.opts.Transport = c.questions, NetHTTP
-	if o.Transport == Reactor || o.Transport == Auto && target.Scheme == "http" && o.Proxy == nil && !o.HTTP2 {
-		r, err := newReacting(c.clock, target, o.Clocks)
+	if o.Transport == Reactor || o.Transport == Auto && target.Scheme == "http" && !o.Proxied() && !o.HTTP2 {
+		r, err := newReacting(&c.opts, c.clock, target)
 		if err == nil {
 			c.transport, c.opts.Transport = r, Reactor
 		} else if o.Transport == Reactor || o.Clocks == sockclock.Packets {

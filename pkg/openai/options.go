@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/sockclock"
 )
 
@@ -31,10 +31,9 @@ type Options struct {
 	// A user and password in it become basic authentication.
 	URL   string
 	Model string
-	// APIKey becomes "Authorization: Bearer"; it wins over one in Header.
-	APIKey string
-	// Header is sent with every request. {session} in a value stands for Request.Session.
-	Header http.Header
+	// Config is how the server is reached: key, headers, certificates, proxy.
+	// {session} in the value of a header stands for Request.Session.
+	httpclient.Config
 	// Fields are added to the body of every request and win over the fields that this package would set.
 	Fields []Field
 	// SendSession adds the body field conversation_id and the header X-Session-ID, both the request's session.
@@ -59,10 +58,10 @@ type Options struct {
 	// Clocks says where arrivals are stamped: sockclock.Packets, which is exact however late the client reads, but needs
 	// the transport Reactor and the right to capture packets (CAP_NET_RAW); sockclock.Kernel, which is exact as long as
 	// chunks are read one by one; or empty for the best that can be had.
-	Clocks   sockclock.Source
-	Insecure bool     // do not verify TLS certificates
-	HTTP2    bool     // allow HTTP/2, where all requests share a connection and hold each other up
-	Proxy    *url.URL // nil: none
+	Clocks sockclock.Source
+	// HTTP2 allows HTTP/2, where all requests share a connection and hold each
+	// other up.
+	HTTP2 bool
 	// KeepHeaders names response headers to hand back in Result.Header.
 	KeepHeaders []string
 	// MaxEvent is the longest event or JSON answer accepted, in bytes; default 64 MiB.
@@ -103,7 +102,7 @@ func (o *Options) Validate() error {
 		bad("url: %v", err)
 	} else if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		bad("url: want http://host:port or https://host")
-	} else if o.Transport == Reactor && (u.Scheme != "http" || o.Proxy != nil || o.HTTP2) {
+	} else if o.Transport == Reactor && (u.Scheme != "http" || o.Proxied() || o.HTTP2) {
 		bad("transport %s: only for plain http without a proxy", Reactor)
 	}
 	switch o.Clocks {

@@ -3,7 +3,6 @@ package openai
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,14 +20,14 @@ type reacting struct {
 	target  *url.URL
 }
 
-func newReacting(clock *sockclock.Clock, target *url.URL, clocks sockclock.Source) (*reacting, error) {
-	r, err := reactor.New(clock, hostPort(target), (&net.Dialer{Timeout: dialTimeout}).DialContext)
+func newReacting(o *Options, clock *sockclock.Clock, target *url.URL) (*reacting, error) {
+	r, err := reactor.New(clock, hostPort(target), o.Dialer().DialContext)
 	if err != nil {
 		return nil, err
 	}
-	if clocks != sockclock.Kernel {
+	if o.Clocks != sockclock.Kernel {
 		// Whether packets may be captured is found out by trying.
-		if err := r.CapturePackets(); err != nil && clocks == sockclock.Packets {
+		if err := r.CapturePackets(); err != nil && o.Clocks == sockclock.Packets {
 			return nil, errors.Join(err, r.Close())
 		}
 	}

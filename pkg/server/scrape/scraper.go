@@ -13,16 +13,23 @@ import (
 	"sync"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/record"
 )
 
-// maxBody is the longest exposition that is read, in bytes; a busy router's has a few MB.
+// maxBody is the longest exposition that is read, in bytes; a busy router's has
+// a few MB.
 const maxBody = 64 << 20
 
-// Scraper reads the metrics of one run's servers: replicas, ranks, a separate cache process.
+// timeout limits one reading of one address. A server that takes longer would
+// delay the next reading.
+const timeout = 5 * time.Second
+
+// Scraper reads the metrics of one run's servers: replicas, ranks, a separate
+// cache process.
 type Scraper struct {
 	urls   []string
-	header http.Header
+	config httpclient.Config
 	client *http.Client
 	start  time.Time
 
@@ -30,16 +37,17 @@ type Scraper struct {
 	names map[string]map[string]string // last written, by URL
 }
 
-// New makes a scraper of these /metrics addresses. Clocks are since start. The header (a bearer key, for one) goes with
-// every request. The client's Timeout bounds one reading; nil = 5 s.
-func New(urls []string, header http.Header, client *http.Client, start time.Time) *Scraper {
-	if client == nil {
-		client = &http.Client{Timeout: 5 * time.Second}
+// New makes a scraper of these /metrics addresses. Clocks are since start. The
+// configuration's key and headers go with every request.
+func New(urls []string, config httpclient.Config, start time.Time) *Scraper {
+	return &Scraper{
+		urls: urls, config: config, client: config.Client(timeout), start: start,
+		names: map[string]map[string]string{},
 	}
-	return &Scraper{urls: urls, header: header, client: client, start: start, names: map[string]map[string]string{}}
 }
 
-// URLOf derives the address of a server's metrics from its base address: the last /v1 and all behind it is dropped.
+// URLOf derives the address of a server's metrics from its base address: the
+// last /v1 and what follows it is dropped.
 func URLOf(base string) (string, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" {
@@ -53,7 +61,8 @@ func URLOf(base string) (string, error) {
 	return u.String(), nil
 }
 
-// Scrape reads all addresses at once. What cannot be read is a record with its error: never a reason to stop a run.
+// Scrape reads all addresses at once. An address that cannot be read gives a
+// record with the error: it is never a reason to stop a run.
 func (s *Scraper) Scrape(ctx context.Context, when string) []record.Scrape {
 	out := make([]record.Scrape, len(s.urls))
 	var wg sync.WaitGroup
@@ -124,7 +133,7 @@ func (s *Scraper) get(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is not an address", plain(address))
 	}
-	maps.Copy(req.Header, s.header)
+	s.config.Apply(req.Header)
 	req.Header.Set("Accept", "text/plain")
 	resp, err := s.client.Do(req)
 	if err != nil {

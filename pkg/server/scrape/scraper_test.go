@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/record"
 )
 
@@ -50,9 +51,9 @@ func TestScraper(t *testing.T) {
 	mux.HandleFunc("/strange/metrics", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "up 1\n") })
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
-	header := http.Header{"Authorization": {"Bearer key"}}
+	config := httpclient.Config{Header: http.Header{"Authorization": {"Bearer key"}}}
 	secret := strings.Replace(srv.URL, "//", "//user:hunter2@", 1)
-	s := New([]string{srv.URL + "/metrics", srv.URL + "/trt/metrics", srv.URL + "/strange/metrics", secret + "/none"}, header, nil, time.Now())
+	s := New([]string{srv.URL + "/metrics", srv.URL + "/trt/metrics", srv.URL + "/strange/metrics", secret + "/none"}, config, time.Now())
 
 	got := s.Scrape(t.Context(), record.Before)
 	if v := got[0].Values["prompt_tokens"]; v != 10 || got[0].Names["prompt_tokens"] != "vllm:prompt_tokens_total" || got[0].When != record.Before || !got[0].At.OK() {
@@ -78,7 +79,7 @@ func TestEvery(t *testing.T) {
 	defer srv.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
-	New([]string{srv.URL}, nil, nil, time.Now()).Every(ctx, time.Millisecond, func(r record.Scrape) {
+	New([]string{srv.URL}, httpclient.Config{}, time.Now()).Every(ctx, time.Millisecond, func(r record.Scrape) {
 		if n++; n == 3 {
 			cancel()
 		}

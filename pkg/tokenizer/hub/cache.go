@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,7 @@ const (
 type repo struct {
 	name string
 	Options
+	client *http.Client // during a download
 }
 
 // folder is the repository's in the cache.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,10 +15,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"multiturn/internal/httpclient"
 )
 
 // download puts the tokenizer's files into the cache and returns the folder of their snapshot.
 func (r *repo) download(ctx context.Context) (dir string, err error) {
+	r.client = newClient(r.HTTP)
+	defer r.client.CloseIdleConnections()
 	if r.Token == "" && r.TokenFile != "" {
 		// A token is not needed for most models, so a file that cannot be read is as good as none.
 		b, _ := os.ReadFile(r.TokenFile)
@@ -318,16 +321,11 @@ func (r *repo) follow(req *http.Request) (*http.Response, error) {
 
 // do sends a request, with the token if it goes to the hub itself, and follows nothing.
 func (r *repo) do(req *http.Request) (*http.Response, error) {
-	req.Header.Set("User-Agent", "multiturn")
+	req.Header.Set("User-Agent", httpclient.UserAgent)
 	if hub, err := url.Parse(r.Endpoint); err == nil && r.Token != "" && hub.Host == req.URL.Host && hub.Scheme == req.URL.Scheme {
 		req.Header.Set("Authorization", "Bearer "+r.Token)
 	}
-	c := http.Client{Transport: defaultTransport}
-	if r.Client != nil {
-		c = *r.Client
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := c.Do(req)
+	resp, err := r.client.Do(req)
 	// What a store's signed URL holds is a secret, too: no URL in an error.
 	if u, ok := err.(*url.Error); ok {
 		err = u.Err
@@ -335,10 +333,20 @@ func (r *repo) do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// defaultTransport gives up on a hub that does not answer, not on a long download.
-var defaultTransport = func() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
-	t.ResponseHeaderTimeout = 30 * time.Second
-	return t
-}()
+// Limits of a hub that does not answer. A download may take as long as it likes.
+const (
+	dialTimeout   = 10 * time.Second
+	headerTimeout = 30 * time.Second
+)
+
+// newClient returns a client that follows nothing: redirects are for look and
+// follow, which know where the token may go.
+func newClient(c httpclient.Config) *http.Client {
+	c = c.Elsewhere()
+	c.DialTimeout, c.HeaderTimeout = dialTimeout, headerTimeout
+	client := c.Client(0)
+	client.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}
+	return client
+}

@@ -18,12 +18,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/tokenizer"
 )
 
@@ -43,7 +43,9 @@ type Options struct {
 	// Token is sent to Endpoint and nowhere else; it is in no error. If it is empty, TokenFile holds it, if there is one.
 	Token, TokenFile string
 
-	Client *http.Client // nil is one of this package's own
+	// HTTP is how the hub and its stores are reached. Its key and headers are not
+	// used: they are meant for another server.
+	HTTP httpclient.Config
 
 	// Progress, if not nil, is called as a download goes on: bytes had and bytes in all, 0 if the hub does not say.
 	Progress func(file string, done, total int64)

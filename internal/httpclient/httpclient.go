@@ -1,0 +1,147 @@
+// Package httpclient is the one configuration of all HTTP requests: those that
+// are measured, those beside them (metrics, identification, tokenizing, emptying
+// a cache), and downloads. What is set here reaches all of them.
+//
+// # Secrets
+//
+// The key and the headers are meant for the server. [Config.Client] sends them
+// to no other host, even if the server redirects there, and [Config.Elsewhere]
+// is the configuration for any other host.
+package httpclient
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// UserAgent is the User-Agent of all requests, unless Header has another one.
+const UserAgent = "multiturn"
+
+// SessionMark stands for a conversation in the value of a header.
+const SessionMark = "{session}"
+
+// DefaultDialTimeout is the limit of dialling and of the TLS handshake, each. A
+// connection that takes longer is of no use to a benchmark.
+const DefaultDialTimeout = 30 * time.Second
+
+// maxRedirects is the limit of net/http.
+const maxRedirects = 10
+
+// Config is how a server is reached. The zero value is a direct connection, with
+// the system's certificates.
+type Config struct {
+	// APIKey becomes "Authorization: Bearer"; it wins over one in Header.
+	APIKey string
+	// Header is sent with every request. Values with SessionMark are sent with the
+	// requests of a conversation only.
+	Header http.Header
+
+	// CA are the certificates to trust; nil means the system's.
+	CA *x509.CertPool
+	// Insecure accepts any certificate.
+	Insecure bool
+
+	// Proxy is the HTTP proxy. If it is nil, FindProxy is asked, and without
+	// FindProxy there is none.
+	Proxy     *url.URL
+	FindProxy func(*http.Request) (*url.URL, error)
+
+	// DialTimeout limits dialling and the TLS handshake, each; 0 means
+	// DefaultDialTimeout. HeaderTimeout limits the wait for a response's head; 0
+	// means no limit.
+	DialTimeout   time.Duration
+	HeaderTimeout time.Duration
+}
+
+// Elsewhere returns the configuration for a host other than the server: without
+// the key, the headers, and the leave to accept any certificate, which are meant
+// for the server.
+func (c Config) Elsewhere() Config {
+	c.APIKey, c.Header, c.Insecure = "", nil, false
+	return c
+}
+
+// Proxied reports whether requests may go through a proxy.
+func (c *Config) Proxied() bool { return c.Proxy != nil || c.FindProxy != nil }
+
+// Dialer returns the dialer of connections.
+func (c *Config) Dialer() *net.Dialer {
+	return &net.Dialer{Timeout: cmp.Or(c.DialTimeout, DefaultDialTimeout)}
+}
+
+// Transport returns a new transport. It sets no headers.
+func (c *Config) Transport() *http.Transport {
+	t := &http.Transport{
+		Proxy:       c.FindProxy,
+		DialContext: c.Dialer().DialContext,
+		TLSClientConfig: &tls.Config{
+			RootCAs: c.CA, InsecureSkipVerify: c.Insecure, MinVersion: tls.VersionTLS12,
+		},
+		TLSHandshakeTimeout:   cmp.Or(c.DialTimeout, DefaultDialTimeout),
+		ResponseHeaderTimeout: c.HeaderTimeout,
+		ForceAttemptHTTP2:     true, // which a TLS configuration would turn off
+	}
+	if c.Proxy != nil {
+		t.Proxy = http.ProxyURL(c.Proxy)
+	}
+	return t
+}
+
+// Client returns a client of which each request takes limit at most; 0 means no
+// limit. [Config.Apply] adds the headers to a request. The client takes them
+// from a request that is redirected to another host.
+func (c *Config) Client(limit time.Duration) *http.Client {
+	return &http.Client{
+		Transport: c.Transport(), Timeout: limit,
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			if len(via) >= maxRedirects {
+				return errors.New("too many redirects")
+			}
+			first := via[0].URL
+			if req.URL.Host != first.Host || req.URL.Scheme != first.Scheme {
+				for name := range c.Header {
+					req.Header.Del(name)
+				}
+				req.Header.Del("Authorization")
+			}
+			return nil
+		},
+	}
+}
+
+// Apply sets the headers of a request to the server, the key among them, except
+// those with SessionMark.
+func (c *Config) Apply(h http.Header) {
+	h.Set("User-Agent", UserAgent)
+	for name, values := range c.Header {
+		if !OfRequest(name) {
+			continue
+		}
+		h.Del(name)
+		for _, v := range values {
+			if !strings.Contains(v, SessionMark) {
+				h.Add(name, v)
+			}
+		}
+	}
+	if c.APIKey != "" {
+		h.Set("Authorization", "Bearer "+c.APIKey)
+	}
+}
+
+// OfRequest reports whether a header may be set: not one that belongs to the
+// connection or to the body's transfer.
+func OfRequest(name string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case "Content-Length", "Transfer-Encoding", "Connection":
+		return false
+	}
+	return true
+}

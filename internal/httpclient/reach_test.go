@@ -1,0 +1,212 @@
+package httpclient_test
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"multiturn/internal/httpclient"
+	"multiturn/pkg/openai"
+	"multiturn/pkg/probe"
+	"multiturn/pkg/record"
+	"multiturn/pkg/server"
+	"multiturn/pkg/server/scrape"
+	"multiturn/pkg/tokenizer/hub"
+)
+
+// pages are a server and a hub in one.
+var pages = map[string]string{
+	"/v1/models":          `{"data":[{"id":"m","owned_by":"vllm"}]}`,
+	"/metrics":            "vllm:prompt_tokens_total 1\n",
+	"/tokenize":           `{"tokens":[1,2]}`,
+	"/detokenize":         `{"prompt":"hi"}`,
+	"/reset_prefix_cache": `{"success":true}`,
+	"/v1/chat/completions": `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],` +
+		`"usage":{"prompt_tokens":3,"completion_tokens":1}}`,
+	"/org/model/resolve/main/tokenizer.json":        `{}`,
+	"/org/model/resolve/abc/tokenizer_config.json":  `{}`,
+	"/org/model/resolve/main/tokenizer_config.json": `{}`,
+}
+
+func handler(seen func(*http.Request)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen(r)
+		page, ok := pages[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if page[0] == '{' {
+			w.Header().Set("Content-Type", "application/json")
+		}
+		w.Header().Set("X-Repo-Commit", "abc")
+		w.Header().Set("ETag", `"e`+strings.ReplaceAll(r.URL.Path, "/", "-")+`"`)
+		_, _ = io.WriteString(w, page)
+	})
+}
+
+// senders are all that sends requests, each by the one configuration.
+func senders(t *testing.T, base string, c httpclient.Config) map[string]func() error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	client, err := openai.New(openai.Options{
+		URL: base, Model: "m", NoStream: true, Config: c, Timeout: 10 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	do := func(ctx context.Context, _ string) *record.Exchange {
+		message := []byte(`{"role":"user","content":"a"}`)
+		return &client.Do(ctx, &openai.Request{Messages: [][]byte{message}}).Exchange
+	}
+	draw := func(n int) []string { return make([]string, n) }
+	return map[string]func() error{
+		"measured": func() error {
+			if x := do(ctx, ""); !x.Outcome.OK() {
+				return errors.New(x.Error)
+			}
+			return nil
+		},
+		"identify": func() error {
+			id, err := client.Identify(ctx)
+			if err == nil && id.Name != "vllm" {
+				err = fmt.Errorf("identified %+v", id)
+			}
+			return err
+		},
+		"tokenize": func() error {
+			_, err := client.TokenizeText(ctx, "hi")
+			return err
+		},
+		"detokenize": func() error {
+			_, err := client.Detokenize(ctx, []int{1})
+			return err
+		},
+		"reset": func() error {
+			_, err := client.ResetCache(ctx)
+			return err
+		},
+		"preconnect": func() error { return client.Preconnect(ctx, 1) },
+		"preflight": func() error {
+			p := probe.Preflight(ctx, probe.Target{Server: server.Identity{}, Ask: do}, draw)
+			if p.Error != "" {
+				return errors.New(p.Error)
+			}
+			return nil
+		},
+		"metrics": func() error {
+			s := scrape.New([]string{base + "/metrics"}, c, time.Now())
+			if r := s.Scrape(ctx, record.Before)[0]; r.Error != "" {
+				return errors.New(r.Error)
+			}
+			return nil
+		},
+		"hub": func() error {
+			_, _, err := hub.Find(ctx, "org/model", hub.Options{
+				Cache: t.TempDir(), Endpoint: base, HTTP: c,
+			})
+			return err
+		},
+	}
+}
+
+// A private certificate authority is set in one place and reaches all.
+func TestPrivateCAReachesAll(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(handler(func(r *http.Request) {
+		key := r.Header.Get("Authorization")
+		if ofHub := strings.HasPrefix(r.URL.Path, "/org/"); ofHub == (key == "Bearer sesame") {
+			t.Errorf("%s came with the key %q", r.URL.Path, key)
+		}
+		if r.UserAgent() != httpclient.UserAgent {
+			t.Errorf("%s came from %q", r.URL.Path, r.UserAgent())
+		}
+	}))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(srv.Certificate())
+
+	for name, send := range senders(t, srv.URL, httpclient.Config{APIKey: "sesame", CA: pool}) {
+		if err := send(); err != nil {
+			t.Errorf("%s, with the CA: %v", name, err)
+		}
+	}
+	for name, send := range senders(t, srv.URL, httpclient.Config{APIKey: "sesame"}) {
+		if err := send(); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("%s, without the CA: error %v", name, err)
+		}
+	}
+}
+
+// A proxy is set in one place and reaches all.
+func TestProxyReachesAll(t *testing.T) {
+	t.Parallel()
+	hosts := make(chan string, 100)
+	proxy := httptest.NewServer(handler(func(r *http.Request) { hosts <- r.URL.Host }))
+	defer proxy.Close()
+	u, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const base = "http://server.invalid:8000"
+	for name, send := range senders(t, base, httpclient.Config{Proxy: u}) {
+		if err := send(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "preconnect" {
+			continue // connections through a proxy are not opened ahead
+		}
+		select {
+		case host := <-hosts:
+			if host != "server.invalid:8000" {
+				t.Errorf("%s: the proxy was asked for %q", name, host)
+			}
+		default:
+			t.Errorf("%s: the proxy was not asked", name)
+		}
+		for len(hosts) > 0 {
+			<-hosts
+		}
+	}
+}
+
+// A redirect to another host carries neither the key nor the headers there.
+func TestRedirectsCarryNoSecrets(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization")+r.Header.Get("X-Api-Key") != "" {
+			t.Errorf("secrets arrived elsewhere: %v", r.Header)
+		}
+		fmt.Fprint(w, "vllm:prompt_tokens_total 1\n")
+	}))
+	defer other.Close()
+	var same bool
+	mux := http.NewServeMux()
+	mux.HandleFunc("/metrics", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/here", http.StatusFound)
+	})
+	mux.HandleFunc("/here", func(w http.ResponseWriter, r *http.Request) {
+		same = r.Header.Get("X-Api-Key") == "k" && r.Header.Get("Authorization") == "Bearer sesame"
+		http.Redirect(w, r, other.URL, http.StatusFound)
+	})
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	c := httpclient.Config{APIKey: "sesame", Header: http.Header{"x-api-key": {"k"}}}
+	r := scrape.New([]string{srv.URL + "/metrics"}, c, time.Now()).Scrape(t.Context(), record.Before)
+	if r[0].Error != "" || !same {
+		t.Errorf("%+v; secrets arrived at the server itself: %v", r[0], same)
+	}
+}
