@@ -7,21 +7,21 @@ import (
 	"net/http"
 )
 
-// apiError is an answer other than 200, in the shape that vLLM gives it.
+// apiError is an answer other than 200, in vLLM's form.
 type apiError struct {
 	status  int
 	message string
 	kind    string
 	param   string // "" = null
-	// body, when set, is sent in place of the error object.
+	// body, if set, is sent instead of the error object.
 	body        string
 	contentType string // "" = JSON
-	retryAfter  int    // seconds; 0 or less = not said
+	retryAfter  int    // seconds; 0 or less = no header
 }
 
 func (e *apiError) Error() string { return e.message }
 
-// object is the value of "error".
+// object returns the value of "error".
 func (e *apiError) object() []byte {
 	o := struct {
 		Message string  `json:"message"`
@@ -35,7 +35,7 @@ func (e *apiError) object() []byte {
 	return marshal(o)
 }
 
-// json is the whole body.
+// json returns the whole body.
 func (e *apiError) json() []byte {
 	if e.body != "" {
 		return []byte(e.body)
@@ -44,38 +44,62 @@ func (e *apiError) json() []byte {
 }
 
 func badRequest(param, format string, args ...any) *apiError {
-	return &apiError{status: http.StatusBadRequest, kind: "BadRequestError", param: param, message: fmt.Sprintf(format, args...)}
+	return &apiError{
+		status: http.StatusBadRequest, kind: "BadRequestError", param: param,
+		message: fmt.Sprintf(format, args...),
+	}
 }
 
-// invalid is what vLLM's request validation says of one field.
+// invalid returns the error of vLLM's request validation for one field.
 func invalid(kind, loc, msg, context string) *apiError {
 	ctx := ""
 	if context != "" {
 		ctx = ", 'ctx': {'error': '" + context + "'}"
 	}
-	return &apiError{status: http.StatusBadRequest, kind: "Bad Request", param: loc,
-		message: fmt.Sprintf("1 validation error:\n  {'type': '%s', 'loc': '%s', 'msg': '%s', 'input': '<dict of 0 items>'%s}", kind, loc, msg, ctx)}
+	const text = "1 validation error:\n" +
+		"  {'type': '%s', 'loc': '%s', 'msg': '%s', 'input': '<dict of 0 items>'%s}"
+	return &apiError{
+		status: http.StatusBadRequest, kind: "Bad Request", param: loc,
+		message: fmt.Sprintf(text, kind, loc, msg, ctx),
+	}
 }
 
 var (
 	errNotFound     = &apiError{status: http.StatusNotFound, body: `{"detail":"Not Found"}`}
 	errMethod       = &apiError{status: http.StatusMethodNotAllowed, body: `{"detail":"Method Not Allowed"}`}
 	errUnauthorized = &apiError{status: http.StatusUnauthorized, body: `{"error":"Unauthorized"}`}
-	errBusy         = &apiError{status: http.StatusServiceUnavailable, kind: "Service Unavailable", message: "The engine is currently busy and cannot accept new requests. Please try again later or on a different instance."}
-	errEngine       = &apiError{status: http.StatusInternalServerError, kind: "InternalServerError", message: "EngineCore encountered an issue. See stack trace (above) for the root cause."}
-	errTooLarge     = &apiError{status: http.StatusRequestEntityTooLarge, kind: "BadRequestError", message: "the request body is too large"}
+	errBusy         = &apiError{
+		status: http.StatusServiceUnavailable, kind: "Service Unavailable",
+		message: "The engine is currently busy and cannot accept new requests. " +
+			"Please try again later or on a different instance.",
+	}
+	errEngine = &apiError{
+		status: http.StatusInternalServerError, kind: "InternalServerError",
+		message: "EngineCore encountered an issue. See stack trace (above) for the root cause.",
+	}
+	errTooLarge = &apiError{
+		status: http.StatusRequestEntityTooLarge, kind: "BadRequestError",
+		message: "the request body is too large",
+	}
 )
 
 func errModel(name string) *apiError {
-	return &apiError{status: http.StatusNotFound, kind: "NotFoundError", param: "model", message: fmt.Sprintf("The model `%s` does not exist.", name)}
+	return &apiError{
+		status: http.StatusNotFound, kind: "NotFoundError", param: "model",
+		message: fmt.Sprintf("The model `%s` does not exist.", name),
+	}
 }
 
 func errOverflow(limit, prompt int) *apiError {
-	return badRequest("input_tokens", "This model's maximum context length is %d tokens. However, your prompt contains at least %d input tokens, "+
-		"which exceeds this limit even without any output tokens. Please reduce the length of the input prompt. (parameter=input_tokens, value=%d)", limit, prompt, prompt)
+	return badRequest("input_tokens", "This model's maximum context length is %d tokens. "+
+		"However, your prompt contains at least %d input tokens, "+
+		"which exceeds this limit even without any output tokens. "+
+		"Please reduce the length of the input prompt. (parameter=input_tokens, value=%d)",
+		limit, prompt, prompt)
 }
 
-// marshal is json.Marshal of values that cannot fail, without escaping for HTML.
+// marshal is json.Marshal for values that cannot fail, without escaping for
+// HTML.
 func marshal(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

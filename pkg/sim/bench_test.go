@@ -11,7 +11,7 @@ import (
 	"multiturn/pkg/sim/engine"
 )
 
-// nowhere is a socket that takes everything.
+// nowhere is a socket that accepts everything.
 type nowhere struct{ fd uintptr }
 
 func (n nowhere) Control(f func(uintptr)) error    { f(n.fd); return nil }
@@ -20,7 +20,7 @@ func (n nowhere) Write(f func(uintptr) bool) error { f(n.fd); return nil }
 
 var _ syscall.RawConn = nowhere{}
 
-// bigStream is a running stream of a server without a client.
+// bigStream returns a running stream of a server without a client.
 func bigStream(tb testing.TB) *stream {
 	tb.Helper()
 	if !directWrites {
@@ -43,7 +43,7 @@ func bigStream(tb testing.TB) *stream {
 	return st
 }
 
-// A chunk, from the engine's token to the system call, makes no garbage.
+// A chunk, from the engine's token to the system call, allocates nothing.
 func TestChunkMakesNoGarbage(t *testing.T) {
 	st := bigStream(t)
 	var e encoder
@@ -57,7 +57,8 @@ func TestChunkMakesNoGarbage(t *testing.T) {
 	}
 }
 
-// One chunk from the engine's token to the system call, which goes to the null device.
+// One chunk, from the engine's token to the system call, which writes to the
+// null device.
 func BenchmarkChunk(b *testing.B) {
 	st := bigStream(b)
 	var e encoder
@@ -68,7 +69,7 @@ func BenchmarkChunk(b *testing.B) {
 	}
 }
 
-// The work for a turn whose history is known, by the length of the history.
+// The work of a turn with a known history, by the length of the history.
 func BenchmarkTurn(b *testing.B) {
 	for _, turns := range []int{4, 400} {
 		b.Run(fmt.Sprint(turns), func(b *testing.B) {

@@ -7,11 +7,12 @@ import (
 	"multiturn/pkg/kvcache"
 )
 
-// What an answer looks like on the wire. The plain form is vLLM 0.32's, byte for byte where it matters.
+// The form of answers on the wire. The plain form is that of vLLM 0.32, byte
+// for byte where clients may depend on it.
 
 var doneMarker = []byte("[DONE]")
 
-// appendHead makes what all chunks of the stream begin with.
+// appendHead sets the beginning of all chunks of the stream.
 func (st *stream) appendHead() {
 	object := "text_completion"
 	if st.req.chat {
@@ -31,13 +32,14 @@ func (st *stream) appendHead() {
 	st.head = append(b, `,"choices":[`...)
 }
 
-// appendStatus is the head of the response.
+// appendStatus appends the head of the response.
 func (st *stream) appendStatus(b []byte, status int, contentType string, length int) []byte {
 	b = appendStatus(b, status, contentType, length, st.chunked, st.keepAlive)
 	return append(b, "x-request-id: "+st.id+"\r\n\r\n"...)
 }
 
-// frame appends raw bytes of the event stream, in a chunk of the transfer coding of their own.
+// frame appends raw bytes of the event stream as one chunk of the transfer
+// coding.
 func (st *stream) frame(e *encoder, text string) {
 	coded := st.chunked && st.q.split == 0
 	if coded {
@@ -50,7 +52,7 @@ func (st *stream) frame(e *encoder, text string) {
 	}
 }
 
-// event appends one server-sent event, in a chunk of the transfer coding of its own.
+// event appends a server-sent event as one chunk of the transfer coding.
 func (st *stream) event(e *encoder, data []byte) {
 	if !st.q.none {
 		st.oddEvent(e, data)
@@ -85,7 +87,7 @@ func (st *stream) oddEvent(e *encoder, data []byte) {
 	st.frame(e, text)
 }
 
-// choice opens a chunk with the delta given, and closes it.
+// choice appends a chunk with the given delta.
 func (st *stream) choice(e *encoder, delta, finish string, tokens int) {
 	p := append(e.event[:0], st.head...)
 	p = append(p, `{"index":0,`...)
@@ -95,7 +97,7 @@ func (st *stream) choice(e *encoder, delta, finish string, tokens int) {
 	st.event(e, p)
 }
 
-// appendEnd closes a chunk's choice and the chunk, behind the delta.
+// appendEnd closes a chunk after its delta.
 func (st *stream) appendEnd(p []byte, finish string, generated int) []byte {
 	p = append(p, `,"logprobs":null,"finish_reason":`...)
 	if finish != "" {
@@ -113,13 +115,13 @@ func (st *stream) appendEnd(p []byte, finish string, generated int) []byte {
 	return append(p, '}')
 }
 
-// appendLast is what the last chunk before [DONE] says of the server.
+// appendLast appends what the last chunk before [DONE] has about the server.
 func (st *stream) appendLast(p []byte) []byte {
 	p = append(p, `,"system_fingerprint":"`+Owner+`"`...)
 	return st.appendTimings(p)
 }
 
-// appendTimings is what the server says of its own times, in the engine's.
+// appendTimings appends the server's own times, in the engine's time.
 func (st *stream) appendTimings(p []byte) []byte {
 	s := &st.seq
 	ms := func(d time.Duration) float64 { return float64(d) / 1e6 }
@@ -157,9 +159,21 @@ func (st *stream) appendTimings(p []byte) []byte {
 			PredictedMS   float64 `json:"predicted_ms"`
 			PredictedEach float64 `json:"predicted_per_token_ms"`
 			PredictedRate float64 `json:"predicted_per_second"`
-		}{s.CachedTokens(), s.Computed(), prompt, prompt / float64(max(1, s.Computed())), rate(s.Computed(), prompt), s.Generated, rest, each, rate(s.Generated, rest)})...)
+		}{
+			s.CachedTokens(), s.Computed(), prompt, prompt / float64(max(1, s.Computed())),
+			rate(s.Computed(), prompt), s.Generated, rest, each, rate(s.Generated, rest),
+		})...)
 	}
 	return p
+}
+
+// roleFirst reports whether the role chunk comes with the first token.
+func (st *stream) roleFirst() bool {
+	switch st.q.role {
+	case "early", "late", "none", "merged":
+		return false
+	}
+	return true
 }
 
 func (st *stream) roleChunk(e *encoder) {
@@ -197,7 +211,7 @@ func appendIDs(p []byte, ids []int32) []byte {
 	return append(p, ']')
 }
 
-// tokenChunk is the chunk of tokens from to to-1.
+// tokenChunk appends the chunk of the tokens from up to to-1.
 func (st *stream) tokenChunk(e *encoder, from, to int) {
 	p := append(e.event[:0], st.head...)
 	hidden := false
@@ -255,7 +269,11 @@ func (st *stream) tokenChunk(e *encoder, from, to int) {
 	st.event(e, p)
 }
 
-// appendDelta opens the delta of an odd chunk, up to where its text goes. hidden: it takes none.
+// callHead opens the arguments of a tool call.
+const callHead = `"type":"function","function":{"name":"lookup","arguments":"{\"query\":\"`
+
+// appendDelta opens the delta of a chunk with quirks, up to its text. hidden
+// means that it has no text.
 func (st *stream) appendDelta(p []byte, from, to int) (_ []byte, hidden bool) {
 	p = append(p, `{"index":0,"delta":{`...)
 	if from == 0 && st.q.role == "merged" {
@@ -274,7 +292,7 @@ func (st *stream) appendDelta(p []byte, from, to int) (_ []byte, hidden bool) {
 	case st.q.tools:
 		p = append(p, `"tool_calls":[{"index":0,`...)
 		if from == 0 || from == st.q.reasoning-1 {
-			p = append(p, `"id":"call_`+st.id+`","type":"function","function":{"name":"lookup","arguments":"{\"query\":\"`...)
+			p = append(p, `"id":"call_`+st.id+`",`+callHead...)
 		} else {
 			p = append(p, `"function":{"arguments":"`...)
 		}
@@ -284,7 +302,8 @@ func (st *stream) appendDelta(p []byte, from, to int) (_ []byte, hidden bool) {
 	return p, false
 }
 
-// toolTail closes the delta of a tool call whose tokens end before to; the last one closes the arguments too.
+// toolTail closes the delta of a tool call whose tokens end before to. The last
+// one closes the arguments too.
 func (st *stream) toolTail(to int) string {
 	switch {
 	case to <= st.q.reasoning:
@@ -303,7 +322,7 @@ func (st *stream) finishChunk(e *encoder) {
 	st.choice(e, delta, st.reason, st.seq.Generated)
 }
 
-// tierChunk is SGLang's chunk of cached tokens by tier.
+// tierChunk appends SGLang's chunk of cached tokens by tier.
 func (st *stream) tierChunk(e *encoder) {
 	p := append(e.event[:0], st.head...)
 	p = append(p, `],"sglext":{"cached_tokens_details":{"device":`...)
@@ -329,7 +348,7 @@ func (st *stream) usageChunk(e *encoder) {
 	st.event(e, p)
 }
 
-// appendContinuous is the usage that comes with every chunk, where it does.
+// appendContinuous appends the usage of a chunk if every chunk has one.
 func (st *stream) appendContinuous(p []byte, generated int) []byte {
 	switch {
 	case st.q.usage == "nulls":
@@ -364,7 +383,8 @@ func (st *stream) appendUsage(p []byte, generated int, details bool) []byte {
 	return append(p, '}')
 }
 
-// appendDetails says what was cached, and how many tokens of full blocks were put into the cache.
+// appendDetails appends what was cached, and how many tokens of full blocks
+// were put into the cache.
 func (st *stream) appendDetails(p []byte) []byte {
 	cached := st.seq.CachedTokens()
 	switch {
@@ -383,7 +403,7 @@ func (st *stream) appendDetails(p []byte) []byte {
 	return append(p, '}')
 }
 
-// appendAnswer is the body of an answer that is not streamed.
+// appendAnswer appends the body of an answer that is not streamed.
 func (st *stream) appendAnswer(p []byte) []byte {
 	p = append(p, st.head...)
 	text := func(from, to int) {
@@ -403,7 +423,7 @@ func (st *stream) appendAnswer(p []byte) []byte {
 			p = append(p, `",`...)
 		}
 		if st.q.tools {
-			p = append(p, `"content":null,"tool_calls":[{"id":"call_`+st.id+`","type":"function","function":{"name":"lookup","arguments":"{\"query\":\"`...)
+			p = append(p, `"content":null,"tool_calls":[{"id":"call_`+st.id+`",`+callHead...)
 			text(thought, n)
 			p = append(p, `\"}"}}]}`...)
 		} else {

@@ -13,27 +13,29 @@ import (
 	"multiturn/pkg/sockclock"
 )
 
-// maxHead bounds the head of a request.
+// maxHead is the longest head of a request, in bytes: the limit of net/http's
+// server.
 const maxHead = 1 << 20
 
-// conn is one connection of a client. Its goroutine reads requests; answers are written by the sink. While a stream runs
-// the goroutine already waits for the next request, and so learns at once when the client goes away.
+// conn is a connection of a client. Its goroutine reads requests; the sink
+// writes answers. While a stream runs, the goroutine already waits for the next
+// request, so it notices at once when the client disconnects.
 //
-// net/http's server would put two buffers, two goroutines and several locks between a chunk and its socket, and hides
-// when a request arrived.
+// net/http's server would put two buffers, two goroutines and several locks
+// between a chunk and its socket, and it hides when a request arrived.
 type conn struct {
 	srv  *Server
 	sink *sink
 	in   limitReader
 	br   *bufio.Reader
-	// arrived is when the first byte of the request at hand came in.
+	// arrived is when the first byte of the current request arrived.
 	arrived time.Duration
 	running *stream
-	// bare says that the answer has no body: the method is HEAD.
+	// bare means that the answer has no body, since the method is HEAD.
 	bare bool
 }
 
-// limitReader is a connection whose heads are bounded.
+// limitReader is a connection that limits the bytes of a request.
 type limitReader struct {
 	*sockclock.Conn
 	left int
@@ -63,23 +65,8 @@ func (c *conn) serve() {
 			}
 		}
 		c.arrived = c.in.Arrived()
-		if c.running != nil {
-			select {
-			case <-c.running.done:
-			default:
-				select {
-				case <-c.running.done:
-				case <-c.srv.closed:
-					return
-				}
-			}
-			// Of a request that was sent before the last answer ended the time starts when that one does end. That is its
-			// last write, not now: a fast client's next request is often here before the loop has taken note of that end.
-			c.arrived = max(c.arrived, c.running.truth.ended())
-			if c.running.q.idle > 0 {
-				_ = c.in.SetReadDeadline(time.Time{}) // it was for the time between the two only
-			}
-			c.running = nil
+		if c.running != nil && !c.awaitAnswer() {
+			return
 		}
 		hr, err := http.ReadRequest(c.br)
 		if err != nil {
@@ -91,30 +78,54 @@ func (c *conn) serve() {
 		c.in.left = maxBody + maxHead
 		if !c.one(hr) {
 			if c.running != nil {
-				_, _ = io.Copy(io.Discard, c.br) // until the answer has ended and closed the connection, or the client is gone
+				// Until the answer has ended and closed the connection, or the client has.
+				_, _ = io.Copy(io.Discard, c.br)
 			}
 			return
 		}
 	}
 }
 
-// stamped says whether arrived is the kernel's.
+// awaitAnswer waits for the end of the running answer. It returns false if the
+// server closes first.
+func (c *conn) awaitAnswer() bool {
+	select {
+	case <-c.running.done:
+	default:
+		select {
+		case <-c.running.done:
+		case <-c.srv.closed:
+			return false
+		}
+	}
+	// A pipelined request counts as arrived when the previous answer ended, which is its last
+	// write and not now: a fast client's next request is often here before the loop has noticed
+	// the end.
+	c.arrived = max(c.arrived, c.running.truth.ended())
+	if c.running.q.idle > 0 {
+		_ = c.in.SetReadDeadline(time.Time{}) // it is only for the time between the two
+	}
+	c.running = nil
+	return true
+}
+
+// stamped reports whether arrived is the kernel's receive time stamp.
 func (c *conn) stamped() bool { return c.in.Source() == sockclock.Kernel }
 
-// leave ends what the client will not read, and the connection.
+// leave aborts the running answer, if any, and closes the connection.
 func (c *conn) leave() {
 	if c.running != nil {
 		select {
 		case <-c.running.done:
 		default:
 			c.srv.loop.abort(c.running)
-			return // the loop closes
+			return // the loop closes the connection
 		}
 	}
 	c.sink.do(op{close: true})
 }
 
-// one serves a request and says whether the connection goes on.
+// one serves a request and reports whether the connection stays open.
 func (c *conn) one(hr *http.Request) bool {
 	keepAlive := !hr.Close && hr.ProtoAtLeast(1, 1)
 	c.bare = hr.Method == http.MethodHead
@@ -145,10 +156,10 @@ func (c *conn) one(hr *http.Request) bool {
 	return keepAlive
 }
 
-// readBody reads a body, or a little more than is allowed of it.
+// readBody reads a body; if it is too long, slightly more than the limit.
 func readBody(hr *http.Request) ([]byte, error) {
 	if n := hr.ContentLength; n >= 0 && n <= maxBody {
-		body := make([]byte, n) // histories are long: no growing and copying
+		body := make([]byte, n) // at once, since histories are long
 		_, err := io.ReadFull(hr.Body, body)
 		return body, err
 	}
@@ -181,7 +192,8 @@ func (c *conn) answer(keepAlive bool, status int, contentType, extra string, bod
 	c.sink.write(b, receipt{})
 }
 
-// appendStatus is the head of a response without its last empty line; a negative length means that of a stream.
+// appendStatus appends the head of a response without its final empty line. A
+// negative length means a stream.
 func appendStatus(b []byte, status int, contentType string, length int, chunked, keepAlive bool) []byte {
 	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)

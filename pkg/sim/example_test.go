@@ -9,7 +9,8 @@ import (
 	"multiturn/pkg/sim"
 )
 
-// A server in memory, for the tests of a client: no port, and in a synctest bubble no waiting either.
+// A server in memory, for tests of a client: it needs no port and, in a
+// synctest bubble, no waiting.
 func Example() {
 	s, err := sim.New(sim.Options{})
 	if err != nil {
@@ -32,7 +33,7 @@ func Example() {
 	// Output: 200 3 unexpected EOF
 }
 
-// Faults read and written.
+// Faults are parsed and printed.
 func ExampleParseFaults() {
 	list, err := sim.ParseFaults("stall=5/2s, cut=20@0.1")
 	fmt.Println(list, err)

@@ -35,7 +35,8 @@ type read struct {
 	n  int
 }
 
-// exchange posts a chat request with faults over a connection of its own and notes all that comes back.
+// exchange posts a chat request with faults on a connection of its own and
+// records all bytes that come back.
 func exchange(t *testing.T, s *Server, faults, extra string) *wire {
 	t.Helper()
 	nc, err := s.Dial(t.Context(), "", "")
@@ -78,7 +79,7 @@ func exchange(t *testing.T, s *Server, faults, extra string) *wire {
 	return w
 }
 
-// data are the payloads of the events.
+// data returns the payloads of the events.
 func (w *wire) data() []string {
 	var list []string
 	for line := range strings.SplitSeq(strings.ReplaceAll(strings.ReplaceAll(w.body, "\r\n", "\n"), "\r", "\n"), "\n") {
@@ -89,7 +90,7 @@ func (w *wire) data() []string {
 	return list
 }
 
-// count is the number of times something stands in the body.
+// count returns how often a text occurs in the body.
 func (w *wire) count(s string) int { return strings.Count(w.body, s) }
 
 const (
@@ -97,8 +98,8 @@ const (
 	done     = "[DONE]"
 )
 
-// Every fault is seen on the wire, and only what it names differs. Times: head at once, first token after 100 ms, then
-// every 20 ms, 8 tokens.
+// Every fault shows on the wire, and changes nothing else. Times: head at once,
+// first token after 100 ms, then one every 20 ms, 8 tokens.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	ms := time.Millisecond
@@ -243,7 +244,7 @@ func TestFaults(t *testing.T) {
 			if tc.whole && (w.bad != nil || w.count(`content":" `) != 8 || w.count(finished) != 1 || w.count(done) != 1) {
 				t.Errorf("%s: the stream is not whole: %v\n%s", tc.faults, w.bad, w.body)
 			}
-			// Nothing is hurt: the next request gets a plain answer, and nothing is left in the engine.
+			// No damage remains: the next request gets a plain answer, and the engine is empty.
 			if w := exchange(t, s, "", ""); w.bad != nil || w.count(done) != 1 || w.count(`"content":" `) != 8 {
 				t.Errorf("%s: the next answer is hurt: %s", tc.faults, w.raw)
 			}
@@ -271,7 +272,7 @@ func (w *wire) times() []time.Duration {
 	return list
 }
 
-// gap is the longest time between two reads.
+// gap returns the longest time between two reads.
 func (w *wire) gap() time.Duration {
 	longest := time.Duration(0)
 	for i := 2; i < len(w.reads); i++ {
@@ -280,7 +281,7 @@ func (w *wire) gap() time.Duration {
 	return longest
 }
 
-// arguments are those of the tool call, put together.
+// arguments returns the joined arguments of the tool call.
 func (w *wire) arguments() string {
 	text := ""
 	for _, d := range w.data() {
@@ -300,7 +301,7 @@ func (w *wire) arguments() string {
 	return text
 }
 
-// A server that refuses resets connections before it reads a byte.
+// With the fault refuse, connections are reset before a byte is read.
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	faults, err := ParseFaults("refuse@0.5")
@@ -334,7 +335,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// A reset is a RST, seen by a client with a socket.
+// A reset is a RST for a client with a socket.
 func TestResetOnSocket(t *testing.T) {
 	t.Parallel()
 	s, err := New(Options{})
@@ -384,7 +385,8 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
-// The share of requests that a fault strikes is the one asked for, and a request's own faults win.
+// A fault has its share of requests, and a request's own faults take
+// precedence.
 func TestDraw(t *testing.T) {
 	t.Parallel()
 	server, _ := ParseFaults("cut=5@0.25,clip=7")
@@ -397,7 +399,7 @@ func TestDraw(t *testing.T) {
 			n++
 		}
 		if q.clip != 3 {
-			t.Fatal("the request's own fault does not win")
+			t.Fatal("the request's own fault does not take precedence")
 		}
 	}
 	if n < 2300 || n > 2700 {
@@ -452,7 +454,7 @@ func FuzzParseRequest(f *testing.F) {
 	})
 }
 
-// What "like" stands for can be read.
+// The faults that "like" stands for can be parsed.
 func TestHabits(t *testing.T) {
 	t.Parallel()
 	for _, word := range grammar["like"].words {

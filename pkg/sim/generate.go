@@ -4,11 +4,12 @@ import (
 	"hash/fnv"
 	"net/http"
 
+	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
 	"multiturn/pkg/sim/internal/splitmix"
 )
 
-// Headers of a request that the server understands beside HTTP's own.
+// Headers of a request with a meaning for the server.
 const (
 	FaultHeader   = "X-Sim-Fault"
 	RequestHeader = "X-Request-Id"
@@ -27,22 +28,27 @@ func completions(c *conn, hr *http.Request, body []byte, keepAlive bool) *apiErr
 func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *apiError {
 	s := c.srv
 	n := s.requests.Add(1)
-	st := &stream{srv: s, sink: c.sink, chunked: hr.ProtoAtLeast(1, 1), keepAlive: keepAlive, done: make(chan struct{})}
+	st := &stream{
+		srv: s, sink: c.sink, chunked: hr.ProtoAtLeast(1, 1), keepAlive: keepAlive,
+		done: make(chan struct{}),
+	}
 	ids := splitmix.Rand(uint64(s.o.Seed) ^ n<<32)
 	st.id = "cmpl-" + hex16(ids.Next())
 	if chat {
 		st.id = "chat" + st.id
 	}
-	st.truth.arrived, st.truth.stamped, st.truth.received = c.arrived, c.stamped(), s.loop.clock.Now()
+	st.truth.arrived, st.truth.stamped = c.arrived, c.stamped()
+	st.truth.received = s.loop.clock.Now()
 	st.truth.path = hr.URL.Path
-	st.truth.request, st.truth.session = hr.Header.Get(RequestHeader), hr.Header.Get(SessionHeader)
+	st.truth.request = hr.Header.Get(RequestHeader)
+	st.truth.session = hr.Header.Get(SessionHeader)
 
 	own, err := ParseFaults(hr.Header.Get(FaultHeader))
 	if err != nil {
 		return badRequest("", "header %s: %v", FaultHeader, err)
 	}
 	if own.share("refuse") > 0 {
-		return badRequest("", "header %s: refuse is for the server as a whole", FaultHeader)
+		return badRequest("", "header %s: refuse is a fault of the whole server", FaultHeader)
 	}
 	chance := splitmix.Rand(uint64(s.o.Seed)*splitmix.Step + n)
 	st.q = draw(s.o.Faults, own, &chance)
@@ -58,7 +64,7 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *ap
 	return nil
 }
 
-// prepare reads the request and makes the sequence of it.
+// prepare parses the request and sets up its sequence.
 func (st *stream) prepare(body []byte, chat bool) *apiError {
 	s := st.srv
 	req, fail := parseRequest(body, chat)
@@ -95,6 +101,13 @@ func (st *stream) prepare(body []byte, chat bool) *apiError {
 	if st.seq.OutputTokens, st.reason, fail = s.answerLength(req, chain.Tokens()); fail != nil {
 		return fail
 	}
+	st.cutAnswer()
+	st.seed = s.answerSeed(req, chain)
+	return nil
+}
+
+// cutAnswer lets faults change how the answer ends.
+func (st *stream) cutAnswer() {
 	if st.q.clip > 0 && st.q.clip < st.seq.OutputTokens {
 		st.seq.OutputTokens, st.reason = st.q.clip, "length"
 	}
@@ -105,7 +118,11 @@ func (st *stream) prepare(body []byte, chat bool) *apiError {
 	if st.q.tools {
 		st.reason = "tool_calls"
 	}
-	// The same prompt gets the same answer.
+}
+
+// answerSeed returns the seed of an answer's text: the same prompt gets the
+// same answer.
+func (s *Server) answerSeed(req *request, chain *kvcache.Chain) splitmix.Rand {
 	h := fnv.New64a()
 	if k := len(req.messages); k > 0 {
 		_, _ = h.Write([]byte(end(req.messages[k-1].text)))
@@ -117,18 +134,19 @@ func (st *stream) prepare(body []byte, chat bool) *apiError {
 	if hashes := chain.Hashes(); len(hashes) > 0 {
 		seed ^= splitmix.Rand(hashes[len(hashes)-1])
 	}
-	st.seed = splitmix.Rand(seed.Next())
-	return nil
+	return splitmix.Rand(seed.Next())
 }
 
-// end is the last of a text, enough to tell it from others.
+// end returns the end of a text. 4,096 bytes are enough to tell texts apart,
+// since full blocks before it are in the seed by their hash.
 func end(text string) string { return text[max(0, len(text)-4096):] }
 
-// answerLength is how many tokens to generate and why the answer ends there.
+// answerLength returns how many tokens to generate, and the finish_reason.
 func (s *Server) answerLength(r *request, prompt int) (int, string, *apiError) {
 	if r.max > s.o.MaxModelLen {
-		return 0, "", badRequest("max_tokens", "max_tokens=%d cannot be greater than max_model_len=%d. Please request fewer output tokens. "+
-			"(parameter=max_tokens, value=%d)", r.max, s.o.MaxModelLen, r.max)
+		return 0, "", badRequest("max_tokens", "max_tokens=%d cannot be greater than max_model_len=%d. "+
+			"Please request fewer output tokens. (parameter=max_tokens, value=%d)",
+			r.max, s.o.MaxModelLen, r.max)
 	}
 	if prompt >= s.o.MaxModelLen {
 		return 0, "", errOverflow(s.o.MaxModelLen, max(prompt, s.o.MaxModelLen+1))
@@ -149,7 +167,7 @@ func (s *Server) answerLength(r *request, prompt int) (int, string, *apiError) {
 	return n, reason, nil
 }
 
-// refused notes a request that came to nothing.
+// refused records a request that was answered with an error.
 func (s *Server) refused(st *stream, e *apiError) {
 	st.truth.setOutcome("refused")
 	r := st.record()

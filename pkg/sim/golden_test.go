@@ -18,7 +18,7 @@ import (
 var batchSpeeds = engine.BatchOptions{MaxSequences: 256, MaxStepTokens: 2048, Step: 8 * time.Millisecond,
 	PerSequence: 20 * time.Microsecond, PerPrefillToken: 50 * time.Microsecond}
 
-// completion is what the tests read of an answer that is not streamed.
+// completion is the part of an answer that tests look at.
 type completion struct {
 	ID      string
 	Choices []struct {
@@ -50,7 +50,8 @@ func complete(t *testing.T, c *http.Client, path, body string) completion {
 	return out
 }
 
-// Asked what a real vLLM was asked, token by token, the server reports the cached tokens that it reported.
+// For requests that a real vLLM got, token by token, the server reports the
+// same cached tokens.
 func TestRealVLLM(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../kvcache/testdata/vllm_lru.json")
@@ -90,7 +91,7 @@ func TestRealVLLM(t *testing.T) {
 	}
 }
 
-// chatTurn asks for the next answer of a chat and appends it.
+// chatTurn requests the next answer of a chat and appends it.
 func chatTurn(t *testing.T, c *http.Client, messages []string, user string, extra string) ([]string, completion) {
 	t.Helper()
 	messages = append(messages, `{"role":"user","content":`+string(marshal(user))+`}`)
@@ -102,7 +103,8 @@ func chatTurn(t *testing.T, c *http.Client, messages []string, user string, extr
 	return append(messages, string(marshal(m))), got
 }
 
-// The next turn of a chat finds the whole last one, answer included, but for its last token and the partial block.
+// The next turn of a chat hits the whole last turn, answer included, except for
+// its last token and the partial block.
 func TestChatCache(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,7 +130,7 @@ func TestChatCache(t *testing.T) {
 	})
 }
 
-// A prompt's chain is the same whether its beginning is remembered or not.
+// The chain of a prompt is the same whether or not its beginning is remembered.
 func TestPrompterMemory(t *testing.T) {
 	t.Parallel()
 	r := &request{chat: true}
@@ -154,7 +156,7 @@ func TestPrompterMemory(t *testing.T) {
 	}
 }
 
-// What is remembered is bounded, and what was forgotten is made anew.
+// The memory of prompts is bounded, and forgotten chains are made anew.
 func TestPrompterForgets(t *testing.T) {
 	t.Parallel()
 	p := newPrompter(Quad{}, template.Plain, 4)
@@ -170,7 +172,8 @@ func TestPrompterForgets(t *testing.T) {
 	}
 }
 
-// A template that drops earlier reasoning breaks the prefix where the reasoning began; one that keeps it does not.
+// A template that drops earlier reasoning breaks the prefix where the reasoning
+// began; one that keeps it does not.
 func TestStripReasoning(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -6,7 +6,9 @@ import (
 	"time"
 )
 
-// lateness is a histogram of how long after its time a token was written: powers of two of a microsecond, cut in eight.
+// lateness is a histogram of how late tokens were written. Its buckets are
+// powers of two of a microsecond, each divided into eight: 12 % is exact enough
+// for a quantile.
 type lateness struct {
 	buckets [40 * 8]atomic.Uint64
 	n       atomic.Uint64
@@ -31,7 +33,7 @@ func bucket(d time.Duration) int {
 	return min(8*(e+1)+int(us>>e)-8, 40*8-1)
 }
 
-// bound is the upper end of bucket i.
+// bound returns the upper end of bucket i.
 func bound(i int) time.Duration {
 	if i < 8 {
 		return time.Duration(i+1) * time.Microsecond
@@ -40,7 +42,8 @@ func bound(i int) time.Duration {
 	return time.Duration(uint64(i%8+9)<<e) * time.Microsecond
 }
 
-// Lateness is how long after its time the server itself wrote tokens: what it adds to the truth it claims.
+// Lateness is how late the server itself wrote tokens: its own error in the
+// truth that it reports.
 type Lateness struct {
 	Writes        uint64
 	P50, P99, Max time.Duration
@@ -63,5 +66,6 @@ func (l *lateness) quantile(q float64) time.Duration {
 	return 0
 }
 
-// Lateness summarises all writes since the start. Writes to clients that read too slowly are not counted.
+// Lateness returns the lateness of all writes so far. Writes to clients that
+// read too slowly are not counted.
 func (s *Server) Lateness() Lateness { return s.lateness.summary() }

@@ -8,9 +8,11 @@ import (
 	"multiturn/pkg/sockclock"
 )
 
-// loop ties the engine to the real clock. One goroutine owns the engine: it hands over what arrived, sleeps until the
-// next token is due, and writes the chunks of all streams itself. A goroutine and a timer for each stream would cost more
-// than the writes do, and would be late in bunches whenever many streams are due at once.
+// loop ties the engine to the real clock. One goroutine owns the engine: it
+// passes it the requests that arrived, sleeps until the next token is due, and
+// writes the chunks of all streams itself. A goroutine and a timer for each
+// stream would cost more than the writes, and many would be late whenever many
+// streams are due at once.
 type loop struct {
 	engine  engine.Engine
 	metrics *metrics
@@ -23,16 +25,16 @@ type loop struct {
 	done  chan struct{}
 
 	mu      sync.Mutex
-	inbox   []*stream // arrived
-	gone    []*stream // their client left
-	calls   []func()  // to be run where the engine may be touched
+	inbox   []*stream // new streams
+	gone    []*stream // streams whose client disconnected
+	calls   []func()  // functions to run on the goroutine that owns the engine
 	closing bool
 }
 
-// sleeper waits for a moment or to be woken, whichever comes first. wake may be called from anywhere and is not lost when
-// nobody sleeps.
+// sleeper waits until a given time or until it is woken. wake may be called by
+// any goroutine, and is not lost if nobody sleeps.
 type sleeper interface {
-	sleep(until time.Time) // zero: until woken
+	sleep(until time.Time) // the zero time: until woken
 	wake()
 	close()
 }
@@ -41,7 +43,7 @@ func newLoop(e engine.Engine, m *metrics, c *sockclock.Clock) *loop {
 	return &loop{engine: e, metrics: m, clock: c, start: c.Start(), done: make(chan struct{})}
 }
 
-// begin starts the loop with the sleeper of the first who calls.
+// begin starts the loop. The sleeper is that of the first call.
 func (l *loop) begin(make func() sleeper) {
 	l.once.Do(func() {
 		l.sleep = make()
@@ -49,10 +51,10 @@ func (l *loop) begin(make func() sleeper) {
 	})
 }
 
-// since is t in the engine's time.
+// since returns t in the engine's time.
 func (l *loop) since(t time.Time) time.Duration { return t.Sub(l.start) }
 
-// submit hands over a stream; false = the loop ends.
+// submit passes a stream to the loop. It returns false if the loop has ended.
 func (l *loop) submit(st *stream) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,7 +68,7 @@ func (l *loop) submit(st *stream) bool {
 	return true
 }
 
-// abort says that nobody waits for st any longer.
+// abort tells the loop that nobody waits for st any more.
 func (l *loop) abort(st *stream) {
 	l.mu.Lock()
 	if !l.closing {
@@ -80,7 +82,8 @@ func (l *loop) abort(st *stream) {
 	st.finish(!st.over)
 }
 
-// call runs f in the loop and waits for it. When the loop has ended f is not run.
+// call runs f in the loop and waits for it. It does not run f if the loop has
+// ended.
 func (l *loop) call(f func()) {
 	ran := make(chan struct{})
 	l.mu.Lock()
@@ -105,7 +108,8 @@ func (l *loop) close() {
 	l.sleep.close()
 }
 
-// arriving is how many streams were handed over and not yet looked at.
+// arriving returns how many streams were submitted and not yet taken by the
+// loop.
 func (l *loop) arriving() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,14 +161,15 @@ func (l *loop) run() {
 	}
 }
 
-// emit passes tokens on to their stream.
+// emit passes tokens to their stream.
 func (l *loop) emit(s *engine.Sequence, at time.Duration, n int) {
 	st := s.Owner.(*stream)
 	l.metrics.made(s, at, n, st)
 	st.emit(&l.encoder, at, n)
 }
 
-// timerSleeper is the portable sleeper, and the one for tests with a clock of their own.
+// timerSleeper is the portable sleeper. It is also used in tests with a fake
+// clock.
 type timerSleeper struct {
 	woken chan struct{}
 	timer *time.Timer

@@ -15,7 +15,7 @@ import (
 	"multiturn/pkg/sim/engine"
 )
 
-// Dialect is whose names /metrics uses.
+// Dialect is the server whose names /metrics uses.
 type Dialect string
 
 // Dialects.
@@ -25,7 +25,7 @@ const (
 	LlamaCPP Dialect = "llamacpp"
 )
 
-// Dialects lists them.
+// Dialects lists all dialects.
 var Dialects = []Dialect{VLLM, SGLang, LlamaCPP}
 
 func (d Dialect) validate() error {
@@ -33,19 +33,24 @@ func (d Dialect) validate() error {
 	case VLLM, SGLang, LlamaCPP:
 		return nil
 	}
-	return fmt.Errorf("metrics %q are none of %s, %s, %s", d, VLLM, SGLang, LlamaCPP)
+	return fmt.Errorf("unknown metrics %q: want %s, %s or %s", d, VLLM, SGLang, LlamaCPP)
 }
 
-// tally is what the server has counted. Requests count when they end, tokens when they are made.
+// tally has the server's counters. Requests are counted when they end, tokens
+// when they are made.
 type tally struct {
 	prompt, computed, generated, preempted, recomputed, rejected atomic.Uint64
-	cached                                                       [kvcache.NumTiers]atomic.Uint64 // tokens
-	stored                                                       [kvcache.NumTiers]atomic.Uint64 // blocks
-	started, ended                                               atomic.Uint64
-	finished                                                     map[string]*atomic.Uint64 // by reason; the keys never change
-	running, waiting, loading, pinned                            atomic.Int64
-	blocks                                                       atomic.Int64 // cached on the GPU
-	promptNS, decodeNS, loadNS                                   atomic.Int64
+
+	cached [kvcache.NumTiers]atomic.Uint64 // tokens
+	stored [kvcache.NumTiers]atomic.Uint64 // blocks
+
+	started, ended atomic.Uint64
+	finished       map[string]*atomic.Uint64 // by reason; the keys never change
+
+	running, waiting, loading, pinned atomic.Int64
+	blocks                            atomic.Int64 // cached on the GPU
+
+	promptNS, decodeNS, loadNS atomic.Int64
 }
 
 func newTally() *tally {
@@ -56,7 +61,7 @@ func newTally() *tally {
 	return t
 }
 
-// seen notes the state of the engine, after each of the loop's rounds.
+// seen records the state of the engine, after each round of the loop.
 func (t *tally) seen(e engine.Engine) {
 	l, c := e.Load(), e.Cache()
 	t.running.Store(int64(l.Running))
@@ -74,10 +79,21 @@ type histograms struct {
 
 // Bounds of vLLM's histograms.
 var (
-	ttftBounds    = []float64{0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640, 2560}
-	itlBounds     = []float64{0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80}
-	requestBounds = []float64{0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680}
-	tokenBounds   = []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000}
+	ttftBounds = []float64{
+		0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
+		1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640, 2560,
+	}
+	itlBounds = []float64{
+		0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75,
+		1, 2.5, 5, 7.5, 10, 20, 40, 80,
+	}
+	requestBounds = []float64{
+		0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60,
+		120, 240, 480, 960, 1920, 7680,
+	}
+	tokenBounds = []float64{
+		1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000,
+	}
 )
 
 // metrics is the server's registry.
@@ -103,7 +119,7 @@ func newMetrics(s *Server) *metrics {
 	return m
 }
 
-// family registers the metrics of a dialect, all with the same labels.
+// family registers the metrics of a dialect, which share a prefix and labels.
 type family struct {
 	m      *metrics
 	prefix string
@@ -122,15 +138,21 @@ func (f family) with(labels ...string) prometheus.Labels {
 }
 
 func (f family) counter(name, help string, value func() float64, labels ...string) {
-	f.m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: f.prefix + name, Help: help, ConstLabels: f.with(labels...)}, value))
+	f.m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: f.prefix + name, Help: help, ConstLabels: f.with(labels...),
+	}, value))
 }
 
 func (f family) gauge(name, help string, value func() float64, labels ...string) {
-	f.m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: f.prefix + name, Help: help, ConstLabels: f.with(labels...)}, value))
+	f.m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: f.prefix + name, Help: help, ConstLabels: f.with(labels...),
+	}, value))
 }
 
 func (f family) histogram(name, help string, bounds []float64) prometheus.Histogram {
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: f.prefix + name, Help: help, Buckets: bounds, ConstLabels: f.labels})
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: f.prefix + name, Help: help, Buckets: bounds, ConstLabels: f.labels,
+	})
 	f.m.registry.MustRegister(h)
 	return h
 }
@@ -138,7 +160,15 @@ func (f family) histogram(name, help string, bounds []float64) prometheus.Histog
 func count(v *atomic.Uint64) func() float64 { return func() float64 { return float64(v.Load()) } }
 func level(v *atomic.Int64) func() float64  { return func() float64 { return float64(v.Load()) } }
 
-// sum adds several counters.
+// queued returns how many requests wait, including those that wait for loads.
+func (m *metrics) queued() float64 { return float64(m.waiting.Load() + m.loading.Load()) }
+
+// allCached returns the cached tokens of all tiers.
+func (m *metrics) allCached() func() float64 {
+	return sum(&m.cached[kvcache.GPU], &m.cached[kvcache.CPU], &m.cached[kvcache.Disk])
+}
+
+// sum returns the sum of several counters.
 func sum(vs ...*atomic.Uint64) func() float64 {
 	return func() float64 {
 		n := uint64(0)
@@ -153,67 +183,102 @@ func seconds(v *atomic.Int64) func() float64 {
 	return func() float64 { return time.Duration(v.Load()).Seconds() }
 }
 
-// vllm are the names of vLLM 0.32, with the older ones of its prefix cache.
+// vllm registers the names of vLLM 0.32, and the older ones of its prefix
+// cache.
 func (m *metrics) vllm(s *Server) {
 	f := family{m, "vllm:", prometheus.Labels{"engine": "0", "model_name": s.modelName("")}}
 	gpu, cpu, disk := &m.cached[kvcache.GPU], &m.cached[kvcache.CPU], &m.cached[kvcache.Disk]
 
-	f.gauge("num_requests_running", "Number of requests in model execution batches.", level(&m.running))
-	f.gauge("num_requests_waiting", "Number of requests waiting to be processed.", func() float64 { return float64(m.waiting.Load() + m.loading.Load()) })
+	f.gauge("num_requests_running", "Number of requests in model execution batches.",
+		level(&m.running))
+	f.gauge("num_requests_waiting", "Number of requests waiting to be processed.", m.queued)
 	const byReason = "Number of waiting requests by reason."
 	f.gauge("num_requests_waiting_by_reason", byReason, level(&m.waiting), "reason", "capacity")
 	f.gauge("num_requests_waiting_by_reason", byReason, level(&m.loading), "reason", "deferred")
-	f.gauge("kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", func() float64 { return m.share(s, m.pinned.Load()) })
+	f.gauge("kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.",
+		func() float64 { return m.share(s, m.pinned.Load()) })
 	blocks := s.o.Cache.Tiers[kvcache.GPU].Blocks
-	f.gauge("cache_config_info", "Information of the LLMEngine CacheConfig.", func() float64 { return 1 },
+	f.gauge("cache_config_info", "Information of the LLMEngine CacheConfig.",
+		func() float64 { return 1 },
 		"block_size", strconv.Itoa(s.o.Cache.BlockSize), "num_gpu_blocks", strconv.Itoa(blocks),
-		"num_cpu_blocks", strconv.Itoa(s.o.Cache.Tiers[kvcache.CPU].Blocks), "kv_cache_size_tokens", strconv.Itoa(s.o.room()), "enable_prefix_caching", "True")
+		"num_cpu_blocks", strconv.Itoa(s.o.Cache.Tiers[kvcache.CPU].Blocks),
+		"kv_cache_size_tokens", strconv.Itoa(s.o.room()), "enable_prefix_caching", "True")
 
-	f.counter("prefix_cache_queries_total", "Prefix cache queries, in terms of number of queried tokens.", count(&m.prompt))
-	f.counter("prefix_cache_hits_total", "Prefix cache hits, in terms of number of cached tokens.", count(gpu))
-	f.counter("external_prefix_cache_queries_total", "External prefix cache queries from KV connector, in terms of number of queried tokens.",
+	f.counter("prefix_cache_queries_total", "Prefix cache queries, in terms of number of queried tokens.",
+		count(&m.prompt))
+	f.counter("prefix_cache_hits_total", "Prefix cache hits, in terms of number of cached tokens.",
+		count(gpu))
+	f.counter("external_prefix_cache_queries_total",
+		"External prefix cache queries from KV connector, in terms of number of queried tokens.",
 		func() float64 { return float64(m.prompt.Load() - gpu.Load()) })
-	f.counter("external_prefix_cache_hits_total", "External prefix cache hits from KV connector, in terms of number of cached tokens.", sum(cpu, disk))
+	f.counter("external_prefix_cache_hits_total",
+		"External prefix cache hits from KV connector, in terms of number of cached tokens.",
+		sum(cpu, disk))
 	f.counter("prompt_tokens_total", "Number of prefill tokens processed.", count(&m.prompt))
 	const bySource = "Number of prompt tokens by source."
-	f.counter("prompt_tokens_by_source_total", bySource, count(&m.computed), "source", "local_compute")
+	f.counter("prompt_tokens_by_source_total", bySource,
+		count(&m.computed), "source", "local_compute")
 	f.counter("prompt_tokens_by_source_total", bySource, count(gpu), "source", "local_cache_hit")
-	f.counter("prompt_tokens_by_source_total", bySource, sum(cpu, disk), "source", "external_kv_transfer")
+	f.counter("prompt_tokens_by_source_total", bySource,
+		sum(cpu, disk), "source", "external_kv_transfer")
 	f.counter("prompt_tokens_cached_total", "Number of cached prompt tokens.", sum(gpu, cpu, disk))
 	const cachedBy = "Number of cached prompt tokens by where they were."
 	for source, v := range map[string]*atomic.Uint64{"device": gpu, "host": cpu, "disk": disk} {
 		f.counter("prompt_tokens_cached_by_source_total", cachedBy, count(v), "source", source)
 	}
-	f.counter("prompt_tokens_recomputed_total", "Number of tokens computed again after a preemption.", count(&m.recomputed))
-	f.counter("generation_tokens_total", "Number of generation tokens processed.", count(&m.generated))
-	f.counter("num_preemptions_total", "Cumulative number of preemptions from the engine.", count(&m.preempted))
-	f.counter("admission_rejections_total", "Requests turned away.", count(&m.rejected), "reason", "max_num_queued_reqs")
+	f.counter("prompt_tokens_recomputed_total", "Number of tokens computed again after a preemption.",
+		count(&m.recomputed))
+	f.counter("generation_tokens_total", "Number of generation tokens processed.",
+		count(&m.generated))
+	f.counter("num_preemptions_total", "Cumulative number of preemptions from the engine.",
+		count(&m.preempted))
+	f.counter("admission_rejections_total", "Requests rejected.",
+		count(&m.rejected), "reason", "max_num_queued_reqs")
 	for reason, v := range m.finished {
-		f.counter("request_success_total", "Count of successfully processed requests.", count(v), "finished_reason", reason)
+		f.counter("request_success_total", "Count of successfully processed requests.",
+			count(v), "finished_reason", reason)
 	}
 	if s.o.Cache.Tiers[kvcache.CPU].Blocks != 0 || s.o.Cache.Tiers[kvcache.Disk].Blocks != 0 {
 		bytes := func(tokens float64) float64 { return tokens * float64(s.o.BytesPerToken) }
-		f.counter("kv_offload_load_bytes_total", "Bytes loaded to the GPU.", func() float64 { return bytes(sum(cpu, disk)()) })
+		f.counter("kv_offload_load_bytes_total", "Bytes loaded to the GPU.",
+			func() float64 { return bytes(sum(cpu, disk)()) })
 		f.counter("kv_offload_store_bytes_total", "Bytes stored from the GPU.", func() float64 {
 			return bytes(sum(&m.stored[kvcache.CPU], &m.stored[kvcache.Disk])() * float64(s.o.Cache.BlockSize))
 		})
 		f.counter("kv_offload_load_time_total", "Seconds that loads took.", seconds(&m.loadNS))
 	}
 
-	m.h.ttft = f.histogram("time_to_first_token_seconds", "Histogram of time to first token in seconds.", ttftBounds)
-	m.h.itl = f.histogram("inter_token_latency_seconds", "Histogram of inter-token latency in seconds.", itlBounds)
-	m.h.tpot = f.histogram("request_time_per_output_token_seconds", "Histogram of time_per_output_token_seconds per request.", itlBounds)
-	m.h.e2e = f.histogram("e2e_request_latency_seconds", "Histogram of e2e request latency in seconds.", requestBounds)
-	m.h.queue = f.histogram("request_queue_time_seconds", "Histogram of time spent in WAITING phase for request.", requestBounds)
-	m.h.prefill = f.histogram("request_prefill_time_seconds", "Histogram of time spent in PREFILL phase for request.", requestBounds)
-	m.h.decode = f.histogram("request_decode_time_seconds", "Histogram of time spent in DECODE phase for request.", requestBounds)
-	m.h.inference = f.histogram("request_inference_time_seconds", "Histogram of time spent in RUNNING phase for request.", requestBounds)
-	m.h.prompt = f.histogram("request_prompt_tokens", "Number of prefill tokens processed.", tokenBounds)
-	m.h.generation = f.histogram("request_generation_tokens", "Number of generation tokens processed.", tokenBounds)
-	m.h.computed = f.histogram("request_prefill_kv_computed_tokens", "Histogram of new KV tokens computed during prefill (excluding cached tokens).", tokenBounds)
+	m.h.ttft = f.histogram("time_to_first_token_seconds", "Histogram of time to first token in seconds.",
+		ttftBounds)
+	m.h.itl = f.histogram("inter_token_latency_seconds", "Histogram of inter-token latency in seconds.",
+		itlBounds)
+	m.h.tpot = f.histogram("request_time_per_output_token_seconds",
+		"Histogram of time_per_output_token_seconds per request.",
+		itlBounds)
+	m.h.e2e = f.histogram("e2e_request_latency_seconds", "Histogram of e2e request latency in seconds.",
+		requestBounds)
+	m.h.queue = f.histogram("request_queue_time_seconds",
+		"Histogram of time spent in WAITING phase for request.",
+		requestBounds)
+	m.h.prefill = f.histogram("request_prefill_time_seconds",
+		"Histogram of time spent in PREFILL phase for request.",
+		requestBounds)
+	m.h.decode = f.histogram("request_decode_time_seconds",
+		"Histogram of time spent in DECODE phase for request.",
+		requestBounds)
+	m.h.inference = f.histogram("request_inference_time_seconds",
+		"Histogram of time spent in RUNNING phase for request.",
+		requestBounds)
+	m.h.prompt = f.histogram("request_prompt_tokens", "Number of prefill tokens processed.",
+		tokenBounds)
+	m.h.generation = f.histogram("request_generation_tokens", "Number of generation tokens processed.",
+		tokenBounds)
+	m.h.computed = f.histogram("request_prefill_kv_computed_tokens",
+		"Histogram of new KV tokens computed during prefill (excluding cached tokens).",
+		tokenBounds)
 }
 
-// share is a number of blocks as a share of the GPU tier.
+// share returns a number of blocks as a share of the GPU tier.
 func (m *metrics) share(s *Server, blocks int64) float64 {
 	if all := s.o.Cache.Tiers[kvcache.GPU].Blocks; all > 0 {
 		return float64(blocks) / float64(all)
@@ -221,50 +286,63 @@ func (m *metrics) share(s *Server, blocks int64) float64 {
 	return 0
 }
 
-// sglang are the names of SGLang.
+// sglang registers the names of SGLang.
 func (m *metrics) sglang(s *Server) {
 	f := family{m, "sglang:", prometheus.Labels{"model_name": s.modelName("")}}
 	size := float64(s.o.Cache.BlockSize)
 	f.gauge("num_running_reqs", "The number of running requests.", level(&m.running))
-	f.gauge("num_queue_reqs", "The number of requests in the waiting queue.", func() float64 { return float64(m.waiting.Load() + m.loading.Load()) })
-	f.gauge("num_used_tokens", "The number of used tokens.", func() float64 { return float64(m.pinned.Load()) * size })
-	f.gauge("token_usage", "The token usage.", func() float64 { return m.share(s, m.pinned.Load()) })
-	f.gauge("max_total_num_tokens", "The maximum total number of tokens.", func() float64 { return float64(s.o.room()) })
+	f.gauge("num_queue_reqs", "The number of requests in the waiting queue.", m.queued)
+	f.gauge("num_used_tokens", "The number of used tokens.",
+		func() float64 { return float64(m.pinned.Load()) * size })
+	f.gauge("token_usage", "The token usage.",
+		func() float64 { return m.share(s, m.pinned.Load()) })
+	f.gauge("max_total_num_tokens", "The maximum total number of tokens.",
+		func() float64 { return float64(s.o.room()) })
 	f.counter("prompt_tokens_total", "Number of prefill tokens processed.", count(&m.prompt))
-	f.counter("generation_tokens_total", "Number of generation tokens processed.", count(&m.generated))
+	f.counter("generation_tokens_total", "Number of generation tokens processed.",
+		count(&m.generated))
 	const cached = "Number of cached prompt tokens."
-	f.counter("cached_tokens_total", cached, count(&m.cached[kvcache.GPU]), "cache_source", "device")
+	f.counter("cached_tokens_total", cached,
+		count(&m.cached[kvcache.GPU]), "cache_source", "device")
 	f.counter("cached_tokens_total", cached, count(&m.cached[kvcache.CPU]), "cache_source", "host")
-	f.counter("cached_tokens_total", cached, count(&m.cached[kvcache.Disk]), "cache_source", "storage_file")
-	f.counter("cached_tokens_total", cached, sum(&m.cached[kvcache.GPU], &m.cached[kvcache.CPU], &m.cached[kvcache.Disk]), "cache_source", "total")
+	f.counter("cached_tokens_total", cached,
+		count(&m.cached[kvcache.Disk]), "cache_source", "storage_file")
+	f.counter("cached_tokens_total", cached,
+		m.allCached(), "cache_source", "total")
 	f.counter("num_requests_total", "Number of requests processed.", count(&m.ended))
-	f.counter("num_aborted_requests_total", "Number of requests aborted.", count(m.finished["abort"]))
+	f.counter("num_aborted_requests_total", "Number of requests aborted.",
+		count(m.finished["abort"]))
 	f.counter("num_retracted_requests_total", "Number of retracted requests.", count(&m.preempted))
 }
 
-// llamacpp are the names of llama.cpp's server, whose prompt counter leaves out what was cached.
+// llamacpp registers the names of llama.cpp's server, whose prompt counter
+// leaves out cached tokens.
 func (m *metrics) llamacpp() {
 	f := family{m, "llamacpp:", nil}
 	f.counter("prompt_tokens_total", "Number of prompt tokens processed.", count(&m.computed))
-	f.counter("prompt_tokens_cached_total", "Number of prompt tokens reused from the cache.", sum(&m.cached[kvcache.GPU], &m.cached[kvcache.CPU], &m.cached[kvcache.Disk]))
+	f.counter("prompt_tokens_cached_total", "Number of prompt tokens reused from the cache.",
+		m.allCached())
 	f.counter("prompt_seconds_total", "Prompt process time", seconds(&m.promptNS))
-	f.counter("tokens_predicted_total", "Number of generation tokens processed.", count(&m.generated))
+	f.counter("tokens_predicted_total", "Number of generation tokens processed.",
+		count(&m.generated))
 	f.counter("tokens_predicted_seconds_total", "Predict process time", seconds(&m.decodeNS))
 	f.gauge("requests_processing", "Number of requests processing.", level(&m.running))
-	f.gauge("requests_deferred", "Number of requests deferred.", func() float64 { return float64(m.waiting.Load() + m.loading.Load()) })
+	f.gauge("requests_deferred", "Number of requests deferred.", m.queued)
 }
 
-// own are the simulator's own: how late it is itself.
+// own registers the simulator's own metrics: how late it is itself.
 func (m *metrics) own(s *Server) {
 	f := family{m, "mtbench_sim_", nil}
-	f.counter("writes_total", "Writes of tokens straight to a socket.", count(&s.lateness.n))
+	f.counter("writes_total", "Writes of tokens directly to a socket.", count(&s.lateness.n))
 	for q, p := range map[string]float64{"0.5": 0.5, "0.99": 0.99} {
-		f.gauge("lateness_seconds", "How long after their time tokens were written.", func() float64 { return s.lateness.quantile(p).Seconds() }, "quantile", q)
+		f.gauge("lateness_seconds", "How late tokens were written, in seconds.",
+			func() float64 { return s.lateness.quantile(p).Seconds() }, "quantile", q)
 	}
-	f.gauge("lateness_max_seconds", "The worst of it.", func() float64 { return time.Duration(s.lateness.max.Load()).Seconds() })
+	f.gauge("lateness_max_seconds", "The latest write of tokens, in seconds.",
+		func() float64 { return time.Duration(s.lateness.max.Load()).Seconds() })
 }
 
-// first counts what is known when a request's first token is made.
+// first counts a request's prompt, when its first token is made.
 func (m *metrics) first(s *engine.Sequence) {
 	m.started.Add(1)
 	m.prompt.Add(uint64(s.PromptTokens))
@@ -297,7 +375,7 @@ func (m *metrics) made(s *engine.Sequence, at time.Duration, n int, st *stream) 
 	}
 }
 
-// end counts a request that the engine is done with.
+// end counts a request that has left the engine.
 func (m *metrics) end(s *engine.Sequence, reason string) {
 	m.ended.Add(1)
 	m.finished[reason].Add(1)
@@ -323,17 +401,25 @@ func (m *metrics) end(s *engine.Sequence, reason string) {
 	}
 }
 
+// internalError returns the answer for an error of the server itself.
+func internalError(err error) *apiError {
+	return &apiError{
+		status: http.StatusInternalServerError, kind: "InternalServerError", message: err.Error(),
+	}
+}
+
 func serveMetrics(c *conn, _ *http.Request, _ []byte, keepAlive bool) *apiError {
-	// What a client was told before it asks must be in: the gauges are those of now, not of the loop's last round.
+	// The gauges must include everything that clients have seen already, so they are set
+	// now and not left as of the loop's last round.
 	c.srv.loop.call(func() { c.srv.metrics.seen(c.srv.loop.engine) })
 	list, err := c.srv.metrics.registry.Gather()
 	if err != nil {
-		return &apiError{status: http.StatusInternalServerError, kind: "InternalServerError", message: err.Error()}
+		return internalError(err)
 	}
 	var b bytes.Buffer
 	for _, f := range list {
 		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
-			return &apiError{status: http.StatusInternalServerError, kind: "InternalServerError", message: err.Error()}
+			return internalError(err)
 		}
 	}
 	c.send(keepAlive, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes())

@@ -11,7 +11,7 @@ import (
 	"multiturn/pkg/sim/engine"
 )
 
-// Defaults of Options, for flags and documentation alike.
+// Defaults of Options, for flags and documentation.
 const (
 	DefaultListen       = "127.0.0.1:8000"
 	DefaultModel        = "sim"
@@ -21,56 +21,64 @@ const (
 	DefaultTTFTBase     = 20 * time.Millisecond
 	DefaultTTFTPerToken = 50 * time.Microsecond
 	DefaultITL          = 10 * time.Millisecond
-	// DefaultGPUBlocks is more than any real machine has: 16 million tokens in blocks of 16. It bounds the server's memory.
+	// DefaultGPUBlocks is more than any real machine has: 16 million tokens in blocks of 16. It
+	// bounds the server's memory.
 	DefaultGPUBlocks = 1 << 20
 )
 
-// maxBody is the largest request body that is read.
+// maxBody is the largest request body that is read: far above the text of the
+// longest contexts, about 4 MB for a million tokens.
 const maxBody = 256 << 20
 
-// Options shape a server. The zero value is a server without any delay, with a large cache, that takes every model's name.
+// Options configure a server. The zero value is a server without delays, with a
+// large cache, that accepts every model's name.
 type Options struct {
-	// Model is the name that requests must use; "" takes any name, and lists DefaultModel.
+	// Model is the name that requests must use; "" accepts any name and lists DefaultModel.
 	Model string
-	// MaxModelLen is the longest prompt plus answer in tokens; 0 = DefaultMaxModelLen, or less if the GPU tier is smaller.
+	// MaxModelLen is the maximum length of prompt and answer together, in tokens; 0 =
+	// DefaultMaxModelLen, or what the GPU tier holds if that is less.
 	MaxModelLen int
-	// AnswerTokens is the length of an answer whose request sets no limit; 0 = DefaultAnswerTokens.
+	// AnswerTokens is the length of an answer if the request sets no limit; 0 =
+	// DefaultAnswerTokens.
 	AnswerTokens int
-	// MaxQueued is how many requests may wait in a Batch before others are turned away with 503; 0 = no limit.
+	// MaxQueued is how many requests may wait in a Batch; further ones are rejected with
+	// 503. 0 = no limit.
 	MaxQueued int
-	// APIKey is the bearer key that requests under /v1 must bring; "" asks for none.
+	// APIKey is the bearer key that requests under /v1 must have; "" = no key needed.
 	APIKey string
-	// Seed decides everything that is random: texts, ids and who is struck by faults.
+	// Seed decides everything random: texts, ids, and which requests have a fault.
 	Seed int64
-	// Version is what /version answers.
+	// Version is the answer of /version.
 	Version string
 
-	// Tokenizer counts; nil = Quad.
+	// Tokenizer counts tokens; nil = Quad.
 	Tokenizer Tokenizer
 	// Template makes prompts of messages; nil = template.Plain.
 	Template *template.Template
-	// Cache is the shape of the KV cache; with BlockSize 0 it is one GPU tier of DefaultGPUBlocks blocks of DefaultBlockSize.
+	// Cache is the shape of the KV cache. The zero value is one GPU tier of DefaultGPUBlocks blocks
+	// of DefaultBlockSize.
 	Cache kvcache.Config
-	// BytesPerToken is the size of a token's keys and values, for the counters that count bytes; 0 = unknown.
+	// BytesPerToken is the size of a token's KV, for counters of bytes; 0 = unknown.
 	BytesPerToken int64
 
-	// Batch, if not nil, are the speeds of continuous batching; else Fixed are those of streams without influence on each
-	// other.
+	// Batch selects continuous batching and its speeds. If it is nil, streams do not influence each
+	// other and have the speeds of Fixed.
 	Batch *engine.BatchOptions
 	Fixed engine.FixedOptions
 
-	// Faults strike requests by their shares; a request's own (header X-Sim-Fault) win over them.
+	// Faults apply to a share of the requests. A request's own faults (header X-Sim-Fault) take
+	// precedence.
 	Faults Faults
 
-	// Truth receives a line for every request; nil = none. See the package comment.
+	// Truth receives a line for each request, unless it is nil. See the package comment.
 	Truth io.Writer
-	// TruthGaps adds the time between any two writes of a stream.
+	// TruthGaps adds the times between the writes of a stream.
 	TruthGaps bool
-	// Metrics are the dialects of /metrics; none = VLLM.
+	// Metrics are the dialects of /metrics; empty = VLLM.
 	Metrics []Dialect
 }
 
-// Validate returns all that is wrong with o.
+// Validate returns every mistake in o, joined.
 func (o *Options) Validate() error {
 	d := o.withDefaults()
 	var errs []error
@@ -85,7 +93,9 @@ func (o *Options) Validate() error {
 	if err := d.Cache.Validate(); err != nil {
 		errs = append(errs, err)
 	} else if room := d.room(); o.MaxModelLen > room {
-		errs = append(errs, fmt.Errorf("max model len %d: the GPU tier holds %d tokens only: ask for a shorter one or for more blocks", o.MaxModelLen, room))
+		errs = append(errs, fmt.Errorf(
+			"max model len %d: the GPU tier holds only %d tokens: want a smaller length or more blocks",
+			o.MaxModelLen, room))
 	}
 	if o.Batch != nil {
 		errs = append(errs, o.Batch.Validate())
@@ -98,7 +108,7 @@ func (o *Options) Validate() error {
 	return errors.Join(errs...)
 }
 
-// room is how many tokens the GPU tier holds.
+// room returns how many tokens the GPU tier holds.
 func (o *Options) room() int {
 	blocks := o.Cache.Tiers[kvcache.GPU].Blocks
 	if blocks == kvcache.Unlimited {
@@ -107,7 +117,7 @@ func (o *Options) room() int {
 	return blocks * o.Cache.BlockSize
 }
 
-// withDefaults fills what was left at zero.
+// withDefaults replaces zero values by defaults.
 func (o Options) withDefaults() Options {
 	if o.Cache.BlockSize == 0 && o.Cache.Tiers == [kvcache.NumTiers]kvcache.TierConfig{} {
 		o.Cache.BlockSize = DefaultBlockSize

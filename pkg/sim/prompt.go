@@ -10,8 +10,9 @@ import (
 	"multiturn/pkg/kvcache"
 )
 
-// prompter turns requests into chains of blocks. It remembers the chains of prompts it has seen, by their messages, so
-// that the next turn of a conversation costs its new messages only, however long its history is.
+// prompter turns requests into chains of blocks. It remembers the chains of
+// prompts by their messages, so that the work of the next turn depends on its
+// new messages only, however long the history.
 type prompter struct {
 	tokenizer Tokenizer
 	template  *template.Template
@@ -21,12 +22,13 @@ type prompter struct {
 
 	mu    sync.Mutex
 	known map[uint64]*kvcache.Chain
-	order []uint64 // of known, oldest first, from gone on
+	order []uint64 // keys of known, oldest first, from gone on
 	gone  int
-	size  int // hashes held
+	size  int // hashes remembered
 }
 
-// promptMemory bounds what a prompter remembers: block hashes of eight bytes.
+// promptMemory is the number of block hashes that a prompter remembers, of
+// eight bytes each: 64 MiB, or 134 million tokens in blocks of 16.
 const promptMemory = 8 << 20
 
 func newPrompter(tok Tokenizer, t *template.Template, blockSize int) *prompter {
@@ -36,7 +38,7 @@ func newPrompter(tok Tokenizer, t *template.Template, blockSize int) *prompter {
 	}
 }
 
-// chain is the request's prompt. It is the caller's own.
+// chain returns the request's prompt. The caller may change it.
 func (p *prompter) chain(r *request) *kvcache.Chain {
 	if r.promptIDs != nil {
 		c := kvcache.NewChain(p.blockSize, r.salt)
@@ -85,7 +87,7 @@ func (p *prompter) appendMessage(ids []int32, chat bool, m *message) []int32 {
 	return p.template.AppendMessage(ids, p.tokenizer, m.role, m.reasoning, m.text)
 }
 
-// ids is the whole prompt, for /tokenize.
+// ids returns the whole prompt, for /tokenize.
 func (p *prompter) ids(r *request, generation bool) []int32 {
 	if r.promptIDs != nil {
 		return r.promptIDs
@@ -100,7 +102,8 @@ func (p *prompter) ids(r *request, generation bool) []int32 {
 	return ids
 }
 
-// recall finds the longest known beginning: how many messages it holds, and a copy of its chain.
+// recall returns the longest known beginning: a copy of its chain and the
+// number of its messages.
 func (p *prompter) recall(keys []uint64) (*kvcache.Chain, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +137,7 @@ func (p *prompter) remember(key uint64, c *kvcache.Chain) {
 	}
 }
 
-// decode is the text of ids, marks included.
+// decode returns the text of ids, including marks.
 func (p *prompter) decode(ids []int32) string {
 	var b strings.Builder
 	for len(ids) > 0 {

@@ -1,17 +1,19 @@
 package sim
 
-// Tokenizer turns text into token ids and back.
+// Tokenizer converts between text and token ids.
 type Tokenizer interface {
 	// Append appends the ids of text, without special tokens.
 	Append(dst []int32, text string) []int32
-	// Decode is the text of ids; of ids that are no tokens nothing.
+	// Decode returns the text of ids. Ids that are not tokens have no text.
 	Decode(ids []int32) string
 }
 
-// Quad is the tokenizer for those who need none: four bytes are a token, the last of a text may be shorter, and one that
-// would end on a byte outside ASCII ends before it (so ids are not negative). English has about as many tokens in real
-// vocabularies, and counting costs nothing: a load test then measures the client and not this server's tokenizing. The id
-// of a token is its bytes, the first one lowest.
+// Quad is a simple tokenizer: four bytes are a token. The last token of a text
+// may be shorter, and a token that would end with a byte outside ASCII ends
+// before it, so that ids are not negative. English has about as many tokens in
+// real vocabularies. Counting costs nothing, so a load test measures the client
+// and not the server's tokenizer. The id of a token is its bytes, the first one
+// lowest.
 type Quad struct{}
 
 var _ Tokenizer = Quad{}
@@ -37,7 +39,7 @@ func (Quad) Append(dst []int32, text string) []int32 {
 	return append(dst, id)
 }
 
-// Decode puts the bytes together again. Zero bytes at the end of a token are taken for its end.
+// Decode returns the text of ids. Zero bytes end a token.
 func (Quad) Decode(ids []int32) string {
 	out := make([]byte, 0, 4*len(ids))
 	for _, id := range ids {

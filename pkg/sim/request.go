@@ -8,38 +8,40 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// request is what a client asked for.
+// request is what a client asks for.
 type request struct {
 	chat   bool // /v1/chat/completions, else /v1/completions
 	model  string
 	stream bool
-	// usage asks for a chunk with usage at the end, continuous for usage in every chunk.
+	// usage asks for a final chunk with usage, continuous for usage in every chunk.
 	usage, continuous bool
-	// max is the longest answer asked for, 0 = not limited; min the shortest.
+	// max is the maximum length of the answer, 0 = no limit; min is the minimum.
 	max, min  int
 	ignoreEOS bool
-	// think says that the answer will begin with reasoning.
+	// think means that the answer will begin with reasoning.
 	think bool
-	// salt sets the request's blocks apart from others' (cache_salt).
+	// salt separates the request's blocks from others' (cache_salt).
 	salt string
-	// noReasoning leaves reasoning out of the answer (include_reasoning false).
+	// noReasoning omits reasoning from the answer (include_reasoning false).
 	noReasoning bool
-	// tokenIDs and tiers ask for the answer's ids (return_token_ids) and for cached tokens by tier (SGLang's
-	// return_cached_tokens_details).
+	// tokenIDs and tiers ask for the answer's ids (return_token_ids) and for cached tokens
+	// by tier (SGLang's return_cached_tokens_details).
 	tokenIDs, tiers bool
-	// session and client are what the body says of the conversation and of the request's own name.
+	// session and client are the body's names for the conversation and for the request.
 	session, client string
 	messages        []message
 	// promptIDs is a prompt given as token ids.
 	promptIDs []int32
 }
 
-// message is a part of the prompt: a chat message, or of /v1/completions the prompt itself with an empty role.
+// message is a part of the prompt: a chat message, or the prompt of
+// /v1/completions with an empty role.
 type message struct {
 	role, text, reasoning string
 }
 
-// parseRequest reads a body. What it refuses, and how, is vLLM's way.
+// parseRequest parses a body. It rejects what vLLM rejects, with the same
+// errors.
 func parseRequest(body []byte, chat bool) (*request, *apiError) {
 	root, fail := parseObject(body)
 	if fail != nil {
@@ -102,7 +104,8 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 			return nil, fail
 		}
 		if r.max < 1 {
-			return nil, badRequest("max_tokens", "max_tokens must be at least 1, got %d. (parameter=max_tokens, value=%d)", r.max, r.max)
+			return nil, badRequest("max_tokens", "max_tokens must be at least 1, got %d. "+
+				"(parameter=max_tokens, value=%d)", r.max, r.max)
 		}
 	}
 	if r.min < 0 {
@@ -117,14 +120,15 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 	return r, r.takePrompt(prompt)
 }
 
-// parseObject is the body as a JSON object.
+// parseObject returns the body as a JSON object.
 func parseObject(body []byte) (gjson.Result, *apiError) {
 	if !gjson.ValidBytes(body) {
 		return gjson.Result{}, badJSON(body)
 	}
 	root := gjson.ParseBytes(body)
 	if !root.IsObject() {
-		return root, invalid("model_attributes_type", "body", "Input should be a valid dictionary or object to extract fields from", "")
+		return root, invalid("model_attributes_type", "body",
+			"Input should be a valid dictionary or object to extract fields from", "")
 	}
 	return root, nil
 }
@@ -183,7 +187,8 @@ func (r *request) takeMessages(v gjson.Result) *apiError {
 	return fail
 }
 
-// content is the text of a message: a string, null, or parts whose texts are joined by line ends.
+// content returns the text of a message: a string, null, or parts whose texts
+// are joined by line ends.
 func content(v gjson.Result, at string) (string, *apiError) {
 	switch {
 	case v.Type == gjson.String:
@@ -222,7 +227,8 @@ func (r *request) takePrompt(v gjson.Result) *apiError {
 		}
 		for _, id := range items {
 			if id.Type != gjson.Number {
-				return badRequest("prompt", "prompt must be a string, a list of one string, or a list of token ids: several prompts a request are not supported.")
+				return badRequest("prompt", "prompt must be a string, a list of one string, or a list "+
+					"of token ids: several prompts a request are not supported.")
 			}
 			r.promptIDs = append(r.promptIDs, int32(id.Int()))
 		}
@@ -234,14 +240,15 @@ func (r *request) takePrompt(v gjson.Result) *apiError {
 	return invalid("string_type", "body.prompt", "Input should be a valid string", "")
 }
 
-// badJSON names the place where body stops being JSON.
+// badJSON returns the error that names the position at which body stops being
+// JSON.
 func badJSON(body []byte) *apiError {
 	at, why := int64(0), "Expecting value"
 	var v json.RawMessage
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(body, &v); errors.As(err, &syntax) {
 		if at = syntax.Offset; at < int64(len(body)) {
-			at = max(0, at-1) // the offset is just behind the character that is wrong
+			at = max(0, at-1) // the offset is after the invalid character
 		}
 	}
 	return invalid("json_invalid", fmt.Sprintf("body.%d", at), "JSON decode error", why)

@@ -21,10 +21,12 @@ import (
 	"multiturn/pkg/sockclock"
 )
 
-// Owner is what /v1/models names as owned_by, and the Server header: by it a client knows that it talks to a simulator.
+// Owner is the owned_by of /v1/models and the Server header. Clients recognise
+// a simulator by it.
 const Owner = "mtbench-sim"
 
-// Server is a simulated inference server. It serves connections from New to Close.
+// Server is a simulated inference server. It serves connections from New until
+// Close.
 type Server struct {
 	o           Options
 	tokenizer   Tokenizer
@@ -50,13 +52,17 @@ type route struct {
 	serve  func(c *conn, hr *http.Request, body []byte, keepAlive bool) *apiError
 }
 
-// New returns a server that listens nowhere yet: see Serve, ServeConn and Dial. Close ends it.
+// New returns a server that does not listen yet: see Serve, ServeConn and Dial.
+// Close ends it.
 func New(o Options) (*Server, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	o = o.withDefaults()
-	s := &Server{o: o, tokenizer: o.Tokenizer, started: time.Now(), closed: make(chan struct{}), open: map[io.Closer]struct{}{}}
+	s := &Server{
+		o: o, tokenizer: o.Tokenizer, started: time.Now(),
+		closed: make(chan struct{}), open: map[io.Closer]struct{}{},
+	}
 	var err error
 	if s.words, err = newWords(s.tokenizer); err != nil {
 		return nil, err
@@ -75,7 +81,10 @@ func New(o Options) (*Server, error) {
 	s.loop = newLoop(e, s.metrics, sockclock.New(s.started))
 	if o.Truth != nil {
 		s.ledger = newLedger(o.Truth)
-		s.ledger.add(TruthHeader{Type: "sim", Format: TruthFormat, Version: TruthVersion, Start: s.started, Seed: o.Seed, Engine: kind})
+		s.ledger.add(TruthHeader{
+			Type: "sim", Format: TruthFormat, Version: TruthVersion,
+			Start: s.started, Seed: o.Seed, Engine: kind,
+		})
 	}
 	s.routes = map[string]route{
 		"/v1/chat/completions": {http.MethodPost, chatCompletions},
@@ -109,20 +118,22 @@ func (s *Server) Serve(l net.Listener) error {
 		case s.isClosed():
 			return nil
 		case isTemporary(err):
-			time.Sleep(5 * time.Millisecond) // out of descriptors: those in use will be given back
+			time.Sleep(5 * time.Millisecond) // out of descriptors: some will be closed soon
 		default:
 			return err
 		}
 	}
 }
 
-// isTemporary says whether accepting may succeed later.
+// isTemporary reports whether accepting may succeed later.
 func isTemporary(err error) bool {
 	var ne net.Error
-	return errors.As(err, &ne) && ne.Timeout() || strings.Contains(err.Error(), "too many open files") || strings.Contains(err.Error(), "connection aborted")
+	return errors.As(err, &ne) && ne.Timeout() ||
+		strings.Contains(err.Error(), "too many open files") ||
+		strings.Contains(err.Error(), "connection aborted")
 }
 
-// refuses decides whether the next connection is refused.
+// refuses decides whether the next connection is reset.
 func (s *Server) refuses() bool {
 	share := s.o.Faults.share("refuse")
 	if share == 0 {
@@ -132,14 +143,17 @@ func (s *Server) refuses() bool {
 	return rng.Chance(share)
 }
 
-// ServeConn serves one connection in the background.
+// ServeConn serves a connection in the background.
 func (s *Server) ServeConn(nc net.Conn) {
 	if !s.track(nc) {
 		_ = nc.Close()
 		return
 	}
 	s.loop.begin(newTimerSleeper)
-	c := &conn{srv: s, sink: newSink(nc, &s.wg, s.closed), in: limitReader{Conn: s.loop.clock.Wrap(nc)}}
+	c := &conn{
+		srv: s, sink: newSink(nc, &s.wg, s.closed),
+		in: limitReader{Conn: s.loop.clock.Wrap(nc)},
+	}
 	c.br = bufio.NewReader(&c.in)
 	go func() {
 		defer s.untrack(nc)
@@ -147,7 +161,8 @@ func (s *Server) ServeConn(nc net.Conn) {
 	}()
 }
 
-// Dial connects to the server through memory. It has the signature of http.Transport's DialContext, whatever the address.
+// Dial connects to the server in memory, whatever the address. It has the
+// signature of http.Transport's DialContext.
 func (s *Server) Dial(context.Context, string, string) (net.Conn, error) {
 	if s.isClosed() {
 		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: errors.New("connection refused")}
@@ -157,7 +172,8 @@ func (s *Server) Dial(context.Context, string, string) (net.Conn, error) {
 	return client, nil
 }
 
-// Close breaks all connections off and waits until nothing of the server runs any longer.
+// Close breaks off all connections and waits until all goroutines of the server
+// have ended.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	open := s.open
@@ -174,12 +190,15 @@ func (s *Server) Close() error {
 	s.wg.Wait()
 	late := s.Lateness()
 	end := TruthEnd{Type: "end", Requests: s.requests.Load(), Writes: late.Writes}
-	end.LateUS.P50, end.LateUS.P99, end.LateUS.Max = late.P50.Microseconds(), late.P99.Microseconds(), late.Max.Microseconds()
+	end.LateUS.P50 = late.P50.Microseconds()
+	end.LateUS.P99 = late.P99.Microseconds()
+	end.LateUS.Max = late.Max.Microseconds()
 	s.ledger.add(end)
 	return s.ledger.close()
 }
 
-// track notes what Close has to close, and that it has to wait for untrack. False: the server is closed.
+// track registers c to be closed by Close, which then waits for untrack. It
+// returns false if the server is closed.
 func (s *Server) track(c io.Closer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,7 +234,7 @@ func (s *Server) authorized(hr *http.Request) bool {
 	return ok && subtle.ConstantTimeCompare([]byte(key), []byte(s.o.APIKey)) == 1
 }
 
-// modelName is the name to answer with.
+// modelName returns the model's name in an answer.
 func (s *Server) modelName(asked string) string {
 	switch {
 	case s.o.Model != "":
@@ -229,7 +248,8 @@ func (s *Server) modelName(asked string) string {
 func models(c *conn, _ *http.Request, _ []byte, keepAlive bool) *apiError {
 	s := c.srv
 	c.send(keepAlive, http.StatusOK, "application/json", fmt.Appendf(nil,
-		`{"object":"list","data":[{"id":%s,"object":"model","created":%d,"owned_by":"%s","root":%[1]s,"parent":null,"max_model_len":%[4]d,"permission":[]}]}`,
+		`{"object":"list","data":[{"id":%s,"object":"model","created":%d,"owned_by":"%s","root":%[1]s,`+
+			`"parent":null,"max_model_len":%[4]d,"permission":[]}]}`,
 		marshal(s.modelName("")), s.started.Unix(), Owner, s.o.MaxModelLen))
 	return nil
 }
@@ -240,7 +260,8 @@ func health(c *conn, _ *http.Request, _ []byte, keepAlive bool) *apiError {
 }
 
 func version(c *conn, _ *http.Request, _ []byte, keepAlive bool) *apiError {
-	c.send(keepAlive, http.StatusOK, "application/json", append(append([]byte(`{"version":`), marshal(c.srv.o.Version)...), '}'))
+	body := append(append([]byte(`{"version":`), marshal(c.srv.o.Version)...), '}')
+	c.send(keepAlive, http.StatusOK, "application/json", body)
 	return nil
 }
 

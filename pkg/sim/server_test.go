@@ -16,7 +16,8 @@ import (
 	"multiturn/pkg/sim/engine"
 )
 
-// start runs a server until the end of the test and returns a client that reaches it through memory.
+// start runs a server until the end of the test and returns a client that
+// reaches it in memory.
 func start(t *testing.T, o Options) (*Server, *http.Client) {
 	t.Helper()
 	s, err := New(o)
@@ -33,13 +34,13 @@ func start(t *testing.T, o Options) (*Server, *http.Client) {
 	return s, &http.Client{Transport: tr}
 }
 
-// event is one line of data of a stream and when it came.
+// event is a data line of a stream and the time of its arrival.
 type event struct {
 	at   time.Duration
 	data string
 }
 
-// stream posts a body and reads the events of the answer.
+// stream posts a body and returns the events of the answer.
 func postStream(t *testing.T, c *http.Client, path, body string) (*http.Response, []event) {
 	t.Helper()
 	begin := time.Now()
@@ -74,7 +75,8 @@ func post(t *testing.T, c *http.Client, path, body string, header http.Header) *
 	return res
 }
 
-// The first token comes after base + tokens times per-token, the others at the interval, to the nanosecond.
+// The first token comes after base + tokens × per-token, the others at the
+// interval, to the nanosecond.
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -103,7 +105,8 @@ func TestTimes(t *testing.T) {
 	})
 }
 
-// A stream has a role chunk, a chunk a token, the finish_reason on the last one, usage only when asked for, and [DONE].
+// A stream has a role chunk, a chunk for each token, finish_reason in the last
+// of them, usage only on request, and [DONE].
 func TestStream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -165,7 +168,8 @@ func TestStream(t *testing.T) {
 	})
 }
 
-// Wrong requests get what a real vLLM answered to the like: statuses and bodies are those of recorded answers.
+// Invalid requests get the answers of a real vLLM: statuses and bodies are
+// recorded ones.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -200,7 +204,7 @@ func TestErrors(t *testing.T) {
 	})
 }
 
-// An answer that is not streamed comes whole, when its last token is made.
+// An answer that is not streamed comes complete when its last token is made.
 func TestWhole(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -227,7 +231,7 @@ func TestWhole(t *testing.T) {
 	})
 }
 
-// A client that leaves ends its stream; nothing of it goes on.
+// The stream of a client that disconnects ends, and nothing of it remains.
 func TestLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -248,7 +252,8 @@ func TestLeave(t *testing.T) {
 	})
 }
 
-// Over a real socket: several requests on one connection, and Close with a stream running.
+// On a real socket: several requests on one connection, and Close while a
+// stream runs.
 func TestSocket(t *testing.T) {
 	t.Parallel()
 	s, err := New(Options{})

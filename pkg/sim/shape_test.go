@@ -21,7 +21,8 @@ var (
 	idList      = regexp.MustCompile(`\[[0-9, ]+\]`)
 )
 
-// shapes are the forms of a stream's events, values left out, each once, in order of their first.
+// shapes returns the different forms of a stream's events, without values, in
+// order of first occurrence.
 func shapes(t *testing.T, events []string) []string {
 	t.Helper()
 	var list []string
@@ -40,7 +41,8 @@ func shapes(t *testing.T, events []string) []string {
 	return list
 }
 
-// A plain stream has the events of a real vLLM's, key by key and in the same order.
+// A plain stream has the events of a real vLLM, key by key and in the same
+// order.
 func TestShapeOfVLLM(t *testing.T) {
 	t.Parallel()
 	shared := os.Getenv("SHARED")

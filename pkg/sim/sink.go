@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// sink writes to one connection without ever making its caller wait: straight into the socket while there is room, and
-// from a goroutine of its own when the client reads too slowly, when the bytes must be held back for a while, or when the
-// connection is no socket.
+// sink writes to one connection without blocking its caller. It writes directly
+// to the socket while there is room. A goroutine takes over if the client reads
+// too slowly, if bytes must be held back for some time, or if the connection is
+// not a socket.
 type sink struct {
 	conn net.Conn
 	raw  syscall.RawConn // nil: no direct writes
-	wg   *sync.WaitGroup // counts the goroutines
+	wg   *sync.WaitGroup // of its goroutines
 	stop <-chan struct{} // ends their waits
 
 	mu      sync.Mutex
@@ -21,33 +22,36 @@ type sink struct {
 	working bool
 	err     error
 
-	// attempt is the direct write, made once: a closure for each write would be garbage.
+	// attempt is the direct write. It is made once, since a closure for each write would be
+	// garbage.
 	attempt func(fd uintptr) bool
 	b       []byte
 	n       int
 	errno   error
 }
 
-// op is one thing to do on a connection, in order.
+// op is a step in the work on a connection.
 type op struct {
 	bytes []byte
 	wait  time.Duration // before it
 	close bool
 	reset bool
-	then  func() // called when it is done
-	// receipt is told the time just before the bytes were handed to the kernel.
+	then  func() // called afterwards
+	// receipt gets the time just before the bytes are passed to the kernel.
 	receipt receipt
 }
 
-// receipt says whose bytes a write has and what it means to them. The zero value is nobody's.
+// receipt names the stream whose bytes a write has, and what they are. The zero
+// value belongs to no stream.
 type receipt struct {
 	stream *stream
 	due    time.Duration // when the engine made the tokens in them
-	tokens bool          // there are some
-	last   bool          // nothing will follow
+	tokens bool          // the bytes include tokens
+	last   bool          // the bytes are the stream's last
 }
 
-// tell passes the receipt on. Tokens that could not be written were not.
+// tell passes the time of a write to the stream. Tokens whose write failed do
+// not count as written.
 func (r receipt) tell(at time.Time, timed bool, err error) {
 	if r.stream != nil {
 		r.tokens = r.tokens && err == nil
@@ -62,14 +66,15 @@ func newSink(conn net.Conn, wg *sync.WaitGroup, stop <-chan struct{}) *sink {
 			s.raw = raw
 			s.attempt = func(fd uintptr) bool {
 				s.n, s.errno = writeNow(fd, s.b)
-				return true // done, whatever came of it: never park
+				return true // never park, whatever the result
 			}
 		}
 	}
 	return s
 }
 
-// write sends b; the caller keeps it. The receipt is told at once if b could be written at once, else later.
+// write sends b, which stays the caller's. The receipt is told at once if b
+// could be written at once, and otherwise later.
 func (s *sink) write(b []byte, r receipt) {
 	at, ok, err := s.tryWrite(b, r)
 	if ok {
@@ -77,7 +82,8 @@ func (s *sink) write(b []byte, r receipt) {
 	}
 }
 
-// tryWrite writes what the socket takes and leaves the rest to the goroutine. It is true if nothing was left.
+// tryWrite writes what the socket takes and leaves the rest to the goroutine.
+// ok means that nothing is left.
 func (s *sink) tryWrite(b []byte, r receipt) (at time.Time, ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +108,7 @@ func (s *sink) tryWrite(b []byte, r receipt) (at time.Time, ok bool, err error) 
 	return at, false, nil
 }
 
-// do adds something that needs the goroutine.
+// do adds a step for the goroutine.
 func (s *sink) do(o op) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +123,7 @@ func (s *sink) enqueue(o op) {
 	}
 }
 
-// work does what is queued until nothing is left.
+// work performs the queued steps and returns when none is left.
 func (s *sink) work() {
 	for {
 		s.mu.Lock()
@@ -150,7 +156,8 @@ func (s *sink) work() {
 			s.err = err
 			s.mu.Unlock()
 		}
-		// Who waits for a client that reads too slowly is not late; who has no socket to write to directly may be.
+		// A write that waits for a slow client is not late; one to a connection without
+		// direct writes may be.
 		o.receipt.tell(at, s.raw == nil, err)
 		if o.then != nil {
 			o.then()
@@ -158,7 +165,7 @@ func (s *sink) work() {
 	}
 }
 
-// pause waits, but not for a server that ends.
+// pause waits for d or until the server closes.
 func (s *sink) pause(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -168,7 +175,7 @@ func (s *sink) pause(d time.Duration) {
 	}
 }
 
-// reset makes the close of a TCP connection a RST.
+// reset closes a connection; if it is TCP, with a RST.
 func reset(c net.Conn) {
 	if t, ok := c.(interface{ SetLinger(int) error }); ok {
 		_ = t.SetLinger(0)

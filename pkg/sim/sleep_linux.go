@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pollSleeper sleeps in ppoll on a thread of its own. The runtime's timers are woken by a poller that counts in
-// milliseconds and then queue behind whatever goroutines are ready; this is right to some ten microseconds.
+// pollSleeper sleeps in ppoll on a thread of its own, exact to some ten
+// microseconds. The runtime's timers are woken by a poller that counts in
+// milliseconds, and then queue behind all goroutines that are ready.
 type pollSleeper struct {
 	event   int
 	fds     [1]unix.PollFd
@@ -16,7 +17,7 @@ type pollSleeper struct {
 	locked  bool
 }
 
-// newSleeper returns the most exact sleeper there is.
+// newSleeper returns the most exact sleeper available.
 func newSleeper() sleeper {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
@@ -28,8 +29,9 @@ func newSleeper() sleeper {
 func (p *pollSleeper) sleep(until time.Time) {
 	if !p.locked {
 		p.locked = true
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
-		// The kernel may otherwise wake a thread 50 microseconds late to save power. The worst of a refusal is just that.
+		runtime.LockOSThread() // until the goroutine ends
+		// By default the kernel may wake a thread 50 microseconds late to save power. If this call
+		// fails, that stays so.
 		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	}
 	var timeout *unix.Timespec
@@ -49,7 +51,7 @@ func (p *pollSleeper) sleep(until time.Time) {
 }
 
 func (p *pollSleeper) wake() {
-	_, _ = unix.Write(p.event, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // native order does not matter: any count wakes
+	_, _ = unix.Write(p.event, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // any number but 0 wakes, in either byte order
 }
 
 func (p *pollSleeper) close() { _ = unix.Close(p.event) }

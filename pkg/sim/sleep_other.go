@@ -2,5 +2,5 @@
 
 package sim
 
-// newSleeper returns the most exact sleeper there is.
+// newSleeper returns the most exact sleeper available.
 func newSleeper() sleeper { return newTimerSleeper() }

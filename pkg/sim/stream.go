@@ -9,8 +9,9 @@ import (
 	"multiturn/pkg/sim/internal/splitmix"
 )
 
-// stream is one answer on its way: it turns the engine's tokens into bytes, as plainly or as oddly as its quirks say.
-// emit is called by the loop only; finish by the loop, or by the sink's goroutine once its last bytes are written.
+// stream is an answer in progress: it turns the engine's tokens into bytes, as
+// its quirks demand. emit is called by the loop only; finish by the loop, or by
+// the sink's goroutine after the last write.
 type stream struct {
 	srv  *Server
 	req  *request
@@ -22,36 +23,36 @@ type stream struct {
 	seed      splitmix.Rand
 	chunked   bool // HTTP/1.1 framing; an HTTP/1.0 answer ends with the connection
 	keepAlive bool
-	promptIDs []int32       // if they were asked for
-	whole     bool          // one JSON body in place of a stream
+	promptIDs []int32       // if the request asks for them
+	whole     bool          // one JSON body instead of a stream
 	reason    string        // finish_reason
-	eos       bool          // the last token is the end of the answer, which has no text
-	head      []byte        // what all chunks begin with
-	chunks    int           // with text, made so far
+	eos       bool          // the last token is the end token, which has no text
+	head      []byte        // the beginning of every chunk
+	chunks    int           // number of chunks with text so far
 	sent      int           // tokens in them (of streams with quirks)
-	held      []byte        // not to be sent yet (buffer)
-	madeAt    time.Duration // the newest token
-	over      bool          // cut short: what the engine still makes is not sent
-	ended     bool          // properly, as far as HTTP goes
+	held      []byte        // bytes held back (buffer)
+	madeAt    time.Duration // when the engine made the newest token
+	over      bool          // cut short: further tokens are not sent
+	ended     bool          // complete, as far as HTTP goes
 
 	truth truth
 
-	mu     sync.Mutex // the sink's goroutine reports too
+	mu     sync.Mutex // for calls of finish
 	closed bool
-	done   chan struct{} // closed when nothing more will be written
+	done   chan struct{} // closed after the last write
 }
 
 var _ engine.Owner = (*stream)(nil)
 
-// encoder holds the bytes at work, to be used again.
+// encoder has buffers that are reused.
 type encoder struct {
 	out, event []byte
-	tokens     bool // out has some
+	tokens     bool // out includes tokens
 }
 
 func (e *encoder) reset() { e.out, e.tokens = e.out[:0], false }
 
-// Token is the id of the answer's token i.
+// Token returns the id of token i of the answer.
 func (st *stream) Token(i int) int32 {
 	switch {
 	case st.isEOS(i):
@@ -62,13 +63,15 @@ func (st *stream) Token(i int) int32 {
 	return st.srv.words.ids[st.word(i)]
 }
 
-// word is the number of the answer's word i. Nothing is kept: the same number comes out whenever it is asked for.
+// word returns the number of word i of the answer. It is computed anew each
+// time, so nothing has to be kept.
 func (st *stream) word(i int) int {
 	r := st.seed + splitmix.Rand(i)*splitmix.Step
 	return r.Below(len(st.srv.words.ids))
 }
 
-// finishedReason is why the engine ended the answer, whatever the client is told.
+// finishedReason returns why the engine ended the answer, whatever
+// finish_reason the client gets.
 func (st *stream) finishedReason() string {
 	if st.eos {
 		return "stop"
@@ -76,12 +79,14 @@ func (st *stream) finishedReason() string {
 	return "length"
 }
 
-// endsThought says whether token i is the mark between reasoning and answer, which has no text.
+// endsThought reports whether token i is the mark between reasoning and answer,
+// which has no text.
 func (st *stream) endsThought(i int) bool { return st.q.reasoning > 0 && i == st.q.reasoning-1 }
 
 func (st *stream) isEOS(i int) bool { return st.eos && i == st.seq.OutputTokens-1 }
 
-// begin sends the head, long before the first token, as vLLM does. False: the answer ends here.
+// begin sends the head long before the first token, as vLLM does. It returns
+// false if the answer ends here.
 func (st *stream) begin() bool {
 	st.appendHead()
 	var e encoder
@@ -98,7 +103,7 @@ func (st *stream) begin() bool {
 	} else {
 		st.sink.write(e.out, receipt{})
 	}
-	e.out = nil // the sink may still hold the head
+	e.out = nil // the sink may still have the head
 	if st.q.bom {
 		st.frame(&e, "\ufeff")
 	}
@@ -141,7 +146,7 @@ func (st *stream) ping() {
 	}
 }
 
-// emit writes the next n tokens, which were due at the time given.
+// emit writes the next n tokens, which were due at the given time.
 func (st *stream) emit(e *encoder, at time.Duration, n int) {
 	if st.over {
 		return
@@ -159,7 +164,7 @@ func (st *stream) emit(e *encoder, at time.Duration, n int) {
 	}
 	e.reset()
 	from := st.seq.Generated - n
-	if from == 0 && st.req.chat && st.q.role != "early" && st.q.role != "late" && st.q.role != "none" && st.q.role != "merged" {
+	if from == 0 && st.req.chat && st.roleFirst() {
 		st.roleChunk(e)
 	}
 	if st.q.none {
@@ -175,7 +180,8 @@ func (st *stream) emit(e *encoder, at time.Duration, n int) {
 	st.deliver(e, last, at)
 }
 
-// emitOddly is emit's middle part for streams with quirks. False: the stream was cut.
+// emitOddly is the middle part of emit for streams with quirks. It returns
+// false if the stream was cut.
 func (st *stream) emitOddly(e *encoder, from int, at time.Duration) bool {
 	for i := from; i < st.seq.Generated; i++ {
 		if !st.endsChunk(i) {
@@ -212,8 +218,9 @@ func (st *stream) emitOddly(e *encoder, from int, at time.Duration) bool {
 	return true
 }
 
-// endsChunk says whether token i is the last of its chunk: by number, as the last of the reasoning's text, or as the last.
-// The mark between reasoning and answer goes along with the token behind it.
+// endsChunk reports whether token i is the last of its chunk: by number, as the
+// last token of the reasoning's text, or as the last of all. The mark between
+// reasoning and answer is in the chunk of the token after it.
 func (st *stream) endsChunk(i int) bool {
 	switch {
 	case i == st.seq.OutputTokens-1:
@@ -230,7 +237,7 @@ func (st *stream) endsChunk(i int) bool {
 	return i-first+1 >= st.q.tokens
 }
 
-// cutShort delivers what there is and takes the stream from the engine.
+// cutShort delivers what there is and takes the stream away from the engine.
 func (st *stream) cutShort(e *encoder, at time.Duration, o op) {
 	st.over = true
 	st.truth.setOutcome("cut")
@@ -239,7 +246,8 @@ func (st *stream) cutShort(e *encoder, at time.Duration, o op) {
 	st.sink.do(o)
 }
 
-// fail puts an error object into the stream, and [DONE], as vLLM does when its engine dies.
+// fail puts an error object and [DONE] into the stream, as vLLM does when its
+// engine dies.
 func (st *stream) fail(e *encoder) {
 	st.over = true
 	st.truth.setOutcome("error")
@@ -258,7 +266,7 @@ func (st *stream) fail(e *encoder) {
 	st.sink.do(op{then: func() { st.srv.loop.abort(st) }})
 }
 
-// closing is what follows the last token.
+// closing appends what follows the last token.
 func (st *stream) closing(e *encoder) {
 	if st.q.finish == "own" {
 		st.finishChunk(e)
@@ -283,7 +291,8 @@ func (st *stream) end(e *encoder) {
 	st.ended = true
 }
 
-// deliver writes the bytes of e and notes when. last: nothing will follow. at is when the tokens in them were due.
+// deliver writes the bytes of e. last means that they are the stream's last; at
+// is when the tokens in them were due.
 func (st *stream) deliver(e *encoder, last bool, at time.Duration) {
 	if st.q.buffer && !st.whole {
 		st.held = append(st.held, e.out...)
@@ -304,7 +313,7 @@ func (st *stream) deliver(e *encoder, last bool, at time.Duration) {
 	st.sink.write(e.out, r)
 }
 
-// deliverSplit is deliver for streams that are written a few bytes at a time.
+// deliverSplit is deliver for streams that are written in small pieces.
 func (st *stream) deliverSplit(b []byte, r receipt) {
 	st.split(b, receipt{st, r.due, r.tokens, false})
 	if st.ended && st.chunked {
@@ -315,7 +324,8 @@ func (st *stream) deliverSplit(b []byte, r receipt) {
 	}
 }
 
-// split writes a few bytes at a time, each few a chunk of the transfer coding. The receipt is for the first of them.
+// split writes small pieces, each as a chunk of the transfer coding. The
+// receipt is for the first piece.
 func (st *stream) split(b []byte, first receipt) {
 	for i := 0; i < len(b); i += st.q.split {
 		piece := b[i:min(len(b), i+st.q.split)]
@@ -333,7 +343,8 @@ func (st *stream) split(b []byte, first receipt) {
 	}
 }
 
-// wrote notes when bytes were given to the kernel, and if they are timed how long after they were due.
+// wrote records a write. If the write was timed, it counts towards the server's
+// lateness.
 func (st *stream) wrote(at time.Time, r receipt, timed bool) {
 	if r.tokens {
 		t, late := st.srv.loop.since(at), time.Duration(0)
@@ -349,7 +360,7 @@ func (st *stream) wrote(at time.Time, r receipt, timed bool) {
 	}
 }
 
-// finish ends the stream; abort says that its client is gone.
+// finish ends the stream. abort means that its client has disconnected.
 func (st *stream) finish(abort bool) {
 	st.mu.Lock()
 	closed := st.closed

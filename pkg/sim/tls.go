@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
-// SelfSigned is a TLS configuration for Serve's listener (tls.NewListener), with a certificate made now for loopback
-// and the host given. Clients must be told not to verify it. Over TLS chunks are written by a goroutine for each stream,
-// and arrivals are stamped when they were read.
+// SelfSigned returns a TLS configuration for Serve's listener
+// (tls.NewListener), with a new certificate for loopback and the given host.
+// Clients must not verify it. Over TLS, chunks are written by a goroutine for
+// each stream, and arrivals are times of reading.
 func SelfSigned(host string) (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// The endpoints about tokens and the cache, as vLLM has them.
+// The endpoints for tokens and the cache, as in vLLM.
 
-// tokenize counts a prompt or messages.
+// tokenize returns the ids of a prompt or messages.
 func tokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError {
 	root, fail := parseObject(body)
 	if fail != nil {
@@ -37,7 +37,7 @@ func tokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError {
 	return nil
 }
 
-// detokenize is the text of ids.
+// detokenize returns the text of ids.
 func detokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError {
 	root, fail := parseObject(body)
 	if fail != nil {
@@ -59,7 +59,7 @@ func detokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError
 	return nil
 }
 
-// resetPrefixCache forgets what is cached. While requests run the answer is a failure, as with vLLM.
+// resetPrefixCache clears the cache. While requests run it fails, as in vLLM.
 func resetPrefixCache(c *conn, _ *http.Request, _ []byte, keepAlive bool) *apiError {
 	ok := false
 	c.srv.loop.call(func() { ok = c.srv.loop.engine.Cache().Reset() })

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -12,11 +11,11 @@ import (
 	"multiturn/pkg/kvcache"
 )
 
-// truth is what the server knows of one request.
+// truth is what the server records of one request beside the engine's numbers.
 type truth struct {
 	arrived  time.Duration // first byte of the request
 	received time.Duration // last byte
-	stamped  bool          // by the kernel
+	stamped  bool          // arrived is the kernel's receive time stamp
 
 	request string // the client's name for it
 	session string
@@ -24,14 +23,15 @@ type truth struct {
 
 	mu      sync.Mutex
 	outcome string
-	first   time.Duration // first and newest tokens written
-	last    time.Duration
+	first   time.Duration // write of the first token
+	last    time.Duration // write of the newest token
 	end     time.Duration // last write of the answer
-	late    time.Duration // worst write after its time
-	writes  int
+	late    time.Duration // the latest write, behind its due time
+	writes  int           // writes with tokens
 	gaps    []int64
 }
 
+// setOutcome sets the outcome. The first one counts.
 func (t *truth) setOutcome(s string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,7 +46,7 @@ func (t *truth) started() bool {
 	return t.writes > 0
 }
 
-// ended is when the last bytes of the answer were written.
+// ended returns when the last bytes of the answer were written.
 func (t *truth) ended() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,7 +59,7 @@ func (t *truth) setEnd(at time.Duration) {
 	t.end = at
 }
 
-// wrote notes a write with tokens.
+// wrote records a write with tokens.
 func (t *truth) wrote(at, late time.Duration, gaps bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,49 +73,51 @@ func (t *truth) wrote(at, late time.Duration, gaps bool) {
 	t.writes++
 }
 
-// Truth is a line of the truth file about one request. Times are milliseconds since the server's start, with six decimals,
-// on one clock; a time that never came is left out.
+// Truth is the line of one request in the truth. Times are since the server's
+// start, on one clock; a time whose event did not happen is omitted.
 type Truth struct {
 	Type string `json:"type"` // request
-	// ID is the answer's id, Request the name that the client gave it (header X-Request-Id or field request_id), Session
-	// the conversation it said it belongs to (X-Session-ID or conversation_id).
+	// ID is the id of the answer. Request is the client's name for the request (header X-Request-Id
+	// or field request_id), Session that of the conversation (X-Session-Id or conversation_id).
 	ID      string `json:"id"`
 	Request string `json:"request,omitempty"`
 	Session string `json:"session,omitempty"`
 	Path    string `json:"path"`
 	Stream  bool   `json:"stream"`
-	// Status is the HTTP status. Outcome is done, left (the client went away), cut, error (a fault did it), or refused.
+	// Status is the HTTP status. Outcome is done, left (the client disconnected), cut or
+	// error (by a fault), or refused.
 	Status  int    `json:"status"`
 	Outcome string `json:"outcome"`
 	Faults  string `json:"faults,omitempty"`
-	// Clock says where Arrived comes from: kernel (receive time stamp) or user.
+	// Clock is the source of Arrived: kernel (receive time stamp) or user.
 	Clock string `json:"clock"`
 
-	Arrived   Millis  `json:"arrived_ms"`            // first bytes of the request
-	Received  Millis  `json:"received_ms,omitzero"`  // all of it was read
-	Scheduled Millis  `json:"scheduled_ms,omitzero"` // the engine began
-	FirstDue  Millis  `json:"first_due_ms,omitzero"` // the engine made the first token
-	LastDue   Millis  `json:"last_due_ms,omitzero"`  // the last
-	First     Millis  `json:"first_ms,omitzero"`     // just before the write of the first token
-	Last      Millis  `json:"last_ms,omitzero"`      // of the last token written
-	Writes    int     `json:"writes"`                // with tokens
-	LateUS    int64   `json:"late_us"`               // the worst write after its time
-	GapsUS    []int64 `json:"gaps_us,omitempty"`     // between writes
+	Arrived   Milliseconds `json:"arrived_ms"`            // arrival of the request's first bytes
+	Received  Milliseconds `json:"received_ms,omitzero"`  // its last byte was read
+	Scheduled Milliseconds `json:"scheduled_ms,omitzero"` // the engine began to work on it
+	FirstDue  Milliseconds `json:"first_due_ms,omitzero"` // the engine made the first token
+	LastDue   Milliseconds `json:"last_due_ms,omitzero"`  // the engine made the last token
+	First     Milliseconds `json:"first_ms,omitzero"`     // just before the write of the first token
+	Last      Milliseconds `json:"last_ms,omitzero"`      // the same of the last token
+	Writes    int          `json:"writes"`                // number of writes with tokens
+	LateUS    int64        `json:"late_us"`               // the latest write, behind its due time
+	GapsUS    []int64      `json:"gaps_us,omitempty"`     // between writes
 
 	PromptTokens     int `json:"prompt_tokens"`
 	CompletionTokens int `json:"completion_tokens"`
 	ComputedTokens   int `json:"computed_tokens"`
-	// Cached, Evicted and Stored are by tier: tokens found, and blocks that left and entered on the request's behalf.
-	Cached      Tiers  `json:"cached_tokens"`
-	Evicted     Tiers  `json:"evicted_blocks"`
-	Stored      Tiers  `json:"stored_blocks"`
-	Loading     Millis `json:"loading_ms,omitzero"` // a duration
-	Preemptions int    `json:"preemptions,omitempty"`
-	Recomputed  int    `json:"recomputed_tokens,omitempty"`
-	Beside      bool   `json:"beside_cache,omitempty"`
+	// Cached counts the tokens hit in each tier; Evicted and Stored count the blocks that left and
+	// entered each tier because of the request.
+	Cached      Tiers        `json:"cached_tokens"`
+	Evicted     Tiers        `json:"evicted_blocks"`
+	Stored      Tiers        `json:"stored_blocks"`
+	Loading     Milliseconds `json:"loading_ms,omitzero"` // a duration
+	Preemptions int          `json:"preemptions,omitempty"`
+	Recomputed  int          `json:"recomputed_tokens,omitempty"`
+	Beside      bool         `json:"beside_cache,omitempty"`
 }
 
-// Tiers are numbers by tier.
+// Tiers has a number for each tier.
 type Tiers struct {
 	GPU  int `json:"gpu"`
 	CPU  int `json:"cpu"`
@@ -126,37 +128,22 @@ func tiers(n [kvcache.NumTiers]int) Tiers {
 	return Tiers{n[kvcache.GPU], n[kvcache.CPU], n[kvcache.Disk]}
 }
 
-// Millis is a time that JSON has as milliseconds.
-type Millis time.Duration
-
-// MarshalJSON writes milliseconds with six decimals.
-func (m Millis) MarshalJSON() ([]byte, error) {
-	return strconv.AppendFloat(nil, float64(m)/1e6, 'f', 6, 64), nil
-}
-
-// UnmarshalJSON reads milliseconds.
-func (m *Millis) UnmarshalJSON(b []byte) error {
-	f, err := strconv.ParseFloat(string(b), 64)
-	*m = Millis(f*1e6 + 0.5)
-	return err
-}
-
-// TruthHeader is the first line of the truth file.
+// TruthHeader is the first line of the truth.
 type TruthHeader struct {
 	Type    string    `json:"type"` // sim
 	Format  string    `json:"format"`
 	Version string    `json:"version"`
-	Start   time.Time `json:"start"` // what the times of the other lines count from
+	Start   time.Time `json:"start"` // times in other lines are since this one
 	Seed    int64     `json:"seed"`
 	Engine  string    `json:"engine"` // fixed or batch
 }
 
-// TruthEnd is its last line.
+// TruthEnd is the last line of the truth.
 type TruthEnd struct {
 	Type     string `json:"type"` // end
 	Requests uint64 `json:"requests"`
 	Writes   uint64 `json:"writes"`
-	// LateUS are how long after their time tokens were written.
+	// LateUS is how late tokens were written, in microseconds.
 	LateUS struct {
 		P50 int64 `json:"p50"`
 		P99 int64 `json:"p99"`
@@ -164,13 +151,14 @@ type TruthEnd struct {
 	} `json:"late_us"`
 }
 
-// Names of the truth file's format.
+// Name and version of the truth's format.
 const (
 	TruthFormat  = "multiturn-truth"
 	TruthVersion = "1.0"
 )
 
-// ledger writes the truth from a goroutine of its own, so that no stream waits for a disk.
+// ledger writes the truth on a goroutine of its own, so that no stream waits
+// for a disk.
 type ledger struct {
 	lines chan any
 	done  chan struct{}
@@ -178,6 +166,7 @@ type ledger struct {
 }
 
 func newLedger(w io.Writer) *ledger {
+	// Room for the requests of many seconds, for the time that a disk stalls.
 	l := &ledger{lines: make(chan any, 1<<16), done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
@@ -223,7 +212,7 @@ func (l *ledger) close() error {
 	return l.err
 }
 
-// record is the stream's line.
+// record returns the stream's line of the truth.
 func (st *stream) record() *Truth {
 	t, s := &st.truth, &st.seq
 	t.mu.Lock()
@@ -235,12 +224,13 @@ func (st *stream) record() *Truth {
 	r := &Truth{
 		Type: "request", ID: st.id, Request: t.request, Session: t.session, Path: t.path, Stream: !st.whole,
 		Status: 200, Outcome: t.outcome, Faults: strings.Join(st.q.names, ","), Clock: clock,
-		Arrived: Millis(t.arrived), Received: Millis(t.received), Scheduled: Millis(s.Scheduled),
-		FirstDue: Millis(s.First), LastDue: Millis(s.Last), First: Millis(t.first), Last: Millis(t.last),
+		Arrived: Milliseconds(t.arrived), Received: Milliseconds(t.received), Scheduled: Milliseconds(s.Scheduled),
+		FirstDue: Milliseconds(s.First), LastDue: Milliseconds(s.Last),
+		First: Milliseconds(t.first), Last: Milliseconds(t.last),
 		Writes: t.writes, LateUS: t.late.Microseconds(), GapsUS: t.gaps,
 		PromptTokens: s.PromptTokens, CompletionTokens: s.Generated, ComputedTokens: s.Computed(),
 		Cached: tiers(s.Cached), Evicted: tiers(s.Evicted), Stored: tiers(s.Stored),
-		Loading: Millis(s.Loading), Preemptions: s.Preemptions, Recomputed: s.Recomputed, Beside: s.Beside,
+		Loading: Milliseconds(s.Loading), Preemptions: s.Preemptions, Recomputed: s.Recomputed, Beside: s.Beside,
 	}
 	return r
 }

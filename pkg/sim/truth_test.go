@@ -20,7 +20,7 @@ import (
 	"multiturn/pkg/sim/engine"
 )
 
-// readTruth is the truth of a server that has been closed.
+// readTruth returns the truth of a server that was closed.
 func readTruth(t *testing.T, b *bytes.Buffer) (TruthHeader, []Truth, TruthEnd) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
@@ -50,7 +50,7 @@ func readTruth(t *testing.T, b *bytes.Buffer) (TruthHeader, []Truth, TruthEnd) {
 	return header, list, end
 }
 
-// scrape sums the samples of /metrics by name and the labels given.
+// scrape sums the samples of /metrics by name and the given labels.
 func scrape(t *testing.T, c *http.Client) func(name string, labels ...string) float64 {
 	t.Helper()
 	res, err := c.Get("http://sim/metrics")
@@ -85,7 +85,8 @@ func scrape(t *testing.T, c *http.Client) func(name string, labels ...string) fl
 	}
 }
 
-// conversations plays n conversations of some turns in turn and returns the sum of cached tokens that usage reported.
+// conversations plays n conversations in turn and returns the sum of the cached
+// tokens in usage.
 func conversations(t *testing.T, c *http.Client, n, turns int) (cached, prompt int) {
 	t.Helper()
 	history := make([][]string, n)
@@ -100,7 +101,8 @@ func conversations(t *testing.T, c *http.Client, n, turns int) (cached, prompt i
 	return cached, prompt
 }
 
-// Tokens found by tier are the same in the truth, in usage and in /metrics, whatever the tiers.
+// Cached tokens by tier are the same in the truth, in usage and in /metrics,
+// whatever the tiers.
 func TestTiersAgree(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -167,7 +169,8 @@ func TestTiersAgree(t *testing.T) {
 	}
 }
 
-// With one client, two runs give the same truth; here, where time is made up, even the times.
+// With one client, two runs give the same truth; with a fake clock even the
+// same times.
 func TestDeterministic(t *testing.T) {
 	t.Parallel()
 	run := func() string {
@@ -203,7 +206,8 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// The truth's times are those that a client sees, and each outcome has its name.
+// The times of the truth are those that a client sees, and each outcome has its
+// name.
 func TestTruth(t *testing.T) {
 	t.Parallel()
 	var buf bytes.Buffer
@@ -251,8 +255,8 @@ func TestTruth(t *testing.T) {
 	if r.Request != "mine" || r.Session != "conv" || list[2].Request != "r" || list[2].Session != "c" || r.Clock != "user" || !r.Stream {
 		t.Errorf("%+v", r)
 	}
-	first := Millis(1100 * ms)
-	if r.Arrived != Millis(time.Second) || r.Scheduled != r.Arrived || r.FirstDue != first || r.First != first || r.Last != first+Millis(60*ms) || r.LateUS != 0 ||
+	first := Milliseconds(1100 * ms)
+	if r.Arrived != Milliseconds(time.Second) || r.Scheduled != r.Arrived || r.FirstDue != first || r.First != first || r.Last != first+Milliseconds(60*ms) || r.LateUS != 0 ||
 		!slices.Equal(r.GapsUS, []int64{20000, 20000, 20000}) || r.CompletionTokens != 4 || r.PromptTokens != r.ComputedTokens {
 		t.Errorf("%+v", r)
 	}

@@ -19,7 +19,7 @@ import (
 	"multiturn/pkg/tokenizer"
 )
 
-// listen serves on a socket until the end of the test.
+// listen runs a server on a socket until the end of the test.
 func listen(t *testing.T, o Options) (*Server, string) {
 	t.Helper()
 	s, err := New(o)
@@ -35,7 +35,8 @@ func listen(t *testing.T, o Options) (*Server, string) {
 	return s, l.Addr().String()
 }
 
-// A client that does not read holds up nobody else, and still gets every byte when it reads at last.
+// A client that does not read delays no other, and gets every byte when it
+// reads at last.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	_, addr := listen(t, Options{MaxModelLen: 200000})
@@ -112,7 +113,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// One connection carries requests of all kinds one after the other, and pipelined ones in order.
+// One connection carries requests of all kinds one after another, and pipelined
+// ones in order.
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -149,8 +151,9 @@ func TestConnection(t *testing.T) {
 	})
 }
 
-// The time of a request that comes before the answer before it has ended starts with that answer's last write, not when the
-// server has got round to the request: a fast client is often quicker than the server's own book-keeping.
+// A pipelined request counts as arrived at the last write of the previous
+// answer, not when the server takes it up: a fast client is often ahead of the
+// server's own bookkeeping.
 func TestArrivalBehindAnAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -190,13 +193,13 @@ func TestArrivalBehindAnAnswer(t *testing.T) {
 				requests = append(requests, r)
 			}
 		}
-		if len(requests) != 2 || requests[0].Last != Millis(50*time.Millisecond) || requests[1].Arrived != requests[0].Last {
+		if len(requests) != 2 || requests[0].Last != Milliseconds(50*time.Millisecond) || requests[1].Arrived != requests[0].Last {
 			t.Errorf("truth %s", buf.String())
 		}
 	})
 }
 
-// The answer to HEAD has a head only, so the next one is found where it begins.
+// The answer to HEAD has only a head, so the next answer follows it directly.
 func TestHead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -227,7 +230,8 @@ func TestHead(t *testing.T) {
 	})
 }
 
-// An HTTP/1.0 client gets a stream without transfer coding that ends with the connection; nonsense gets 400.
+// An HTTP/1.0 client gets a stream without transfer coding that ends with the
+// connection. Invalid requests get 400.
 func TestOldAndBroken(t *testing.T) {
 	t.Parallel()
 	for send, want := range map[string]string{
@@ -251,7 +255,8 @@ func TestOldAndBroken(t *testing.T) {
 	}
 }
 
-// The idle limit holds between two requests only: one that comes in time may take as long as it takes.
+// The idle limit applies between two requests only: a request that comes in
+// time may take any time.
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -329,7 +334,8 @@ type vocabulary struct{ *tokenizer.Tokenizer }
 
 func (v vocabulary) Decode(ids []int32) string { return v.Tokenizer.Decode(ids, false) }
 
-// An answer's text has the tokens that were generated, in every tokenizer: else no block of an answer would be found again.
+// The text of an answer has the tokens that were generated, with every
+// tokenizer: otherwise no block of an answer could be hit.
 func TestAnswersRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, tok := range map[string]Tokenizer{"quad": Quad{}, "o200k": vocabulary{tokenizer.O200kBase()}} {
@@ -411,7 +417,8 @@ func TestResetPrefixCache(t *testing.T) {
 	})
 }
 
-// The queue has an end: who finds it full is turned away, and those in it are served.
+// The queue is bounded: requests that find it full are rejected, and those in
+// it are served.
 func TestQueueFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

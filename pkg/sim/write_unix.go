@@ -6,7 +6,8 @@ import "golang.org/x/sys/unix"
 
 const directWrites = true
 
-// writeNow writes what fits into a non-blocking socket. A full socket is no error, it takes nothing.
+// writeNow writes what fits into a non-blocking socket. It returns 0 and no
+// error if the socket is full.
 func writeNow(fd uintptr, b []byte) (int, error) {
 	for {
 		n, err := unix.Write(int(fd), b)

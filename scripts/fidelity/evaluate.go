@@ -100,7 +100,7 @@ type serverResult struct {
 	Memory  float64 `json:"peak_memory_mib"`
 }
 
-func ms(m sim.Millis) float64 { return float64(m) / 1e6 }
+func ms(m sim.Milliseconds) float64 { return float64(m) / 1e6 }
 
 // evaluate puts what a client said beside the truth.
 func evaluate(name string, p point, run *played) result {
@@ -233,7 +233,7 @@ func (r *result) server(run *played) {
 // openAtOnce is the most requests that had arrived and were not answered to the end.
 func openAtOnce(requests []sim.Truth) int {
 	type edge struct {
-		at   sim.Millis
+		at   sim.Milliseconds
 		step int
 	}
 	edges := make([]edge, 0, 2*len(requests))

@@ -13,7 +13,7 @@ import (
 )
 
 // at is a time of the truth, from ms.
-func at(ms float64) sim.Millis { return sim.Millis(ms * 1e6) }
+func at(ms float64) sim.Milliseconds { return sim.Milliseconds(ms * 1e6) }
 
 // request is a line of truth: arrived, then its first and last token.
 func request(session string, arrived, first, last float64, tokens int) sim.Truth {

@@ -12,79 +12,96 @@ import (
 
 // BatchOptions are the speeds and limits of Batch.
 type BatchOptions struct {
-	// MaxSequences is the most that run at once, MaxStepTokens the most tokens that a step computes: prefill beyond that
-	// is cut into chunks (vLLM's max-num-seqs and max-num-batched-tokens).
+	// MaxSequences is the maximum number of running sequences, MaxStepTokens the maximum number of
+	// tokens that a step computes; longer prefills are cut into chunks (vLLM's max-num-seqs and
+	// max-num-batched-tokens).
 	MaxSequences, MaxStepTokens int
-	// Step is what a step takes whatever it does, PerSequence what each generated token adds to it, PerPrefillToken what
-	// each prompt token adds (one over the prefill rate), PerContextToken what each token of context of a sequence that
-	// generates adds (its keys and values are read from memory).
+	// Step is the time of an empty step. PerSequence is added for each generated token,
+	// PerPrefillToken (one over the prefill rate) for each prompt token, and
+	// PerContextToken for each token of context of a sequence in decode, whose KV is read
+	// from memory.
 	Step, PerSequence, PerPrefillToken, PerContextToken time.Duration
-	// PairRate is how many pairs of tokens prefill's attention computes per second: a prompt token costs one pair for
-	// each token before it and itself, which is what makes long prompts slow. 0 = no such cost.
+	// PairRate is the number of pairs of tokens per second that attention computes in prefill. A
+	// prompt token makes a pair with itself and with each token before it, which is what makes long
+	// prompts slow. 0 = pairs cost nothing.
 	PairRate float64
-	// Jitter is the share by which steps vary, drawn from Seed: 0.1 is up to a tenth longer or shorter.
+	// Jitter is the share by which steps vary, drawn from Seed: 0.1 is up to a tenth longer or
+	// shorter.
 	Jitter float64
 	Seed   int64
 	// Overhead is the time from a request's arrival until the scheduler sees it.
 	Overhead time.Duration
-	// Load is the time a token's load from a lower tier takes. Loads from one tier wait for each other; steps go on.
+	// Load is the time to load a token from a lower tier. Loads from one tier wait for each other;
+	// steps go on meanwhile.
 	Load LoadTimes
 }
 
-// Validate returns all that is wrong.
+// Validate returns every mistake in o, joined.
 func (o *BatchOptions) Validate() error {
 	var errs []error
 	if o.MaxSequences < 1 {
-		errs = append(errs, fmt.Errorf("at most %d running sequences: at least 1 is needed", o.MaxSequences))
+		errs = append(errs, fmt.Errorf("at most %d running sequences: want at least 1", o.MaxSequences))
 	}
 	if o.MaxStepTokens < 1 || o.MaxStepTokens < o.MaxSequences {
-		errs = append(errs, fmt.Errorf("at most %d tokens a step: at least one for each of %d running sequences is needed", o.MaxStepTokens, o.MaxSequences))
+		errs = append(errs, fmt.Errorf("at most %d tokens a step: want at least one for each of %d running sequences",
+			o.MaxStepTokens, o.MaxSequences))
 	}
 	if o.Step <= 0 {
-		errs = append(errs, fmt.Errorf("a step of %v: must be longer than 0", o.Step))
+		errs = append(errs, fmt.Errorf("step of %v: must be longer than 0", o.Step))
 	}
 	if !(o.PairRate >= 0) {
 		errs = append(errs, fmt.Errorf("%v pairs of tokens per second: must not be negative", o.PairRate))
 	}
-	return errors.Join(append(errs, validJitter(o.Jitter),
-		nonNegative("time per sequence", o.PerSequence), nonNegative("time per prefill token", o.PerPrefillToken),
-		nonNegative("time per token of context", o.PerContextToken), nonNegative("overhead", o.Overhead), o.Load.validate())...)
+	return errors.Join(append(errs,
+		validJitter(o.Jitter),
+		nonNegative("time per sequence", o.PerSequence),
+		nonNegative("time per prefill token", o.PerPrefillToken),
+		nonNegative("time per token of context", o.PerContextToken),
+		nonNegative("overhead", o.Overhead),
+		o.Load.validate(),
+	)...)
 }
 
 // Batch is continuous batching in discrete steps, after vLLM V1's scheduler:
 //
-//   - A step first serves the sequences that run, oldest first: those that generate compute one token, those in prefill as
-//     many as the step has room for. If blocks run out the youngest is preempted: it gives up its blocks, goes to the head
-//     of the queue, and later computes what the cache has lost of it again.
-//   - If nothing was preempted, waiting requests follow in order of arrival while there is room for another sequence, for
-//     tokens in the step, and for their blocks. One whose prefix lies in a lower tier is started, but waits for its load.
-//   - At the end of the step every sequence whose known tokens are all computed makes its next token.
+//   - A step first serves the running sequences, oldest first. Sequences in
+//     decode compute one token, those in prefill as many as the step has room
+//     for. If blocks run out, the youngest is preempted: it gives up its
+//     blocks, goes to the head of the queue, and later recomputes the part that
+//     the cache has lost.
+//   - If no sequence was preempted, waiting requests follow in order of arrival
+//     while there is room for another sequence, for tokens in the step, and for
+//     their blocks. A request whose prefix is in a lower tier is started, but
+//     waits for its load.
+//   - At the end of the step, every sequence whose known tokens are all
+//     computed makes its next token.
 //
-// A step takes Step + PerPrefillToken × prompt tokens + PerSequence × sequences that generate + PerContextToken × their
-// context + pairs of tokens ÷ PairRate, and Jitter of that. Prompt tokens computed again after a preemption are prompt tokens here, generated ones too.
+// A step takes Step + PerPrefillToken × prompt tokens + PerSequence × sequences
+// in decode + PerContextToken × their context + pairs of tokens ÷ PairRate,
+// varied by Jitter. Tokens recomputed after a preemption, including generated
+// ones, count as prompt tokens here.
 type Batch struct {
 	o     BatchOptions
 	cache *kvcache.Cache
 
-	now     time.Duration // the end of what has happened
+	now     time.Duration // everything before it has been performed
 	waiting []*Sequence   // preempted ones first, then by arrival
 	loading []*Sequence   // in order of start
 	running []*Sequence   // in order of start
-	step    []*Sequence   // those that the running step serves
+	step    []*Sequence   // sequences in the running step
 	busy    bool          // a step runs
-	end     time.Duration // of the running step
-	link    [kvcache.NumTiers]time.Duration
+	end     time.Duration // end of the running step
+	// link is when the loads from each tier end.
+	link [kvcache.NumTiers]time.Duration
 
-	chance splitmix.Rand // of the jitter
-	stats  BatchStats
+	chance splitmix.Rand // for the jitter
+	stats  batchStats
 }
 
-// BatchStats counts what happened since the start.
-type BatchStats struct {
-	Steps       uint64
-	Preemptions uint64
-	// Busy is the time that steps took.
-	Busy time.Duration
+// batchStats counts events since the start.
+type batchStats struct {
+	steps uint64
+	busy  time.Duration // the sum of all steps
 }
 
 var _ Engine = (*Batch)(nil)
@@ -94,22 +111,20 @@ func NewBatch(o BatchOptions, cache *kvcache.Cache) *Batch {
 	return &Batch{o: o, cache: cache, chance: splitmix.Rand(o.Seed)}
 }
 
-// Stats returns the counters.
-func (b *Batch) Stats() BatchStats { return b.stats }
-
-// Load counts the sequences.
+// Load returns the number of sequences in each state.
 func (b *Batch) Load() Load { return Load{len(b.running), len(b.waiting), len(b.loading)} }
 
-// Cache is the cache.
+// Cache returns the cache.
 func (b *Batch) Cache() *kvcache.Cache { return b.cache }
 
-// Submit puts the request at the end of the queue.
+// Submit adds the request to the end of the queue.
 func (b *Batch) Submit(at time.Duration, s *Sequence) {
 	s.Arrived, s.index = at, -1
 	b.waiting = append(b.waiting, s)
 }
 
-// Abort takes the sequence out of whatever it is in. A step that serves it takes as long as it was going to.
+// Abort removes the sequence, whatever its state. A running step that serves it
+// takes no less time because of that.
 func (b *Batch) Abort(_ time.Duration, s *Sequence) {
 	if s.Done() {
 		return
@@ -121,7 +136,7 @@ func (b *Batch) Abort(_ time.Duration, s *Sequence) {
 	s.release((*kvcache.Sequence).Finish)
 }
 
-// Next is the end of the running step, or when the next one can start.
+// Next returns the end of the running step, or when the next step can start.
 func (b *Batch) Next() (time.Duration, bool) {
 	if b.busy {
 		return b.end, true
@@ -129,7 +144,7 @@ func (b *Batch) Next() (time.Duration, bool) {
 	return b.nextStart()
 }
 
-// nextStart is when a step has something to do, if none runs.
+// nextStart returns when the next step can start, if none runs.
 func (b *Batch) nextStart() (time.Duration, bool) {
 	if len(b.running) > 0 {
 		return b.now, true
@@ -145,7 +160,8 @@ func (b *Batch) nextStart() (time.Duration, bool) {
 	}
 	if len(b.waiting) > 0 {
 		s := b.waiting[0]
-		// With blocks pinned by loads alone the head may have to wait for them; it is looked at again when one is done.
+		// If only loads pin blocks, the head may have to wait for them. It is tried again
+		// when a load ends.
 		if len(b.loading) == 0 || b.canStart(s) {
 			earlier(b.visible(s))
 		}
@@ -153,6 +169,7 @@ func (b *Batch) nextStart() (time.Duration, bool) {
 	return max(at, b.now), ok
 }
 
+// visible returns when the scheduler sees the request.
 func (b *Batch) visible(s *Sequence) time.Duration {
 	if s.scheduled {
 		return 0 // preempted
@@ -160,11 +177,13 @@ func (b *Batch) visible(s *Sequence) time.Duration {
 	return s.Arrived + b.o.Overhead
 }
 
+// canStart reports whether the request at the head of the queue could start.
 func (b *Batch) canStart(s *Sequence) bool {
-	return len(b.loading) < b.o.MaxSequences && b.cache.Room(s.Chain.Hashes(), s.PromptTokens+s.Generated)
+	return len(b.loading) < b.o.MaxSequences &&
+		b.cache.Room(s.Chain.Hashes(), s.PromptTokens+s.Generated)
 }
 
-// Advance runs the steps that end by now.
+// Advance performs the steps that end by now.
 func (b *Batch) Advance(now time.Duration, emit Emit) {
 	for {
 		if !b.busy {
@@ -194,9 +213,24 @@ func (b *Batch) begin() {
 		}
 		return false
 	})
-	budget := b.o.MaxStepTokens
-	preempted := false
-	step := b.step[:0]
+	budget, preempted := b.serve()
+	if !preempted {
+		b.admit(budget)
+	}
+	if len(b.step) == 0 {
+		return
+	}
+	d := b.chance.Jitter(b.duration(), b.o.Jitter)
+	b.busy, b.end = true, b.now+d
+	b.stats.steps++
+	b.stats.busy += d
+}
+
+// serve begins a step with the running sequences. It returns how many tokens
+// the step has left, and whether a sequence was preempted.
+func (b *Batch) serve() (budget int, preempted bool) {
+	budget = b.o.MaxStepTokens
+	b.step = b.step[:0]
 	for i := 0; i < len(b.running) && budget > 0; i++ {
 		s := b.running[i]
 		n := min(b.left(s), budget)
@@ -214,9 +248,14 @@ func (b *Batch) begin() {
 		s.unpaid = 0
 		s.step = n
 		budget -= n
-		step = append(step, s)
+		b.step = append(b.step, s)
 	}
-	for !preempted && len(b.waiting) > 0 && budget > 0 && len(b.running)+len(b.loading) < b.o.MaxSequences {
+	return budget, preempted
+}
+
+// admit adds waiting requests to the step.
+func (b *Batch) admit(budget int) {
+	for len(b.waiting) > 0 && budget > 0 && len(b.running)+len(b.loading) < b.o.MaxSequences {
 		s := b.waiting[0]
 		if b.visible(s) > b.now || !b.start(s, budget) {
 			break
@@ -229,41 +268,41 @@ func (b *Batch) begin() {
 		b.running = append(b.running, s)
 		s.unpaid = 0
 		budget -= s.step
-		step = append(step, s)
+		b.step = append(b.step, s)
 	}
-	if len(step) == 0 {
-		return
-	}
-	d := b.o.Step
-	for _, s := range step {
-		if known := s.PromptTokens + s.Generated; s.Generated > 0 && s.step == 1 && s.pinned.Computed() == known {
-			d += b.o.PerSequence + time.Duration(known)*b.o.PerContextToken
-		} else {
-			d += time.Duration(s.step) * b.o.PerPrefillToken
-			if b.o.PairRate > 0 {
-				n, before := float64(s.step), float64(s.pinned.Computed()-s.step)
-				d += time.Duration((n*before + n*(n+1)/2) / b.o.PairRate * 1e9)
-			}
-		}
-	}
-	d = b.chance.Jitter(d, b.o.Jitter)
-	b.step, b.busy, b.end = step, true, b.now+d
-	b.stats.Steps++
-	b.stats.Busy += d
 }
 
-// left is how many of its known tokens s has yet to compute.
+// duration returns how long the step takes, without jitter.
+func (b *Batch) duration() time.Duration {
+	d := b.o.Step
+	for _, s := range b.step {
+		known := s.PromptTokens + s.Generated
+		if s.Generated > 0 && s.step == 1 && s.pinned.Computed() == known {
+			d += b.o.PerSequence + time.Duration(known)*b.o.PerContextToken
+			continue
+		}
+		d += time.Duration(s.step) * b.o.PerPrefillToken
+		if b.o.PairRate > 0 {
+			n, before := float64(s.step), float64(s.pinned.Computed()-s.step)
+			d += time.Duration((n*before + n*(n+1)/2) / b.o.PairRate * 1e9)
+		}
+	}
+	return d
+}
+
+// left returns how many of its known tokens s has yet to compute.
 func (b *Batch) left(s *Sequence) int {
 	return s.PromptTokens + s.Generated - s.pinned.Computed() + s.unpaid
 }
 
-// start takes the blocks of a waiting request, for as many tokens as the budget allows.
+// start takes the blocks of a waiting request, for as many tokens as the budget
+// allows. It reports whether there was room.
 func (b *Batch) start(s *Sequence, budget int) bool {
 	known := s.PromptTokens + s.Generated
 	hits := b.cache.Lookup(s.Chain.Hashes(), known)
 	r := kvcache.Request{Hashes: s.Chain.Hashes(), Tokens: known, Prompt: s.PromptTokens, Compute: budget}
 	if hits.Loaded() > 0 {
-		r.Compute = 1 // the rest is taken when the load is done
+		r.Compute = 1 // the other blocks are taken after the load
 	}
 	pinned, ok := b.cache.Start(r)
 	if !ok {
@@ -293,18 +332,18 @@ func (b *Batch) start(s *Sequence, budget int) bool {
 	return true
 }
 
-// preempt takes the youngest running sequence's blocks away.
+// preempt takes the blocks of the youngest running sequence away.
 func (b *Batch) preempt(s *Sequence) {
 	s.computed = max(s.computed, s.pinned.Computed()-s.unpaid)
 	s.unpaid = 0
 	s.Preemptions++
-	b.stats.Preemptions++
 	s.release((*kvcache.Sequence).Preempt)
 	b.running = b.running[:len(b.running)-1]
 	b.waiting = slices.Insert(b.waiting, 0, s)
 }
 
-// finish ends the running step: whoever has all its tokens computed makes the next.
+// finish ends the running step: sequences with all tokens computed make their
+// next one.
 func (b *Batch) finish(emit Emit) {
 	b.busy, b.now = false, b.end
 	for _, s := range b.step {

@@ -1,9 +1,12 @@
-// Package engine is the simulated inference engine: which token of which request comes when, and what the KV cache had of
-// it, as a deterministic state machine in virtual time. It knows no clock, no sockets and no goroutines: whoever drives it
-// says what time it is, so a test runs it as fast as it computes and a server ties it to the real clock.
+// Package engine is the simulated inference engine: when each token of each
+// request is made, and which part of its prompt the KV cache had. It is a
+// deterministic state machine in virtual time. It has no clock, sockets or
+// goroutines; the caller sets the time, so a test runs it at full speed and a
+// server ties it to the real clock.
 //
-// There are two engines. Fixed gives every sequence its own schedule, whatever the others do. Batch is continuous batching
-// as vLLM V1 does it. Both run on the same cache (package kvcache), whose rules they share.
+// There are two engines. Fixed gives every sequence its own schedule,
+// independent of the others. Batch is continuous batching as in vLLM V1. Both
+// use the same cache (package kvcache) and its rules.
 package engine
 
 import (
@@ -15,69 +18,77 @@ import (
 	"multiturn/pkg/sim/internal/splitmix"
 )
 
-// Sequence is one request inside an engine. The caller fills the first group; the engine writes the rest. Others than the
-// engine may read it while it is being emitted, and once it is done.
+// Sequence is a request in an engine. The caller fills the first group of
+// fields, the engine writes the others. They may be read while the sequence is
+// emitted and after it is done.
 type Sequence struct {
 	// Chain names the blocks of the prompt. The engine adds the answer's tokens to it.
 	Chain *kvcache.Chain
-	// PromptTokens and OutputTokens are the lengths. OutputTokens, at least 1, is how many will be generated.
+	// PromptTokens is the length of the prompt, OutputTokens the number of tokens to generate, at
+	// least 1.
 	PromptTokens, OutputTokens int
-	// Owner is whose answer it is.
+	// Owner supplies the tokens of the answer.
 	Owner Owner
 
-	// Arrived is the time of Submit, Scheduled when work on it began (a load from a lower tier is work), First and Last
-	// when the engine made its first and its newest token.
+	// Arrived is the time passed to Submit, Scheduled when work on the sequence began (a
+	// load from a lower tier is work), First and Last when the engine made its first and
+	// its newest token.
 	Arrived, Scheduled, First, Last time.Duration
-	// Generated counts the tokens made so far.
+	// Generated is the number of tokens made so far.
 	Generated int
-	// Cached counts the prompt tokens that were found, by tier, when work began first; the prompt's others were computed.
+	// Cached is the number of prompt tokens hit in each tier when work first began. The others were
+	// computed.
 	Cached [kvcache.NumTiers]int
-	// Loading is the time that loads from lower tiers took, waiting for their turn included.
+	// Loading is the duration of loads from lower tiers, including the wait for their turn.
 	Loading time.Duration
-	// Preemptions counts how often it had to give up its blocks; Recomputed the tokens computed once more because of that.
+	// Preemptions counts how often the sequence gave up its blocks, Recomputed the tokens computed
+	// again because of that.
 	Preemptions, Recomputed int
-	// Evicted and Stored count blocks that left and that entered each tier on its behalf.
+	// Evicted and Stored count the blocks that left and entered each tier because of the sequence.
 	Evicted, Stored [kvcache.NumTiers]int
-	// Beside says that it ran beside the cache: too few blocks were free, so nothing was found and nothing kept (Fixed).
+	// Beside means that the sequence ran without the cache, since too few blocks were free: it hit
+	// nothing and left nothing (Fixed).
 	Beside bool
 	// Aborted is set by Abort.
 	Aborted bool
 
 	pinned    *kvcache.Sequence
 	scheduled bool
-	computed  int           // highest number of its tokens ever computed, for Recomputed
-	unpaid    int           // tokens that the cache counts as computed and no step has computed yet
+	computed  int           // the most of its tokens ever computed, for Recomputed
+	unpaid    int           // tokens that are computed for the cache, but not yet by a step
 	ready     time.Duration // when its load ends
 	step      int           // tokens in the running step
-	index     int           // place in the schedule, -1 = in none
-	chance    splitmix.Rand // of its jitter
+	index     int           // position in the schedule; -1 = none
+	chance    splitmix.Rand // for its jitter
 }
 
-// Owner knows the text of an answer.
+// Owner supplies the tokens of an answer.
 type Owner interface {
-	// Token is the id of the answer's token i, from 0. It is asked for in order, and again after a preemption.
+	// Token returns the id of token i of the answer, from 0. It is called in order, and again after
+	// a preemption.
 	Token(i int) int32
 }
 
-// Done says whether nothing more will come.
+// Done reports whether the sequence makes no further token.
 func (s *Sequence) Done() bool { return s.Aborted || s.Generated >= s.OutputTokens }
 
-// CachedTokens is the number of prompt tokens found in any tier.
+// CachedTokens returns the number of prompt tokens hit in any tier.
 func (s *Sequence) CachedTokens() int {
 	return s.Cached[kvcache.GPU] + s.Cached[kvcache.CPU] + s.Cached[kvcache.Disk]
 }
 
-// Computed is the number of prompt tokens that had to be computed.
+// Computed returns the number of prompt tokens that had to be computed.
 func (s *Sequence) Computed() int { return s.PromptTokens - s.CachedTokens() }
 
-// found notes what the cache had, the first time.
+// found records the hits of the first start.
 func (s *Sequence) found(blockSize int) {
 	for t, n := range s.pinned.Hits() {
 		s.Cached[t] = n * blockSize
 	}
 }
 
-// release ends the sequence in the cache, with what it is to be told.
+// release ends the sequence in the cache by calling end, and adds up its
+// counts.
 func (s *Sequence) release(end func(*kvcache.Sequence)) {
 	if s.pinned == nil {
 		return
@@ -91,33 +102,35 @@ func (s *Sequence) release(end func(*kvcache.Sequence)) {
 	s.pinned = nil
 }
 
-// Emit is told that at time at the engine made the next n tokens of s.
+// Emit is called when the engine has made the next n tokens of s, at time at.
 type Emit func(s *Sequence, at time.Duration, n int)
 
-// Engine is what a server drives. Times are since some start and never go back from call to call.
+// Engine is what a server drives. Times are since some start and never go back
+// from one call to the next.
 type Engine interface {
-	// Submit hands over a request that arrived at the time given, which may lie before the last Advance.
+	// Submit adds a request that arrived at the given time, which may be before the last Advance.
 	Submit(at time.Duration, s *Sequence)
-	// Abort ends a request that nobody waits for any longer. It is not emitted again.
+	// Abort ends a request whose client has left. It is not emitted again.
 	Abort(now time.Duration, s *Sequence)
-	// Next is the time of the next thing to happen, false = none until something is submitted.
+	// Next returns the time of the next event; false if there is none before the next Submit.
 	Next() (time.Duration, bool)
-	// Advance lets everything happen that is due by now, in order of time.
+	// Advance performs everything that is due by now, in order of time.
 	Advance(now time.Duration, emit Emit)
-	// Load is how many sequences run and how many wait to.
+	// Load returns how many sequences run and how many wait.
 	Load() Load
-	// Cache is the cache under the engine.
+	// Cache returns the engine's cache.
 	Cache() *kvcache.Cache
 }
 
-// Load is the state of an engine at a moment.
+// Load is the number of sequences in each state.
 type Load struct {
 	Running int
-	Waiting int // for room or for their turn
+	Waiting int // in the queue
 	Loading int // for blocks from a lower tier
 }
 
-// LoadTimes is how long it takes to load one token's keys and values from each tier to the GPU.
+// LoadTimes is how long it takes to load the KV of one token from each tier to
+// the GPU.
 type LoadTimes [kvcache.NumTiers]time.Duration
 
 func (l LoadTimes) validate() error {

@@ -12,7 +12,7 @@ import (
 
 const ms = time.Millisecond
 
-// owner answers with tokens of its own.
+// owner supplies tokens that no other owner has.
 type owner int32
 
 func (o owner) Token(i int) int32 { return int32(o)<<16 | int32(i) | 1<<15 }
@@ -32,7 +32,8 @@ func gpu(blocks, size int) kvcache.Config {
 	return c
 }
 
-// sequence is a request whose prompt is the tokens first to first+prompt-1 of a text.
+// sequence returns a request whose prompt is the tokens first to first+prompt-1
+// of a text.
 func sequence(size, first, prompt, output int) *Sequence {
 	c := kvcache.NewChain(size, "")
 	for i := range prompt {
@@ -41,14 +42,15 @@ func sequence(size, first, prompt, output int) *Sequence {
 	return &Sequence{Chain: c, PromptTokens: prompt, OutputTokens: output, Owner: owner(first + 1)}
 }
 
-// made is one emission.
+// made is a call of Emit.
 type made struct {
 	s  int // index of the sequence
 	at time.Duration
 	n  int
 }
 
-// play submits sequences at their times and advances to each next time until nothing is left.
+// play submits sequences at their times and advances from event to event until
+// none is left.
 func play(t *testing.T, e Engine, at []time.Duration, list []*Sequence) []made {
 	t.Helper()
 	var log []made
@@ -89,7 +91,8 @@ func TestFixed(t *testing.T) {
 	}
 }
 
-// Who drives too late gets what is due together; nothing is lost and the schedule stays.
+// A late caller gets all tokens that are due together; none is lost, and the
+// schedule stays.
 func TestFixedLate(t *testing.T) {
 	t.Parallel()
 	e := NewFixed(FixedOptions{Base: 10 * ms, Interval: 10 * ms}, newCache(t, gpu(100, 4)))
@@ -107,7 +110,7 @@ func TestFixedLate(t *testing.T) {
 	}
 }
 
-// A sequence that finds no room runs beside the cache, and hurts nobody.
+// A sequence that finds no room runs without the cache and affects no other.
 func TestFixedBeside(t *testing.T) {
 	t.Parallel()
 	e := NewFixed(FixedOptions{Base: 10 * ms, PerToken: ms, Interval: 10 * ms}, newCache(t, gpu(3, 4)))
@@ -125,7 +128,7 @@ func TestFixedBeside(t *testing.T) {
 
 var speeds = BatchOptions{MaxSequences: 8, MaxStepTokens: 64, Step: 10 * ms, PerSequence: ms, PerPrefillToken: ms / 2}
 
-// Steps by hand: who is in them and how long they take.
+// Steps computed by hand: their sequences and their durations.
 func TestBatchSteps(t *testing.T) {
 	t.Parallel()
 	e := NewBatch(speeds, newCache(t, gpu(100, 4)))
@@ -141,12 +144,13 @@ func TestBatchSteps(t *testing.T) {
 	if !slices.Equal(log, want) {
 		t.Errorf("%v, want %v", log, want)
 	}
-	if b.Scheduled != 20*ms || b.First != 82*ms || e.Stats().Steps != 4 || e.Stats().Busy != 93*ms {
-		t.Errorf("scheduled %v, first %v, %+v", b.Scheduled, b.First, e.Stats())
+	if b.Scheduled != 20*ms || b.First != 82*ms || e.stats.steps != 4 || e.stats.busy != 93*ms {
+		t.Errorf("scheduled %v, first %v, %+v", b.Scheduled, b.First, e.stats)
 	}
 }
 
-// A prompt token costs a pair for each token before it and itself, however the prefill is cut.
+// A prompt token makes a pair with itself and each token before it, however the
+// prefill is cut.
 func TestBatchPairs(t *testing.T) {
 	t.Parallel()
 	o := BatchOptions{MaxSequences: 1, MaxStepTokens: 1000, Step: 1, PairRate: 1e6}
@@ -162,7 +166,8 @@ func TestBatchPairs(t *testing.T) {
 	}
 }
 
-// Times vary by the share asked for, no more, around the same middle; the same seed gives the same.
+// Times vary by at most the given share, around the same mean; the same seed
+// gives the same times.
 func TestJitter(t *testing.T) {
 	t.Parallel()
 	run := func(seed int64) []made {
@@ -196,7 +201,8 @@ func TestJitter(t *testing.T) {
 	}
 }
 
-// The queue is served in order of arrival, two at a time: the first has a step to itself, as nobody else had arrived.
+// The queue is served in order of arrival, two at a time. The first request has
+// a step to itself, since no other had arrived.
 func TestBatchQueue(t *testing.T) {
 	t.Parallel()
 	o := speeds
@@ -216,7 +222,8 @@ func TestBatchQueue(t *testing.T) {
 	}
 }
 
-// When blocks run out the youngest gives way, comes back, and computes only what the cache has lost.
+// When blocks run out, the youngest sequence is preempted, resumes, and
+// recomputes only what the cache has lost.
 func TestBatchPreemption(t *testing.T) {
 	t.Parallel()
 	e := NewBatch(speeds, newCache(t, gpu(8, 4)))
@@ -233,7 +240,8 @@ func TestBatchPreemption(t *testing.T) {
 	}
 }
 
-// A prefix in a lower tier is loaded before it is used, one load after the other, while steps go on.
+// A prefix in a lower tier is loaded before it is used, one load after another,
+// while steps go on.
 func TestBatchLoad(t *testing.T) {
 	t.Parallel()
 	config := gpu(16, 4)
@@ -258,7 +266,7 @@ func TestBatchLoad(t *testing.T) {
 	}
 }
 
-// Two loads share the link.
+// Two loads from one tier wait for each other.
 func TestBatchLoadShared(t *testing.T) {
 	t.Parallel()
 	config := gpu(64, 4)
@@ -279,7 +287,7 @@ func TestBatchLoadShared(t *testing.T) {
 	}
 }
 
-// Abort in every state leaves nothing behind and lets the others go on.
+// Abort in every state leaves nothing behind, and the other sequences go on.
 func TestBatchAbort(t *testing.T) {
 	t.Parallel()
 	o := speeds
@@ -305,7 +313,8 @@ func TestBatchAbort(t *testing.T) {
 	}
 }
 
-// Random loads: everything that fits is finished, whatever the pressure; times never go back; the same again is the same.
+// With random loads, every request that fits finishes, whatever the pressure;
+// times never go back; and a repetition gives the same.
 func TestRandom(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(24) {

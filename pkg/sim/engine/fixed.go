@@ -10,19 +10,20 @@ import (
 
 // FixedOptions are the speeds of Fixed.
 type FixedOptions struct {
-	// Base is the time to the first token of an empty prompt; PerToken is added for each prompt token that is computed.
+	// Base is the time to the first token of an empty prompt. PerToken is added for each computed
+	// prompt token.
 	Base, PerToken time.Duration
-	// Load is added for each prompt token found in a lower tier.
+	// Load is added for each prompt token hit in a lower tier.
 	Load LoadTimes
 	// Interval is the time between two tokens; 0 = all at once.
 	Interval time.Duration
-	// Jitter is the share by which the time to the first token and every interval vary, drawn from Seed and the order of
-	// requests: 0.1 is up to a tenth longer or shorter.
+	// Jitter is the share by which the time to the first token and every interval vary, drawn from
+	// Seed and the order of requests: 0.1 is up to a tenth longer or shorter.
 	Jitter float64
 	Seed   int64
 }
 
-// Validate returns all that is wrong.
+// Validate returns every mistake in o, joined.
 func (o *FixedOptions) Validate() error {
 	return errors.Join(
 		nonNegative("time to first token", o.Base),
@@ -33,18 +34,22 @@ func (o *FixedOptions) Validate() error {
 	)
 }
 
-// burst is how many tokens an engine without an interval makes before it turns to the next sequence.
+// burst is how many tokens an engine without an interval makes before it turns
+// to the next sequence: few enough that others do not wait long, enough to
+// share the cost of a turn.
 const burst = 64
 
-// Fixed gives every sequence its own schedule: no queue, no batch, no influence of one on another but through the cache.
-// What a client should measure is known beforehand:
+// Fixed gives every sequence its own schedule. There is no queue and no batch,
+// and sequences influence each other only through the cache. What a client
+// should measure is known in advance:
 //
 //	first token   arrival + Base + PerToken × computed + Σ Load[tier] × cached[tier]
 //	each further  Interval later
 //
-// all of them longer or shorter by Jitter.
+// each time longer or shorter by Jitter.
 //
-// A sequence that finds too few free blocks, at its start or later, runs on beside the cache.
+// A sequence that finds too few free blocks, at its start or later, runs on
+// without the cache.
 type Fixed struct {
 	o     FixedOptions
 	cache *kvcache.Cache
@@ -78,7 +83,7 @@ func (f *Fixed) Submit(at time.Duration, s *Sequence) {
 	f.due.push(due{first, f.order, s})
 }
 
-// Abort takes the sequence out.
+// Abort removes the sequence.
 func (f *Fixed) Abort(_ time.Duration, s *Sequence) {
 	if s.Done() {
 		return
@@ -88,7 +93,7 @@ func (f *Fixed) Abort(_ time.Duration, s *Sequence) {
 	s.release((*kvcache.Sequence).Finish)
 }
 
-// Next is when the next token is due.
+// Next returns when the next token is due.
 func (f *Fixed) Next() (time.Duration, bool) {
 	if len(f.due) == 0 {
 		return 0, false
@@ -96,21 +101,22 @@ func (f *Fixed) Next() (time.Duration, bool) {
 	return f.due[0].at, true
 }
 
-// Load counts the sequences: all of them run.
+// Load returns the number of sequences. All of them run.
 func (f *Fixed) Load() Load { return Load{Running: len(f.due)} }
 
-// Cache is the cache.
+// Cache returns the cache.
 func (f *Fixed) Cache() *kvcache.Cache { return f.cache }
 
 // Advance makes the tokens that are due.
 func (f *Fixed) Advance(now time.Duration, emit Emit) {
 	for len(f.due) > 0 && f.due[0].at <= now {
 		at, s := f.due[0].at, f.due[0].s
-		n, next := burst, now+1 // after the others' turn, and after the caller had a look at new arrivals
+		n, next := burst, now+1 // after the others, and after the caller has looked for new arrivals
 		left := s.OutputTokens - s.Generated
 		last := at
 		if i := f.o.Interval; i > 0 {
-			// Whoever is late sends what has come due together, or would never catch up.
+			// If the caller is late, all tokens due by now are made together, or it would
+			// never catch up.
 			next = at + s.chance.Jitter(i, f.o.Jitter)
 			for n = 1; next <= now && n < left; n++ {
 				last = next
@@ -135,8 +141,8 @@ func (f *Fixed) Advance(now time.Duration, emit Emit) {
 	}
 }
 
-// grow puts the next n generated tokens into the cache, except the last one made: its keys and values are computed with
-// the token after it.
+// grow puts the next n generated tokens into the cache, except for the last
+// one: its KV is computed with the token after it.
 func (f *Fixed) grow(s *Sequence, n int) {
 	if s.pinned == nil {
 		return

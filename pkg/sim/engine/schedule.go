@@ -2,15 +2,16 @@ package engine
 
 import "time"
 
-// due is one entry of a schedule.
+// due is an entry of a schedule.
 type due struct {
 	at    time.Duration
-	order uint64 // first come, first served among equal times
+	order uint64 // breaks ties: first come, first served
 	s     *Sequence
 }
 
-// schedule is a binary heap of sequences by time. It is written out because container/heap's interface calls cost more
-// than the rest of a token.
+// schedule is a binary heap of sequences by time. It does not use
+// container/heap, whose interface calls would cost more than the rest of a
+// token.
 type schedule []due
 
 func (h schedule) less(i, j int) bool {
@@ -28,7 +29,7 @@ func (h *schedule) push(d due) {
 	h.up(d.s.index)
 }
 
-// move gives a sequence that is in the schedule another time.
+// move changes the time of a sequence in the schedule.
 func (h schedule) move(s *Sequence, at time.Duration, order uint64) {
 	h[s.index].at, h[s.index].order = at, order
 	if !h.down(s.index) {
@@ -36,7 +37,7 @@ func (h schedule) move(s *Sequence, at time.Duration, order uint64) {
 	}
 }
 
-// remove takes a sequence out; one that is not in is left alone.
+// remove removes a sequence, if it is in the schedule.
 func (h *schedule) remove(s *Sequence) {
 	i, last := s.index, len(*h)-1
 	if i < 0 || i > last || (*h)[i].s != s {

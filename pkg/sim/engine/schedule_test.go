@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// The schedule hands out what a sorted list would, through pushes, moves and removals.
+// The schedule gives the same order as a sorted list, through pushes, moves and
+// removals.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -1,0 +1,196 @@
+package sim
+
+import "time"
+
+// fault is what the grammar knows of one fault: the value that it takes, what
+// it does, and how it is set. Counts of chunks are of those with text, from 0.
+type fault struct {
+	count bool          // takes a number
+	least int           // the smallest
+	most  int           // the largest; 0 = no limit
+	wait  bool          // takes a time, after a slash if there is a number too
+	pause time.Duration // the time if it is left out; 0 = it must not be
+	words []string      // takes one of these, after a slash if there is a number too
+	about string
+	set   func(q *quirks, f Fault)
+}
+
+// value reports whether the fault takes a value.
+func (a fault) value() bool { return a.count || a.wait || a.words != nil }
+
+// habits are the faults that "like" stands for, as captured from or documented
+// for these servers.
+var habits = map[string]string{
+	"llamacpp": "role=null,finish=own,close,timings=llamacpp",
+	"sglang":   "finish=own,usage=zero-omitted",
+	"llm-d":    "role=bare,finish=own,usage=nulls",
+	"ollama":   "role=merged,finish=own,usage=details-null",
+}
+
+// grammar has every fault. "like" is set by take.
+var grammar = map[string]fault{
+	// connection
+	"refuse": {
+		about: "the connection is reset before a byte is read; only for the whole server",
+	},
+	"close": {
+		about: "the connection is closed after the answer, although keep-alive was promised",
+		set:   func(q *quirks, _ Fault) { q.close = true },
+	},
+	"idle": {wait: true,
+		about: "the connection is closed after an idle TIME behind an answer",
+		set:   func(q *quirks, f Fault) { q.idle = f.Wait },
+	},
+	"reset": {count: true,
+		about: "the connection is reset after N chunks; 0: before the head",
+		set:   func(q *quirks, f Fault) { q.reset = f.N },
+	},
+	"cut": {count: true,
+		about: "the connection is closed after N chunks; 0: before the head",
+		set:   func(q *quirks, f Fault) { q.cut = f.N },
+	},
+
+	// head
+	"status": {count: true, least: 400, most: 599,
+		about: "the answer is an error object with HTTP status N",
+		set:   func(q *quirks, f Fault) { q.status = f.N },
+	},
+	"retry-after": {count: true, least: 1,
+		about: "an error status has a Retry-After header of N seconds",
+		set:   func(q *quirks, f Fault) { q.retryAfter = f.N },
+	},
+	"headers": {wait: true,
+		about: "the head is late by TIME; the chunks keep their times",
+		set:   func(q *quirks, f Fault) { q.headers = f.Wait },
+	},
+	"json": {
+		about: "the answer is one JSON object instead of a stream",
+		set:   func(q *quirks, _ Fault) { q.json = true },
+	},
+	"html": {
+		about: "the body of an error status is HTML, like a proxy's",
+		set:   func(q *quirks, _ Fault) { q.html = true },
+	},
+
+	// course
+	"stall": {count: true, wait: true,
+		about: "nothing is sent for TIME before chunk N",
+		set:   func(q *quirks, f Fault) { q.stallAt, q.stall = f.N, f.Wait },
+	},
+	"truncate": {count: true,
+		about: "the stream ends cleanly after N chunks, without finish_reason and [DONE]",
+		set:   func(q *quirks, f Fault) { q.truncate = f.N },
+	},
+	"error": {count: true,
+		about: "an error object follows N chunks, then [DONE], with status 200",
+		set:   func(q *quirks, f Fault) { q.errorAt, q.errorKind = f.N, f.Name },
+	},
+	"error-text": {count: true,
+		about: "like error, but the error is a string",
+		set:   func(q *quirks, f Fault) { q.errorAt, q.errorKind = f.N, f.Name },
+	},
+	"error-type": {count: true,
+		about: "like error, with the line event: error before the object",
+		set:   func(q *quirks, f Fault) { q.errorAt, q.errorKind = f.N, f.Name },
+	},
+	"bad-json": {count: true,
+		about: "chunk N is cut off in the middle of its JSON",
+		set:   func(q *quirks, f Fault) { q.badJSON = f.N },
+	},
+	"buffer": {
+		about: "everything is held back until the end, as by a buffering proxy",
+		set:   func(q *quirks, _ Fault) { q.buffer = true },
+	},
+
+	// content
+	"clip": {count: true, least: 1,
+		about: "the answer is cut silently at N tokens, with finish_reason length",
+		set:   func(q *quirks, f Fault) { q.clip = f.N },
+	},
+	"eos": {count: true, least: 1,
+		about: "the answer ends by itself at token N, with finish_reason stop; 1: no text at all",
+		set:   func(q *quirks, f Fault) { q.eos = f.N },
+	},
+	"role": {words: []string{"first", "early", "late", "none", "merged", "null", "bare"},
+		about: "the role chunk comes with the first token (first), with the head (early), " +
+			"after the first token (late), not at all (none), or merged into the first text " +
+			"chunk (merged); or its content is null (null) or missing (bare)",
+		set: func(q *quirks, f Fault) { q.role = f.Word },
+	},
+	"reasoning": {count: true, words: []string{"reasoning", "reasoning_content"},
+		about: "the first N tokens are reasoning, the last of them its end mark, " +
+			"in the field reasoning or reasoning_content",
+		set: func(q *quirks, f Fault) { q.reasoning, q.reasoningField = f.N, f.Word },
+	},
+	"tools": {
+		about: "the answer is a tool call in deltas",
+		set:   func(q *quirks, _ Fault) { q.tools = true },
+	},
+
+	"tokens": {count: true, least: 1, most: 4096,
+		about: "each chunk has N tokens",
+		set:   func(q *quirks, f Fault) { q.tokens = f.N },
+	},
+	"finish": {words: []string{"last", "own", "none"},
+		about: "finish_reason is in the last text chunk (last), in a chunk of its own (own), " +
+			"or missing (none)",
+		set: func(q *quirks, f Fault) { q.finish = f.Word },
+	},
+	"usage": {
+		words: []string{
+			"absent", "null", "zero-omitted", "details-null", "cached-null", "continuous", "forced", "nulls",
+		},
+		about: "usage is absent, null, without details if nothing was cached (zero-omitted), " +
+			"with details or cached_tokens null (details-null, cached-null), in every chunk " +
+			"(continuous), sent unasked (forced), or null in every earlier chunk (nulls)",
+		set: func(q *quirks, f Fault) { q.usage = f.Word },
+	},
+	"no-done": {
+		about: "there is no [DONE]",
+		set:   func(q *quirks, _ Fault) { q.noDone = true },
+	},
+	"timings": {words: []string{"vllm", "llamacpp"},
+		about: "the server reports its own times: metrics in the usage chunk (vllm), " +
+			"or timings in the last chunk (llamacpp)",
+		set: func(q *quirks, f Fault) { q.timings = f.Word },
+	},
+
+	// several at once
+	"like": {words: []string{"llamacpp", "sglang", "llm-d", "ollama"},
+		about: "all the habits of another server",
+	},
+
+	// bytes
+	"comments": {
+		about: "a comment precedes every event",
+		set:   func(q *quirks, _ Fault) { q.comments = true },
+	},
+	"ping": {wait: true,
+		about: "a comment is sent every TIME until the first token",
+		set:   func(q *quirks, f Fault) { q.ping = f.Wait },
+	},
+	"crlf": {
+		about: "lines end in CR LF",
+		set:   func(q *quirks, _ Fault) { q.lineEnd = "\r\n" },
+	},
+	"cr": {
+		about: "lines end in CR",
+		set:   func(q *quirks, _ Fault) { q.lineEnd = "\r" },
+	},
+	"bom": {
+		about: "the stream begins with a byte order mark",
+		set:   func(q *quirks, _ Fault) { q.bom = true },
+	},
+	"no-space": {
+		about: "there is no space after data:",
+		set:   func(q *quirks, _ Fault) { q.noSpace = true },
+	},
+	"no-blank": {
+		about: "there is no empty line after the last event",
+		set:   func(q *quirks, _ Fault) { q.noLast = true },
+	},
+	"split": {count: true, least: 1, wait: true, pause: time.Millisecond,
+		about: "events are written N bytes at a time, TIME (1ms) apart",
+		set:   func(q *quirks, f Fault) { q.split, q.splitWait = f.N, f.Wait },
+	},
+}

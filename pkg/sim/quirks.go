@@ -1,0 +1,112 @@
+package sim
+
+import (
+	"net/http"
+	"time"
+
+	"multiturn/pkg/sim/internal/splitmix"
+)
+
+// quirks are the faults of one request, ready to use. A count of -1 means that
+// the request does not have the fault.
+type quirks struct {
+	none bool // no fault at all
+
+	close                             bool
+	idle                              time.Duration
+	reset, cut                        int
+	status, retryAfter                int
+	headers                           time.Duration
+	json, html                        bool
+	stallAt                           int
+	stall                             time.Duration
+	truncate                          int
+	errorAt                           int
+	errorKind                         string
+	badJSON                           int
+	buffer                            bool
+	clip, eos                         int
+	role                              string
+	reasoning                         int
+	reasoningField                    string
+	tools                             bool
+	tokens                            int
+	finish                            string
+	usage, timings                    string
+	noDone, comments, noSpace, noLast bool
+	ping                              time.Duration
+	lineEnd                           string
+	bom                               bool
+	split                             int
+	splitWait                         time.Duration
+
+	names []string
+}
+
+// plain is a request without faults. It is shared and must not be changed.
+var plain = func() *quirks { q := newQuirks(); q.none = true; return q }()
+
+func newQuirks() *quirks {
+	return &quirks{
+		reset: -1, cut: -1, stallAt: -1, truncate: -1, errorAt: -1, badJSON: -1,
+		clip: -1, eos: -1, retryAfter: -1,
+		role: "first", finish: "last", tokens: 1, lineEnd: "\n",
+	}
+}
+
+// draw decides which faults a request has: the server's with the probability of
+// their share, and its own, which take precedence.
+func draw(server, own Faults, rng *splitmix.Rand) *quirks {
+	var q *quirks
+	for _, list := range []Faults{server, own} {
+		for _, f := range list {
+			if f.Share < 1 && !rng.Chance(f.Share) || f.Name == "refuse" {
+				continue
+			}
+			if q == nil {
+				q = newQuirks()
+			}
+			q.take(f)
+		}
+	}
+	if q == nil {
+		return plain
+	}
+	return q
+}
+
+// take adds a fault.
+func (q *quirks) take(f Fault) {
+	q.names = append(q.names, f.Name)
+	if f.Name != "like" {
+		grammar[f.Name].set(q, f)
+		return
+	}
+	list, err := ParseFaults(habits[f.Word])
+	if err != nil {
+		panic("sim: habits: " + err.Error())
+	}
+	for _, f := range list {
+		q.take(f)
+	}
+}
+
+// statusError returns the error object of the fault status.
+func (q *quirks) statusError() *apiError {
+	e := &apiError{
+		status: q.status, kind: "InternalServerError", message: "a fault was asked for",
+		retryAfter: q.retryAfter,
+	}
+	switch q.status {
+	case 429:
+		e.kind, e.message = "rate_limit_error", "rate limit exceeded"
+	case 503:
+		e.kind, e.message = "Service Unavailable", errBusy.message
+	}
+	if q.html {
+		text := http.StatusText(q.status)
+		e.body = "<html><head><title>" + text + "</title></head><body><h1>" + text + "</h1></body></html>\n"
+		e.contentType = "text/html"
+	}
+	return e
+}
