@@ -10,6 +10,8 @@ import (
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
+	"multiturn/pkg/render/xlsx"
 	"multiturn/pkg/report"
 )
 
@@ -61,7 +63,7 @@ func openOutputs(c *cli.Call, f *runFlags) (_ *outputs, err error) {
 		}
 	}
 	if f.excel && f.excelFile == "" {
-		f.excelFile = report.ExcelName(f.bench.Clients, time.Now())
+		f.excelFile = report.WorkbookName(f.bench.Clients, time.Now())
 	}
 	if f.excelFile != "" {
 		if o.excelFile, err = c.Create(f.excelFile); err != nil {
@@ -149,12 +151,11 @@ func (o *outputs) finish(end *record.End) error {
 		keep(o.statsFile.Commit())
 	}
 	if o.excelFile != nil {
-		keep(report.Excel(o.excelFile, s, o.f.verbose))
+		keep(xlsx.Write(o.excelFile, s.Workbook(o.f.verbose)))
 		keep(o.excelFile.Commit())
 		o.call.Remarkf("wrote %s", o.excelFile.Name())
 	}
-	w := o.call.TextOut()
-	keep(report.Text(w, []*report.Summary{s}, report.TextOptions{Color: color(o.call, w)}))
+	keep(writeSummary(o.call, "-", render.Text, []render.Document{s.Document()}))
 	return errors.Join(errs...)
 }
 

@@ -174,19 +174,6 @@ func plansText(w io.Writer, plans []*plan.Summary) error {
 	return nil
 }
 
-// writeFile writes an output as a whole or not at all.
-func writeFile(c *cli.Call, name string, to func(io.Writer) error) (err error) {
-	out, err := c.Create(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	if err := to(out); err != nil {
-		return err
-	}
-	return out.Commit()
-}
-
 func parseInts(s string) ([]int, error) {
 	var out []int
 	for _, item := range strings.Split(s, ",") {

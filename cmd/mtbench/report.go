@@ -6,23 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
-
-	"golang.org/x/term"
 
 	"multiturn/pkg/cli"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
+	"multiturn/pkg/render/xlsx"
 	"multiturn/pkg/report"
-)
-
-// reportFormat is a form of the summary.
-type reportFormat string
-
-const (
-	formatText reportFormat = "text"
-	formatJSON reportFormat = "json"
-	formatCSV  reportFormat = "csv"
 )
 
 // reportFlags are the flags of `mtbench report`.
@@ -32,7 +22,7 @@ type reportFlags struct {
 	sent      string // the conversations, file
 	tokenizer string
 	model     string
-	format    reportFormat
+	format    render.Format
 	tableOnly bool
 	merge     bool
 	output    string
@@ -44,7 +34,7 @@ type reportFlags struct {
 // reportCommand is `mtbench report`.
 func reportCommand() *cli.Command {
 	f := &reportFlags{
-		options: report.Options{Tokens: report.Usage, WarmupPercentages: []float64{0}}, cache: newCacheFlags(), format: formatText, output: "-",
+		options: report.Options{Tokens: report.Usage, WarmupPercentages: []float64{0}}, cache: newCacheFlags(), format: render.Text, output: "-",
 	}
 	return &cli.Command{
 		Name:  "report",
@@ -67,7 +57,7 @@ func reportCommand() *cli.Command {
 				cli.Flag{Name: "model", Short: "m", Value: cli.String(&f.model), DefaultText: "the run's", Usage: "model; names the tokenizer of --conversations and, if it is built in, the sizes in GiB"},
 			)},
 			{Title: "Output", Flags: []cli.Flag{
-				{Name: "format", Value: cli.Enum(&f.format, formatText, formatJSON, formatCSV), Usage: "form of the summary"},
+				{Name: "format", Value: cli.Enum(&f.format, render.Formats()...), Usage: "form of the summary"},
 				{Name: "table-only", Value: cli.Bool(&f.tableOnly), Usage: "text: only what the reference prints"},
 				{Name: "output-file", Short: "o", Value: cli.File(&f.output), DefaultText: "stdout", Usage: "write the summary there"},
 				{Name: "stats-json-output", Value: cli.File(&f.statsJSON), Usage: "write the reference's array of per-request numbers"},
@@ -124,7 +114,7 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 		}()
 	}
 	if f.statsJSON != "" {
-		if err := f.write(c, f.statsJSON, func(w io.Writer) error { return report.SamplesJSON(w, summaries) }); err != nil {
+		if err := writeFile(c, f.statsJSON, func(w io.Writer) error { return report.SamplesJSON(w, summaries) }); err != nil {
 			return err
 		}
 	}
@@ -133,21 +123,15 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 			return err
 		}
 	}
-	if f.output == "-" && f.format == formatText {
-		// For people: it gives way when stdout carries data.
-		w := c.TextOut()
-		return report.Text(w, summaries, report.TextOptions{Color: color(c, w), TableOnly: f.tableOnly})
-	}
-	return f.write(c, f.output, func(w io.Writer) error {
-		switch f.format {
-		case formatJSON:
-			return report.JSON(w, summaries)
-		case formatCSV:
-			return report.CSV(w, summaries)
-		default:
-			return report.Text(w, summaries, report.TextOptions{TableOnly: f.tableOnly})
+	var docs []render.Document
+	for _, s := range summaries {
+		if f.tableOnly && f.format == render.Text {
+			docs = append(docs, s.Reference())
+		} else {
+			docs = append(docs, s.Document())
 		}
-	})
+	}
+	return writeSummary(c, f.output, f.format, docs)
 }
 
 // summaries reads all files, and makes one summary of each run in them, or of all together.
@@ -252,18 +236,6 @@ func lines(n int) string {
 	return fmt.Sprintf("%d lines", n)
 }
 
-func (f *reportFlags) write(c *cli.Call, name string, to func(io.Writer) error) (err error) {
-	out, err := c.Create(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	if err := to(out); err != nil {
-		return err
-	}
-	return out.Commit()
-}
-
 func (f *reportFlags) writeExcel(c *cli.Call, summaries []*report.Summary) error {
 	if len(summaries) != 1 {
 		return cli.UsageErrorf("an Excel file holds one run, and %d were read: give one file of one run", len(summaries))
@@ -281,17 +253,11 @@ func (f *reportFlags) writeExcel(c *cli.Call, summaries []*report.Summary) error
 			}
 			clients = len(seen)
 		}
-		name = report.ExcelName(clients, time.Now())
+		name = report.WorkbookName(clients, time.Now())
 	}
-	if err := f.write(c, name, func(w io.Writer) error { return report.Excel(w, s, f.options.Verbose) }); err != nil {
+	if err := writeFile(c, name, func(w io.Writer) error { return xlsx.Write(w, s.Workbook(f.options.Verbose)) }); err != nil {
 		return err
 	}
 	c.Remarkf("wrote %s", name)
 	return nil
-}
-
-// color says whether headings are coloured on w: on terminals, unless NO_COLOR asks for none.
-func color(c *cli.Call, w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }

@@ -61,7 +61,7 @@ func markdownTable(b *strings.Builder, rows []Row) {
 	columns := names(rows)
 	head, rule := []string{""}, []string{"---"}
 	for _, name := range columns {
-		head, rule = append(head, escape(name)), append(rule, "---:")
+		head, rule = append(head, escape(columnName(name))), append(rule, "---:")
 	}
 	line(head...)
 	line(rule...)

@@ -137,6 +137,14 @@ func names(rows []Row) []string {
 	return out
 }
 
+// columnName is the name above a column; rows with one value need none for it.
+func columnName(cell string) string {
+	if cell == "" {
+		return "value"
+	}
+	return cell
+}
+
 // joined returns the sections with those merged that form one table: a section
 // without a title and the one before it, if their columns have the same heads.
 func joined(sections []Section) []Section {

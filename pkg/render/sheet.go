@@ -1,6 +1,9 @@
 package render
 
-import "iter"
+import (
+	"iter"
+	"strings"
+)
 
 // Sheet is a sheet of a workbook; package xlsx writes it. It has Blocks, or it
 // has one table: Head and Rows, which may be very many.
@@ -21,7 +24,7 @@ type Block struct {
 func Blocks(sections []Section) []Block {
 	var out []Block
 	at := 1
-	for _, s := range sections {
+	for _, s := range joined(sections) {
 		if len(s.Rows) == 0 {
 			continue
 		}
@@ -42,13 +45,13 @@ func (b Block) Grid() [][]any {
 		head = append(head, nil)
 	}
 	for _, name := range columns {
-		head = append(head, name)
+		head = append(head, columnName(name))
 	}
 	out := [][]any{head}
 	for _, r := range b.Rows {
 		var line []any
 		if !list {
-			line = append(line, r.Name)
+			line = append(line, strings.TrimSpace(r.label()))
 		}
 		for _, name := range columns {
 			var value any

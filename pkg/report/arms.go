@@ -67,11 +67,10 @@ type EffectRow struct {
 	Relative   Number   `json:"relative"`
 }
 
-// Significant says whether the interval leaves 0 out.
-func (r *EffectRow) Significant() bool {
-	d := r.Difference
-	return d.Low.OK() && d.High.OK() && (d.Low > 0 || d.High < 0)
-}
+// significant reports whether the interval leaves 0 out.
+func (r *EffectRow) significant() bool { return beyondChance(r.Difference.Low, r.Difference.High) }
+
+func beyondChance(low, high Number) bool { return low.OK() && high.OK() && (low > 0 || high < 0) }
 
 // primaryArm is the arm that tables are of: the measured one, in an A/A run the first one.
 func primaryArm(turns []turn) string {

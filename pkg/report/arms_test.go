@@ -8,6 +8,7 @@ import (
 
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 )
 
 // The table is of the measured arm; work, throughput and counters are of all.
@@ -37,7 +38,7 @@ func TestArmsAreApart(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := Text(&b, []*Summary{s}, TextOptions{}); err != nil || !strings.Contains(b.String(), `is of "measured" only`) {
+	if err := write(&b, render.Text, []*Summary{s}); err != nil || !strings.Contains(b.String(), `is of "measured" only`) {
 		t.Errorf("%v\n%s", err, &b)
 	}
 	if one := small().summary(Options{}).Details.Arms; one != nil {
@@ -56,10 +57,10 @@ func TestEffectIsPaired(t *testing.T) {
 		t.Fatalf("%+v", e)
 	}
 	want := 0.05 * float64(d.Prediction.Later.Cached) / 60
-	if got := float64(e.Later.Difference.Value); math.Abs(got-want) > 1e-4 || !e.Later.Significant() || e.Later.Difference.Low > e.Later.Difference.Value {
+	if got := float64(e.Later.Difference.Value); math.Abs(got-want) > 1e-4 || !e.Later.significant() || e.Later.Difference.Low > e.Later.Difference.Value {
 		t.Errorf("%+v, want %v", e.Later, want)
 	}
-	if first := e.Turns[0]; first.Difference.Value != 0 || first.Significant() {
+	if first := e.Turns[0]; first.Difference.Value != 0 || first.significant() {
 		t.Errorf("first turns: %+v", first)
 	}
 	if got := float64(e.Cached.Measured); math.Abs(got-float64(d.Prediction.All.Cached)/72) > 1e-9 || e.Cached.Control != 0 {
@@ -84,7 +85,7 @@ func TestEffectsAgainstChance(t *testing.T) {
 		w.arms = []string{record.ArmAA1, record.ArmAA2}
 		recs := w.play()
 		o := Options{Bootstrap: measure.Bootstrap{Resamples: 300}}
-		if e := effect(o, recs); e.Later.Significant() {
+		if e := effect(o, recs); e.Later.significant() {
 			alarms++
 		}
 		// The same turns as arms of different conversations.
@@ -100,14 +101,14 @@ func TestEffectsAgainstChance(t *testing.T) {
 		if e.Paired || e.Conversations != 48 {
 			t.Fatalf("%+v", e)
 		}
-		if e.Later.Significant() {
+		if e.Later.significant() {
 			alarmsApart++
 		}
 
 		w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
 		w.computed = 0.003 // about 3 ms on later turns
 		recs = w.play()
-		if e := effect(o, recs).Later; e.Significant() && e.Difference.Value > 0 {
+		if e := effect(o, recs).Later; e.significant() && e.Difference.Value > 0 {
 			found++
 		}
 		for _, turn := range turnsOf(recs) {
@@ -115,7 +116,7 @@ func TestEffectsAgainstChance(t *testing.T) {
 				turn.Conversation += "'"
 			}
 		}
-		if e := effect(o, recs); !e.Paired && e.Later.Significant() && e.Later.Difference.Value > 0 {
+		if e := effect(o, recs); !e.Paired && e.Later.significant() && e.Later.Difference.Value > 0 {
 			foundApart++
 		}
 	}
@@ -133,7 +134,7 @@ func TestEffectOfFew(t *testing.T) {
 	w.arms, w.conversations, w.active = []string{record.ArmMeasured, record.ArmNoReuse}, measure.MinClusters-1, 4
 	s := w.summary(Options{})
 	e := s.Details.Arms.Effects[0]
-	if !e.Later.Difference.Value.OK() || e.Later.Difference.Low.OK() || e.Later.Significant() {
+	if !e.Later.Difference.Value.OK() || e.Later.Difference.Low.OK() || e.Later.significant() {
 		t.Errorf("%+v", e.Later)
 	}
 	for _, f := range s.Details.Findings {

@@ -11,6 +11,7 @@ import (
 
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 )
 
 // What a cache of the stated shape is predicted to hit is what the cache did hit, by every account and to the token.
@@ -175,7 +176,7 @@ func TestUnknownCachedTokens(t *testing.T) {
 		t.Errorf("%+v", k)
 	}
 	var b bytes.Buffer
-	if err := CSV(&b, []*Summary{s}); err != nil || strings.Contains(b.String(), "all turns,cached_tokens,0") || !strings.Contains(b.String(), "all turns,cached_tokens,\n") {
+	if err := write(&b, render.CSV, []*Summary{s}); err != nil || strings.Contains(b.String(), "all turns,cached_tokens,0") || !strings.Contains(b.String(), "all turns,cached_tokens,\n") {
 		t.Errorf("%v\n%s", err, &b)
 	}
 
@@ -223,10 +224,10 @@ func TestCacheGolden(t *testing.T) {
 		file  string
 		write func(*bytes.Buffer) error
 	}{
-		{"arms.txt", func(b *bytes.Buffer) error { return Text(b, []*Summary{arms}, TextOptions{}) }},
-		{"arms.json", func(b *bytes.Buffer) error { return JSON(b, []*Summary{arms}) }},
-		{"arms.csv", func(b *bytes.Buffer) error { return CSV(b, []*Summary{arms}) }},
-		{"tiers.txt", func(b *bytes.Buffer) error { return Text(b, []*Summary{tiers}, TextOptions{}) }},
+		{"arms.txt", func(b *bytes.Buffer) error { return write(b, render.Text, []*Summary{arms}) }},
+		{"arms.json", func(b *bytes.Buffer) error { return write(b, render.JSON, []*Summary{arms}) }},
+		{"arms.csv", func(b *bytes.Buffer) error { return write(b, render.CSV, []*Summary{arms}) }},
+		{"tiers.txt", func(b *bytes.Buffer) error { return write(b, render.Text, []*Summary{tiers}) }},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			t.Parallel()

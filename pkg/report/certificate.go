@@ -7,6 +7,7 @@ import (
 
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 )
 
 // The certificate's thresholds, all of them. What goes beyond one is named with the numbers that it makes doubtful.
@@ -43,14 +44,14 @@ func certify(c record.Certificate, turns int, ttft float64) record.Certificate {
 	}
 	if c.Lag.N > 0 && c.Lag.P99 > late {
 		doubt("turns were sent late, p99 %s ms (median TTFT %s ms): think times, request rate and concurrency are not as asked; "+
-			"latency from sent is still right", short(c.Lag.P99), short(ttft))
+			"latency from sent is still right", render.Short(c.Lag.P99), render.Short(ttft))
 	}
 	if c.Wake.N > 0 && c.Wake.P99 > late {
 		doubt("the client's timers woke late, p99 %s ms: it had to wait for a processor, do not trust think times%s",
-			short(c.Wake.P99), orTimes(c.Clocks))
+			render.Short(c.Wake.P99), orTimes(c.Clocks))
 	}
 	if c.GCPauseMaxMS > late {
-		doubt("garbage collection stopped the client for up to %s ms: do not trust maxima%s", short(c.GCPauseMaxMS), orTimes(c.Clocks))
+		doubt("garbage collection stopped the client for up to %s ms: do not trust maxima%s", render.Short(c.GCPauseMaxMS), orTimes(c.Clocks))
 	}
 	if c.CPUShare > MaxCPUShare {
 		doubt("the client used %.0f %% of the machine: throughput may be the client's limit, not the server's%s", 100*c.CPUShare, orTimes(c.Clocks))

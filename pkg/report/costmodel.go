@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 )
 
 // The cost model's thresholds.
@@ -316,7 +316,7 @@ func (m *CostModel) curvature(y []float64, columns [][]float64, names []string) 
 	line, _ := m.r.Combine([]float64{1, most})
 	curve, _ := r.Combine([]float64{1, most, most * most})
 	if math.Abs(curve-line) > MaxCurvature*line {
-		m.Notes = append(m.Notes, fmt.Sprintf("the cost of a token is not constant: with a square, computing %d tokens takes %s ms, without %s", int(most), short(curve), short(line)))
+		m.Notes = append(m.Notes, fmt.Sprintf("the cost of a token is not constant: with a square, computing %d tokens takes %s ms, without %s", int(most), render.Short(curve), render.Short(line)))
 	}
 }
 
@@ -377,7 +377,7 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 	}
 	m.Saved, m.Whole = seconds(saved), seconds(whole)
 	if unsplit > 0 {
-		m.Notes = append(m.Notes, fmt.Sprintf("the loads of %s are not known and cost nothing in what was saved", plural(unsplit, "turn")))
+		m.Notes = append(m.Notes, fmt.Sprintf("the loads of %s are not known and cost nothing in what was saved", render.Plural(unsplit, "turn")))
 	}
 	switch {
 	case m.TiersFrom == tiersFromPrediction:
@@ -391,7 +391,7 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 	}
 	if float64(longest) > 1.5*float64(most) {
 		m.Notes = append(m.Notes, fmt.Sprintf("recomputing is extrapolated: no fitted turn computed more than %s tokens, prompts have up to %s",
-			thousands(int64(most)), thousands(int64(longest))))
+			render.Thousands(int64(most)), render.Thousands(int64(longest))))
 	}
 	if p == nil {
 		return
@@ -419,12 +419,4 @@ func rate(cost Estimate) Estimate {
 		return 1000 / ms
 	}
 	return Estimate{"tokens/s", inverse(cost.Value), inverse(cost.High), inverse(cost.Low)}
-}
-
-// significant formats a small cost with three digits that say something.
-func significant(n Number) string {
-	if !n.OK() {
-		return absent
-	}
-	return strconv.FormatFloat(float64(n), 'g', 3, 64)
 }

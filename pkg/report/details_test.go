@@ -15,6 +15,8 @@ import (
 
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
+	"multiturn/pkg/render/xlsx"
 )
 
 var update = flag.Bool("update", false, "write the golden files of this package's own formats")
@@ -42,10 +44,10 @@ func TestOwnFormats(t *testing.T) {
 		file  string
 		write func(*bytes.Buffer) error
 	}{
-		{"full.txt", func(b *bytes.Buffer) error { return Text(b, []*Summary{full}, TextOptions{}) }},
-		{"killed.txt", func(b *bytes.Buffer) error { return Text(b, []*Summary{cut}, TextOptions{}) }},
-		{"full.json", func(b *bytes.Buffer) error { return JSON(b, []*Summary{full}) }},
-		{"full.csv", func(b *bytes.Buffer) error { return CSV(b, []*Summary{full}) }},
+		{"full.txt", func(b *bytes.Buffer) error { return write(b, render.Text, []*Summary{full}) }},
+		{"killed.txt", func(b *bytes.Buffer) error { return write(b, render.Text, []*Summary{cut}) }},
+		{"full.json", func(b *bytes.Buffer) error { return write(b, render.JSON, []*Summary{full}) }},
+		{"full.csv", func(b *bytes.Buffer) error { return write(b, render.CSV, []*Summary{full}) }},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +81,7 @@ func TestJSONAndCSVAgree(t *testing.T) {
 	t.Parallel()
 	s := collected(Options{}, exampleRun(10, 4)...).Summary()
 	var b bytes.Buffer
-	if err := JSON(&b, []*Summary{s}); err != nil {
+	if err := write(&b, render.JSON, []*Summary{s}); err != nil {
 		t.Fatal(err)
 	}
 	var read []struct {
@@ -91,7 +93,7 @@ func TestJSONAndCSVAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Reset()
-	if err := CSV(&b, []*Summary{s}); err != nil {
+	if err := write(&b, render.CSV, []*Summary{s}); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := csv.NewReader(&b).ReadAll()
@@ -217,10 +219,10 @@ func TestUnknownIsNotZero(t *testing.T) {
 		t.Errorf("cached tokens of a server that reports none: %+v %+v", d.Cache, d.Later)
 	}
 	var b bytes.Buffer
-	if err := Text(&b, []*Summary{none}, TextOptions{}); err != nil || !strings.Contains(b.String(), "not known, the server does not report them") {
+	if err := write(&b, render.Text, []*Summary{none}); err != nil || !strings.Contains(b.String(), "not known, the server does not report them") {
 		t.Errorf("%v\n%s", err, &b)
 	}
-	if err := JSON(&b, []*Summary{none}); err != nil || !strings.Contains(b.String(), `"cached_tokens_mean": null`) {
+	if err := write(&b, render.JSON, []*Summary{none}); err != nil || !strings.Contains(b.String(), `"cached_tokens_mean": null`) {
 		t.Error("JSON says a number of what is not known")
 	}
 }
@@ -239,7 +241,7 @@ func TestNothingWentWell(t *testing.T) {
 		t.Errorf("%+v", s.Tables)
 	}
 	var b bytes.Buffer
-	for _, err := range []error{Text(&b, []*Summary{s}, TextOptions{}), JSON(&b, []*Summary{s}), CSV(&b, []*Summary{s}), Excel(&b, s, true)} {
+	for _, err := range []error{write(&b, render.Text, []*Summary{s}), write(&b, render.JSON, []*Summary{s}), write(&b, render.CSV, []*Summary{s}), xlsx.Write(&b, s.Workbook(true))} {
 		if err != nil {
 			t.Error(err)
 		}
@@ -251,7 +253,7 @@ func TestNothingWentWell(t *testing.T) {
 	}
 	var empty bytes.Buffer
 	nothing := NewCollector("x", Options{}).Summary()
-	for _, err := range []error{Text(&empty, []*Summary{nothing}, TextOptions{}), JSON(&empty, []*Summary{nothing}), JSON(&empty, nil), CSV(&empty, nil)} {
+	for _, err := range []error{write(&empty, render.Text, []*Summary{nothing}), write(&empty, render.JSON, []*Summary{nothing}), write(&empty, render.JSON, nil), write(&empty, render.CSV, nil)} {
 		if err != nil {
 			t.Error(err)
 		}
@@ -347,13 +349,13 @@ func TestRanges(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]string{1: "1", 12: "12", 13: "13-20", 20: "13-20", 21: "21-40", 41: "41-80", 1000: "641-1280", math.MaxInt: "687194767361-"} {
 		from, to := turnRange(n)
-		if got := span(&Group{From: from, To: to}); got != want {
+		if got := (*Group).span(&Group{From: from, To: to}); got != want {
 			t.Errorf("turn %d is in %s, want %s", n, got, want)
 		}
 	}
 	for n, want := range map[int]string{0: "0-1024", 1024: "0-1024", 1025: "1025-2048", 2049: "2049-4096", 100000: "65537-131072", math.MaxInt: "1099511627777-"} {
 		from, to := promptRange(n)
-		if got := span(&Group{From: from, To: to}); got != want {
+		if got := (*Group).span(&Group{From: from, To: to}); got != want {
 			t.Errorf("%d tokens are in %s, want %s", n, got, want)
 		}
 	}
@@ -473,13 +475,13 @@ func TestReadTellsRunsApart(t *testing.T) {
 		t.Error("records went to the wrong run")
 	}
 	var b bytes.Buffer
-	if err := Text(&b, summaries, TextOptions{TableOnly: true}); err != nil || strings.Count(b.String(), "=== f") != 3 || strings.Contains(b.String(), "Outcomes") {
+	if err := render.WriteText(&b, references(summaries), false); err != nil || strings.Count(b.String(), "=== f") != 3 || strings.Contains(b.String(), "Outcomes") {
 		t.Errorf("%v\n%s", err, &b)
 	}
 	direct := collected(Options{}, exampleRun(4, 3)...).Summary()
 	var one, two bytes.Buffer
 	direct.Name = "f"
-	_, _ = Text(&one, []*Summary{direct}, TextOptions{}), Text(&two, summaries[2:], TextOptions{})
+	_, _ = write(&one, render.Text, []*Summary{direct}), write(&two, render.Text, summaries[2:])
 	if one.String() != two.String() {
 		t.Errorf("through a stream:\n%s\ndirectly:\n%s", &two, &one)
 	}
@@ -543,14 +545,14 @@ func FuzzReport(f *testing.F) {
 		for _, r := range runs {
 			s := []*Summary{r.Summary()}
 			var b bytes.Buffer
-			if err := Text(&b, s, TextOptions{}); err != nil {
+			if err := write(&b, render.Text, s); err != nil {
 				t.Fatal(err)
 			}
 			b.Reset()
-			if err := JSON(&b, s); err != nil || !json.Valid(b.Bytes()) {
+			if err := write(&b, render.JSON, s); err != nil || !json.Valid(b.Bytes()) {
 				t.Fatalf("%v\n%s", err, &b)
 			}
-			if err := CSV(&b, s); err != nil {
+			if err := write(&b, render.CSV, s); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -562,7 +564,7 @@ func BenchmarkSummary(b *testing.B) {
 	for b.Loop() {
 		s := collected(Options{}, recs...).Summary()
 		var text bytes.Buffer
-		if err := Text(&text, []*Summary{s}, TextOptions{}); err != nil {
+		if err := write(&text, render.Text, []*Summary{s}); err != nil {
 			b.Fatal(err)
 		}
 	}

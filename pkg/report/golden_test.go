@@ -18,6 +18,8 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
+	"multiturn/pkg/render/xlsx"
 )
 
 // goldenCase is what the reference made of measurements; see testdata/golden/README.md.
@@ -153,7 +155,7 @@ func TestGoldenText(t *testing.T) {
 		g := &cases[i]
 		s, _ := goldenSummary(t, dir, g)
 		var got bytes.Buffer
-		if err := Text(&got, []*Summary{s}, TextOptions{Color: true}); err != nil {
+		if err := render.WriteText(&got, documents([]*Summary{s}), true); err != nil {
 			t.Fatal(err)
 		}
 		if got.String() != g.Printed || g.Printed132 != "" && got.String() != g.Printed132 {
@@ -189,19 +191,19 @@ func TestGoldenNumbers(t *testing.T) {
 		}
 		for j, want := range g.Summaries {
 			table := &s.Tables[j]
-			runtime := table.Runtime()
+			runtime := table.runtime()
 			if len(runtime) != len(want.Params) {
 				t.Errorf("%s: %v, want %v", g.Name, runtime, want.Params)
 			}
 			for _, c := range runtime {
 				v := want.Params[c.Name]
-				same(c.Name, c.Value, &v)
+				same(c.Name, number(c), &v)
 			}
 			if len(table.Rows) != len(want.Table) {
 				t.Errorf("%s: %d rows, want %d", g.Name, len(table.Rows), len(want.Table))
 			}
 			for _, r := range table.Rows {
-				columns := r.Columns()
+				columns := r.cells()
 				if len(columns) != len(want.Table[r.Name]) {
 					t.Errorf("%s: %s has %d columns, want %d", g.Name, r.Name, len(columns), len(want.Table[r.Name]))
 				}
@@ -210,7 +212,7 @@ func TestGoldenNumbers(t *testing.T) {
 					if !ok {
 						t.Errorf("%s: %s %s is not in the reference", g.Name, r.Name, c.Name)
 					}
-					same(r.Name+" "+c.Name, c.Value, v)
+					same(r.Name+" "+c.Name, number(c), v)
 				}
 			}
 		}
@@ -225,15 +227,15 @@ func TestGoldenExcel(t *testing.T) {
 	for i := range cases {
 		g := &cases[i]
 		s, o := goldenSummary(t, dir, g)
-		if !slices.Equal(RawColumns(o.Verbose), g.RawHeader) {
-			t.Errorf("%s: raw columns %v, want %v", g.Name, RawColumns(o.Verbose), g.RawHeader)
+		if !slices.Equal(rawColumns(o.Verbose), g.RawHeader) {
+			t.Errorf("%s: raw columns %v, want %v", g.Name, rawColumns(o.Verbose), g.RawHeader)
 		}
 		if g.Cells == nil {
 			continue
 		}
 		compared++
 		var file bytes.Buffer
-		if err := Excel(&file, s, o.Verbose); err != nil {
+		if err := xlsx.Write(&file, s.Workbook(o.Verbose)); err != nil {
 			t.Fatal(err)
 		}
 		f, err := excelize.OpenReader(&file)
@@ -243,7 +245,7 @@ func TestGoldenExcel(t *testing.T) {
 		for r, row := range g.Cells {
 			for c, want := range row {
 				at, _ := excelize.CoordinatesToCellName(c+1, r+1)
-				got, err := f.GetCellValue(summarySheet, at, excelize.Options{RawCellValue: true})
+				got, err := f.GetCellValue("Summary", at, excelize.Options{RawCellValue: true})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -264,7 +266,7 @@ func TestGoldenExcel(t *testing.T) {
 				}
 			}
 		}
-		rows, err := f.GetRows(rawSheet, excelize.Options{RawCellValue: true})
+		rows, err := f.GetRows("Raw data", excelize.Options{RawCellValue: true})
 		if err != nil || len(rows) != g.NumRows+1 || !slices.Equal(rows[0], g.RawHeader) {
 			t.Errorf("%s: %d rows of raw data, %v, %v", g.Name, len(rows), rows[0], err)
 		}
@@ -305,11 +307,11 @@ func TestReadReferenceArray(t *testing.T) {
 		}
 		s := runs[0].Summary()
 		var got, samples bytes.Buffer
-		if err := Text(&got, []*Summary{s}, TextOptions{Color: true}); err != nil {
+		if err := render.WriteText(&got, documents([]*Summary{s}), true); err != nil {
 			t.Fatal(err)
 		}
 		// The array does not hold the parameters.
-		separator := strings.Repeat("-", separatorWidth) + "\n"
+		separator := separator
 		_, want, _ := strings.Cut(strings.TrimPrefix(g.Printed, separator), separator)
 		if got.String() != separator+want {
 			t.Errorf("%s: printed\n%s\nwant\n%s", g.Name, &got, separator+want)

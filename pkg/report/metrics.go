@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 	"multiturn/pkg/server"
 )
 
@@ -97,39 +98,63 @@ func (k *Counters) metrics() []metricRow {
 	return rows
 }
 
-// metrics writes the server's own numbers.
-func (t *text) metrics(k *Counters) {
-	rows := k.metrics()
-	if len(rows) == 0 {
-		return
-	}
-	t.line("")
-	t.heading("Server's metrics (of the whole run, all requests):")
-	g := grid{{"", "difference", "a second", "mean", "max"}}
-	section := ""
+// metrics returns the server's own numbers: counters with their rates, and
+// gauges, in the order of the catalogue.
+func (d *Details) metrics() []render.Section {
+	var (
+		rows   = d.Counters.metrics()
+		byName = make(map[string]metricRow)
+		column = func(head string, of func(metricRow) Number) render.Column {
+			return render.Column{Head: head, Text: func(r render.Row) string {
+				if row, ok := byName[r.Name]; ok {
+					return amount(of(row))
+				}
+				return "" // the name of a part
+			}}
+		}
+		columns = []render.Column{
+			column("difference", func(r metricRow) Number { return r.change }),
+			column("a second", func(r metricRow) Number { return r.rate }),
+			column("mean", func(r metricRow) Number { return r.mean }),
+			column("max", func(r metricRow) Number { return r.max }),
+		}
+		part string
+		out  []render.Section
+	)
 	for _, r := range rows {
-		if r.Section != section {
-			section = r.Section
-			g = append(g, []string{section, "", "", "", ""})
+		byName[r.Name] = r
+		s := render.Section{Name: "states", About: "The server's own numbers.", Columns: columns}
+		if len(out) == 0 {
+			s.Title = "Server's metrics (of the whole run, all requests):"
 		}
-		label := "  " + r.Label
-		if r.Unit != section && r.Unit != "1" {
-			label += " (" + r.Unit + ")"
+		if r.Section != part {
+			part = r.Section
+			s.Rows = append(s.Rows, render.Row{Label: part})
 		}
-		g = append(g, []string{
-			label, amount(r.change), amount(r.rate), amount(r.mean), amount(r.max),
-		})
+		row := render.Row{Name: r.Name, Label: r.label()}
+		if r.Gauge {
+			row.Cells = []render.Cell{render.Value("mean", r.mean), render.Value("max", r.max)}
+		} else {
+			s.Name, row.Cells = "rates", []render.Cell{render.Value("per_second", r.rate)}
+		}
+		s.Rows = append(s.Rows, row)
+		out = append(out, s)
 	}
-	t.grid(g)
+	return out
+}
+
+// label is what text calls a metric: with its unit, if nothing else tells it.
+func (r *metricRow) label() string {
+	if r.Unit == r.Section || r.Unit == "1" {
+		return "  " + r.Label
+	}
+	return "  " + r.Label + " (" + r.Unit + ")"
 }
 
 // amount formats a number of any size: whole if it is large or a count.
 func amount(n Number) string {
-	switch {
-	case !n.OK():
-		return absent
-	case math.Abs(float64(n)) >= 1000 || n == Number(math.Trunc(float64(n))):
-		return thousands(int64(math.Round(float64(n))))
+	if n.OK() && (math.Abs(float64(n)) >= 1000 || n == Number(math.Trunc(float64(n)))) {
+		return render.Thousands(int64(math.Round(float64(n))))
 	}
-	return short(float64(n))
+	return render.Short(float64(n))
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 	"multiturn/pkg/server"
 )
 
@@ -33,10 +34,10 @@ func TestEveryQuantityIsShown(t *testing.T) {
 		})
 	s := c.Summary()
 	var text, csv bytes.Buffer
-	if err := Text(&text, []*Summary{s}, TextOptions{}); err != nil {
+	if err := write(&text, render.Text, []*Summary{s}); err != nil {
 		t.Fatal(err)
 	}
-	if err := CSV(&csv, []*Summary{s}); err != nil {
+	if err := write(&csv, render.CSV, []*Summary{s}); err != nil {
 		t.Fatal(err)
 	}
 	js, err := json.Marshal(s)

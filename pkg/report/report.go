@@ -101,8 +101,6 @@ package report
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 
 	"multiturn/pkg/measure"
 )
@@ -148,20 +146,3 @@ func (o *Options) Validate() error {
 
 // ErrNoSamples is what a run without a single good turn gives in place of a table; the rest of its summary exists.
 var ErrNoSamples = errors.New("no turn went well: there is nothing to measure")
-
-// Number is a float64 whose JSON is null when it does not exist (NaN) or is infinite.
-type Number float64
-
-// MarshalJSON writes the shortest number that reads back as n, or null.
-func (n Number) MarshalJSON() ([]byte, error) {
-	if !n.OK() {
-		return []byte("null"), nil
-	}
-	return strconv.AppendFloat(nil, float64(n), 'g', -1, 64), nil
-}
-
-// OK says whether the number exists.
-func (n Number) OK() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
-
-// Unknown is a number that does not exist.
-var Unknown = Number(math.NaN())

@@ -9,6 +9,7 @@ import (
 
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 )
 
 // Table is the reference's summary of the samples that are left after a share of them was taken for warm-up.
@@ -41,8 +42,8 @@ type Percentile struct {
 	Value Number
 }
 
-// Name is the column's: "99.9%".
-func (p Percentile) Name() string { return strconv.FormatFloat(p.P, 'f', -1, 64) + "%" }
+// name is the column's: "99.9%".
+func (p Percentile) name() string { return strconv.FormatFloat(p.P, 'f', -1, 64) + "%" }
 
 func describe(s measure.Sample, percentiles []float64) Description {
 	d := Description{Count: s.N(), Mean: Number(s.Mean()), Std: Number(s.Std()), Min: Number(s.Min()), Max: Number(s.Max())}
@@ -52,22 +53,22 @@ func describe(s measure.Sample, percentiles []float64) Description {
 	return d
 }
 
-// Column is a named number of a description.
-type Column struct {
-	Name  string
-	Value Number
-}
-
-// Columns are the description's numbers in the order of a table: count, mean, std, min, percentiles, max.
-func (d *Description) Columns() []Column {
-	cols := []Column{{"count", Number(d.Count)}, {"mean", d.Mean}, {"std", d.Std}, {"min", d.Min}}
-	for _, p := range d.Percentiles {
-		cols = append(cols, Column{p.Name(), p.Value})
+// cells returns the numbers in the order of a table: count, mean, std, min,
+// percentiles, max.
+func (d *Description) cells() []render.Cell {
+	cells := []render.Cell{
+		render.Value("count", d.Count), render.Value("mean", d.Mean), render.Value("std", d.Std), render.Value("min", d.Min),
 	}
-	return append(cols, Column{"max", d.Max})
+	for _, p := range d.Percentiles {
+		cells = append(cells, render.Value(p.name(), p.Value))
+	}
+	return append(cells, render.Value("max", d.Max))
 }
 
-// MarshalJSON writes an object of the row's name and its columns, in their order.
+func (r *Row) row() render.Row { return render.Row{Name: r.Name, Cells: r.cells()} }
+
+// MarshalJSON writes an object of the row's name and its numbers, in their
+// order.
 func (r Row) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(`{"name":`)
@@ -76,9 +77,10 @@ func (r Row) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	b.Write(name)
-	for _, c := range r.Columns() {
+	row := r.row()
+	for _, c := range row.Cells {
 		b.WriteString(`,"` + c.Name + `":`)
-		v, _ := c.Value.MarshalJSON()
+		v, _ := Number(row.Number(c.Name)).MarshalJSON()
 		b.Write(v)
 	}
 	b.WriteByte('}')

@@ -3,12 +3,14 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
 
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 )
 
 // world is a made-up server and load of which everything is known: what its cache hit, and what that took.
@@ -233,3 +235,27 @@ func small() world {
 }
 
 func (w world) summary(o Options) *Summary { return collected(o, w.play()...).Summary() }
+
+// write writes summaries in a format.
+func write(w io.Writer, f render.Format, summaries []*Summary) error {
+	return render.Write(w, f, documents(summaries))
+}
+
+func documents(summaries []*Summary) (docs []render.Document) {
+	for _, s := range summaries {
+		docs = append(docs, s.Document())
+	}
+	return docs
+}
+
+// references are the parts of summaries that the reference prints.
+func references(summaries []*Summary) (docs []render.Document) {
+	for _, s := range summaries {
+		docs = append(docs, s.Reference())
+	}
+	return docs
+}
+
+func number(c render.Cell) Number {
+	return Number(render.Row{Cells: []render.Cell{c}}.Number(c.Name))
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"multiturn/pkg/cli"
+	"multiturn/pkg/render"
+)
+
+// writeSummary writes documents to a file; "-" is stdout. Text on stdout is for
+// people: it gives way when stdout carries data.
+func writeSummary(c *cli.Call, name string, f render.Format, docs []render.Document) error {
+	if name == "-" && f == render.Text {
+		w := c.TextOut()
+		return render.WriteText(w, docs, color(c, w))
+	}
+	return writeFile(c, name, func(w io.Writer) error { return render.Write(w, f, docs) })
+}
+
+// writeFile writes an output as a whole or not at all.
+func writeFile(c *cli.Call, name string, to func(io.Writer) error) (err error) {
+	out, err := c.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	if err := to(out); err != nil {
+		return err
+	}
+	return out.Commit()
+}
+
+// color reports whether headings are coloured on w: on terminals, unless NO_COLOR
+// is set.
+func color(c *cli.Call, w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+}

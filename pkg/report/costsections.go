@@ -1,0 +1,173 @@
+package report
+
+import (
+	"fmt"
+
+	"multiturn/pkg/render"
+)
+
+func (d *Details) cost() []render.Section {
+	m := d.Cost
+	if m == nil {
+		return nil
+	}
+	const name = "cost_model"
+	model := list(name, "What a first token costs, by least squares.",
+		render.Cells(m, "prefill_tokens_per_sec", "break_even_bytes_per_sec", "prefill_sec_saved", "prefill_sec_without_cache")...)
+	terms := render.Section{Name: name, About: "The fitted costs and what follows from them, with 95 % intervals."}
+	add := func(name string, e Estimate, more ...render.Cell) {
+		terms.Rows = append(terms.Rows, render.Row{Name: name, Cells: append(render.Cells(e, "name"), more...)})
+	}
+	for _, t := range m.Terms {
+		add(t.Name+"_ms", t)
+	}
+	add("prefill_tokens_per_sec", m.Prefill)
+	add("break_even_bytes_per_sec", m.BreakEvenBytes)
+	for _, t := range m.Tiers {
+		add(t.Tier+"_tokens_per_sec", t.Tokens, render.Value("loaded_tokens", t.Loaded))
+		add(t.Tier+"_bytes_per_sec", t.Bytes)
+	}
+	add("prefill_sec_saved", m.Saved)
+	add("prefill_sec_without_cache", m.Whole)
+	model.Title, model.Notes = "Cost of the first token:", m.text()
+	return []render.Section{model, terms}
+}
+
+// text returns the model in sentences.
+func (m *CostModel) text() []string {
+	notes := m.termsText()
+	add := func(format string, args ...any) { notes = append(notes, "  "+fmt.Sprintf(format, args...)) }
+	add("fitted to %d of %s: %s", m.N, render.Plural(m.Of, "turn"), m.Rule)
+	if m.R2.OK() {
+		add("R2 %s; residuals: std %s ms, half within %s, 95 %% within %s, largest %s", fixed(m.R2, 3),
+			render.Short(float64(m.ResidualStd)), render.Short(float64(m.Residual50)), render.Short(float64(m.Residual95)),
+			render.Short(float64(m.ResidualMax)))
+	}
+	if !m.Fit {
+		add("unfit, nothing is concluded from it: %s", m.Why)
+		return notes
+	}
+	add("prefill: %s%s; a tier that loads more slowly is worth nothing", perSecond(m.Prefill), inBytes(m.BreakEvenBytes))
+	for i := range m.Tiers {
+		r := &m.Tiers[i]
+		add("%s: %s%s", r.Tier, perSecond(r.Tokens), inBytes(r.Bytes))
+	}
+	add("the cache saved %s s [%s, %s] of the %s s that computing all prompts would have taken",
+		significant(m.Saved.Value), significant(m.Saved.Low), significant(m.Saved.High), significant(m.Whole.Value))
+	for _, n := range m.Notes {
+		add("%s", n)
+	}
+	return notes
+}
+
+// termsText returns the formula and the intervals of its terms.
+func (m *CostModel) termsText() []string {
+	if len(m.Terms) == 0 {
+		return nil
+	}
+	line := "  ttft = " + significant(m.Terms[0].Value) + " ms"
+	for _, term := range m.Terms[1:] {
+		sign, value := " + ", term.Value
+		if value < 0 {
+			sign, value = " - ", -value
+		}
+		of := "from " + term.Name
+		if term.Name == "computed" {
+			of = term.Name
+		}
+		line += sign + significant(value) + " ms x tokens " + of
+	}
+	notes := []string{line}
+	for _, term := range m.Terms {
+		unit := "ms a token"
+		if term.Name == "base" {
+			unit = "ms"
+		}
+		notes = append(notes, fmt.Sprintf("    %s: %s [%s, %s] %s",
+			term.Name, significant(term.Value), significant(term.Low), significant(term.High), unit))
+	}
+	return notes
+}
+
+func perSecond(e Estimate) string {
+	end := func(n Number) string {
+		if !n.OK() {
+			return "no end"
+		}
+		return render.Thousands(int64(n))
+	}
+	if !e.Value.OK() {
+		return fmt.Sprintf("faster than can be told, at least %s tokens/s", end(e.Low))
+	}
+	return fmt.Sprintf("%s tokens/s [%s, %s]", end(e.Value), end(e.Low), end(e.High))
+}
+
+func inBytes(e Estimate) string {
+	if !e.Value.OK() {
+		return ""
+	}
+	return fmt.Sprintf(", %s GB/s", significant(e.Value/1e9))
+}
+
+func (d *Details) arms() []render.Section {
+	a := d.Arms
+	if a == nil {
+		return nil
+	}
+	out := []render.Section{{
+		Name: "arms", Title: "Arms:", About: "What each arm took.",
+		Rows: rows(a.Arms, func(r *Arm) string { return r.Name }),
+		Columns: []render.Column{
+			render.Count("conversations", "conversations"),
+			render.Count("turns", "turns"),
+			render.Count("failed", "failed"),
+			render.Mean("cached", "cached_tokens", "cached_known"),
+			render.Hundred("cached %", "cached_share"),
+			render.Decimals("ttft p50", "ttft_ms_p50", 2),
+			render.Decimals("ttft mean", "ttft_ms_mean", 2),
+		},
+	}}
+	for i := range a.Effects {
+		out = append(out, a.Effects[i].sections(a.Measured)...)
+	}
+	return out
+}
+
+func (e *Effect) sections(measured string) []render.Section {
+	how := "turn by turn of the same conversations"
+	if !e.Paired {
+		how = "means of turns of the same number, of different conversations"
+	}
+	name := "effect of " + e.Control
+	about := list(name, "How the arms are compared.", render.Cells(e, "later_turns", "all_turns")...)
+	table := render.Section{
+		Name: name, About: "How much later the control arm's first tokens came.",
+		Title: fmt.Sprintf("  ttft of %s less that of %s, ms (%s):", e.Control, measured, how),
+		Columns: []render.Column{
+			render.Count("turns", "n"),
+			{Head: "difference", Text: differenceText},
+			render.Interval("95 %", "low", "high", 2),
+			render.Hundred("of "+e.Control+" %", "relative"),
+		},
+	}
+	row := func(name string, r *EffectRow) {
+		cells := append(render.Cells(r, "difference_ms"), render.Cells(r.Difference, "name")...)
+		table.Rows = append(table.Rows, render.Row{Name: name, Label: "  " + name, Cells: cells})
+	}
+	row("all turns", &e.All)
+	row("later turns", &e.Later)
+	for j := range e.Turns {
+		row("turn "+spanOf(e.Turns[j].From, e.Turns[j].To), &e.Turns[j])
+	}
+	return []render.Section{about, table}
+}
+
+// differenceText marks a difference whose interval holds 0.
+func differenceText(r render.Row) string {
+	low, high := Number(r.Number("low")), Number(r.Number("high"))
+	text := render.Fixed(r.Number("value"), 2)
+	if low.OK() && !beyondChance(low, high) {
+		return "~ " + text
+	}
+	return text
+}
