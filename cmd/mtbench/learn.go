@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"multiturn/pkg/cli"
+	"multiturn/pkg/load"
+	"multiturn/pkg/record"
+	"multiturn/pkg/server"
+	"multiturn/pkg/tokenizer"
+)
+
+// knowledge is what is found out before a run.
+type knowledge struct {
+	data      *dataset
+	tokenizer *tokenizer.Tokenizer
+	found     string // where the tokenizer was
+	server    server.Identity
+	metrics   *metrics // nil: none are read
+	preflight *record.Preflight
+}
+
+// learn reads the conversations, opens the tokenizer and asks the server what it
+// is, then readies both for the run.
+func (s *setup) learn(ctx context.Context) (*knowledge, error) {
+	k := &knowledge{}
+	if err := s.gather(ctx, k); err != nil {
+		return nil, err
+	}
+	if k.metrics != nil && k.metrics.failed != nil {
+		s.remarkNoMetrics(k)
+		k.metrics = nil
+	}
+	if k.data.config != nil {
+		if err := k.data.generate(ctx, s.call, s.runFlags, k.tokenizer); err != nil {
+			return nil, err
+		}
+	}
+	if err := k.data.check(s.runFlags); err != nil {
+		return nil, err
+	}
+	s.cache.Turns.Texts, s.cache.Turns.Tokenizer = k.data.byID(), k.tokenizer
+	s.out.collector.SetCache(s.cache)
+	s.options.Counter = k.tokenizer
+	s.options.Exact = s.length == lengthExact ||
+		s.length == lengthAuto && server.Of(k.server.Name).ExactLength
+	return k, s.readyServer(ctx, k)
+}
+
+// gather does at the same time what does not need each other: together they are
+// the time to the first request. The order is that of importance, for errors:
+// without a server nothing else matters, and the dataset may be a pipe that takes
+// its time.
+func (s *setup) gather(ctx context.Context, k *knowledge) error {
+	err := inOrder(ctx, s.call.Drain(),
+		func(ctx context.Context) (err error) {
+			if s.identify {
+				k.server, err = s.client.Identify(ctx)
+			}
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			k.metrics, err = newMetrics(ctx, s.call, s.runFlags)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			k.tokenizer, k.found, err = s.call.Tokenizer(ctx, s.runFlags.tokenizer, s.model)
+			return err
+		},
+		func(context.Context) (err error) {
+			k.data, err = readDataset(s.call, s.runFlags)
+			return err
+		})
+	if err != nil && s.call.Drain().Err() != nil {
+		return cli.Exit(cli.Interrupted, errors.New("interrupted before the run began"))
+	}
+	return err
+}
+
+func (s *setup) remarkNoMetrics(k *knowledge) {
+	advice := ""
+	if a := server.Of(k.server.Name).Advice.Metrics; a != "" {
+		advice = "; to have them, " + a
+	}
+	s.call.Remarkf("no metrics of the server (%v): the report cannot compare with its counters%s",
+		k.metrics.failed, advice)
+}
+
+// readyServer empties the server's cache if the run needs that, finds out what
+// the server reports of it, and opens connections.
+func (s *setup) readyServer(ctx context.Context, k *knowledge) (err error) {
+	source := s.salts.apply(s.runFlags, &s.options, k.tokenizer)
+	if s.options.Control == load.Cold {
+		reset, err := s.client.ResetCache(ctx)
+		if err != nil {
+			return fmt.Errorf("--control %s: %w", load.Cold, err)
+		}
+		if reset.Keeps != "" {
+			s.call.Remarkf("--control %s: POST %s does not empty %s", load.Cold, reset.Path, reset.Keeps)
+		}
+	}
+	if s.preflights(s.call) {
+		k.preflight, err = runPreflight(ctx, s.call, s.runFlags, s.salts, k.server, k.metrics, source)
+		if err != nil {
+			return err
+		}
+	}
+	if s.preconnect {
+		arms := s.options.Control.Arms()
+		return s.client.Preconnect(ctx, min(s.options.Clients, arms*len(k.data.conversations)))
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"multiturn/pkg/bench"
+	"multiturn/pkg/chat"
+	"multiturn/pkg/probe"
+	"multiturn/pkg/record"
+)
+
+// played is a run whose requests have all ended.
+type played struct {
+	end   *record.End
+	err   error              // that ended it early
+	texts *probe.Transcripts // nil unless prefixes are checked
+}
+
+// play writes the header and sends the conversations. The error is one with
+// which the run did not begin.
+func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
+	who := record.Tokenizer{Name: k.tokenizer.Name(), Source: k.found}
+	h, err := header(s.call, s.runFlags, &s.options, k.data, k.server, who, s.client.Clocks())
+	if err != nil {
+		return nil, err
+	}
+	h.Preflight, h.Salt = k.preflight, s.salts.used
+	k.metrics.describe(&h.Server)
+	if err := s.out.begin(h); err != nil {
+		return nil, err
+	}
+	p := &played{}
+	if s.checkPrefix {
+		p.texts = probe.NewTranscripts(s.prefixSample)
+	}
+	conversations := k.data.conversations
+	progress := s.call.Progress("running", "turns", int64(s.options.Turns(conversations)))
+	o := s.options
+	o.OnMeasured = func() { k.metrics.begin(ctx, o.Start, s.out.scrape) }
+	o.OnExchange = func(e *bench.Exchange) error {
+		progress.Add(1)
+		if s.printContent {
+			printExchange(s.call.Stderr, e)
+		}
+		if p.texts != nil {
+			keep(p.texts, e)
+		}
+		return s.out.turn(e.Turn)
+	}
+	if s.out.convs != nil {
+		o.OnConversation = s.out.convs.Write
+	}
+	send := &sender{client: s.client, exact: o.Exact}
+	p.end, p.err = bench.Run(ctx, o, send, conversations, s.call.Drain().Done())
+	k.metrics.end(ctx)
+	progress.Done()
+	if p.end == nil {
+		return nil, p.err
+	}
+	p.end.Certificate.Clocks = s.client.Clocks()
+	if p.err != nil {
+		p.end.Error = p.err.Error()
+	}
+	return p, nil
+}
+
+// printExchange shows a turn's texts, for --print-content.
+func printExchange(w io.Writer, e *bench.Exchange) {
+	t := e.Turn
+	fmt.Fprintf(w, "=== %s, turn %d: %s\n", t.Conversation, t.Turn+1, t.Outcome)
+	for _, m := range e.Asked {
+		fmt.Fprintf(w, "--- %s\n%s\n", m.Role, m.Text)
+	}
+	fmt.Fprintf(w, "--- %s\n%s\n", chat.Assistant, e.Answer)
+}

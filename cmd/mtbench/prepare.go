@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"multiturn/pkg/bench"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/openai"
+	"multiturn/pkg/report"
+)
+
+// setup is a run that is set up: what follows from the flags alone.
+type setup struct {
+	*runFlags
+	call    *cli.Call
+	options bench.Options
+	client  *openai.Client
+	salts   *salts
+	cache   report.CacheOptions
+	out     *outputs
+}
+
+// prepare checks the flags, opens the outputs and makes the client. Nothing is
+// sent, and no input is read.
+func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
+	s = &setup{runFlags: f, call: c, options: f.bench}
+	if s.salts, err = newSalts(f); err != nil {
+		return nil, err
+	}
+	s.options.Reset = func(ctx context.Context) error {
+		_, err := s.client.ResetCache(ctx)
+		return err
+	}
+	s.salts.apply(f, &s.options, nil) // once more when there is a tokenizer
+	if err := s.options.Validate(); err != nil {
+		return nil, cli.Exit(cli.Usage, err)
+	}
+	if s.cache, err = f.shape.options(c, f.model); err != nil {
+		return nil, err
+	}
+	if s.out, err = openOutputs(c, f); err != nil {
+		return nil, err
+	}
+	c.HTTP = f.http.Elsewhere()
+	s.options.Start = time.Now()
+	if s.client, err = s.newClient(); err != nil {
+		s.out.close()
+		return nil, cli.Exit(cli.Usage, err)
+	}
+	return s, nil
+}
+
+// newClient returns the client of the measured requests.
+func (s *setup) newClient() (*openai.Client, error) {
+	o, err := s.openai(s.options.Start)
+	if err != nil {
+		return nil, err
+	}
+	o.Fields = s.salts.fields(s.runFlags, s.salts.used)
+	return openai.New(o)
+}
+
+func (s *setup) close() {
+	s.client.Close()
+	s.out.close()
+}
