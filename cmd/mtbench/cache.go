@@ -24,8 +24,8 @@ type cacheSalt string
 
 const (
 	saltNone  cacheSalt = "none"
-	saltField cacheSalt = "field"
-	saltText  cacheSalt = "text"
+	saltField cacheSalt = record.SaltField
+	saltText  cacheSalt = record.SaltText
 )
 
 // saltFieldName is vLLM's, which the simulator has, too.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"multiturn/pkg/cli"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
+	"multiturn/pkg/record"
 	"multiturn/pkg/report"
 )
 
@@ -20,6 +22,7 @@ type cacheFlags struct {
 	store       storePolicies
 	exclusive   bool
 	modelConfig string
+	config      string // content of modelConfig, or of a run's header
 	kvModel     string
 	kvDtype     string
 	tp          int
@@ -61,29 +64,41 @@ func (f *cacheFlags) flags(blockSize string) []cli.Flag {
 	}
 }
 
-// stated are the flags with which a run was started, by the options in its header; what they do not have is as by default.
-func stated(options json.RawMessage) cacheFlags {
+// stated is what a run's header says of the flags.
+func (f *cacheFlags) stated() *record.StatedCache {
+	s := &record.StatedCache{
+		BlockSize: f.blockSize, Exclusive: f.exclusive, Model: cmp.Or(f.kvModel, f.modelConfig),
+		ModelConfig: json.RawMessage(f.config), KVDtype: f.kvDtype, TP: f.tp,
+	}
+	for t, tier := range f.tiers {
+		s.Tiers = append(s.Tiers, record.StatedTier{
+			Tier: kvcache.Tier(t).String(), Blocks: tier.blocks, GiB: tier.gib, Store: f.store[t].String(),
+		})
+	}
+	return s
+}
+
+// statedFlags are the flags with which a run was started, by its header; what is
+// unknown is the default.
+func statedFlags(s *record.StatedCache) cacheFlags {
 	f := newCacheFlags()
-	var o map[string]json.RawMessage
-	if json.Unmarshal(options, &o) != nil {
+	if s == nil {
 		return f
 	}
-	read := func(name string, to any) { _ = json.Unmarshal(o[name], to) } // what is of another type is not ours
-	read("block-size", &f.blockSize)
-	read("exclusive", &f.exclusive)
-	read("model-config", &f.modelConfig)
-	read("kv-model", &f.kvModel)
-	read("kv-dtype", &f.kvDtype)
-	read("tp", &f.tp)
-	for t := range f.tiers {
-		name := kvcache.Tier(t).String()
-		read(name+"-blocks", &f.tiers[t].blocks)
-		read(name+"-gib", &f.tiers[t].gib)
+	f.blockSize, f.exclusive = s.BlockSize, s.Exclusive
+	if f.kvModel = s.Model; s.ModelConfig != nil {
+		f.kvModel, f.modelConfig, f.config = "", s.Model, string(s.ModelConfig)
 	}
-	var store string
-	if read("store", &store); store != "" {
-		if s, err := parseStores(store); err == nil {
-			f.store = s
+	f.kvDtype, f.tp = cmp.Or(s.KVDtype, f.kvDtype), cmp.Or(s.TP, f.tp)
+	for _, tier := range s.Tiers {
+		for t := range f.tiers {
+			if tier.Tier != kvcache.Tier(t).String() {
+				continue
+			}
+			f.tiers[t] = tierFlags{blocks: tier.Blocks, gib: tier.GiB}
+			if store, err := kvcache.ParseStore(tier.Store); err == nil {
+				f.store[t] = store
+			}
 		}
 	}
 	return f
@@ -112,11 +127,14 @@ func (f *cacheFlags) sizes(c *cli.Call, otherwise string) (s plan.Sizes, err err
 	s.Serving = kvcache.Serving{KVBits: bits, TP: f.tp}
 	switch {
 	case f.modelConfig != "":
-		config, err := texts.Read(c, f.modelConfig)
-		if err != nil {
-			return s, err
+		if f.config == "" {
+			config, err := texts.Read(c, f.modelConfig)
+			if err != nil {
+				return s, err
+			}
+			f.config = string(config)
 		}
-		m, err := kvcache.ParseModel(config)
+		m, err := kvcache.ParseModel([]byte(f.config))
 		if err != nil {
 			return s, cli.UsageErrorf("%s: %w", f.modelConfig, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"os"
 
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
@@ -25,7 +26,7 @@ func readDataset(c *cli.Call, f *runFlags) (*dataset, error) {
 		return nil, err
 	}
 	defer in.Close()
-	d := &dataset{Dataset: record.Dataset{Name: f.input}}
+	d := &dataset{Dataset: record.Dataset{Name: f.input, File: isFile(f.input), CleanUpSpaces: f.cleanUpSpaces}}
 	r := chat.NewReader(in, inputName(f.input))
 	if config := r.Config(); config != nil {
 		d.config = append(d.config, config...)
@@ -46,6 +47,13 @@ func (d *dataset) byID() map[string]*chat.Conversation {
 		m[d.conversations[i].ID] = &d.conversations[i]
 	}
 	return m
+}
+
+// isFile reports whether name is a regular file, which a reader of the records can
+// look for again; - is stdin.
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && name != "-" && info.Mode().IsRegular()
 }
 
 func inputName(name string) string {

@@ -9,8 +9,8 @@ import (
 	"multiturn/pkg/cli"
 	"multiturn/pkg/load"
 	"multiturn/pkg/openai"
+	"multiturn/pkg/record"
 	"multiturn/pkg/report"
-	"multiturn/pkg/sockclock"
 )
 
 // runFlags are the flags of `mtbench run`: the reference's newest runner's, same names, short forms and defaults, and
@@ -39,7 +39,7 @@ type runFlags struct {
 	requestSeed   *int64
 	http2         bool
 	transport     openai.Transport
-	clocks        sockclock.Source
+	clocks        record.ClockSource
 	preconnect    bool
 	identify      bool
 
@@ -68,8 +68,8 @@ type runFlags struct {
 
 // What auto is called where the library takes nothing for it.
 const (
-	autoTransport openai.Transport = "auto"
-	autoClocks    sockclock.Source = "auto"
+	autoTransport openai.Transport   = "auto"
+	autoClocks    record.ClockSource = "auto"
 )
 
 // lengthMode is how answers' lengths are asked for.
@@ -77,8 +77,8 @@ type lengthMode string
 
 const (
 	lengthAuto  lengthMode = "auto"
-	lengthExact lengthMode = "exact"
-	lengthCap   lengthMode = "cap"
+	lengthExact lengthMode = record.LengthExact
+	lengthCap   lengthMode = record.LengthCap
 )
 
 func newRunFlags() *runFlags {
@@ -121,7 +121,7 @@ func (f *runFlags) groups() []cli.Group {
 			{Name: "http2", Value: cli.Bool(&f.http2), Usage: "allow HTTP/2, where streams share one connection"},
 			{Name: "proxy", Value: cli.ParsedURL(&f.http.Proxy), Usage: "HTTP proxy"},
 			{Name: "transport", Value: cli.Enum(&f.transport, autoTransport, openai.Reactor, openai.NetHTTP), Usage: "code that moves the bytes; auto is the best there is"},
-			{Name: "clocks", Value: cli.Enum(&f.clocks, autoClocks, sockclock.Packets, sockclock.Kernel), Usage: "where arrivals are stamped; auto is the best there is: packets, exact however late the client reads (Linux, plain http, and the right to capture packets: root, or setcap cap_net_raw=ep on the binary); or kernel"},
+			{Name: "clocks", Value: cli.Enum(&f.clocks, autoClocks, record.ClockPackets, record.ClockKernel), Usage: "where arrivals are stamped; auto is the best there is: packets, exact however late the client reads (Linux, plain http, and the right to capture packets: root, or setcap cap_net_raw=ep on the binary); or kernel"},
 			{Name: "preconnect", Value: cli.Bool(&f.preconnect), Usage: "open the connections before the run; --preconnect=false leaves it to the first turns"},
 			{Name: "identify", Value: cli.Bool(&f.identify), Usage: "ask the server what it is first; --identify=false for servers that mind"},
 		}},

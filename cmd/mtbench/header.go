@@ -16,19 +16,28 @@ import (
 	"multiturn/pkg/server"
 )
 
-// header says what is going to be done.
-func header(c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s server.Identity, who record.Tokenizer, clocks string) (*record.Run, error) {
+// header returns the header of a run's records.
+func header(
+	c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s server.Identity, who record.Tokenizer,
+	clocks record.ClockSource,
+) (*record.Run, error) {
 	options, err := json.Marshal(c.Options())
 	if err != nil {
 		return nil, err
 	}
 	name, _ := os.Hostname() // a header without a name is no reason not to run
 	h := &record.Run{
-		ID: runID(o.Start), Start: o.Start, Program: "mtbench " + cli.Version(), Label: f.label, Options: options,
-		Model: f.model, URL: plainURL(f.url), Seed: int64(f.bench.Seed), Clients: f.bench.Clients, ActiveConversations: max(f.bench.Active, f.bench.Clients),
+		ID: runID(o.Start), Start: o.Start, Program: "mtbench " + cli.Version(), Label: f.label,
+		Options: options, Model: f.model, URL: plainURL(f.url), Seed: int64(f.bench.Seed),
+		Clients: f.bench.Clients, ActiveConversations: max(f.bench.Active, f.bench.Clients),
 		OutputLength: string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
-		Host:   record.Host{Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()},
-		Server: record.Server{Kind: s.Name, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen},
+		Host: record.Host{
+			Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(),
+		},
+		Server: record.Server{
+			Kind: s.Name, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen,
+		},
+		Load: askedLoad(o), Cache: f.shape.stated(),
 	}
 	if o.Control != load.NoControl {
 		h.Control = string(o.Control)
@@ -40,6 +49,19 @@ func header(c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s server.Ide
 		h.OutputLength = string(lengthExact)
 	}
 	return h, nil
+}
+
+// askedLoad is what a header says of the load that o asks for.
+func askedLoad(o *bench.Options) *record.Load {
+	l := &record.Load{
+		MaxRequests: o.MaxRequests, MaxMessages: o.MaxTurns, MinAnswer: o.LimitMin, MaxAnswer: o.LimitMax,
+		Sampling: string(o.Order), Rate: o.Rate, Warmup: o.Warmup, Retries: o.Retries,
+		OnFailure: string(o.Failure), History: string(o.History), ReasoningField: o.ReasoningField,
+	}
+	if o.Control != load.NoControl {
+		l.ControlMix = string(o.Mix)
+	}
+	return l
 }
 
 // runID sorts by time and is unique.

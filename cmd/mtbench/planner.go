@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"slices"
 
-	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
@@ -216,13 +214,9 @@ func (p *planner) records(ctx context.Context, in io.Reader, title string, kind 
 			name = fmt.Sprintf("%s, run %d", title, i+1)
 		}
 		if h := run.header; h != nil {
-			var o struct {
-				History  bench.History `json:"history"`
-				MaxTurns int           `json:"max-turns"`
-			}
-			if json.Unmarshal(h.Options, &o) == nil {
-				e.DatasetHistory = e.DatasetHistory || o.History == bench.DatasetAnswers
-				e.MaxTurns = max(e.MaxTurns, o.MaxTurns)
+			if l := h.Load; l != nil {
+				e.DatasetHistory = e.DatasetHistory || l.History == record.HistoryDataset
+				e.MaxTurns = max(e.MaxTurns, l.MaxMessages)
 			}
 			if size.Model == nil {
 				size.Model, _ = kvcache.ModelByName(h.Model)

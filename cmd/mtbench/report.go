@@ -188,8 +188,7 @@ func (f *reportFlags) setCaches(ctx context.Context, c *cli.Call, runs []*report
 	for _, run := range runs {
 		o := f.options.Cache
 		if h := run.Header(); h != nil && f.cache == newCacheFlags() {
-			then := stated(h.Options)
-			then.modelConfig = "" // a file of that time and place
+			then := statedFlags(h.Cache)
 			if told, err := then.options(c, cmp.Or(f.model, h.Model)); err == nil {
 				o = told
 			}

@@ -94,10 +94,10 @@ type History string
 // Histories.
 const (
 	// ServerAnswers is what the server really said, as in the reference.
-	ServerAnswers History = "server"
+	ServerAnswers History = record.HistoryServer
 	// DatasetAnswers is what the dataset has, so that every server sees the same
 	// tokens.
-	DatasetAnswers History = "dataset"
+	DatasetAnswers History = record.HistoryDataset
 )
 
 // Failure is what a failed turn does to its conversation, once its retries are

@@ -16,16 +16,16 @@ const (
 	// with a salt as long that is the same in the whole arm and in no other run. So
 	// what conversations share stays shared, and neither arm nor an earlier run
 	// warms the other.
-	NoReuse Control = "no-reuse"
+	NoReuse Control = record.ControlNoReuse
 	// Cold compares with an empty cache: before every turn of the control arm the
 	// server's cache is emptied, and nothing is put into prompts. As that empties
 	// it for all, there is one client, and the arms are played ByBatch whatever the
 	// Mix. The cache is also emptied between batches, so the measured arm hits only
 	// what its batch has sent.
-	Cold Control = "cold"
+	Cold Control = record.ControlCold
 	// AA compares NoReuse with itself: salts are new in every request of both arms.
 	// The arms must not differ; if they do, the comparison is at fault.
-	AA Control = "aa"
+	AA Control = record.ControlAA
 )
 
 // Arms returns how often every conversation is played.

@@ -73,7 +73,7 @@ func (t *netHTTP) open(ctx context.Context, network, addr string) (*dialled, err
 	}
 	t.opened.Add(1)
 	c := &dialled{Conn: t.clock.Wrap(conn), took: time.Since(start)}
-	if c.Source() == sockclock.User {
+	if c.Source() == record.ClockUser {
 		t.user.Store(true)
 	}
 	return c, nil
@@ -186,11 +186,11 @@ func timed(c net.Conn) *dialled {
 	return d
 }
 
-func (t *netHTTP) clocks() sockclock.Source {
+func (t *netHTTP) clocks() record.ClockSource {
 	if t.user.Load() {
-		return sockclock.User
+		return record.ClockUser
 	}
-	return sockclock.Kernel
+	return record.ClockKernel
 }
 
 func (t *netHTTP) stats() Stats {

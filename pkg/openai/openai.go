@@ -70,7 +70,7 @@ type transport interface {
 	// exchange sends the call and feeds the answer until its body ended; the error says why it did not.
 	exchange(ctx context.Context, c *call, a *answer) error
 	preconnect(ctx context.Context, n int) error
-	clocks() sockclock.Source
+	clocks() record.ClockSource
 	stats() Stats
 	close() error
 }
@@ -122,11 +122,11 @@ func New(o Options) (*Client, error) {
 		r, err := newReacting(&c.opts, c.clock, target)
 		if err == nil {
 			c.transport, c.opts.Transport = r, Reactor
-		} else if o.Transport == Reactor || o.Clocks == sockclock.Packets {
+		} else if o.Transport == Reactor || o.Clocks == record.ClockPackets {
 			return nil, errors.Join(fmt.Errorf("transport %s: %w", Reactor, err), c.questions.close())
 		}
-	} else if o.Clocks == sockclock.Packets {
-		return nil, fmt.Errorf("clocks %s: only for plain http without a proxy", sockclock.Packets)
+	} else if o.Clocks == record.ClockPackets {
+		return nil, fmt.Errorf("clocks %s: only for plain http without a proxy", record.ClockPackets)
 	}
 	return c, nil
 }
@@ -171,8 +171,9 @@ func (c *Client) Preconnect(ctx context.Context, n int) error {
 	return nil
 }
 
-// Clocks says where arrivals are stamped: packets, kernel or user. It is known once there was a connection.
-func (c *Client) Clocks() string { return string(c.transport.clocks()) }
+// Clocks returns where the times of arrival come from. It is known once there was
+// a connection.
+func (c *Client) Clocks() record.ClockSource { return c.transport.clocks() }
 
 // Transport says which one is in use.
 func (c *Client) Transport() Transport { return c.opts.Transport }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"multiturn/internal/httpclient"
-	"multiturn/pkg/sockclock"
+	"multiturn/pkg/record"
 )
 
 // Transport names the code that moves the bytes.
@@ -55,10 +55,10 @@ type Options struct {
 	IdleTimeout time.Duration
 
 	Transport Transport
-	// Clocks says where arrivals are stamped: sockclock.Packets, which is exact however late the client reads, but needs
-	// the transport Reactor and the right to capture packets (CAP_NET_RAW); sockclock.Kernel, which is exact as long as
+	// Clocks says where arrivals are stamped: record.ClockPackets, which is exact however late the client reads, but needs
+	// the transport Reactor and the right to capture packets (CAP_NET_RAW); record.ClockKernel, which is exact as long as
 	// chunks are read one by one; or empty for the best that can be had.
-	Clocks sockclock.Source
+	Clocks record.ClockSource
 	// HTTP2 allows HTTP/2, where all requests share a connection and hold each
 	// other up.
 	HTTP2 bool
@@ -106,12 +106,12 @@ func (o *Options) Validate() error {
 		bad("transport %s: only for plain http without a proxy", Reactor)
 	}
 	switch o.Clocks {
-	case "", sockclock.Packets, sockclock.Kernel:
+	case "", record.ClockPackets, record.ClockKernel:
 	default:
-		bad("clocks %q: want %s or %s", o.Clocks, sockclock.Packets, sockclock.Kernel)
+		bad("clocks %q: want %s or %s", o.Clocks, record.ClockPackets, record.ClockKernel)
 	}
-	if o.Clocks == sockclock.Packets && o.Transport == NetHTTP {
-		bad("clocks %s: only with transport %s", sockclock.Packets, Reactor)
+	if o.Clocks == record.ClockPackets && o.Transport == NetHTTP {
+		bad("clocks %s: only with transport %s", record.ClockPackets, Reactor)
 	}
 	if o.Model == "" {
 		bad("model: required")

@@ -25,9 +25,9 @@ func newReacting(o *Options, clock *sockclock.Clock, target *url.URL) (*reacting
 	if err != nil {
 		return nil, err
 	}
-	if o.Clocks != sockclock.Kernel {
+	if o.Clocks != record.ClockKernel {
 		// Whether packets may be captured is found out by trying.
-		if err := r.CapturePackets(); err != nil && o.Clocks == sockclock.Packets {
+		if err := r.CapturePackets(); err != nil && o.Clocks == record.ClockPackets {
 			return nil, errors.Join(err, r.Close())
 		}
 	}
@@ -35,7 +35,7 @@ func newReacting(o *Options, clock *sockclock.Clock, target *url.URL) (*reacting
 }
 
 func (t *reacting) preconnect(ctx context.Context, n int) error { return t.reactor.Preconnect(ctx, n) }
-func (t *reacting) clocks() sockclock.Source                    { return t.reactor.Source() }
+func (t *reacting) clocks() record.ClockSource                  { return t.reactor.Source() }
 func (t *reacting) close() error                                { return t.reactor.Close() }
 
 func (t *reacting) stats() Stats {

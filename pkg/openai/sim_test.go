@@ -13,7 +13,6 @@ import (
 	"multiturn/pkg/record"
 	"multiturn/pkg/sim"
 	"multiturn/pkg/sim/engine"
-	"multiturn/pkg/sockclock"
 
 	"github.com/tidwall/gjson"
 )
@@ -150,7 +149,7 @@ func TestSimulatedFaults(t *testing.T) {
 			t.Errorf("the fault %s is not tried", name)
 		}
 	}
-	for _, o := range []openai.Options{{Transport: openai.NetHTTP}, {Transport: openai.Reactor, Clocks: sockclock.Kernel}} {
+	for _, o := range []openai.Options{{Transport: openai.NetHTTP}, {Transport: openai.Reactor, Clocks: record.ClockKernel}} {
 		t.Run(string(o.Transport), func(t *testing.T) {
 			t.Parallel()
 			server, err := sim.New(sim.Options{Fixed: engine.FixedOptions{Base: 10 * time.Millisecond, Interval: 2 * time.Millisecond}})

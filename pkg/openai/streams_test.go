@@ -17,7 +17,6 @@ import (
 	"unicode/utf8"
 
 	"multiturn/pkg/record"
-	"multiturn/pkg/sockclock"
 
 	"github.com/tidwall/gjson"
 )
@@ -25,7 +24,7 @@ import (
 // variant is one way to move bytes and to stamp them.
 type variant struct {
 	Transport
-	Clocks sockclock.Source
+	Clocks record.ClockSource
 }
 
 func (v variant) String() string { return string(v.Transport) + "-" + string(v.Clocks) }
@@ -33,7 +32,7 @@ func (v variant) String() string { return string(v.Transport) + "-" + string(v.C
 // transports are those that the tests run over: all that can be had here.
 var transports = sync.OnceValue(func() []variant {
 	all := []variant{{NetHTTP, ""}}
-	for _, v := range []variant{{Reactor, sockclock.Kernel}, {Reactor, sockclock.Packets}} {
+	for _, v := range []variant{{Reactor, record.ClockKernel}, {Reactor, record.ClockPackets}} {
 		if c, err := New(Options{URL: "http://localhost", Model: "m", Transport: v.Transport, Clocks: v.Clocks}); err == nil {
 			c.Close()
 			all = append(all, v)
@@ -157,7 +156,7 @@ func testStreams(t *testing.T, dir string) {
 				if size == 1 && len(capture) > 4000 {
 					continue // the system calls of so many bytes would take long
 				}
-				if transport.Clocks == sockclock.Packets && size != 97 {
+				if transport.Clocks == record.ClockPackets && size != 97 {
 					continue // making the ring each time would
 				}
 				t.Run(fmt.Sprintf("%s/%s/%d", name, transport, size), func(t *testing.T) {

@@ -173,7 +173,7 @@ func TestReaderLines(t *testing.T) {
 		{"newer", turn + "\n" + `{"type":"run","format":"multiturn-records","version":"2.0"}` + "\n" + turn, "turn", "", 0,
 			"f:2: records of version 2.0, but this program reads up to 1.x: use a newer one"},
 		{"other format", `{"type":"run","format":"x","version":"1.0"}`, "", "", 0, `f:1: the header says format "x", not "multiturn-records": these are not records of a run`},
-		{"strange version", `{"type":"run","format":"multiturn-records","version":"one"}` + "\n" + turn, "turn", `f:1: the header's version "one" is not like "1.0"`, 1, ""},
+		{"strange version", `{"type":"run","format":"multiturn-records","version":"one"}` + "\n" + turn, "turn", `f:1: the header's version "one" is not like "1.1"`, 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

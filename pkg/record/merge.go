@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -130,11 +131,6 @@ func mergeRuns(logs []*Log) *Run {
 		hosts []string
 	)
 	run.Clients, run.ActiveConversations, run.Dataset.Conversations, run.Dataset.Turns, run.Host.CPUs = 0, 0, 0, 0, 0
-	same := func(all *string, one string) {
-		if *all != one {
-			*all = ""
-		}
-	}
 	for _, l := range logs {
 		r := l.Run
 		ids = append(ids, r.ID)
@@ -158,12 +154,25 @@ func mergeRuns(logs []*Log) *Run {
 		same(&run.Clocks, r.Clocks)
 		same(&run.Dataset.Name, r.Dataset.Name)
 		same(&run.Dataset.SHA256, r.Dataset.SHA256)
-		if r.Tokenizer != run.Tokenizer {
-			run.Tokenizer = Tokenizer{}
+		same(&run.Dataset.File, r.Dataset.File)
+		if !reflect.DeepEqual(run.Load, r.Load) {
+			run.Load = nil
 		}
+		if !reflect.DeepEqual(run.Cache, r.Cache) {
+			run.Cache = nil
+		}
+		same(&run.Tokenizer, r.Tokenizer)
 	}
 	run.ID, run.Host.Name = strings.Join(ids, "+"), strings.Join(hosts, ",")
 	return &run
+}
+
+// same makes all the zero value if one differs from it.
+func same[T comparable](all *T, one T) {
+	if *all != one {
+		var unknown T
+		*all = unknown
+	}
 }
 
 // mergeEnds is nil as soon as one part has no end: the whole is then not known to have one.
@@ -202,9 +211,9 @@ func (t *Tally) add(o Tally) {
 	t.Abandoned += o.Abandoned
 }
 
-// clocksRank says how little places where arrivals are stamped are to be trusted, one with another.
-func clocksRank(clocks string) int {
-	best := []string{"packets", "kernel", "user"}
+// clocksRank orders sources of times of arrival from the best to the worst.
+func clocksRank(clocks ClockSource) int {
+	best := []ClockSource{ClockPackets, ClockKernel, ClockUser}
 	if i := slices.Index(best, clocks); i >= 0 {
 		return i
 	}
@@ -213,7 +222,7 @@ func clocksRank(clocks string) int {
 
 // add takes the worst of what is a share or a time, and the sum of what is a number of things.
 func (c *Certificate) add(o Certificate, of *Run) {
-	if c.Verdict == "" || c.Verdict == "ok" {
+	if c.Verdict == "" || c.Verdict == VerdictOK {
 		c.Verdict = o.Verdict
 	}
 	who := of.ID

@@ -1,12 +1,12 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
+	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
 
@@ -196,16 +196,9 @@ func (c *Collector) exposedCache() (blockSize, blocks, servers int) {
 func (c *Collector) executed(blockSize int) plan.Executed {
 	e := c.o.Cache.Turns
 	e.BlockSize = blockSize
-	if c.run == nil {
-		return e
-	}
-	var o struct {
-		History  string `json:"history"`
-		MaxTurns int    `json:"max-turns"`
-	}
-	if json.Unmarshal(c.run.Options, &o) == nil {
-		e.DatasetHistory = e.DatasetHistory || o.History == "dataset"
-		e.MaxTurns = max(e.MaxTurns, o.MaxTurns)
+	if c.run != nil && c.run.Load != nil {
+		e.DatasetHistory = e.DatasetHistory || c.run.Load.History == record.HistoryDataset
+		e.MaxTurns = max(e.MaxTurns, c.run.Load.MaxMessages)
 	}
 	return e
 }

@@ -27,12 +27,6 @@ const (
 	MaxReconnectShare = 0.01
 )
 
-// Verdicts of a certificate.
-const (
-	VerdictOK   = "ok"
-	VerdictWarn = "warn"
-)
-
 // certify judges: what is measured goes in, the verdict and its reasons come out. Of turns it takes how many there were,
 // and the median of ttft in ms (NaN: not known).
 func certify(c record.Certificate, turns int, ttft float64) record.Certificate {
@@ -73,16 +67,16 @@ func certify(c record.Certificate, turns int, ttft float64) record.Certificate {
 	if c.DroppedWrites > 0 {
 		doubt("%d records had to wait to be written: the disk slowed the client down", c.DroppedWrites)
 	}
-	c.Verdict = VerdictOK
+	c.Verdict = record.VerdictOK
 	if len(c.Reasons) > 0 {
-		c.Verdict = VerdictWarn
+		c.Verdict = record.VerdictWarn
 	}
 	return c
 }
 
 // orTimes adds what else is doubtful when arrivals are stamped by a program that is itself late.
-func orTimes(clocks string) string {
-	if clocks == "kernel" || clocks == "packets" {
+func orTimes(clocks record.ClockSource) string {
+	if clocks == record.ClockKernel || clocks == record.ClockPackets {
 		return ""
 	}
 	return ", and all times may be too long by as much"

@@ -416,14 +416,14 @@ func TestCertificate(t *testing.T) {
 		{"reconnects", record.Certificate{Reconnects: 2}, 50, []string{"2.0 % of turns were sent twice"}},
 		{"disk", record.Certificate{DroppedWrites: 1}, 50, []string{"1 records had to wait"}},
 		{"two", record.Certificate{DroppedWrites: 1, CPUShare: 1}, 50, []string{"the client used", "1 records"}},
-		{"old reasons go", record.Certificate{Verdict: VerdictWarn, Reasons: []string{"old"}}, 50, nil},
+		{"old reasons go", record.Certificate{Verdict: record.VerdictWarn, Reasons: []string{"old"}}, 50, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			got := certify(tc.c, 100, tc.ttft)
-			verdict := VerdictOK
+			verdict := record.VerdictOK
 			if tc.want != nil {
-				verdict = VerdictWarn
+				verdict = record.VerdictWarn
 			}
 			if got.Verdict != verdict || len(got.Reasons) != len(tc.want) {
 				t.Fatalf("%s %q", got.Verdict, got.Reasons)
@@ -437,7 +437,7 @@ func TestCertificate(t *testing.T) {
 	}
 	c := collected(Options{}, exampleRun(10, 4)...)
 	got := c.Certificate(record.Certificate{Clocks: "kernel", Opened: 12, DroppedWrites: 0})
-	if got.Verdict != VerdictOK || got.Lag.N != 38 || math.Abs(got.Lag.P50-0.05) > 1e-9 || got.Chunks != 37*20 || got.Reads != 37*20 || got.Opened != 12 || got.MaxInFlight < 2 {
+	if got.Verdict != record.VerdictOK || got.Lag.N != 38 || math.Abs(got.Lag.P50-0.05) > 1e-9 || got.Chunks != 37*20 || got.Reads != 37*20 || got.Opened != 12 || got.MaxInFlight < 2 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -128,7 +127,7 @@ func goldenSummary(t *testing.T, dir string, g *goldenCase) (*Summary, Options) 
 	run := &record.Run{
 		Model: g.Parameters.Model, Clients: g.Parameters.Clients, ActiveConversations: g.Parameters.Active, Seed: g.Parameters.Seed,
 		Dataset: record.Dataset{Conversations: g.Parameters.Conversations},
-		Options: fmt.Appendf(nil, `{"limit-min-tokens": %d, "limit-max-tokens": "%d"}`, g.Parameters.MinTokens, g.Parameters.MaxTokens),
+		Load:    &record.Load{MinAnswer: g.Parameters.MinTokens, MaxAnswer: g.Parameters.MaxTokens},
 	}
 	if g.Generated != nil {
 		config, err := os.ReadFile("testdata/generate.json")

@@ -21,13 +21,12 @@ func parameters(r *record.Run) (run, generation []Parameter) {
 		{"model", r.Model}, {"num_clients", r.Clients}, {"num_conversations", r.Dataset.Conversations},
 		{"active_conversations", r.ActiveConversations}, {"seed", r.Seed},
 	}
-	var options map[string]json.RawMessage
-	if json.Unmarshal(r.Options, &options) == nil {
-		for _, limit := range []struct{ option, name string }{{"limit-min-tokens", "min_tokens"}, {"limit-max-tokens", "max_tokens"}} {
-			// The value may be a number, or a number as text.
-			if n, err := strconv.Atoi(strings.Trim(string(options[limit.option]), `"`)); err == nil && n > 0 {
-				run = append(run, Parameter{limit.name, n})
-			}
+	if l := r.Load; l != nil {
+		if l.MinAnswer > 0 {
+			run = append(run, Parameter{"min_tokens", l.MinAnswer})
+		}
+		if l.MaxAnswer > 0 {
+			run = append(run, Parameter{"max_tokens", l.MaxAnswer})
 		}
 	}
 	return run, generationParameters(r.Dataset.Generator)

@@ -201,7 +201,7 @@ func (w world) play() []any {
 	n := len(turns)
 	return append(out, scrape(last/2, record.During, 0.5), scrape(last+1e8, record.After, 1), &record.End{
 		At: last + 2e8, Why: "done", Conversations: record.Tally{Planned: len(all), Started: len(all), Finished: len(all)},
-		Turns: record.Tally{Planned: planned, Started: n, Finished: n}, Certificate: record.Certificate{Verdict: VerdictOK, Clocks: "kernel"},
+		Turns: record.Tally{Planned: planned, Started: n, Finished: n}, Certificate: record.Certificate{Verdict: record.VerdictOK, Clocks: "kernel"},
 	})
 }
 

@@ -110,7 +110,7 @@ func (c *conn) awaitAnswer() bool {
 }
 
 // stamped reports whether arrived is the kernel's receive time stamp.
-func (c *conn) stamped() bool { return c.in.Source() == sockclock.Kernel }
+func (c *conn) stamped() bool { return c.in.Stamped() }
 
 // leave aborts the running answer, if any, and closes the connection.
 func (c *conn) leave() {

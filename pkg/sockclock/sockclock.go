@@ -29,16 +29,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
-)
 
-// Source is where the times of arrival come from.
-type Source string
-
-// Sources, the most exact first.
-const (
-	Packets Source = "packets" // the kernel's receive time stamp of each segment (Capture)
-	Kernel  Source = "kernel"  // the kernel's receive time stamp of each read
-	User    Source = "user"    // time.Now right after Read
+	"multiturn/pkg/record"
 )
 
 // Clock measures time from a fixed instant. It is safe for concurrent use.
@@ -132,7 +124,7 @@ type Conn struct {
 	net.Conn
 	clock  *Clock
 	stamps stamper
-	source Source
+	source record.ClockSource
 
 	arrived, seen atomic.Int64 // of the last Read that returned bytes
 	wrote         atomic.Int64 // before the first Write since Mark; 0 = not yet
@@ -142,19 +134,23 @@ type Conn struct {
 // Wrap returns a timed connection. It uses kernel stamps if the connection and
 // the system support them; Source tells.
 func (c *Clock) Wrap(conn net.Conn) *Conn {
-	s := &Conn{Conn: conn, clock: c, source: User}
+	s := &Conn{Conn: conn, clock: c, source: record.ClockUser}
 	if s.stamps.enable(conn) {
-		s.source = Kernel
+		s.source = record.ClockKernel
 	}
 	return s
 }
 
-// Source returns where the times of arrival come from.
-func (c *Conn) Source() Source { return c.source }
+// Source returns where the times of arrival come from: the kernel if it stamps
+// what is read, else the client.
+func (c *Conn) Source() record.ClockSource { return c.source }
+
+// Stamped reports whether the times of arrival are the kernel's.
+func (c *Conn) Stamped() bool { return c.source == record.ClockKernel }
 
 // Read reads, and records when the bytes arrived.
 func (c *Conn) Read(p []byte) (int, error) {
-	if c.source == User {
+	if !c.Stamped() {
 		n, err := c.Conn.Read(p)
 		if n > 0 {
 			now := int64(c.clock.Now())

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"multiturn/pkg/record"
 )
 
 func TestArrival(t *testing.T) {
@@ -65,7 +67,7 @@ func TestPipe(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer ours.Close()
 		c := clock.Wrap(ours)
-		if c.Source() != User {
+		if c.Source() != record.ClockUser {
 			t.Errorf("source of a pipe: %s", c.Source())
 		}
 		go func() {
@@ -112,12 +114,12 @@ func TestKernel(t *testing.T) {
 	c := clock.Wrap(conn)
 	defer c.Close()
 	if runtime.GOOS != "linux" {
-		if c.Source() != User {
+		if c.Source() != record.ClockUser {
 			t.Errorf("source %s", c.Source())
 		}
 		t.Skip("kernel stamps are read on Linux only")
 	}
-	if c.Source() != Kernel {
+	if c.Source() != record.ClockKernel {
 		t.Fatalf("source %s", c.Source())
 	}
 	server, err := l.Accept()

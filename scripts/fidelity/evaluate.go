@@ -127,7 +127,8 @@ func evaluate(name string, p point, run *played) result {
 		}
 	}
 	if e := run.out.end; e != nil {
-		r.Verdict, r.Reasons, r.Clocks = e.Certificate.Verdict, e.Certificate.Reasons, e.Certificate.Clocks
+		c := &e.Certificate
+		r.Verdict, r.Reasons, r.Clocks = c.Verdict, c.Reasons, string(c.Clocks)
 		if r.Chunks > 0 {
 			r.RunCPU = e.Certificate.CPUSeconds / float64(r.Chunks) * 1e6
 			r.MergedShare = float64(e.Certificate.Merged) / float64(r.Chunks)

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unsafe"
 
+	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 
 	"golang.org/x/sync/errgroup"
@@ -146,14 +147,14 @@ func (r *Reactor) shut(err error) bool {
 
 // Source returns where the times of arrival come from: the least exact source
 // of all connections.
-func (r *Reactor) Source() sockclock.Source {
+func (r *Reactor) Source() record.ClockSource {
 	switch {
 	case r.unstamped.Load():
-		return sockclock.User
+		return record.ClockUser
 	case r.capture != nil && !r.unfollowed.Load():
-		return sockclock.Packets
+		return record.ClockPackets
 	}
-	return sockclock.Kernel
+	return record.ClockKernel
 }
 
 // Stats returns the counts so far.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 )
 
@@ -108,7 +109,7 @@ func TestLate(t *testing.T) {
 			if trace.End < h.arrivals[chunks-1] || trace.Sent == 0 || trace.Written < trace.Sent {
 				t.Errorf("sent %v, written %v, end %v", trace.Sent, trace.Written, trace.End)
 			}
-			if r.Source() != sockclock.Packets {
+			if r.Source() != record.ClockPackets {
 				t.Errorf("source %s", r.Source())
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 )
 
@@ -26,8 +27,8 @@ func (*Reactor) Do(context.Context, *Request, Handler) (Trace, error) {
 // Preconnect does nothing.
 func (*Reactor) Preconnect(context.Context, int) error { return errors.ErrUnsupported }
 
-// Source returns sockclock.User.
-func (*Reactor) Source() sockclock.Source { return sockclock.User }
+// Source returns record.ClockUser.
+func (*Reactor) Source() record.ClockSource { return record.ClockUser }
 
 // Stats returns zeros.
 func (*Reactor) Stats() Stats { return Stats{} }

@@ -1,0 +1,82 @@
+package record
+
+// End is the last record of a run. A run that was killed has none.
+type End struct {
+	Type string `json:"type"`
+	At   Clock  `json:"at_ms"`
+	// Why is one of the Why constants.
+	Why           string      `json:"why"`
+	Error         string      `json:"error,omitempty"`
+	Conversations Tally       `json:"conversations"`
+	Turns         Tally       `json:"turns"`
+	WarmupMS      float64     `json:"warmup_ms,omitzero"`
+	Certificate   Certificate `json:"certificate"`
+}
+
+// Values of End.Why.
+const (
+	WhyDone        = "done"
+	WhyLimit       = "limit"       // of requests
+	WhyInterrupted = "interrupted" // requests in flight were finished
+	WhyCancelled   = "cancelled"   // requests in flight were cancelled
+	WhyFailed      = "failed"      // End.Error has the reason
+)
+
+// Tally counts what was to be done and what became of it. For conversations,
+// Started = Finished + Failed + Cut + Abandoned. For turns, Planned = Finished +
+// Failed + Abandoned; a limit of requests limits Planned.
+type Tally struct {
+	Planned  int `json:"planned"`
+	Started  int `json:"started"`
+	Finished int `json:"finished"`
+	// Failed conversations had a turn that failed after its retries.
+	Failed int `json:"failed"`
+	// Cut conversations were in progress when the limit of requests was reached.
+	Cut int `json:"cut,omitempty"`
+	// Abandoned conversations were in progress at an interrupt; abandoned turns can
+	// no longer be reached.
+	Abandoned int `json:"abandoned"`
+}
+
+// Certificate is what the client measured of itself.
+type Certificate struct {
+	// Verdict is VerdictOK, or VerdictWarn with Reasons: which numbers are in doubt
+	// and why.
+	Verdict string      `json:"verdict"`
+	Reasons []string    `json:"reasons,omitempty"`
+	Clocks  ClockSource `json:"clocks,omitempty"`
+	// Lag is sent minus scheduled. Wake is how late a timer fired. ReadLate is the
+	// time between arrival and read.
+	Lag      Quantiles `json:"lag_ms"`
+	Wake     Quantiles `json:"wake_ms"`
+	ReadLate Quantiles `json:"read_late_ms"`
+
+	CPUSeconds   float64 `json:"cpu_s"`
+	CPUShare     float64 `json:"cpu_share"` // of all processors of the machine, 0 to 1
+	GCs          int     `json:"gcs"`
+	GCPauseMaxMS float64 `json:"gc_pause_max_ms"`
+	PeakMemoryMB float64 `json:"peak_memory_mb"` // 10^6 bytes
+	Chunks       int64   `json:"chunks"`
+	Reads        int64   `json:"reads"`
+	Merged       int64   `json:"merged"`
+	Opened       int     `json:"connections_opened"`
+	// Reconnects counts pooled connections that the server had closed.
+	Reconnects  int `json:"reconnects"`
+	MaxInFlight int `json:"max_in_flight"`
+	// DroppedWrites counts records that had to wait for the writer.
+	DroppedWrites int64 `json:"dropped_writes"`
+}
+
+// Values of Certificate.Verdict.
+const (
+	VerdictOK   = "ok"
+	VerdictWarn = "warn"
+)
+
+// Quantiles of a sample, in the unit of the field's name.
+type Quantiles struct {
+	N   int     `json:"n"`
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}

@@ -1,0 +1,165 @@
+package record
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Run is the header of a run's records. Load and Cache came with version 1.1.
+type Run struct {
+	Type    string `json:"type"`
+	Format  string `json:"format"`
+	Version string `json:"version"`
+	// ID is unique to the run.
+	ID      string    `json:"id"`
+	Start   time.Time `json:"start"`
+	Program string    `json:"program"`
+	Label   string    `json:"label,omitempty"`
+	// Options are the program's own, by name, with "***" for secrets. They are for
+	// people: what a program needs from them has a field of its own.
+	Options json.RawMessage `json:"options,omitempty"`
+	Model   string          `json:"model,omitempty"`
+	URL     string          `json:"url,omitempty"` // without user, password and query
+	// Seed is that of the generator, of the random order and of rests.
+	Seed    int64 `json:"seed"`
+	Clients int   `json:"clients"` // requests in flight at most
+	// ActiveConversations is how many conversations are in progress at most.
+	ActiveConversations int `json:"active_conversations"`
+	// OutputLength is LengthExact or LengthCap.
+	OutputLength string    `json:"output_length,omitempty"`
+	Dataset      Dataset   `json:"dataset"`
+	Tokenizer    Tokenizer `json:"tokenizer"`
+	// Clocks is where the times of arrival come from.
+	Clocks ClockSource `json:"clocks,omitempty"`
+	Host   Host        `json:"host"`
+	Server Server      `json:"server"`
+	// Control is one of the Control constants; empty in a run without control arms.
+	Control string `json:"control,omitempty"`
+	// CacheSalt is one of the Salt constants; empty if the run was not set apart
+	// from others in the cache. Salt is the text that was sent.
+	CacheSalt string `json:"cache_salt,omitempty"`
+	Salt      string `json:"salt,omitempty"`
+	// Preflight is what a few requests before the run showed of the server's cache;
+	// nil: there were none.
+	Preflight *Preflight `json:"preflight,omitempty"`
+	// Load is the load that was asked for; nil: unknown.
+	Load *Load `json:"load,omitempty"`
+	// Cache is the server's KV cache as the user stated it; nil: unknown.
+	Cache *StatedCache `json:"cache,omitempty"`
+}
+
+// Values of Run.OutputLength.
+const (
+	LengthExact = "exact" // the fewest tokens asked for are the most, and ignore_eos is set
+	LengthCap   = "cap"   // only the most tokens are asked for
+)
+
+// Values of Run.Control. The package comment describes the arms of each.
+const (
+	ControlNoReuse = "no-reuse"
+	ControlCold    = "cold"
+	ControlAA      = "aa"
+)
+
+// Values of Run.CacheSalt.
+const (
+	// SaltField is the request's own field cache_salt.
+	SaltField = "field"
+	// SaltText is a marker at the start of the first user message. It adds nothing
+	// in a run whose prompts all begin with a salt, as with ControlNoReuse.
+	SaltText = "text"
+)
+
+// ClockSource is where the times of arrival come from.
+type ClockSource string
+
+// Sources of times of arrival, the best first.
+const (
+	ClockPackets ClockSource = "packets" // the kernel's time of each packet
+	ClockKernel  ClockSource = "kernel"  // the kernel's time of each read
+	ClockUser    ClockSource = "user"    // the client's time after each read
+)
+
+// Load is the load that was asked for, beside what the header's other fields say.
+type Load struct {
+	// MaxRequests ends the run; warm-up does not count. 0 = no limit.
+	MaxRequests int `json:"max_requests,omitempty"`
+	// MaxMessages is how many messages of each conversation were played; 0 = all.
+	// An odd number plays the turn that it cuts.
+	MaxMessages int `json:"max_messages,omitempty"`
+	// MinAnswer and MaxAnswer bound the answer's length in tokens. 0 is the length
+	// of the dataset's answer; a negative bound was not sent.
+	MinAnswer int `json:"min_answer,omitempty"`
+	MaxAnswer int `json:"max_answer,omitempty"`
+	// Sampling is how ready turns are taken: round_robin or random.
+	Sampling string `json:"sampling,omitempty"`
+	// Rate is the mean of the clients' rest after each request, as its inverse: they
+	// rest for an exponential time of mean 1/Rate seconds. 0 = no rest.
+	Rate float64 `json:"rate,omitempty"`
+	// Warmup reports whether the first turn of every conversation was played before
+	// the run.
+	Warmup  bool `json:"warmup,omitempty"`
+	Retries int  `json:"retries,omitempty"` // of a failed turn
+	// OnFailure is what a failed turn does to its conversation: end, or dataset to
+	// go on with the dataset's answer.
+	OnFailure string `json:"on_failure,omitempty"`
+	// History is HistoryServer or HistoryDataset.
+	History string `json:"history,omitempty"`
+	// ReasoningField is the field of an answer's message in which its reasoning was
+	// sent back; empty: it was not.
+	ReasoningField string `json:"reasoning_field,omitempty"`
+	// ControlMix is how control arms share the run: batch or conversation.
+	ControlMix string `json:"control_mix,omitempty"`
+}
+
+// Values of Load.History: whose answers the next turn of a conversation is sent with.
+const (
+	HistoryServer  = "server"
+	HistoryDataset = "dataset"
+)
+
+// Dataset is the conversations that were sent.
+type Dataset struct {
+	Name string `json:"name,omitempty"`
+	// File reports whether Name is a regular file, relative to where the program
+	// ran. In records of version 1.0 it is false because it is unknown.
+	File bool `json:"file,omitempty"`
+	// SHA256 is of the conversations in order, each as a line of JSON.
+	SHA256        string `json:"sha256,omitempty"`
+	Conversations int    `json:"conversations"`
+	Turns         int    `json:"turns"`
+	// Generator is the generator's config, if the conversations were generated for
+	// the run, from the run's seed. CleanUpSpaces is the generator's option of that
+	// name.
+	Generator     json.RawMessage `json:"generator,omitempty"`
+	CleanUpSpaces bool            `json:"clean_up_spaces,omitempty"`
+}
+
+// Tokenizer is the client's.
+type Tokenizer struct {
+	Name   string `json:"name,omitempty"`
+	Source string `json:"source,omitempty"` // file, cache, hub or embedded
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// Host is the client's machine.
+type Host struct {
+	Name string `json:"name,omitempty"`
+	OS   string `json:"os"`
+	Arch string `json:"arch"`
+	CPUs int    `json:"cpus"`
+	Go   string `json:"go"`
+}
+
+// Server is what the server reported before the run.
+type Server struct {
+	// Kind is vllm, sglang, llamacpp, sim or another server; empty if unknown.
+	Kind        string   `json:"kind,omitempty"`
+	Version     string   `json:"version,omitempty"`
+	Models      []string `json:"models,omitempty"`
+	MaxModelLen int      `json:"max_model_len,omitempty"` // tokens
+	// BlockSize, in tokens, and GPUBlocks are from the server's metrics. GPUBlocks
+	// is the sum over all servers.
+	BlockSize int `json:"block_size,omitempty"`
+	GPUBlocks int `json:"gpu_blocks,omitempty"`
+}

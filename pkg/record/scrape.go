@@ -1,0 +1,24 @@
+package record
+
+// Scrape is one reading of a server's metrics.
+type Scrape struct {
+	Type string `json:"type"`
+	At   Clock  `json:"at_ms"`
+	URL  string `json:"url"`
+	// When is before, during or after the measured turns.
+	When  string `json:"when"`
+	Error string `json:"error,omitempty"`
+	// Values are by quantity of the metrics catalogue. Quantities that the server
+	// does not expose are absent.
+	Values map[string]float64 `json:"values,omitempty"`
+	// Names are the exposed metrics that Values were read from. They are in the
+	// first reading of a URL, and in later ones if they changed.
+	Names map[string]string `json:"names,omitempty"`
+}
+
+// Values of Scrape.When.
+const (
+	Before = "before"
+	During = "during"
+	After  = "after"
+)
