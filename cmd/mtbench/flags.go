@@ -150,7 +150,7 @@ func (f *runFlags) groups() []cli.Group {
 		}},
 		{Title: "Cache", Flags: []cli.Flag{
 			{Name: "metrics", Value: cli.Enum(&f.metrics, auto, on, off), Usage: "read the server's /metrics before, during and after the run; auto: if it has any; on: it must"},
-			{Name: "metrics-url", Value: addresses(&f.metricsURLs), DefaultText: "/metrics of --url", Usage: "where metrics are, if elsewhere; repeatable (replicas, a cache of its own); each must answer"},
+			{Name: "metrics-url", Value: cli.URLs(&f.metricsURLs), DefaultText: "/metrics of --url", Usage: "where metrics are, if elsewhere; repeatable (replicas, a cache of its own); each must answer"},
 			{Name: "metrics-interval", Value: cli.Duration(&f.metricsInterval), Usage: "time between readings during the run; 0 is none"},
 			{Name: "preflight", Value: cli.Enum(&f.preflight, auto, on, off), Usage: "first send one long prompt twice and say what the server tells of its cache; auto: with --control, --cache-salt, --metrics on, --metrics-url or a size of the cache"},
 			{Name: "control", Value: cli.Enum(&f.bench.Control, load.NoControl, load.NoReuse, load.Cold, load.AA), Usage: "play every conversation twice, with the cache and without: no-reuse: a new salt starts every prompt; cold: the server's whole cache is emptied before every turn; aa: no-reuse twice, to test the comparison"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"multiturn/pkg/cli"
@@ -21,25 +20,18 @@ const (
 	on   mode = "on"
 )
 
-// settle is how long after the last turn its counters are read: servers count a
-// request just after they have answered it.
-const settle = 200 * time.Millisecond
-
-// metrics reads what the servers say of themselves beside a run, on goroutines of its own. A nil *metrics reads nothing.
+// metrics reads the servers' metrics beside a run. A nil *metrics reads nothing.
 type metrics struct {
 	f      *runFlags
 	urls   []string
 	before *scrape.Scraper // for readings that are not the run's
-	first  []record.Scrape // what they said when they were tried
-	failed error           // nobody answered then
-
-	scraper *scrape.Scraper
-	sink    func(record.Scrape)
-	stop    context.CancelFunc
-	done    chan struct{}
+	first  []record.Scrape // of the first try
+	failed error           // the first try did
+	watch  *scrape.Watch   // once the run has begun
 }
 
-// newMetrics tries the servers' metrics once. Without any the answer is nil, or an error if they are asked for.
+// newMetrics reads the servers' metrics once. If that fails, the error is in the
+// result; it is returned if metrics were asked for.
 func newMetrics(ctx context.Context, c *cli.Call, f *runFlags) (*metrics, error) {
 	if f.metrics == off {
 		if len(f.metricsURLs) > 0 {
@@ -81,94 +73,28 @@ func (m *metrics) read(ctx context.Context) []record.Scrape {
 	return m.before.Scrape(ctx, record.Before)
 }
 
-// cached is the servers' count of cached tokens so far.
+// cached returns the servers' count of cached tokens so far.
 func (m *metrics) cached(ctx context.Context) (float64, bool) {
-	sum, all := 0.0, true
-	for _, r := range m.read(ctx) {
-		n, ok := r.Values["cached_tokens"]
-		sum, all = sum+n, all && ok
-	}
-	return sum, all
+	return scrape.Sum(m.read(ctx), "cached_tokens")
 }
 
 // describe puts what was read before the run into the header.
 func (m *metrics) describe(s *record.Server) {
-	if m == nil {
-		return
-	}
-	for i, r := range m.first {
-		size := int(r.Values["block_size"])
-		if i > 0 && size != s.BlockSize {
-			size = 0 // replicas that differ have none in common
-		}
-		s.BlockSize = size
-		s.GPUBlocks += int(r.Values["gpu_blocks"])
+	if m != nil {
+		scrape.Describe(m.first, s)
 	}
 }
 
-// begin reads the metrics before the first measured turn, and from then on at the interval.
+// begin starts the readings of the run.
 func (m *metrics) begin(ctx context.Context, start time.Time, sink func(record.Scrape)) {
-	if m == nil {
-		return
+	if m != nil {
+		m.watch = scrape.New(m.urls, m.f.http, start).Begin(ctx, m.f.metricsInterval, sink)
 	}
-	m.scraper, m.sink = scrape.New(m.urls, m.f.http, start), sink
-	for _, r := range m.scraper.Scrape(ctx, record.Before) {
-		sink(r)
-	}
-	ctx, m.stop = context.WithCancel(ctx)
-	m.done = make(chan struct{})
-	go func() {
-		defer close(m.done)
-		if m.f.metricsInterval > 0 {
-			m.scraper.Every(ctx, m.f.metricsInterval, sink)
-		}
-	}()
 }
 
-// end reads the metrics after the last turn, also of a run that was cancelled.
+// end ends them, also if the run was cancelled or never began.
 func (m *metrics) end(ctx context.Context) {
-	if m == nil || m.stop == nil {
-		return
-	}
-	m.stop()
-	<-m.done
-	time.Sleep(settle)
-	for _, r := range m.scraper.Scrape(context.WithoutCancel(ctx), record.After) {
-		m.sink(r)
+	if m != nil && m.watch != nil {
+		m.watch.End(ctx)
 	}
 }
-
-// addresses is a list of addresses that grows with every use of the flag. Passwords in them are shown nowhere.
-func addresses(p *[]string) cli.Value { return &addressList{p} }
-
-type addressList struct{ p *[]string }
-
-func (l *addressList) Set(s string) error {
-	var u string
-	if err := cli.URL(&u).Set(s); err != nil {
-		return err
-	}
-	*l.p = append(*l.p, u)
-	return nil
-}
-
-func (l *addressList) String() string {
-	if l.p == nil {
-		return ""
-	}
-	return strings.Join(l.shown(), "\n")
-}
-
-func (l *addressList) shown() []string {
-	list := []string{}
-	for _, u := range *l.p {
-		list = append(list, plainURL(u))
-	}
-	return list
-}
-
-func (l *addressList) Get() any { return l.shown() }
-
-func (l *addressList) Meta() string { return "URL" }
-
-func (l *addressList) Reset() { *l.p = nil }

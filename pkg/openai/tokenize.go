@@ -15,8 +15,9 @@ import (
 // tokenizeTimeout limits one question about tokens.
 const tokenizeTimeout = 60 * time.Second
 
-// Tokenize asks the server (vLLM, the simulator) for the tokens of the prompt that its chat template makes of messages,
-// given as in Request. opening adds what begins an answer, as in a request for one.
+// Tokenize asks the server for the tokens of the prompt that its chat template
+// makes of messages, which are as in Request. opening adds what begins an answer,
+// as in a request for one. Not every server has this; see server.Server.
 func (c *Client) Tokenize(ctx context.Context, messages [][]byte, opening bool) ([]int, error) {
 	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), `,"messages":[`...)
 	for _, p := range messages {
@@ -25,7 +26,7 @@ func (c *Client) Tokenize(ctx context.Context, messages [][]byte, opening bool) 
 	body = fmt.Appendf(body, `],"add_generation_prompt":%t}`, opening)
 	ids, err := c.tokens(ctx, body)
 	if err == nil && len(ids) == 0 {
-		// llama.cpp's endpoint of this name knows a text only, and finds none.
+		// llama.cpp's endpoint of this name takes a text only, and finds none.
 		err = errors.New("POST /tokenize: the server does not take messages")
 	}
 	return ids, err

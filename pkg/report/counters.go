@@ -11,22 +11,26 @@ import (
 	"multiturn/pkg/server"
 )
 
-// Counters are what the server's own counters say of the run: the difference of its metrics between before and after. They
-// are of everybody's requests, and never of a single turn.
+// Counters are the server's own metrics over the run: the difference of each
+// counter between before and after, and each gauge. They cover the requests of
+// all clients, and never a single turn.
 type Counters struct {
 	Servers int `json:"servers"` // addresses whose metrics were read before and after
-	// Absent says why there are no numbers, Invalid why those there are mean nothing: a counter went back.
+	// Absent is why there are no numbers, Invalid why they mean nothing: a counter
+	// went back.
 	Absent  string `json:"absent,omitempty"`
 	Invalid string `json:"invalid,omitempty"`
-	// Values are differences by quantity (package server's catalogue), Names the metrics they were read from. A quantity that
-	// is not exposed is in neither. Seconds lie between the two readings, 0 if that is unknown.
+	// Values are differences by quantity (package server's catalogue), Names the
+	// metrics they were read from. A quantity that is not exposed is in neither.
+	// Seconds lie between the two readings; 0 if that is unknown.
 	Values  map[string]float64 `json:"values,omitempty"`
 	Names   map[string]string  `json:"names,omitempty"`
 	Seconds float64            `json:"seconds,omitempty"`
 	// States are the catalogue's gauges during the run.
 	States map[string]State `json:"states,omitempty"`
-	// Turns were sent and ended between the readings, of all arms, failed ones too; Prompt and Cached are what usage says of
-	// them, and Unknown the turns of which it does not say both.
+	// Turns were sent and ended between the readings: of all arms, failed ones too.
+	// Prompt and Cached are their tokens by usage, Unknown the turns that lack one
+	// of the two.
 	Turns   int   `json:"turns"`
 	Unknown int   `json:"turns_unknown"`
 	Prompt  int64 `json:"usage_prompt_tokens"`
@@ -35,7 +39,7 @@ type Counters struct {
 	PromptUnknown int `json:"turns_prompt_unknown"`
 }
 
-// OK says whether the counters can be used.
+// OK reports whether the counters can be used.
 func (k *Counters) OK() bool { return k.Absent == "" && k.Invalid == "" }
 
 // value is what a counter has grown by, Unknown if that is not known.
@@ -75,7 +79,8 @@ func (c *Collector) counters() *Counters {
 		list := byURL[url]
 		slices.SortStableFunc(list, func(a, b *record.Scrape) int { return cmp.Compare(a.At, b.At) })
 		// The last reading before the turns and the first one after them.
-		first := slices.IndexFunc(list, func(r *record.Scrape) bool { return r.When != record.Before }) - 1
+		begun := func(r *record.Scrape) bool { return r.When != record.Before }
+		first := slices.IndexFunc(list, begun) - 1
 		if first == -2 {
 			first = len(list) - 1
 		}
@@ -122,8 +127,9 @@ func (c *Collector) counters() *Counters {
 	return k
 }
 
-// window adds one server's differences, from the reading at first to the last one. Every reading on the way must be as large
-// as the one before: a server that was started anew may have passed its old numbers by the end.
+// window adds one server's differences, from the reading at first to the last
+// one. Every reading between must be as large as the one before: a server that
+// was restarted may have passed its old numbers by the end.
 func (k *Counters) window(list []*record.Scrape, first int, missing map[string]bool) {
 	if k.Values == nil {
 		k.Values, k.Names = make(map[string]float64), make(map[string]string)

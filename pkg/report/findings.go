@@ -134,7 +134,9 @@ func (f *finder) reported() {
 				first++
 			}
 		}
-		f.add(PartlyReported, "The server reports cached tokens for some turns only. Some releases of vLLM and SGLang leave out a 0, but what is not said is unknown here.",
+		omit := server.Titles(func(s *server.Server) bool { return s.OmitsZero })
+		f.add(PartlyReported, "The server reports cached tokens for some turns only. Some releases of "+omit+
+			" leave out a 0, but a count that is absent is unknown here.",
 			"known for %d of %s; %d of the others are first turns", k.Known, render.Plural(k.Of, "turn"), first)
 	}
 	pre := f.preflight()

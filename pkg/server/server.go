@@ -60,6 +60,8 @@ type Server struct {
 	// Cached are the fields of an answer that hold the number of cached tokens,
 	// the preferred one first: OBJECT.PATH, where OBJECT is usage or timings.
 	Cached []string
+	// OmitsZero reports whether some releases leave the field out if it is 0.
+	OmitsZero bool
 
 	// Resets are the requests that empty its prefix cache, the most thorough
 	// first. ResetAdvice says how to get one, if it is not always there.

@@ -23,6 +23,7 @@ var servers = []Server{
 		BlockSize:   assumedBlock,
 		NullBlock:   true,
 		Cached:      []string{cachedDetails},
+		OmitsZero:   true,
 
 		Resets: []Reset{
 			// This form empties a connector's cache, too, and fails where there is no
@@ -61,6 +62,7 @@ var servers = []Server{
 		ExactLength: true,
 		BlockSize:   1, // its radix tree keeps tokens, unless --page-size is set
 		Cached:      []string{cachedDetails},
+		OmitsZero:   true,
 
 		Resets: []Reset{
 			{Path: "/flush_cache", Keeps: "what a storage backend holds below host memory"},

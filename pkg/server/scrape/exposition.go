@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Exposition is one answer of /metrics: series by metric name. Of histograms and summaries only NAME_sum and
-// NAME_count are kept.
+// Exposition is one answer of /metrics: series by metric name. Of histograms and
+// summaries only NAME_sum and NAME_count are kept.
 type Exposition map[string][]Series
 
 // Series is one line of an exposition.
@@ -22,7 +22,8 @@ type Series struct {
 
 // Parse reads the Prometheus text format. Values that are not finite are left out.
 func Parse(r io.Reader) (Exposition, error) {
-	// Servers name metrics vllm:x, which the legacy rules allow; UTF-8 names of newer ones are fine, too.
+	// Servers name metrics vllm:x, which the legacy rules allow; the UTF-8 names of
+	// newer ones are fine, too.
 	p := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := p.TextToMetricFamilies(r)
 	if err != nil {

@@ -69,7 +69,9 @@ func (s *Scraper) Scrape(ctx context.Context, when string) []record.Scrape {
 	for i, u := range s.urls {
 		wg.Go(func() {
 			r, err := s.read(ctx, u)
-			out[i] = record.Scrape{At: record.At(s.start, time.Now()), URL: plain(u), When: when, Values: r.Values}
+			out[i] = record.Scrape{
+				At: record.At(s.start, time.Now()), URL: plain(u), When: when, Values: r.Values,
+			}
 			if err != nil {
 				out[i].Error = err.Error()
 				return
@@ -86,7 +88,8 @@ func (s *Scraper) Scrape(ctx context.Context, when string) []record.Scrape {
 	return out
 }
 
-// Every scrapes at the interval until ctx ends, on the caller's goroutine, and hands each reading to sink.
+// Every scrapes at the interval until ctx ends, on the caller's goroutine, and
+// hands each reading to sink.
 func (s *Scraper) Every(ctx context.Context, interval time.Duration, sink func(record.Scrape)) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -109,12 +112,9 @@ func (s *Scraper) read(ctx context.Context, address string) (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	if json.Valid(body) {
-		// TensorRT-LLM has an array of statistics at /metrics, and the text one door further.
-		if further := strings.TrimSuffix(address, "/metrics") + "/prometheus/metrics"; !strings.HasSuffix(address, "/prometheus/metrics") {
-			if body, err = s.get(ctx, further); err != nil {
-				return Reading{}, fmt.Errorf("the answer is JSON, and %w", err)
-			}
+	if at, ok := textBeside(address); ok && json.Valid(body) {
+		if body, err = s.get(ctx, at); err != nil {
+			return Reading{}, fmt.Errorf("the answer is JSON, and %w", err)
 		}
 	}
 	e, err := Parse(strings.NewReader(string(body)))
@@ -126,6 +126,13 @@ func (s *Scraper) read(ctx context.Context, address string) (Reading, error) {
 		return r, fmt.Errorf("%s: none of its %d metrics is in the catalogue", plain(address), len(e))
 	}
 	return r, nil
+}
+
+// textBeside returns where the text is if a server has JSON at its /metrics:
+// TensorRT-LLM has an array of statistics there.
+func textBeside(address string) (at string, ok bool) {
+	const text = "/prometheus/metrics"
+	return strings.TrimSuffix(address, "/metrics") + text, !strings.HasSuffix(address, text)
 }
 
 func (s *Scraper) get(ctx context.Context, address string) ([]byte, error) {
@@ -155,7 +162,7 @@ func (s *Scraper) get(ctx context.Context, address string) ([]byte, error) {
 	return body, nil
 }
 
-// plain is an address without user, password and query.
+// plain returns an address without user, password and query.
 func plain(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

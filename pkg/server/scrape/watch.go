@@ -1,0 +1,74 @@
+package scrape
+
+import (
+	"context"
+	"time"
+
+	"multiturn/pkg/record"
+)
+
+// settle is how long after the last turn its counters are read: servers count a
+// request just after they have answered it.
+const settle = 200 * time.Millisecond
+
+// Watch reads metrics beside a run: before it, at an interval, and after it.
+type Watch struct {
+	scraper *Scraper
+	sink    func(record.Scrape)
+	stop    context.CancelFunc
+	done    chan struct{}
+}
+
+// Begin reads the metrics before the first measured turn, and from then on every
+// interval, on a goroutine of its own; an interval of 0 is none. sink gets each
+// reading.
+func (s *Scraper) Begin(
+	ctx context.Context, interval time.Duration, sink func(record.Scrape),
+) *Watch {
+	for _, r := range s.Scrape(ctx, record.Before) {
+		sink(r)
+	}
+	w := &Watch{scraper: s, sink: sink, done: make(chan struct{})}
+	ctx, w.stop = context.WithCancel(ctx)
+	go func() {
+		defer close(w.done)
+		if interval > 0 {
+			s.Every(ctx, interval, sink)
+		}
+	}()
+	return w
+}
+
+// End reads the metrics after the last turn, even if ctx is cancelled. No
+// reading reaches the sink after it.
+func (w *Watch) End(ctx context.Context) {
+	w.stop()
+	<-w.done
+	time.Sleep(settle)
+	for _, r := range w.scraper.Scrape(context.WithoutCancel(ctx), record.After) {
+		w.sink(r)
+	}
+}
+
+// Sum adds a quantity over the servers that were read at the same time. ok is
+// false if one of them does not expose it.
+func Sum(list []record.Scrape, quantity string) (sum float64, ok bool) {
+	ok = true
+	for _, r := range list {
+		n, exposed := r.Values[quantity]
+		sum, ok = sum+n, ok && exposed
+	}
+	return sum, ok
+}
+
+// Describe adds to a server what its metrics expose of its cache.
+func Describe(list []record.Scrape, s *record.Server) {
+	for i, r := range list {
+		size := int(r.Values["block_size"])
+		if i > 0 && size != s.BlockSize {
+			size = 0 // replicas that differ have no size in common
+		}
+		s.BlockSize = size
+		s.GPUBlocks += int(r.Values["gpu_blocks"])
+	}
+}
