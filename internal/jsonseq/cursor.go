@@ -7,30 +7,39 @@ import (
 	"unicode/utf8"
 )
 
-// Cursor reads one JSON text from front to back, checking as it goes. It is made for items of which a few keys matter:
-// strings are handed out as they stand in the text, and what does not matter is passed over.
+// Cursor reads one JSON text from front to back and checks it on the way. It
+// suits texts of which a few keys matter: it returns strings as they stand in
+// the text and skips the rest, without allocating memory.
 //
 //	c := jsonseq.Cursor{Text: item.Data}
 //	for key := range c.Object {
-//		if string(key) == `"id"` {
+//		if string(key) == "id" {
 //			id = c.String()
 //		}
 //	}
 //	if err := c.End(); err != nil {
 //
-// The first error sticks: every later call does nothing, and Err and End return it.
+// The first error sticks: every later call does nothing, and Err and End return
+// it.
 type Cursor struct {
 	Text []byte
-	// Python accepts and refuses what Python's json module does: NaN, Infinity and -Infinity are values, integers of
-	// more than 4300 digits are not. What it thinks of bytes that are not UTF-8 is the same.
+	// Python accepts and refuses what Python's json module does: NaN, Infinity
+	// and -Infinity are values, integers of more than 4300 digits are not. Bytes
+	// that are not UTF-8 are refused either way.
 	Python bool
+	// AnyBytes accepts strings that are not UTF-8.
+	AnyBytes bool
 
-	pos   int
-	depth int
-	err   *SyntaxError
+	pos     int
+	depth   int
+	keyAt   int  // where the last key is
+	escaped bool // the last string has escapes
+	scratch []byte
+	err     *SyntaxError
 }
 
-// Check returns nil if text is one JSON value in UTF-8, else a *SyntaxError.
+// Check returns nil if text is one JSON value in UTF-8, and a *SyntaxError if
+// it is not.
 func Check(text []byte) error {
 	c := Cursor{Text: text}
 	c.Skip()
@@ -51,8 +60,7 @@ func (c *Cursor) Err() error {
 // End returns the first error, one being that something follows the value that was read.
 func (c *Cursor) End() error {
 	if c.err == nil {
-		c.space()
-		if c.pos < len(c.Text) {
+		if c.Peek(); c.pos < len(c.Text) {
 			c.fail(ExtraData, c.pos)
 		}
 	}
@@ -66,84 +74,74 @@ func (c *Cursor) fail(kind Kind, at int) {
 	c.pos = len(c.Text)
 }
 
-func (c *Cursor) space() {
-	for c.pos < len(c.Text) {
-		switch c.Text[c.pos] {
-		case ' ', '\n', '\t', '\r':
-			c.pos++
-		default:
-			return
+// Peek returns the first byte of the next value, which gives its kind: one of
+// { [ " t f n, or the first of a number. It returns 0 at the end of the text.
+func (c *Cursor) Peek() byte {
+	if c.pos < len(c.Text) {
+		if b := c.Text[c.pos]; b > ' ' {
+			return b
 		}
 	}
+	return c.peekPastSpace()
 }
 
-// Peek returns the first byte of the next value, which tells its kind: one of { [ " t f n, or the beginning of a number;
-// 0 at the end of the text.
-func (c *Cursor) Peek() byte {
-	c.space()
-	if c.pos < len(c.Text) {
-		return c.Text[c.pos]
+// peekPastSpace is so short that Peek, on the path of every value, is inlined.
+func (c *Cursor) peekPastSpace() byte {
+	for ; c.pos < len(c.Text); c.pos++ {
+		switch b := c.Text[c.pos]; b {
+		case ' ', '\n', '\t', '\r':
+		default:
+			return b
+		}
 	}
 	return 0
 }
 
-// Object reads an object and yields each key, in its quotes and with its escapes. The loop's body reads the value;
-// where it does not, the value is passed over. It is an error if the next value is not an object.
+// Object reads an object and yields each key, without quotes and escapes. The
+// key holds until the next key is read or Unquoted is called. The body of the loop reads the
+// value, or Object skips it. It is an error if the next value is not an object.
 func (c *Cursor) Object(yield func(key []byte) bool) {
-	if c.Peek() != '{' {
-		c.fail(WantValue, c.pos)
-		return
-	}
-	if !c.enter() {
-		return
-	}
-	defer func() { c.depth-- }()
-	if c.Peek() == '}' {
-		c.pos++
-		return
-	}
-	for {
+	for ok := c.enter('{'); ok; ok = c.more('}') {
+		// As quotedKey does it, in place: this is the hot loop of every reader.
 		if c.Peek() != '"' {
 			c.fail(WantKey, c.pos)
 			return
 		}
-		key := c.String()
+		c.keyAt = c.pos
+		key := c.quoted()
 		if c.Peek() != ':' {
 			c.fail(WantColon, c.pos)
 			return
 		}
 		c.pos++
-		c.space()
+		c.Peek()
 		at := c.pos
-		if !yield(key) {
+		name := key[1 : len(key)-1]
+		if c.escaped {
+			name = c.unquote(key)
+		}
+		if !yield(name) {
 			return
 		}
 		if c.pos == at {
 			c.Skip()
 		}
-		if !c.more('}') {
-			return
-		}
 	}
 }
 
-// Array reads an array and yields each index. The loop's body reads the element; where it does not, the element is
-// passed over. It is an error if the next value is not an array.
+// Key returns the key that Object has just yielded as it stands in the text, in
+// its quotes and with its escapes. It holds until the body reads the value.
+func (c *Cursor) Key() []byte {
+	end, _ := StringEnd(c.Text, c.keyAt+1)
+	return c.Text[c.keyAt : end+1]
+}
+
+// Array reads an array and yields each index. The body of the loop reads the
+// element, or Array skips it. It is an error if the next value is not an array.
 func (c *Cursor) Array(yield func(i int) bool) {
-	if c.Peek() != '[' {
-		c.fail(WantValue, c.pos)
-		return
-	}
-	if !c.enter() {
-		return
-	}
-	defer func() { c.depth-- }()
-	if c.Peek() == ']' {
-		c.pos++
-		return
-	}
-	for i := 0; ; i++ {
-		c.space()
+	i := 0
+	for ok := c.enter('['); ok; ok = c.more(']') {
+		c.Peek()
 		at := c.pos
 		if !yield(i) {
 			return
@@ -151,14 +149,15 @@ func (c *Cursor) Array(yield func(i int) bool) {
 		if c.pos == at {
 			c.Skip()
 		}
-		if !c.more(']') {
-			return
-		}
+		i++
 	}
 }
 
-func (c *Cursor) enter() bool {
-	if c.err != nil {
+// enter reads an opening bracket. It returns false at an error, and if there is
+// nothing before the closing bracket, which it then reads too.
+func (c *Cursor) enter(opening byte) bool {
+	if c.Peek() != opening {
+		c.fail(WantValue, c.pos)
 		return false
 	}
 	if c.depth == MaxDepth {
@@ -167,7 +166,57 @@ func (c *Cursor) enter() bool {
 	}
 	c.depth++
 	c.pos++
+	if c.Peek() == opening+2 { // in ASCII } and ] come two behind { and [
+		c.leave()
+		return false
+	}
 	return true
+}
+
+// leave reads a closing bracket.
+func (c *Cursor) leave() {
+	c.depth--
+	c.pos++
+}
+
+// quotedKey reads a key and the colon behind it.
+func (c *Cursor) quotedKey() []byte {
+	if c.Peek() != '"' {
+		c.fail(WantKey, c.pos)
+		return nil
+	}
+	c.keyAt = c.pos
+	key := c.quoted()
+	if c.Peek() != ':' {
+		c.fail(WantColon, c.pos)
+		return nil
+	}
+	c.pos++
+	return key
+}
+
+// Values reads values with a comma between any two, as a piece of an array
+// holds them, up to the end of the text. It yields the index of each. The body
+// of the loop reads the value, or Values skips it.
+func (c *Cursor) Values(yield func(i int) bool) {
+	for i := 0; c.err == nil; i++ {
+		c.Peek()
+		at := c.pos
+		if !yield(i) {
+			return
+		}
+		if c.pos == at {
+			c.Skip()
+		}
+		switch c.Peek(); {
+		case c.pos == len(c.Text):
+			return
+		case c.Text[c.pos] != ',':
+			c.fail(WantComma, c.pos)
+		default:
+			c.pos++
+		}
+	}
 }
 
 // more reads the comma or the closing bracket behind a value.
@@ -180,7 +229,7 @@ func (c *Cursor) more(closing byte) bool {
 		c.pos++
 		return true
 	case closing:
-		c.pos++
+		c.leave()
 		return false
 	}
 	c.fail(WantComma, c.pos)
@@ -195,10 +244,12 @@ func (c *Cursor) Skip() []byte {
 	case '"':
 		return c.String()
 	case '{':
-		for range c.Object {
+		for ok := c.enter('{'); ok && c.quotedKey() != nil; ok = c.more('}') {
+			c.Skip()
 		}
 	case '[':
-		for range c.Array {
+		for ok := c.enter('['); ok; ok = c.more(']') {
+			c.Skip()
 		}
 	case 't':
 		c.literal("true")
@@ -240,69 +291,93 @@ func (c *Cursor) pythonLiteral(word string) {
 }
 
 func (c *Cursor) number() {
-	from := c.pos
+	text, from := c.Text, c.pos
 	i := from
-	digits := func() int {
-		n := 0
-		for i < len(c.Text) && c.Text[i]-'0' <= 9 {
-			i++
-			n++
-		}
-		return n
-	}
-	if i < len(c.Text) && c.Text[i] == '-' {
+	if i < len(text) && text[i] == '-' {
 		i++
 	}
-	whole := 1
-	if i < len(c.Text) && c.Text[i] == '0' {
+	whole := i // where the digits before the point begin
+	if i < len(text) && text[i] == '0' {
 		i++
-	} else if whole = digits(); whole == 0 {
+	} else if i = digits(text, i); i == whole {
 		c.fail(WantValue, from)
 		return
 	}
-	integer := true
-	if end := i; i < len(c.Text) && c.Text[i] == '.' {
-		i++
-		if digits() == 0 {
-			i = end
-		} else {
-			integer = false
+	end := i // of what is a number so far
+	if end < len(text) && text[end] == '.' {
+		if j := digits(text, end+1); j > end+1 {
+			end = j
 		}
 	}
-	if end := i; i < len(c.Text) && c.Text[i]|0x20 == 'e' {
-		i++
-		if i < len(c.Text) && (c.Text[i] == '+' || c.Text[i] == '-') {
-			i++
+	if end < len(text) && text[end]|0x20 == 'e' {
+		j := end + 1
+		if j < len(text) && (text[j] == '+' || text[j] == '-') {
+			j++
 		}
-		if digits() == 0 {
-			i = end
-		} else {
-			integer = false
+		if k := digits(text, j); k > j {
+			end = k
 		}
 	}
-	if c.Python && integer && whole > 4300 {
+	if c.Python && end == i && i-whole > 4300 {
 		c.fail(LongNumber, from)
 		return
 	}
-	c.pos = i
+	c.pos = end
 }
 
-// String reads a string and returns its text, in its quotes and with its escapes: see Unquote. It is an error if the
-// next value is not a string.
+// digits returns the index behind the digits at text[i].
+func digits(text []byte, i int) int {
+	for i < len(text) && text[i]-'0' <= 9 {
+		i++
+	}
+	return i
+}
+
+// String reads a string and returns its text, in its quotes and with its
+// escapes: see Unquote. It is an error if the next value is not a string.
 func (c *Cursor) String() []byte {
 	if c.Peek() != '"' {
 		c.fail(WantValue, c.pos)
 		return nil
 	}
+	return c.quoted()
+}
+
+// quoted reads the string that begins at pos.
+func (c *Cursor) quoted() []byte {
 	from := c.pos
-	text := c.Text
-	ascii := true
-	for i := from + 1; ; {
-		// plain[b] is false for the few bytes that need a look. Eight at a time is what makes this fast: strings are
-		// nearly all of a conversation.
+	end, marks, kind := scanString(c.Text, from+1)
+	switch {
+	case kind == OpenString:
+		end = from
+	case kind == 0 && marks&beyondASCII != 0 && !c.AnyBytes && !utf8.Valid(c.Text[from:end]):
+		end, kind = from, BadUTF8
+	}
+	if kind != 0 {
+		c.fail(kind, end)
+		return nil
+	}
+	c.escaped = marks&withEscapes != 0
+	c.pos = end + 1
+	return c.Text[from : end+1 : end+1]
+}
+
+// What scanString finds in a string.
+const (
+	beyondASCII = 1 << iota
+	withEscapes
+)
+
+// scanString returns the index of the quote that closes the string whose text
+// begins at text[i], or the kind of an error and where it is.
+func scanString(text []byte, i int) (end int, marks uint8, kind Kind) {
+	for {
+		// plain[b] is false for the few bytes that need a look. Eight at a time is what makes this
+		// fast: strings are nearly all of a conversation.
 		for i+8 <= len(text) {
 			w := text[i : i+8 : i+8]
-			if !(plain[w[0]] && plain[w[1]] && plain[w[2]] && plain[w[3]] && plain[w[4]] && plain[w[5]] && plain[w[6]] && plain[w[7]]) {
+			if !(plain[w[0]] && plain[w[1]] && plain[w[2]] && plain[w[3]] &&
+				plain[w[4]] && plain[w[5]] && plain[w[6]] && plain[w[7]]) {
 				break
 			}
 			i += 8
@@ -311,46 +386,69 @@ func (c *Cursor) String() []byte {
 			i++
 		}
 		if i >= len(text) {
-			c.fail(OpenString, from)
-			return nil
+			return i, 0, OpenString
 		}
 		switch b := text[i]; {
 		case b == '"':
-			i++
-			if !ascii && !utf8.Valid(text[from:i]) {
-				c.fail(BadUTF8, from)
-				return nil
-			}
-			c.pos = i
-			return text[from:i:i]
+			return i, marks, 0
 		case b == '\\':
+			marks |= withEscapes
 			if i+1 >= len(text) {
-				c.fail(OpenString, from)
-				return nil
+				return i, 0, OpenString
 			}
 			switch text[i+1] {
 			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 				i += 2
 			case 'u':
 				if hex4(text, i+2) < 0 {
-					c.fail(BadUnicode, i+1)
-					return nil
+					return i + 1, 0, BadUnicode
 				}
 				i += 6
 			default:
-				c.fail(BadEscape, i)
-				return nil
+				return i, 0, BadEscape
 			}
 		case b < ' ':
-			c.fail(ControlChar, i)
-			return nil
+			return i, 0, ControlChar
 		default:
-			ascii = false
+			marks |= beyondASCII
 			for i < len(text) && text[i] >= utf8.RuneSelf {
 				i++
 			}
 		}
 	}
+}
+
+// Unquoted reads a string and returns it without quotes and escapes. The result
+// holds until the next key or string is read.
+func (c *Cursor) Unquoted() []byte {
+	quoted := c.String()
+	switch {
+	case quoted == nil:
+		return nil
+	case c.escaped:
+		return c.unquote(quoted)
+	}
+	return quoted[1 : len(quoted)-1]
+}
+
+// unquote resolves the escapes of the last string.
+func (c *Cursor) unquote(quoted []byte) []byte {
+	c.scratch, _ = Unquote(c.scratch[:0], quoted)
+	return c.scratch
+}
+
+// Escaped reports whether the last string that was read has escapes.
+func (c *Cursor) Escaped() bool { return c.escaped }
+
+// StringEnd returns the index of the quote that closes the string whose text
+// begins at text[i], and whether the string has escapes. It returns -1 if the
+// string is not valid; it does not check that it is UTF-8.
+func StringEnd(text []byte, i int) (end int, escaped bool) {
+	end, marks, kind := scanString(text, i)
+	if kind != 0 {
+		end = -1
+	}
+	return end, marks&withEscapes != 0
 }
 
 var plain = func() (t [256]bool) {
@@ -380,9 +478,13 @@ func hex4(text []byte, i int) rune {
 	return r
 }
 
-// Unquote appends what a string stands for: quoted is its text as Cursor.String returns it. Half of a surrogate pair
-// becomes U+FFFD, and whole says that there was none.
+// Unquote appends what a string stands for; quoted is its text as Cursor.String
+// returns it, or nil, which stands for nothing. Half of a surrogate pair becomes
+// U+FFFD; whole is false if there was one.
 func Unquote(dst, quoted []byte) (text []byte, whole bool) {
+	if quoted == nil {
+		return dst, true
+	}
 	whole = true
 	s := quoted[1 : len(quoted)-1]
 	for {

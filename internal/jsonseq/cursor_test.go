@@ -79,15 +79,15 @@ func TestCursorPicks(t *testing.T) {
 	var got []string
 	for key := range c.Object {
 		switch string(key) {
-		case `"id"`:
+		case "id":
 			got = append(got, string(c.String()))
-		case `"list"`:
+		case "list":
 			for i := range c.Array {
 				if c.Peek() == '"' {
 					got = append(got, fmt.Sprint(i, string(c.String())))
 				}
 			}
-		case `"n"`:
+		case "n":
 			n, _ := Int(c.Skip())
 			got = append(got, fmt.Sprint(n))
 		}

@@ -73,9 +73,9 @@ func fileType(item []byte) (name string) {
 	}
 	for key := range c.Object {
 		switch string(key) {
-		case `"messages"`:
+		case "messages":
 			return "" // a conversation; it may be long
-		case `"filetype"`:
+		case "filetype":
 			if c.Peek() == '"' {
 				text, _ := jsonseq.Unquote(nil, c.String())
 				name = string(text)
@@ -160,14 +160,14 @@ func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 	hasID, hasMessages := false, false
 	for key := range cur.Object {
 		switch string(key) {
-		case `"id"`:
+		case "id":
 			hasID = true
 			if cur.Peek() != '"' {
 				wrong("id is %s, want a string", clip(cur.Skip()))
 				break
 			}
 			c.ID = r.text(cur.String())
-		case `"messages"`:
+		case "messages":
 			hasMessages = true
 			if cur.Peek() != '[' {
 				wrong("messages is %s, want an array", clip(cur.Skip()))
@@ -228,7 +228,7 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 	from := cur.Pos()
 	for key := range cur.Object {
 		switch string(key) {
-		case `"role"`:
+		case "role":
 			if cur.Peek() != '"' {
 				wrong("role is %s, want a string", clip(cur.Skip()))
 				break
@@ -236,7 +236,7 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 			if m.Role = r.role(cur.String()); m.Role == "" {
 				wrong("role is empty")
 			}
-		case `"content"`:
+		case "content":
 			switch content = cur.Peek(); content {
 			case '"':
 				m.Text = r.text(cur.String())
@@ -249,7 +249,7 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 			default:
 				wrong("content is %s, want a string or an array of parts", clip(cur.Skip()))
 			}
-		case `"output_tokens"`:
+		case "output_tokens":
 			steered = true
 			text := cur.Skip()
 			n, ok := jsonseq.Int(text)
@@ -257,7 +257,7 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 				wrong("output_tokens is %s, want a whole number of tokens", clip(text))
 			}
 			m.OutputTokens = n
-		case `"delay_ms"`:
+		case "delay_ms":
 			delayed = true
 			text := cur.Skip()
 			ms, err := strconv.ParseFloat(string(text), 64)
@@ -266,7 +266,7 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 				break
 			}
 			m.Delay = time.Duration(ms * float64(time.Millisecond))
-		case `"tool_calls"`:
+		case "tool_calls":
 			extra = true
 			calls = cur.Peek() == '['
 			cur.Skip()
@@ -329,7 +329,7 @@ func (r *Reader) parts(cur *jsonseq.Cursor, wrong func(string, ...any)) string {
 			all.WriteString(r.text(cur.String()))
 		case '{':
 			for key := range cur.Object {
-				if string(key) == `"text"` && cur.Peek() == '"' {
+				if string(key) == "text" && cur.Peek() == '"' {
 					all.WriteString(r.text(cur.String()))
 				}
 			}
@@ -345,17 +345,16 @@ func raw(object []byte) json.RawMessage {
 	out := bytes.NewBuffer(make([]byte, 0, len(object)))
 	out.WriteByte('{')
 	cur := jsonseq.Cursor{Text: object}
-	for key := range cur.Object {
-		value := cur.Skip()
-		if k := string(key); k == `"output_tokens"` || k == `"delay_ms"` {
+	for name := range cur.Object {
+		if string(name) == "output_tokens" || string(name) == "delay_ms" {
 			continue
 		}
 		if out.Len() > 1 {
 			out.WriteByte(',')
 		}
-		out.Write(key)
+		out.Write(cur.Key())
 		out.WriteByte(':')
-		if json.Compact(out, value) != nil {
+		if value := cur.Skip(); json.Compact(out, value) != nil {
 			out.Write(value) // not reached: the text was checked
 		}
 	}

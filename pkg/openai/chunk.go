@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/internal/jsonseq"
 )
 
 // chunk is what one event, or a whole answer, holds. The slices are parts of the event's data: JSON as it stands, nil when
@@ -30,7 +32,8 @@ func (t textSpan) empty() bool { return t.start == t.end }
 
 func (t textSpan) append(dst, data []byte) []byte {
 	if t.escaped {
-		return appendUnescaped(dst, data[t.start:t.end])
+		dst, _ = jsonseq.Unquote(dst, data[t.start-1:t.end+1])
+		return dst
 	}
 	return append(dst, data[t.start:t.end]...)
 }
@@ -50,7 +53,7 @@ func (d *decoder) text(data []byte) (t textSpan, reasoning, ok bool) {
 		return textSpan{}, false, false
 	}
 	// after begins with the closing quote, which has to be the string's first.
-	end, escaped := stringEnd(data, len(d.before))
+	end, escaped := jsonseq.StringEnd(data, len(d.before))
 	if end != len(data)-len(d.after) {
 		return textSpan{}, false, false
 	}
@@ -59,45 +62,40 @@ func (d *decoder) text(data []byte) (t textSpan, reasoning, ok bool) {
 
 // chunk reads an event in full; false when it is not JSON or not an answer's object.
 func (d *decoder) chunk(data []byte) (c chunk, ok bool) {
-	s := scanner{b: data}
-	if !s.enter('{') {
+	cur := jsonseq.Cursor{Text: data, AnyBytes: true}
+	if cur.Peek() != '{' {
 		return c, false
 	}
 	var wrong, isError bool
 	var message []byte
-	for first := true; ; {
-		name, more := s.field(&first)
-		if !more {
-			break
-		}
+	for name := range cur.Object {
 		switch string(name) {
 		case "choices":
-			if !s.enter('[') {
-				wrong = present(s.value()) != nil || wrong
+			if cur.Peek() != '[' {
+				wrong = present(cur.Skip()) != nil || wrong
 				continue
 			}
-			for first := true; s.element(&first); c.choices++ {
-				wrong = !s.choice(&c) || wrong
+			for range cur.Array {
+				wrong = !readChoice(&cur, &c) || wrong
+				c.choices++
 			}
 		case "usage":
-			c.usage = present(s.value())
+			c.usage = present(cur.Skip())
 		case "error":
-			if v := present(s.value()); v != nil && string(v) != "false" {
+			if v := present(cur.Skip()); v != nil && string(v) != "false" {
 				c.failure = v
 			}
 		case "detail", "message":
-			message = present(s.value())
+			message = present(cur.Skip())
 		case "object":
-			isError = string(s.value()) == `"error"`
+			isError = string(cur.Skip()) == `"error"`
 		case "timings", "metrics":
-			c.timings = present(s.value())
+			c.timings = present(cur.Skip())
 		case "sglext":
-			c.sglext = present(s.value())
-		default:
-			s.value()
+			c.sglext = present(cur.Skip())
 		}
 	}
-	if !s.end() || wrong {
+	if cur.End() != nil || wrong {
 		return c, false
 	}
 	if c.failure == nil && c.choices == 0 && (isError || message != nil && c.usage == nil) {
@@ -122,34 +120,28 @@ func (d *decoder) learn(data []byte, c *chunk) {
 	}
 }
 
-// choice reads one element of choices; only the one with index 0 counts. False when it is not what a choice holds.
-func (s *scanner) choice(c *chunk) bool {
-	if !s.enter('{') {
-		s.value()
+// readChoice reads one element of choices; only the one with index 0 counts. It
+// returns false if the element is not what a choice holds.
+func readChoice(cur *jsonseq.Cursor, c *chunk) bool {
+	if cur.Peek() != '{' {
 		return false
 	}
 	var mine chunk
 	index, ok := []byte(nil), true
-	for first := true; ; {
-		name, more := s.field(&first)
-		if !more {
-			break
-		}
+	for name := range cur.Object {
 		switch string(name) {
 		case "index":
-			index = s.value()
+			index = cur.Skip()
 		case "delta", "message":
-			if !s.enter('{') {
-				ok = present(s.value()) == nil && ok
+			if cur.Peek() != '{' {
+				ok = present(cur.Skip()) == nil && ok
 				continue
 			}
-			ok = s.message(&mine) && ok
+			ok = readMessage(cur, &mine) && ok
 		case "text": // of legacy completions
-			ok = s.string(&mine.content, nil) && ok
+			ok = readText(cur, &mine.content, nil) && ok
 		case "finish_reason":
-			mine.finish = present(s.value())
-		default:
-			s.value()
+			mine.finish = present(cur.Skip())
 		}
 	}
 	if index == nil || string(index) == "0" {
@@ -172,51 +164,45 @@ func (s *scanner) choice(c *chunk) bool {
 	return ok
 }
 
-// message reads a delta or a message that was entered.
-func (s *scanner) message(c *chunk) bool {
+// readMessage reads a delta or a message.
+func readMessage(cur *jsonseq.Cursor, c *chunk) bool {
 	ok := true
-	for first := true; ; {
-		name, more := s.field(&first)
-		if !more {
-			break
-		}
+	for name := range cur.Object {
 		switch string(name) {
 		case "content":
-			ok = s.string(&c.content, &c.parts) && ok
+			ok = readText(cur, &c.content, &c.parts) && ok
 		case "reasoning", "reasoning_content":
 			// A server that fills both fills both with the same.
 			var t textSpan
-			ok = s.string(&t, nil) && ok
+			ok = readText(cur, &t, nil) && ok
 			if !t.empty() {
 				c.reasoning = t
 			}
 		case "tool_calls":
-			v := present(s.value())
+			v := present(cur.Skip())
 			ok = (v == nil || v[0] == '[') && ok
 			c.tools = v
-		default:
-			s.value()
 		}
 	}
 	return ok
 }
 
-// string reads a string, null, or, with parts not nil, an array.
-func (s *scanner) string(t *textSpan, parts *[]byte) bool {
-	switch s.peek() {
+// readText reads a string, null, or, if parts is not nil, an array.
+func readText(cur *jsonseq.Cursor, t *textSpan, parts *[]byte) bool {
+	switch cur.Peek() {
 	case '"':
-		start := s.i + 1
-		body, escaped := s.text()
-		*t = textSpan{start, start + len(body), escaped}
+		start := cur.Pos() + 1
+		quoted := cur.String()
+		*t = textSpan{start, start + max(0, len(quoted)-2), cur.Escaped()}
 		return true
 	case '[':
-		v := s.value()
+		v := cur.Skip()
 		if parts != nil {
 			*parts = v
 		}
 		return parts != nil
 	default:
-		return present(s.value()) == nil
+		return present(cur.Skip()) == nil
 	}
 }
 
@@ -231,7 +217,8 @@ func present(v []byte) []byte {
 // unquote is what a JSON value says as a text: a string's content, anything else as it stands.
 func unquote(v []byte) string {
 	if len(v) > 1 && v[0] == '"' {
-		return string(appendUnescaped(nil, v[1:len(v)-1]))
+		text, _ := jsonseq.Unquote(nil, v)
+		return string(text)
 	}
 	return string(v)
 }

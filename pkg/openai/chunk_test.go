@@ -12,6 +12,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/internal/httpclient"
+	"multiturn/internal/jsonseq"
 )
 
 // FuzzScanner compares what is JSON with encoding/json, and what a string says.
@@ -23,9 +24,9 @@ func FuzzScanner(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := scanner{b: data}
-		v := s.value()
-		got := s.end()
+		cur := jsonseq.Cursor{Text: data, AnyBytes: true}
+		v := cur.Skip()
+		got := cur.End() == nil
 		if want := json.Valid(data); got != want {
 			t.Fatalf("%q: valid %v, encoding/json says %v", data, got, want)
 		}
@@ -44,8 +45,8 @@ func FuzzScanner(f *testing.F) {
 
 func TestDepth(t *testing.T) {
 	t.Parallel()
-	s := scanner{b: []byte(strings.Repeat("[", 10_000_000))}
-	if s.value(); !s.bad {
+	cur := jsonseq.Cursor{Text: []byte(strings.Repeat("[", 10_000_000))}
+	if cur.Skip(); cur.Err() == nil {
 		t.Error("ten million brackets were taken")
 	}
 }

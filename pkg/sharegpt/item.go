@@ -53,11 +53,11 @@ func (it *item) parse(data []byte, parity bool) error {
 		it.isObject = true
 		for key := range cur.Object {
 			switch string(key) {
-			case `"id"`:
+			case "id":
 				it.readID(&cur)
-			case `"conversations"`:
+			case "conversations":
 				it.readTurns(&cur, begin, parity)
-			case `"conversation"`, `"messages"`, `"items"`:
+			case "conversation", "messages", "items":
 				if !parity {
 					it.readTurns(&cur, begin, parity)
 				}
@@ -92,16 +92,16 @@ func (it *item) readTurns(cur *jsonseq.Cursor, begin int, parity bool) {
 		if cur.Peek() == '{' {
 			for key := range cur.Object {
 				switch string(key) {
-				case `"from"`:
+				case "from":
 					it.hasFrom = true
 					it.readFrom(cur, &t)
-				case `"value"`:
+				case "value":
 					it.readValue(cur, &t, parity)
-				case `"role"`:
+				case "role":
 					if !parity {
 						it.readFrom(cur, &t)
 					}
-				case `"content"`:
+				case "content":
 					if !parity {
 						it.readValue(cur, &t, parity)
 					}
@@ -146,7 +146,7 @@ func (it *item) readValue(cur *jsonseq.Cursor, t *turn, parity bool) {
 				continue
 			}
 			for key := range cur.Object {
-				if string(key) == `"text"` && cur.Peek() == '"' {
+				if string(key) == "text" && cur.Peek() == '"' {
 					t.kind = '"'
 					it.appendText(cur.String(), t)
 				}

@@ -1,64 +1,14 @@
 package tokenizer
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"unicode/utf8"
-
-	"golang.org/x/sync/errgroup"
 )
-
-// section is where a value lies in the file.
-type section struct{ from, to int }
-
-// layout is where the parts of a tokenizer.json lie.
-type layout struct {
-	file, model map[string]section
-	merges      []int // where every mergesPart-th merge begins
-	count       int   // merges
-}
-
-// mergesPart is how many merges are read at a time.
-const mergesPart = 1 << 14
-
-func findParts(b []byte) (l layout, err error) {
-	l.file, l.model = map[string]section{}, map[string]section{}
-	part := func(in map[string]section, key []byte, i int, read func(i int) (int, error)) (int, error) {
-		end, err := read(i)
-		in[string(key)] = section{i, end}
-		return end, err
-	}
-	whole := func(i int) (int, error) { return skip(b, i) }
-	_, err = object(b, 0, func(key []byte, i int) (int, error) {
-		if string(key) != "model" {
-			return part(l.file, key, i, whole)
-		}
-		return part(l.file, key, i, func(i int) (int, error) {
-			return object(b, i, func(key []byte, i int) (int, error) {
-				if string(key) != "merges" || i >= len(b) || b[i] != '[' {
-					return part(l.model, key, i, whole)
-				}
-				l.merges, l.count = nil, 0
-				return part(l.model, key, i, func(i int) (int, error) {
-					return array(b, i, func(i int) (int, error) {
-						if l.count%mergesPart == 0 {
-							l.merges = append(l.merges, i)
-						}
-						l.count++
-						return skip(b, i)
-					})
-				})
-			})
-		})
-	})
-	return l, err
-}
 
 // Parse reads a tokenizer.json. A component that is not implemented is an error that names it.
 func Parse(b []byte) (*Tokenizer, error) {
@@ -88,10 +38,10 @@ func parse(b []byte) (*Tokenizer, error) {
 	if _, ok := file["model"]; !ok {
 		return nil, errors.New("model is missing: this is not a tokenizer.json")
 	}
-	read := func(in map[string]section, key string, v any) {
-		at, ok := in[key]
+	read := func(in map[string][]byte, key string, v any) {
+		text, ok := in[key]
 		if ok && err == nil {
-			if err = json.Unmarshal(b[at.from:at.to], v); err != nil {
+			if err = json.Unmarshal(text, v); err != nil {
 				err = fmt.Errorf("%s: %w", key, err)
 			}
 		}
@@ -154,10 +104,10 @@ func parse(b []byte) (*Tokenizer, error) {
 			return nil, err
 		}
 	}
-	if err := t.readVocabulary(b, inModel["vocab"].from); err != nil {
+	if err := t.readVocabulary(inModel["vocab"]); err != nil {
 		return nil, fmt.Errorf("model: vocab: %w", err)
 	}
-	if err := t.readMerges(b, parts); err != nil {
+	if err := t.readMerges(parts.merges, parts.mergeCount); err != nil {
 		return nil, fmt.Errorf("model: merges: %w", err)
 	}
 	t.model.findSymbols()
@@ -172,131 +122,6 @@ func parse(b []byte) (*Tokenizer, error) {
 	}
 	t.ready()
 	return t, nil
-}
-
-// bytesOf is the token spelled s: of a byte-level model the bytes it stands for, if it is written in the alphabet.
-func (t *Tokenizer) bytesOf(buf []byte, s []byte) (b []byte, ok bool) {
-	if !t.model.byteLevel {
-		return s, true
-	}
-	if b, ok = appendBytes(buf[:0], view(s)); ok {
-		return b, true
-	}
-	return s, false
-}
-
-func (t *Tokenizer) readVocabulary(b []byte, i int) error {
-	t.model.vocabulary = newVocabulary((len(b) - i) / 80)
-	var buf []byte
-	_, err := object(b, i, func(key []byte, i int) (int, error) {
-		id, i, err := number(b, i, maxIDs)
-		if err != nil {
-			return i, err
-		}
-		token, ok := t.bytesOf(buf, key)
-		if !ok { // no text leads to it
-			t.spelled[uint32(id)] = string(key)
-			t.model.spell(uint32(id), view(key))
-			return i, nil
-		}
-		if t.model.byteLevel {
-			buf = token
-		}
-		t.model.put(view(token), uint32(id))
-		return i, nil
-	})
-	return err
-}
-
-// merge is a merge as it is read: two tokens that become one.
-type merge struct{ left, right, made uint32 }
-
-// readMerges reads the merges in parts, on all cores, and puts them into the table in their order.
-func (t *Tokenizer) readMerges(b []byte, l layout) error {
-	m := &t.model
-	m.merges = newMerges(l.count)
-	if l.count > maxRanks {
-		return fmt.Errorf("%d merges: more than %d are not supported", l.count, maxRanks)
-	}
-	read := make([]merge, l.count)
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for k, at := range l.merges {
-		first := k * mergesPart
-		group.Go(func() error {
-			r := mergeReader{t: t, b: b}
-			for n := first; n < min(first+mergesPart, l.count); n++ {
-				var err error
-				if read[n], at, err = r.next(at); err != nil {
-					return fmt.Errorf("merge %d: %w", n, err)
-				}
-				if at = blank(b, at); at < len(b) && b[at] == ',' {
-					at = blank(b, at+1)
-				}
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	for _, x := range read {
-		m.add(x.left, x.right, x.made)
-	}
-	return nil
-}
-
-// mergeReader reads merges given as ["a", "b"] or, in older files, "a b".
-type mergeReader struct {
-	t    *Tokenizer
-	b    []byte
-	buf  [256]byte
-	pair [2][]byte
-	both []byte
-}
-
-func (r *mergeReader) next(i int) (m merge, next int, err error) {
-	b, start, n := r.b, i, 0
-	if i < len(b) && b[i] == '[' {
-		i, err = array(b, i, func(i int) (int, error) {
-			s, i, err := str(b, i, r.buf[:])
-			if err == nil && n < 2 {
-				r.set(n, s)
-			}
-			n++
-			return i, err
-		})
-	} else {
-		var s []byte
-		s, i, err = str(b, i, r.buf[:])
-		if k := bytes.IndexByte(s, ' '); k > 0 && bytes.IndexByte(s[k+1:], ' ') < 0 {
-			r.set(0, s[:k])
-			r.set(1, s[k+1:])
-			n = 2
-		}
-	}
-	if err != nil {
-		return m, i, err
-	}
-	if n != 2 {
-		return m, i, fmt.Errorf("%s is not two tokens", b[start:i])
-	}
-	r.both = append(append(r.both[:0], r.pair[0]...), r.pair[1]...)
-	v := &r.t.model
-	m = merge{v.id(view(r.pair[0])), v.id(view(r.pair[1])), v.id(view(r.both))}
-	if m.left == none || m.right == none || m.made == none {
-		return m, i, fmt.Errorf("%s names a token that is not in the vocabulary", b[start:i])
-	}
-	return m, i, nil
-}
-
-// set keeps a copy of a token.
-func (r *mergeReader) set(k int, s []byte) {
-	if token, ok := r.t.bytesOf(r.pair[k], s); ok && r.t.model.byteLevel {
-		r.pair[k] = token
-		return
-	}
-	r.pair[k] = append(r.pair[k][:0], s...)
 }
 
 // findSymbols sets the ids that merging starts from.
