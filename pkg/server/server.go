@@ -4,8 +4,8 @@
 //
 // # Servers
 //
-// [Servers] has one entry for each server. Nothing else in this module branches
-// on a server's name: to add a server, add an entry, and its metrics to the
+// table.go has one [Server] for each. Nothing else in this module branches on a
+// server's name: to add a server, add an entry there, and its metrics to the
 // catalogue. [Identify] finds the entry of a server that can be asked, [Of] the
 // entry of a name in a record.
 //
@@ -110,9 +110,6 @@ func Of(name string) *Server {
 	}
 	return &unknown
 }
-
-// Servers returns all entries. They must not be changed.
-func Servers() []Server { return servers }
 
 // Titles returns the titles of the servers that has selects, as "A, B and C".
 func Titles(has func(*Server) bool) string {

@@ -13,7 +13,7 @@ import (
 func TestServers(t *testing.T) {
 	t.Parallel()
 	var names, owners []string
-	for _, s := range Servers() {
+	for _, s := range servers {
 		if s.Name == "" || s.Title == "" || s.BlockSize < 1 || len(s.Cached) == 0 {
 			t.Errorf("%s: incomplete: %+v", s.Name, s)
 		}
