@@ -13,20 +13,21 @@ import (
 	"multiturn/pkg/record"
 )
 
-// maxErrorBody is how much of an error's body is kept, in bytes.
+// maxErrorBody is how much of an error's body is kept, in bytes: more than any
+// message needs, and less than a page could cost a run.
 const maxErrorBody = 64 << 10
 
-// form is what the body of a response is.
+// form is the kind of a response's body.
 type form int
 
 const (
-	formUnknown form = iota // the first byte will tell
+	formUnknown form = iota // until the first byte
 	formStream
 	formJSON
 	formError // the body of a status other than 200
 )
 
-// How an answer can end other than at the end of its body.
+// Ways for an answer to end before the end of its body.
 var (
 	errTimeout   = errors.New("timeout")
 	errIdle      = errors.New("idle timeout")
@@ -34,47 +35,48 @@ var (
 	errCut       = errors.New("connection closed before the end of the body")
 )
 
-// answer takes the response of one request as it arrives, and becomes its Result. Whatever moves the bytes calls head once,
-// then read and body for what each read delivered, then finish.
+// answer takes the response to one request as it arrives, and makes its Result. A
+// transport calls head once, then read and body for each read, then finish.
 type answer struct {
 	res      *Result
 	maxEvent int
 	secrets  secrets
-	keep     []string // headers to hand back
+	keep     []string // headers to return
 
 	form      form
 	parser    sse.Parser
 	decoder   decoder
-	whole     []byte // the body, when it is not a stream
+	whole     []byte // the body, if it is not a stream
 	tooLong   bool
 	text      []byte
 	reasoning []byte
 	gaps      []int64
 	firstText int // length of the first event's content
 	tools     toolCalls
-	usage     []byte // the last of the answer, as it came
+	usage     []byte // the last of the answer, as it was sent
 	timings   []byte
 	sglext    []byte
 	failure   string // of the first error event
-	badEvent  string // the first event that is not one
+	badEvent  string // what is wrong with the first bad event
 	done      bool   // [DONE] was seen
 	finished  bool   // a finish_reason was seen
 
-	arrived record.Clock  // of the read that is being taken
-	late    time.Duration // the longest between arrival and read
-	counted bool          // the read has delivered a chunk
-	exact   bool          // all of the read arrived at that time
-	frame   int           // the HTTP chunk that delivered the read's last chunk
+	arrived record.Clock  // of the current read
+	late    time.Duration // the longest time between arrival and read
+	counted bool          // the current read had a chunk
+	exact   bool          // the whole read arrived at that time
+	frame   int           // the HTTP chunk of the read's last chunk
 }
 
 var answers = sync.Pool{New: func() any { return new(answer) }}
 
-// newAnswer makes an answer for one response; free gives its buffers back.
+// newAnswer returns an answer for one response; free returns its buffers to the
+// pool.
 func newAnswer(o *Options, s secrets) *answer {
 	a := answers.Get().(*answer)
 	a.res = &Result{}
 	a.secrets, a.maxEvent, a.keep = s, o.MaxEvent, o.KeepHeaders
-	a.parser.Limit = o.MaxEvent
+	a.parser.Limit, a.decoder.read = o.MaxEvent, o.api().read
 	return a
 }
 
@@ -82,7 +84,7 @@ func (a *answer) free() {
 	parser, decoder := a.parser, a.decoder
 	parser.Reset()
 	decoder.known = false
-	const large = 1 << 20
+	const large = 1 << 20 // buffers of a rare long answer are not kept
 	if max(cap(a.text), cap(a.reasoning), cap(a.gaps), cap(a.whole)) > large {
 		return
 	}
@@ -94,7 +96,7 @@ func (a *answer) free() {
 	answers.Put(a)
 }
 
-// head takes the response's head, which was whole at the given time.
+// head takes the response's head, which was complete at the given time.
 func (a *answer) head(status int, h http.Header, at record.Clock) {
 	r := a.res
 	r.Status, r.Headers = status, at
@@ -117,20 +119,22 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 	case strings.Contains(kind, "json"):
 		a.form = formJSON
 	}
-	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") && a.form != formError {
+	e := h.Get("Content-Encoding")
+	if e != "" && !strings.EqualFold(e, "identity") && a.form != formError {
 		a.form, a.badEvent = formJSON, "the server compressed the answer ("+e+"), which was not asked for"
 	}
 	r.Stream = a.form == formStream
 }
 
-// read begins what one read delivered: when it arrived, and when our code had it. exact says that all of it arrived then,
-// and not only the last byte.
+// read begins a read: when its bytes arrived, and when the read returned. With
+// exact all bytes arrived at that time, else only the last one is known to.
 func (a *answer) read(arrived, seen record.Clock, exact bool) {
 	a.arrived, a.counted, a.exact = arrived, false, exact
 	a.late = max(a.late, time.Duration(seen-arrived))
 }
 
-// body takes bytes of the body. frame tells the HTTP chunks of a response apart, 0 if the transport does not know.
+// body takes bytes of the body. frame numbers the HTTP chunks of a response; it
+// is 0 if the transport does not know them.
 func (a *answer) body(b []byte, frame int) {
 	switch a.form {
 	case formUnknown:
@@ -168,7 +172,7 @@ func (a *answer) event(e sse.Event, frame int) {
 	if r.FirstEvent == 0 {
 		r.FirstEvent = a.arrived
 	}
-	if len(e.Type) == 0 {
+	if string(e.Type) != "error" {
 		if t, reasoning, ok := a.decoder.text(e.Data); ok {
 			if reasoning {
 				a.reasoning = t.append(a.reasoning, e.Data)
@@ -179,17 +183,16 @@ func (a *answer) event(e sse.Event, frame int) {
 			return
 		}
 	}
-	if string(bytes.TrimSpace(e.Data)) == "[DONE]" {
+	c, ok := a.decoder.chunk(e.Data)
+	switch {
+	case c.done:
 		a.done = true
 		r.End = a.arrived
 		return
-	}
-	c, ok := a.decoder.chunk(e.Data)
-	switch {
 	case !ok && string(e.Type) == "error":
 		a.fail(failureText(e.Data))
 		return
-	case !ok && e.Open: // cut off in the middle: the missing finish_reason will tell
+	case !ok && e.Open: // cut off in the middle: the outcome is that of a missing finish_reason
 		return
 	case !ok:
 		if a.badEvent == "" {
@@ -197,7 +200,7 @@ func (a *answer) event(e sse.Event, frame int) {
 		}
 		return
 	case c.failure != nil:
-		// The object around an error's text may say its kind.
+		// The object around an error's text may have its kind.
 		if c.failure[0] != '{' {
 			c.failure = e.Data
 		}
@@ -208,7 +211,8 @@ func (a *answer) event(e sse.Event, frame int) {
 	a.chunk(&c, e.Data, frame)
 }
 
-// clip shows the beginning of something that is not what it should be. Secrets go first: half of one would not be found.
+// clip returns the beginning of b for an error. Secrets are removed first: half
+// of a secret would not be found.
 func (a *answer) clip(b []byte) string {
 	const most = 80
 	s := a.secrets.remove(string(b[:min(len(b), 4096)]))
@@ -224,7 +228,7 @@ func (a *answer) fail(text string) {
 	}
 }
 
-// chunk takes what an event or a whole answer holds.
+// chunk takes the content of an event, or of a whole answer.
 func (a *answer) chunk(c *chunk, data []byte, frame int) {
 	content, reasoning := !c.content.empty(), !c.reasoning.empty()
 	if content {
@@ -254,7 +258,7 @@ func (a *answer) chunk(c *chunk, data []byte, frame int) {
 	a.sglext = replace(a.sglext, c.sglext)
 }
 
-// replace keeps the newest that is there, in the same buffer.
+// replace copies src, unless it is nil, into the buffer of dst.
 func replace(dst, src []byte) []byte {
 	if src == nil {
 		return dst
@@ -269,7 +273,7 @@ func (a *answer) content(t textSpan, data []byte) {
 	}
 }
 
-// token notes that an event with text arrived.
+// token takes the arrival of an event with text.
 func (a *answer) token(frame int, content, reasoning, tool bool) {
 	r, at := a.res, a.arrived
 	r.Chunks++
@@ -301,8 +305,9 @@ func (a *answer) token(frame int, content, reasoning, tool bool) {
 	a.frame = frame
 }
 
-// finish ends the answer at the given time: because the body ended (nil), or because of one of the errors above, or another
-// one that broke the connection. It makes the Result whole.
+// finish ends the answer at the given time and returns its Result. The cause is
+// nil if the body ended, one of the errors above, or the error that broke the
+// connection.
 func (a *answer) finish(cause error, at record.Clock) *Result {
 	r := a.res
 	if cause == nil && a.form == formStream {
@@ -324,7 +329,7 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	r.ReadLateUS = a.late.Microseconds()
 	r.Error = oneLine(a.secrets.remove(r.Error))
 
-	// Copies of just the size: the buffers serve the next answer.
+	// Copies, because the buffers are for the next answer.
 	r.Text, r.Reasoning, r.GapsUS = string(a.text), string(a.reasoning), slices.Clone(a.gaps)
 	r.FirstText = r.Text[:a.firstText]
 	if len(a.tools) > 0 {
@@ -344,7 +349,7 @@ func nonEmpty(b []byte) []byte {
 	return b
 }
 
-// json takes a whole answer that came as one JSON object.
+// json takes a whole answer that was sent as one JSON object.
 func (a *answer) json(at record.Clock) {
 	body := bytes.TrimSpace(bytes.TrimPrefix(a.whole, []byte("\xef\xbb\xbf")))
 	if a.tooLong {
@@ -356,7 +361,7 @@ func (a *answer) json(at record.Clock) {
 	case !ok && len(body) > 0 && body[0] == '<':
 		a.badEvent = "not an answer but " + failureText(body)
 		return
-	case !ok:
+	case !ok || c.done:
 		a.badEvent = "not an answer in JSON: " + a.clip(body)
 		return
 	case c.failure != nil:
@@ -372,12 +377,12 @@ func (a *answer) json(at record.Clock) {
 	a.chunk(&c, body, 0)
 }
 
-// outcome says how it went and, in a line, why.
+// outcome returns how the request ended and, if it failed, why.
 func (a *answer) outcome(cause error) (record.Outcome, string) {
 	r := a.res
 	proper := a.done || cause == nil && a.form == formJSON && a.failure == "" && a.badEvent == ""
 	if a.done {
-		cause = nil // what happens to the connection after the end is not the answer's
+		cause = nil // the answer is complete, whatever happens to the connection
 	}
 	switch {
 	case cause == errTimeout:

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -15,23 +16,26 @@ import (
 
 const sessionMark = httpclient.SessionMark
 
-// template is what all requests of a client have in common: the body around the messages, and the header.
+// template is what all requests of a client have in common: the body around the
+// messages, and the header.
 type template struct {
-	before []byte      // of the body, up to the messages
-	after  []byte      // of the body, from the messages' end to the first field that is the request's own
-	header http.Header // without those that depend on the session
-	// sessionHeader and sessionFields hold {session}.
+	before []byte      // the body before the messages
+	after  []byte      // the body after the messages, before the fields of the request
+	header http.Header // without the headers that have the session
+	// sessionHeader and sessionFields are those with {session}.
 	sessionHeader  http.Header
 	sessionFields  []byte
 	maxTokensField string
-	own            map[string]bool // body fields that the user set: they win
+	own            map[string]bool // body fields that the user set, which override ours
 }
 
-// newTemplate prepares what o asks for in every request; u is the parsed URL.
+// newTemplate returns the template of requests with options o; u is the parsed
+// URL.
 func newTemplate(o *Options, u *url.URL) *template {
-	t := &template{own: map[string]bool{}, header: http.Header{}, sessionHeader: http.Header{}, maxTokensField: o.MaxTokensField}
-	if t.maxTokensField == "" {
-		t.maxTokensField = "max_tokens"
+	api := o.api()
+	t := &template{
+		own: map[string]bool{}, header: http.Header{}, sessionHeader: http.Header{},
+		maxTokensField: cmp.Or(o.MaxTokensField, api.maxTokens),
 	}
 	var fields []byte
 	for _, f := range o.Fields {
@@ -47,10 +51,10 @@ func newTemplate(o *Options, u *url.URL) *template {
 		t.sessionFields = append(t.sessionFields, `,"conversation_id":"`+sessionMark+`"`...)
 	}
 
-	t.before = append(chat.AppendString([]byte(`{"model":`), o.Model), `,"messages":[`...)
-	t.after = []byte(`],"stream":true`)
+	t.before = append(chat.AppendString([]byte(`{"model":`), o.Model), ","+api.open...)
+	t.after = []byte(api.close + `,"stream":true`)
 	if o.NoStream {
-		t.after = []byte(`],"stream":false`)
+		t.after = []byte(api.close + `,"stream":false`)
 	} else if !o.NoUsage && !t.own["stream_options"] {
 		t.after = append(t.after, `,"stream_options":{"include_usage":true}`...)
 	}
@@ -69,7 +73,8 @@ func newTemplate(o *Options, u *url.URL) *template {
 	t.header.Set("Content-Type", "application/json")
 	if u.User != nil {
 		password, _ := u.User.Password()
-		t.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+		login := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password))
+		t.header.Set("Authorization", "Basic "+login)
 	}
 	o.Apply(t.header)
 	for name, values := range o.Header {
@@ -79,8 +84,9 @@ func newTemplate(o *Options, u *url.URL) *template {
 			}
 		}
 	}
-	if o.SendSession && len(t.sessionHeader.Values("X-Session-ID")) == 0 && t.header.Get("X-Session-ID") == "" {
-		t.sessionHeader.Set("X-Session-ID", sessionMark)
+	const name = "X-Session-ID"
+	if o.SendSession && t.sessionHeader.Get(name) == "" && t.header.Get(name) == "" {
+		t.sessionHeader.Set(name, sessionMark)
 	}
 	if o.APIKey != "" {
 		t.sessionHeader.Del("Authorization")
@@ -88,7 +94,7 @@ func newTemplate(o *Options, u *url.URL) *template {
 	return t
 }
 
-// secrets collects what no error may show, though a server repeats it.
+// secrets returns the texts that no error may show.
 func (t *template) secrets(o *Options, u *url.URL) secrets {
 	texts := []string{o.APIKey}
 	if u.User != nil {
@@ -129,12 +135,13 @@ func (t *template) appendTail(dst []byte, r *Request) []byte {
 	}
 	if len(t.sessionFields) > 0 {
 		quoted := chat.AppendString(nil, r.Session)
-		dst = append(dst, bytes.ReplaceAll(t.sessionFields, []byte(sessionMark), quoted[1:len(quoted)-1])...)
+		text := quoted[1 : len(quoted)-1]
+		dst = append(dst, bytes.ReplaceAll(t.sessionFields, []byte(sessionMark), text)...)
 	}
 	return append(dst, '}')
 }
 
-// body is a request's body, in pieces. The messages stay where they are.
+// body is a request's body in pieces. The messages are not copied.
 type body struct {
 	before   []byte
 	messages [][]byte
@@ -142,7 +149,8 @@ type body struct {
 	size     int64
 }
 
-// body makes the body of one request. Its work does not grow with the messages' size, but for adding up their number.
+// body returns the body of one request. Its time grows with the number of pieces,
+// not with their size.
 func (t *template) body(r *Request) *body {
 	b := &body{before: t.before, messages: r.Messages, after: t.appendTail(nil, r)}
 	b.size = int64(len(b.before) + len(b.after))
@@ -185,7 +193,7 @@ func (r *bodyReader) Read(dst []byte) (n int, err error) {
 
 func (r *bodyReader) Close() error { return nil }
 
-// sessionValue makes a session fit for a header: what cannot stand in one is percent-encoded.
+// sessionValue returns a session for a header, percent-encoded if necessary.
 func sessionValue(s string) string {
 	for _, c := range []byte(s) {
 		if c < ' ' || c >= 0x7f {
@@ -195,7 +203,7 @@ func sessionValue(s string) string {
 	return s
 }
 
-// requestHeader is the header of one request. It is not to be changed.
+// requestHeader returns the header of one request, which must not be changed.
 func (t *template) requestHeader(r *Request) http.Header {
 	if len(t.sessionHeader) == 0 {
 		return t.header

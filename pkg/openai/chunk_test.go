@@ -97,7 +97,7 @@ func TestChunk(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var d decoder
+			d := decoder{read: readChat}
 			for range 2 { // the second time by the quick way, where there is one
 				chunk, ok := d.chunk([]byte(c.data))
 				if ok == c.bad {
@@ -131,13 +131,13 @@ func FuzzQuick(f *testing.F) {
 		f.Add([]byte(before+s+after), []byte(before+"learn"+after))
 	}
 	f.Fuzz(func(t *testing.T, data, first []byte) {
-		var d decoder
+		d := decoder{read: readChat}
 		d.chunk(first)
 		text, thinking, quick := d.text(data)
 		if !quick {
 			return
 		}
-		var full decoder
+		full := decoder{read: readChat}
 		c, ok := full.chunk(data)
 		if !ok {
 			t.Fatalf("%q was taken for a chunk after %q", data, first)
@@ -279,17 +279,17 @@ func TestValidate(t *testing.T) {
 		want string
 	}{
 		{Options{URL: "http://h", Model: "m"}, ""},
-		{Options{}, "url: required"},
-		{Options{URL: "http://h"}, "model: required"},
-		{Options{URL: "localhost:8000", Model: "m"}, "url: want"},
-		{Options{URL: "http://u:pass word@h", Model: "m"}, "url: "},
-		{Options{URL: "ftp://h", Model: "m"}, "url: want"},
-		{Options{URL: "http://h", Model: "m", Config: httpclient.Config{Header: map[string][]string{"A b": {"x"}}}}, `header "A b"`},
-		{Options{URL: "http://h", Model: "m", Config: httpclient.Config{Header: map[string][]string{"A": {"x\r\nB: y"}}}}, `header "A"`},
-		{Options{URL: "http://h", Model: "m", Fields: []Field{{"messages", []byte("[]")}}}, `body field "messages"`},
-		{Options{URL: "http://h", Model: "m", Fields: []Field{{"x", []byte("{")}}}, `body field "x"`},
-		{Options{URL: "https://h", Model: "m", Transport: Reactor}, "transport reactor"},
-		{Options{URL: "http://h", Model: "m", Transport: "x"}, `transport "x"`},
+		{Options{}, "URL: is empty"},
+		{Options{URL: "http://h"}, "Model: is empty"},
+		{Options{URL: "localhost:8000", Model: "m"}, "URL: is not a server's address; want"},
+		{Options{URL: "http://u:pass word@h", Model: "m"}, "URL: cannot be parsed: "},
+		{Options{URL: "ftp://h", Model: "m"}, "URL: is not a server's address; want"},
+		{Options{URL: "http://h", Model: "m", Config: httpclient.Config{Header: map[string][]string{"A b": {"x"}}}}, `Header: "A b"`},
+		{Options{URL: "http://h", Model: "m", Config: httpclient.Config{Header: map[string][]string{"A": {"x\r\nB: y"}}}}, `Header: "A"`},
+		{Options{URL: "http://h", Model: "m", Fields: []Field{{"messages", []byte("[]")}}}, `Fields: "messages"`},
+		{Options{URL: "http://h", Model: "m", Fields: []Field{{"x", []byte("{")}}}, `Fields: "x"`},
+		{Options{URL: "https://h", Model: "m", Transport: Reactor}, "Transport: reactor"},
+		{Options{URL: "http://h", Model: "m", Transport: "x"}, `Transport: is "x"`},
 	} {
 		err := c.o.Validate()
 		if c.want == "" && err == nil {

@@ -14,11 +14,12 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxErrorLine is the longest error, in characters.
+// maxErrorLine is the longest error, in characters: a few lines of a terminal.
 const maxErrorLine = 500
 
-// failureText says in a few words what a server's error, in any of the shapes they use, says: {"error":{...}},
-// {"error":"text"}, {"detail":...}, {"message":...}, a JSON string, a page of HTML, plain text.
+// failureText returns the message of a server's error, which has one of many
+// shapes: {"error":{...}}, {"error":"text"}, {"detail":...}, {"message":...}, a
+// JSON string, a page of HTML, plain text.
 func failureText(body []byte) string {
 	text := strings.TrimSpace(string(body))
 	if !gjson.Valid(text) {
@@ -43,7 +44,7 @@ func failureText(body []byte) string {
 	if !message.Exists() {
 		message = v.Get("detail")
 	}
-	if message.IsArray() { // FastAPI: one object for each field that is wrong
+	if message.IsArray() { // FastAPI: one object for each wrong field
 		var all []string
 		for _, m := range message.Array() {
 			var where []string
@@ -73,7 +74,7 @@ func failureText(body []byte) string {
 	return withKind(message.String(), kinds...)
 }
 
-// withKind adds what kind of error it is.
+// withKind adds the kinds of an error, in parentheses.
 func withKind(message string, kinds ...string) string {
 	kept := kinds[:0]
 	for _, k := range kinds {
@@ -92,7 +93,7 @@ var (
 	pageTag   = regexp.MustCompile(`(?s)<[^>]*>`)
 )
 
-// pageText is the title of a page, or its text.
+// pageText returns the title of a page, or its text.
 func pageText(page string) string {
 	if m := pageTitle.FindStringSubmatch(page); m != nil && strings.TrimSpace(m[1]) != "" {
 		page = m[1]
@@ -100,7 +101,7 @@ func pageText(page string) string {
 	return "a page: " + html.UnescapeString(pageTag.ReplaceAllString(page, " "))
 }
 
-// statusLine is the error of a status other than 200.
+// statusLine returns the error for a status other than 200.
 func statusLine(status int, body []byte, retryAfter time.Duration) string {
 	s := "HTTP " + strconv.Itoa(status)
 	if t := http.StatusText(status); t != "" {
@@ -115,10 +116,12 @@ func statusLine(status int, body []byte, retryAfter time.Duration) string {
 	return s
 }
 
-// oneLine makes any text one line that is safe to print, not longer than maxErrorLine.
+// oneLine returns s as one line that is safe to print, at most maxErrorLine long.
 func oneLine(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }), " ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsGraphic(r)
+	}), " ")
 	if len(s) > maxErrorLine {
 		n := 0
 		for i := range s {
@@ -130,17 +133,18 @@ func oneLine(s string) string {
 	return s
 }
 
-// secrets are texts that no error may show, though a server repeats them.
+// secrets are texts that no error may show, even if a server repeats them.
 type secrets []string
 
-// newSecrets leaves out texts so short that they would turn up by chance.
+// newSecrets returns the secrets among texts.
 func newSecrets(texts ...string) (s secrets) {
+	const shortest = 4 // shorter texts are in words by chance
 	for _, t := range texts {
-		if len(t) >= 4 {
+		if len(t) >= shortest {
 			s = append(s, t)
 		}
 	}
-	// The longest first: a part of it must not be put away before it.
+	// The longest first: a secret may be part of another one.
 	sort.Slice(s, func(i, j int) bool { return len(s[i]) > len(s[j]) })
 	return s
 }
@@ -152,7 +156,7 @@ func (s secrets) remove(text string) string {
 	return text
 }
 
-// retryAfter reads the header of that name: seconds or a date.
+// retryAfter parses a Retry-After header: seconds or a date.
 func retryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if value == "" {

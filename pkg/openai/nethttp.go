@@ -20,16 +20,16 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// doneGrace is how long a connection may stay open after [DONE] before it is given up: a connection that ends its body
-// properly, as all but broken servers do at once, can be used again.
+// doneGrace limits the wait for the end of the body after [DONE]. A connection
+// whose body ended can be used again, and all but broken servers end it at once.
 const doneGrace = time.Second
 
-// netHTTP is the transport over the standard library's client.
+// netHTTP is the transport of the standard library's client.
 type netHTTP struct {
 	transport *http.Transport
 	clock     *sockclock.Clock
 	target    *url.URL
-	net       func(ctx context.Context, network, addr string) (net.Conn, error) // how connections are dialled
+	net       dialFunc
 	opened    atomic.Int64
 	retried   atomic.Int64
 	user      atomic.Bool // some connection has no kernel stamps
@@ -38,7 +38,10 @@ type netHTTP struct {
 	spare []net.Conn // opened ahead, not yet the transport's
 }
 
-// dialled is a connection and what it cost.
+// dialFunc dials a connection.
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// dialled is a connection and the time it took to open.
 type dialled struct {
 	*sockclock.Conn
 	took  time.Duration
@@ -162,10 +165,11 @@ func (t *netHTTP) preconnect(ctx context.Context, n int) error {
 	return g.Wait()
 }
 
-// maxDials is how many connections are opened at the same time before a run.
+// maxDials limits the connections that are opened at the same time before a run:
+// more could fill the server's backlog.
 const maxDials = 64
 
-// hostPort is the address to dial.
+// hostPort returns the address to dial.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -177,7 +181,7 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// timed finds the timed connection under TLS; nil if it is not there.
+// timed returns the timed connection under TLS, or nil.
 func timed(c net.Conn) *dialled {
 	if secure, ok := c.(*tls.Conn); ok {
 		c = secure.NetConn()
@@ -208,10 +212,11 @@ func (t *netHTTP) close() error {
 	return nil
 }
 
-// bodies are the buffers of one answer's reads.
+// bodies are buffers for the reads of an answer.
 var bodies = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
-// exchange sends the call and feeds the answer. The error says why the answer is not whole.
+// exchange sends the call and feeds the answer. The error is why the answer is
+// incomplete.
 func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -247,8 +252,9 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	for {
 		body, _ := open()
 		req := (&http.Request{
-			Method: http.MethodPost, URL: t.target, Host: c.host(t.target), Header: c.header.Clone(),
-			Body: body, GetBody: open, ContentLength: c.body.size,
+			Method: http.MethodPost, URL: t.target, Host: c.host(t.target),
+			Header: c.header.Clone(),
+			Body:   body, GetBody: open, ContentLength: c.body.size,
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		}).WithContext(httptrace.WithClientTrace(ctx, trace))
 		before := tries
@@ -335,10 +341,11 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	}
 }
 
-// milliseconds is d as records have it.
+// milliseconds returns d as records have it.
 func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 
-// ended is why an exchange ended: what cancelled its context, if something did, else err.
+// ended returns why an exchange ended: the cause that cancelled its context, else
+// err.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
@@ -352,7 +359,7 @@ func ended(ctx context.Context, err error) error {
 	return errCancelled
 }
 
-// connectError words what went wrong before the response's head.
+// connectError words an error before the response's head.
 func connectError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the server closed the connection before it answered")
@@ -360,7 +367,7 @@ func connectError(err error) error {
 	return err
 }
 
-// bodyError words what broke a body.
+// bodyError words an error within the body.
 func bodyError(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return errCut
@@ -368,7 +375,8 @@ func bodyError(err error) error {
 	return fmt.Errorf("the connection broke: %w", err)
 }
 
-// idleWatch calls late once nothing has touched it for a while. Touching it costs no more than reading the time.
+// idleWatch calls late once it has not been touched for the limit. To touch it
+// costs no more than to read the time.
 type idleWatch struct {
 	limit   time.Duration
 	start   time.Time

@@ -1,21 +1,31 @@
-// Package openai sends chat completions to an OpenAI-compatible server and measures what comes back: one call of
-// [Client.Do] is one request, and its [Result] says what was sent and received, when every part passed the socket, and how
-// it went. Failures are data, not errors: Do always returns a Result, and [Outcome] tells what kind it is.
+// Package openai sends requests to an OpenAI-compatible server and measures the
+// answers. One call of [Client.Do] is one request. Its [Result] has what was
+// received, when every part passed the socket, and how the request ended.
+//
+// Failures are data, not errors: Do always returns a Result, and its Outcome is
+// the kind of the failure.
 //
 // # Clocks
 //
-// All clocks are times since Options.Start on the monotonic clock, taken where the bytes pass (package sockclock): sent just
-// before the request's first Write, arrivals when the kernel received the segment, where it says so. Events that carry no
-// text (role, empty, usage) start no token clock.
+// All clocks are times since Options.Start on the monotonic clock, taken where
+// the bytes pass the socket (package sockclock). Sent is just before the
+// request's first Write. Arrivals are when the kernel received the segment, if it
+// reports that. Events without text (a role, an empty text, usage) set no clock of
+// a token.
 //
 // # Servers
 //
-// What real servers send is tolerated: any line ends, comments, several fields for reasoning, usage absent or null,
-// finish reasons with or after the last text, [DONE] or none, error objects in every shape, JSON in place of a stream.
-// A pooled connection that the server closed before it sent one byte of the response is not a failure: the request is
-// sent again on a fresh one, and the clocks are that one's.
+// The habits of real servers are tolerated: any line ends, comments, several
+// fields for reasoning, usage absent or null, a finish reason with or after the
+// last text, a stream with or without [DONE], error objects in every shape, JSON
+// in place of a stream. If the server had closed a pooled connection before it
+// sent a byte of the response, that is not a failure: the request is sent again
+// on a new connection, and its clocks are those of the new connection.
 //
-// The package prints nothing, reads no environment, and never puts a key, a header's value or a password into an error.
+// # Errors
+//
+// No error has a key, a header's value or a password in it. Errors of options are
+// joined; each is a field.Error with the name of its field in [Options].
 package openai
 
 import (
@@ -27,34 +37,37 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/internal/field"
 	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 )
 
-// Request is one call. The zero value of everything but Messages is useful.
+// Request is one request. Only Messages is required.
 type Request struct {
-	// Messages, one piece after the other, are the elements of the body's messages array as JSON, commas included. They are
-	// sent as they are, neither copied nor looked at, so a history can grow by pieces.
+	// Messages, concatenated, are the elements of the body's array of messages as
+	// JSON, with the commas between them. The pieces are sent as they are, neither
+	// copied nor parsed, so that a history can grow by pieces.
 	Messages [][]byte
-	// Session is the conversation's id, put in place of {session}.
+	// Session is the conversation's id. It replaces {session}.
 	Session string
-	// MaxTokens limits the answer; 0 sends no limit. MinTokens 0 and IgnoreEOS false are not sent.
+	// MaxTokens and MinTokens limit the answer; 0 is not sent. IgnoreEOS is sent if
+	// it is true.
 	MaxTokens int
 	MinTokens int
 	IgnoreEOS bool
-	// Timeout and IdleTimeout win over those of Options unless 0.
+	// Timeout and IdleTimeout override those of Options unless 0.
 	Timeout     time.Duration
 	IdleTimeout time.Duration
 }
 
-// Stats counts what connections went through since New.
+// Stats counts connections since New.
 type Stats struct {
-	Opened     int // connections dialled, Preconnect's included
-	Reconnects int // pooled connections found closed by the server when a request was due
+	Opened     int // connections dialled, by Preconnect too
+	Reconnects int // pooled connections that the server had closed
 }
 
-// Client talks to one server. It is safe for any number of goroutines.
+// Client sends requests to one server. It is safe for concurrent use.
 type Client struct {
 	opts      Options
 	base      *url.URL // of the server, without /v1, user and password
@@ -62,12 +75,13 @@ type Client struct {
 	template  *template
 	secrets   secrets
 	transport transport
-	questions *netHTTP // for what is asked beside the measured requests
+	questions *netHTTP // for requests that are not measured
 }
 
 // transport moves the bytes of requests and answers.
 type transport interface {
-	// exchange sends the call and feeds the answer until its body ended; the error says why it did not.
+	// exchange sends the call and feeds the answer until its body ends. The error is
+	// why the body did not end.
 	exchange(ctx context.Context, c *call, a *answer) error
 	preconnect(ctx context.Context, n int) error
 	clocks() record.ClockSource
@@ -79,10 +93,10 @@ type transport interface {
 type call struct {
 	body   *body
 	header http.Header
-	idle   time.Duration // limit of the silence after the first token; 0 = none
+	idle   time.Duration // limit of the silence after the first token; 0 = no limit
 }
 
-// host is the Host header: the user's, or the URL's.
+// host returns the Host header: the user's, or the URL's.
 func (c *call) host(target *url.URL) string {
 	if h := c.header.Get("Host"); h != "" {
 		return h
@@ -90,9 +104,7 @@ func (c *call) host(target *url.URL) string {
 	return target.Host
 }
 
-const completionsPath = "/chat/completions"
-
-// New makes a client. It does not connect.
+// New returns a client. It does not connect.
 func New(o Options) (*Client, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -110,28 +122,33 @@ func New(o Options) (*Client, error) {
 	c := &Client{opts: o, clock: sockclock.New(o.Start), template: newTemplate(&o, target)}
 	c.secrets = c.template.secrets(&o, target)
 	target.User = nil
-	path := strings.TrimSuffix(strings.TrimRight(target.Path, "/"), completionsPath)
+	path := strings.TrimSuffix(strings.TrimRight(target.Path, "/"), o.api().path)
 	path = strings.TrimSuffix(path, "/v1")
 	base := *target
 	base.Path, base.RawPath, base.RawQuery, base.Fragment = path, "", "", ""
 	c.base = &base
-	target.Path, target.RawPath, target.Fragment = path+"/v1"+completionsPath, "", ""
+	target.Path, target.RawPath, target.Fragment = path+"/v1"+o.api().path, "", ""
 	c.questions = newNetHTTP(&c.opts, c.clock, target)
 	c.transport, c.opts.Transport = c.questions, NetHTTP
-	if o.Transport == Reactor || o.Transport == Auto && target.Scheme == "http" && !o.Proxied() && !o.HTTP2 {
+	plain := target.Scheme == "http" && !o.Proxied() && !o.HTTP2
+	if o.Transport == Reactor || o.Transport == Auto && plain {
 		r, err := newReacting(&c.opts, c.clock, target)
 		if err == nil {
 			c.transport, c.opts.Transport = r, Reactor
 		} else if o.Transport == Reactor || o.Clocks == record.ClockPackets {
-			return nil, errors.Join(fmt.Errorf("transport %s: %w", Reactor, err), c.questions.close())
+			err = fmt.Errorf("transport %s: %w", Reactor, err)
+			return nil, errors.Join(err, c.questions.close())
 		}
 	} else if o.Clocks == record.ClockPackets {
-		return nil, fmt.Errorf("clocks %s: only for plain http without a proxy", record.ClockPackets)
+		return nil, &field.Error{
+			Field: "Clocks", Problem: "packets is only for plain HTTP/1.1 without a proxy",
+		}
 	}
 	return c, nil
 }
 
-// Do sends one request, waits for the end of its answer and says how it went. The result is never nil.
+// Do sends one request and waits for the end of its answer. The result is never
+// nil.
 func (c *Client) Do(ctx context.Context, r *Request) *Result {
 	timeout, idle := c.opts.Timeout, c.opts.IdleTimeout
 	if r.Timeout != 0 {
@@ -163,7 +180,8 @@ func (c *Client) Do(ctx context.Context, r *Request) *Result {
 	return result
 }
 
-// Preconnect opens connections until n are idle, so that no request of the run's start has to wait for one.
+// Preconnect opens connections until n are idle, so that the first requests of a
+// run do not wait for one.
 func (c *Client) Preconnect(ctx context.Context, n int) error {
 	if err := c.transport.preconnect(ctx, n); err != nil {
 		return errors.New(oneLine(c.secrets.remove(err.Error())))
@@ -175,11 +193,11 @@ func (c *Client) Preconnect(ctx context.Context, n int) error {
 // a connection.
 func (c *Client) Clocks() record.ClockSource { return c.transport.clocks() }
 
-// Transport says which one is in use.
+// Transport returns the transport in use.
 func (c *Client) Transport() Transport { return c.opts.Transport }
 
-// Stats says what connections went through.
+// Stats returns the counts so far.
 func (c *Client) Stats() Stats { return c.transport.stats() }
 
-// Close closes all idle connections and frees what the client holds. No request may be in flight.
+// Close closes all idle connections. No request may be in flight.
 func (c *Client) Close() error { return errors.Join(c.transport.close(), c.questions.close()) }

@@ -5,70 +5,84 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"multiturn/internal/field"
 	"multiturn/internal/httpclient"
 	"multiturn/pkg/record"
 )
 
-// Transport names the code that moves the bytes.
+// Transport is the code that moves the bytes.
 type Transport string
 
 // Transports.
 const (
-	// Auto is Reactor where it can be had (Linux, plain http, no proxy), else NetHTTP.
+	// Auto is Reactor on Linux for plain HTTP without a proxy, else NetHTTP.
 	Auto Transport = ""
-	// Reactor reads all sockets from one goroutine and costs a fraction of NetHTTP per chunk.
+	// Reactor reads all sockets in one goroutine. A chunk costs a fraction of what
+	// it costs with NetHTTP.
 	Reactor Transport = "reactor"
-	// NetHTTP is the standard library's client: TLS, proxies, HTTP/2, every system.
+	// NetHTTP is the standard library's client, with TLS, proxies and HTTP/2, on
+	// every system.
 	NetHTTP Transport = "net/http"
 )
 
-// Options describe a server and what every request to it has in common. URL and Model are required.
+// Options describe a server and what all requests to it have in common. URL and
+// Model are required.
 type Options struct {
-	// URL is the server's base; /v1/chat/completions is appended unless it ends in /v1 or /chat/completions already.
-	// A user and password in it become basic authentication.
+	// URL is the server's base address. The path of the endpoint is appended, unless
+	// URL ends in it or in /v1. A user and password in URL become basic
+	// authentication.
 	URL   string
 	Model string
 	// Config is how the server is reached: key, headers, certificates, proxy.
 	// {session} in the value of a header stands for Request.Session.
 	httpclient.Config
-	// Fields are added to the body of every request and win over the fields that this package would set.
+	// Fields are added to the body of every request. They override the fields that
+	// this package sets.
 	Fields []Field
-	// SendSession adds the body field conversation_id and the header X-Session-ID, both the request's session.
+	// SendSession adds the body field conversation_id and the header X-Session-ID,
+	// both with Request.Session.
 	SendSession bool
 
 	NoStream bool // ask for whole answers
-	NoUsage  bool // do not ask for usage in streams; for servers that refuse stream_options
+	// NoUsage does not ask for usage in streams, for servers that reject
+	// stream_options.
+	NoUsage bool
 	// MaxTokensField is the body field for the answer's length; default max_tokens.
 	MaxTokensField string
 	Temperature    *float64 // nil: not sent
 	Seed           *int64   // nil: not sent
 
-	// Start is the zero of all clocks; default: the time of New. It must have a monotonic reading.
+	// Start is the zero of all clocks, with a monotonic reading; default: the time
+	// of New.
 	Start time.Time
-	// Timeout limits a request that does not say otherwise; 0 = none.
+	// Timeout limits a request that has no limit of its own; 0 = no limit.
 	Timeout time.Duration
-	// IdleTimeout limits the silence between two reads once the first token is there; 0 = none. The wait for the first
-	// token is limited by Timeout alone: a long prefill is not silence.
+	// IdleTimeout limits the silence between two reads after the first token; 0 = no
+	// limit. Only Timeout limits the wait for the first token, because a long
+	// prefill is not a fault.
 	IdleTimeout time.Duration
 
 	Transport Transport
-	// Clocks says where arrivals are stamped: record.ClockPackets, which is exact however late the client reads, but needs
-	// the transport Reactor and the right to capture packets (CAP_NET_RAW); record.ClockKernel, which is exact as long as
-	// chunks are read one by one; or empty for the best that can be had.
+	// Clocks is where the times of arrival come from; empty means the best source
+	// available. record.ClockPackets is exact however late the client reads, but
+	// needs Reactor and the right to capture packets (CAP_NET_RAW).
+	// record.ClockKernel is exact as long as chunks are read one by one.
 	Clocks record.ClockSource
-	// HTTP2 allows HTTP/2, where all requests share a connection and hold each
-	// other up.
+	// HTTP2 allows HTTP/2, where all requests share a connection and can delay each
+	// other.
 	HTTP2 bool
-	// KeepHeaders names response headers to hand back in Result.Header.
+	// KeepHeaders names the response headers to return in Result.Header.
 	KeepHeaders []string
-	// MaxEvent is the longest event or JSON answer accepted, in bytes; default 64 MiB.
+	// MaxEvent is the longest event or JSON answer accepted, in bytes; default 64
+	// MiB.
 	MaxEvent int
 }
 
-// Field is one extra field of the request body.
+// Field is an extra field of the request body.
 type Field struct {
 	Name  string
 	Value json.RawMessage // any JSON; {session} inside a string stands for Request.Session
@@ -87,62 +101,81 @@ func ParseField(s string) (Field, error) {
 	return Field{name, quoted}, err
 }
 
-// Validate names everything that is wrong with the options.
+// Validate returns everything that is wrong with the options, each error with the
+// name of its field.
 func (o *Options) Validate() error {
-	var errs []error
-	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
-	if o.URL == "" {
-		bad("url: required")
-	} else if u, err := url.Parse(o.URL); err != nil {
-		// url.Error repeats the text it could not parse, password included.
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err
-		}
-		bad("url: %v", err)
-	} else if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		bad("url: want http://host:port or https://host")
-	} else if o.Transport == Reactor && (u.Scheme != "http" || o.Proxied() || o.HTTP2) {
-		bad("transport %s: only for plain http without a proxy", Reactor)
-	}
-	switch o.Clocks {
-	case "", record.ClockPackets, record.ClockKernel:
-	default:
-		bad("clocks %q: want %s or %s", o.Clocks, record.ClockPackets, record.ClockKernel)
-	}
-	if o.Clocks == record.ClockPackets && o.Transport == NetHTTP {
-		bad("clocks %s: only with transport %s", record.ClockPackets, Reactor)
-	}
+	var errs field.Errors
+	o.validateURL(&errs)
 	if o.Model == "" {
-		bad("model: required")
+		errs.Addf("Model", "is empty; the server needs a model's name")
 	}
+	o.validateTransport(&errs)
 	for name, values := range o.Header {
 		for _, v := range values {
 			if !validHeader(name, v) {
-				bad("header %q: not a valid header name, or a line break in its value", name)
+				errs.Addf("Header", "%q is not a valid name, or has a line break in its value", name)
 			}
 		}
 	}
 	for _, f := range o.Fields {
 		switch {
 		case f.Name == "" || !json.Valid(f.Value):
-			bad("body field %q: want a name and a JSON value", f.Name)
-		case f.Name == "messages" || f.Name == "stream" || f.Name == "model":
-			bad("body field %q: set by its own option", f.Name)
+			errs.Addf("Fields", "%q needs a name and a JSON value", f.Name)
+		case slices.Contains(o.api().reserved, f.Name):
+			errs.Addf("Fields", "%q cannot be set: it has an option of its own", f.Name)
 		}
 	}
-	if o.Timeout < 0 || o.IdleTimeout < 0 {
-		bad("timeout: want 0 or more")
+	if o.Timeout < 0 {
+		errs.Addf("Timeout", "is %v; it must not be negative", o.Timeout)
 	}
+	if o.IdleTimeout < 0 {
+		errs.Addf("IdleTimeout", "is %v; it must not be negative", o.IdleTimeout)
+	}
+	return errs.Err()
+}
+
+func (o *Options) validateURL(errs *field.Errors) {
+	if o.URL == "" {
+		errs.Addf("URL", "is empty; want http://host:port or https://host")
+		return
+	}
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		// url.Error repeats the text it could not parse, password included.
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		errs.Addf("URL", "cannot be parsed: %v", err)
+		return
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		errs.Addf("URL", "is not a server's address; want http://host:port or https://host")
+	} else if o.Transport == Reactor && (u.Scheme != "http" || o.Proxied() || o.HTTP2) {
+		errs.Addf("Transport", "%s is only for plain HTTP/1.1 without a proxy", Reactor)
+	}
+}
+
+func (o *Options) validateTransport(errs *field.Errors) {
 	switch o.Transport {
 	case Auto, Reactor, NetHTTP:
 	default:
-		bad("transport %q: want %s or %s", o.Transport, Reactor, NetHTTP)
+		errs.Addf("Transport", "is %q; it must be %s or %s", o.Transport, Reactor, NetHTTP)
 	}
-	return errors.Join(errs...)
+	switch o.Clocks {
+	case "", record.ClockKernel:
+	case record.ClockPackets:
+		if o.Transport == NetHTTP {
+			errs.Addf("Clocks", "%s needs Transport %s", o.Clocks, Reactor)
+		}
+	default:
+		errs.Addf("Clocks", "is %q; it must be %s or %s",
+			o.Clocks, record.ClockPackets, record.ClockKernel)
+	}
 }
 
-// validHeader says whether name and value can stand in a head without becoming something else.
+// validHeader reports whether name and value can be written as one line of a
+// request's head.
 func validHeader(name, value string) bool {
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune("()<>@,;:\\\"/[]?={}", r)

@@ -14,7 +14,7 @@ import (
 	"multiturn/pkg/sockclock"
 )
 
-// reacting is the transport over package reactor.
+// reacting is the transport of package reactor.
 type reacting struct {
 	reactor *reactor.Reactor
 	target  *url.URL
@@ -26,7 +26,7 @@ func newReacting(o *Options, clock *sockclock.Clock, target *url.URL) (*reacting
 		return nil, err
 	}
 	if o.Clocks != record.ClockKernel {
-		// Whether packets may be captured is found out by trying.
+		// Only the attempt shows whether packets may be captured.
 		if err := r.CapturePackets(); err != nil && o.Clocks == record.ClockPackets {
 			return nil, errors.Join(err, r.Close())
 		}
@@ -63,13 +63,17 @@ func (t *reacting) appendHead(dst []byte, c *call) []byte {
 	return append(dst, "\r\n\r\n"...)
 }
 
-// exchange sends the call and feeds the answer. The error says why the answer is not whole.
+// exchange sends the call and feeds the answer. The error is why the answer is
+// incomplete.
 func (t *reacting) exchange(ctx context.Context, c *call, a *answer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	h := handler{a: a, idle: c.idle, cancel: cancel}
 	defer h.stop()
-	request := reactor.Request{Before: append(t.appendHead(nil, c), c.body.before...), Pieces: c.body.messages, After: c.body.after}
+	request := reactor.Request{
+		Before: append(t.appendHead(nil, c), c.body.before...),
+		Pieces: c.body.messages, After: c.body.after,
+	}
 	trace, err := t.reactor.Do(ctx, &request, &h)
 	r := a.res
 	r.Sent, r.Written = record.Clock(trace.Sent), record.Clock(trace.Written)
@@ -106,7 +110,7 @@ func (h *handler) Read(arrived, seen time.Duration, exact bool) {
 }
 func (h *handler) Body(b []byte, frame int) { h.a.body(b, frame) }
 
-// Wait limits the silence that now begins.
+// Wait begins a silence, which is limited.
 func (h *handler) Wait() {
 	switch {
 	case h.a.done:
@@ -122,7 +126,7 @@ func (h *handler) Wait() {
 	}
 }
 
-// stop ends the timers, once the reactor is through with the handler.
+// stop stops the timers. The reactor must be done with the handler.
 func (h *handler) stop() {
 	h.watch.stop()
 	if h.grace != nil {

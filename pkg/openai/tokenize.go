@@ -32,7 +32,8 @@ func (c *Client) Tokenize(ctx context.Context, messages [][]byte, opening bool) 
 	return ids, err
 }
 
-// TokenizeText asks the server for the tokens of a text alone, without special tokens around it.
+// TokenizeText asks the server for the tokens of a text alone, without special
+// tokens around it.
 func (c *Client) TokenizeText(ctx context.Context, text string) ([]int, error) {
 	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), `,"prompt":`...)
 	return c.tokens(ctx, append(chat.AppendString(body, text), `,"add_special_tokens":false}`...))

@@ -6,7 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// toolCalls puts the tool calls of an answer together from their deltas, by index.
+// toolCalls are the tool calls of an answer, merged from deltas by index.
 type toolCalls []toolCall
 
 type toolCall struct {
@@ -15,7 +15,8 @@ type toolCall struct {
 	arguments      []byte
 }
 
-// add merges one tool_calls array, valid JSON, and says whether it brought any text.
+// add merges an array of tool_calls, which must be valid JSON, and reports whether
+// it had any text.
 func (t *toolCalls) add(deltas []byte) (text bool) {
 	at := int64(-1)
 	gjson.ParseBytes(deltas).ForEach(func(_, d gjson.Result) bool {
@@ -57,7 +58,7 @@ func (t *toolCalls) call(index int64) *toolCall {
 	return &(*t)[len(*t)-1]
 }
 
-// appendJSON appends the array that a history takes back.
+// appendJSON appends the array for the message in the history.
 func (t toolCalls) appendJSON(dst []byte) []byte {
 	dst = append(dst, '[')
 	for i, c := range t {

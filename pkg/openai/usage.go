@@ -15,8 +15,8 @@ var cachedFields = server.CachedFields()
 
 const sglextField = "sglext.cached_tokens_details" // SGLang, split by tier
 
-// newUsage reads a usage object; timings and sglext are other objects of the answer, or nil. A number that is absent or
-// null is unknown.
+// newUsage parses a usage object. timings and sglext are other objects of the
+// answer, or nil. A number that is absent or null is unknown.
 func newUsage(usage, timings, sglext []byte) *record.Usage {
 	if usage == nil || usage[0] != '{' {
 		return nil

@@ -6,9 +6,6 @@ import (
 	"io"
 	"math"
 	"strings"
-
-	"multiturn/internal/human"
-	"multiturn/pkg/render"
 )
 
 // Size of the picture and of its two panels, in pixels.
@@ -83,7 +80,7 @@ func (d *drawing) curve() {
 		d.text(panelLeft, curveTop+panelHeight/2, "start", "nothing is ever used again")
 		return
 	}
-	y := d.scale(curveTop, max(0.2, math.Ceil(d.Ideal.Rate*5)/5), render.Percent)
+	y := d.scale(curveTop, max(0.2, math.Ceil(d.Ideal.Rate*5)/5), func(v float64) string { return percent(v) })
 	low := math.Log10(float64(max(1, d.points[0].Capacity)))
 	high := math.Log10(float64(max(2, 2*d.Ideal.Blocks)))
 	x := func(blocks int) float64 {
@@ -105,7 +102,7 @@ func (d *drawing) curve() {
 			d.text(at, curveTop+panelHeight+15, "middle", short(tokens))
 			if d.blockBytes > 0 {
 				gib := blocks * float64(d.blockBytes) / (1 << 30)
-				d.text(at, curveTop+panelHeight+29, "middle", size(gib)+" GiB")
+				d.text(at, curveTop+panelHeight+29, "middle", size(&gib)+" GiB")
 			}
 		}
 	}
@@ -170,7 +167,7 @@ func (d *drawing) set() {
 	d.path(live, blueStyle)
 	d.path(running, redStyle)
 	d.text(panelLeft, setTop+panelHeight+15, "middle", "0")
-	label := human.Thousands(d.Requests) + " requests"
+	label := group(int64(d.Requests)) + " requests"
 	if d.WorkingSet[n-1].AtMS != nil {
 		label = seconds(end)
 	}

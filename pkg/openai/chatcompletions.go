@@ -1,0 +1,172 @@
+package openai
+
+import (
+	"bytes"
+
+	"github.com/tidwall/gjson"
+
+	"multiturn/internal/jsonseq"
+)
+
+// chatCompletions is POST /v1/chat/completions.
+var chatCompletions = api{
+	path: "/chat/completions",
+	open: `"messages":[`, close: `]`,
+	maxTokens: "max_tokens",
+	reserved:  []string{"messages", "stream", "model"},
+	read:      readChat,
+}
+
+// readChat reads an event of a stream of chat completions, or a whole one.
+func readChat(data []byte) (c chunk, ok bool) {
+	if string(bytes.TrimSpace(data)) == "[DONE]" {
+		return chunk{done: true}, true
+	}
+	cur := jsonseq.Cursor{Text: data, AnyBytes: true}
+	if cur.Peek() != '{' {
+		return c, false
+	}
+	var wrong, isError bool
+	var message []byte
+	for name := range cur.Object {
+		switch string(name) {
+		case "choices":
+			if cur.Peek() != '[' {
+				wrong = present(cur.Skip()) != nil || wrong
+				continue
+			}
+			for range cur.Array {
+				wrong = !readChoice(&cur, &c) || wrong
+				c.choices++
+			}
+		case "usage":
+			c.usage = present(cur.Skip())
+		case "error":
+			if v := present(cur.Skip()); v != nil && string(v) != "false" {
+				c.failure = v
+			}
+		case "detail", "message":
+			message = present(cur.Skip())
+		case "object":
+			isError = string(cur.Skip()) == `"error"`
+		case "timings", "metrics":
+			c.timings = present(cur.Skip())
+		case "sglext":
+			c.sglext = present(cur.Skip())
+		}
+	}
+	if cur.End() != nil || wrong {
+		return c, false
+	}
+	if c.failure == nil && c.choices == 0 && (isError || message != nil && c.usage == nil) {
+		c.failure = data // vLLM's older {"object":"error","message":...}, FastAPI's {"detail":...}
+	}
+	return c, true
+}
+
+// readChoice reads one element of choices; only the one with index 0 counts. It
+// returns false if the element is not what a choice holds.
+func readChoice(cur *jsonseq.Cursor, c *chunk) bool {
+	if cur.Peek() != '{' {
+		return false
+	}
+	var mine chunk
+	index, ok := []byte(nil), true
+	for name := range cur.Object {
+		switch string(name) {
+		case "index":
+			index = cur.Skip()
+		case "delta", "message":
+			if cur.Peek() != '{' {
+				ok = present(cur.Skip()) == nil && ok
+				continue
+			}
+			ok = readMessage(cur, &mine) && ok
+		case "text": // of legacy completions
+			ok = readText(cur, &mine.content, nil) && ok
+		case "finish_reason":
+			mine.finish = present(cur.Skip())
+		}
+	}
+	if index == nil || string(index) == "0" {
+		if !mine.content.empty() {
+			c.content = mine.content
+		}
+		if !mine.reasoning.empty() {
+			c.reasoning = mine.reasoning
+		}
+		if mine.tools != nil {
+			c.tools = mine.tools
+		}
+		if mine.finish != nil {
+			c.finish = mine.finish
+		}
+		if mine.parts != nil {
+			c.parts = mine.parts
+		}
+	}
+	return ok
+}
+
+// readMessage reads a delta or a message.
+func readMessage(cur *jsonseq.Cursor, c *chunk) bool {
+	ok := true
+	for name := range cur.Object {
+		switch string(name) {
+		case "content":
+			ok = readText(cur, &c.content, &c.parts) && ok
+		case "reasoning", "reasoning_content":
+			// A server that fills both fills both with the same.
+			var t textSpan
+			ok = readText(cur, &t, nil) && ok
+			if !t.empty() {
+				c.reasoning = t
+			}
+		case "tool_calls":
+			v := present(cur.Skip())
+			ok = (v == nil || v[0] == '[') && ok
+			c.tools = v
+		}
+	}
+	return ok
+}
+
+// readText reads a string, null, or, if parts is not nil, an array.
+func readText(cur *jsonseq.Cursor, t *textSpan, parts *[]byte) bool {
+	switch cur.Peek() {
+	case '"':
+		start := cur.Pos() + 1
+		quoted := cur.String()
+		*t = textSpan{start, start + max(0, len(quoted)-2), cur.Escaped()}
+		return true
+	case '[':
+		v := cur.Skip()
+		if parts != nil {
+			*parts = v
+		}
+		return parts != nil
+	default:
+		return present(cur.Skip()) == nil
+	}
+}
+
+// partsText splits content given as parts into content and reasoning.
+func partsText(parts []byte) (content, thinking string) {
+	gjson.ParseBytes(parts).ForEach(func(_, part gjson.Result) bool {
+		if part.Type == gjson.String {
+			content += part.Str
+			return true
+		}
+		content += part.Get("text").String()
+		part.Get("thinking").ForEach(func(_, t gjson.Result) bool {
+			if t.Type == gjson.String {
+				thinking += t.Str
+			} else {
+				thinking += t.Get("text").String()
+			}
+			return true
+		})
+		return true
+	})
+	return content, thinking
+}
