@@ -10,8 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// AppendTurn appends t as a line of a stream, without the line's end: byte for byte what encoding/json writes, in
-// about a third of its time and without allocating.
+// AppendTurn appends t as a line of a stream, without the line's end. The values
+// have the bytes of encoding/json, the fields the order of the format. It takes
+// about a fifth of the time of encoding/json and allocates nothing.
 func AppendTurn(dst []byte, t *Turn) []byte {
 	e := object(append(dst, `{"type":"turn"`...))
 	e.string("conversation", t.Conversation)
@@ -63,8 +64,7 @@ func AppendTurn(dst []byte, t *Turn) []byte {
 	return append(e, '}')
 }
 
-// object is a JSON object that is being written: what has been written of it so far, its opening brace and a first
-// field, or the brace alone, included.
+// object is the beginning of a JSON object, its opening brace at least.
 type object []byte
 
 func (e *object) key(name string) {
@@ -123,7 +123,7 @@ func (e *object) clock(name string, c Clock) {
 	}
 }
 
-// optFloat leaves out what JSON cannot say: a number that is none is not known.
+// optFloat leaves out 0, NaN and infinities: JSON has no NaN, which is unknown.
 func (e *object) optFloat(name string, f float64) {
 	if f == 0 || !finite(f) {
 		return
@@ -147,7 +147,8 @@ func (e *object) optInts(name string, all []int64) {
 	*e = append(b, ']')
 }
 
-// raw adds JSON as it came, put on one line. What is not JSON is left out: it would break the record around it.
+// raw adds JSON on one line. Text that is not JSON is left out, because it would
+// break the record.
 func (e *object) raw(name string, text json.RawMessage) {
 	if len(text) == 0 {
 		return
@@ -194,7 +195,8 @@ func (e *object) counted(name string, c *Counted) {
 	*e = append(in, '}')
 }
 
-// appendString appends s as encoding/json does without HTML escapes. Nearly all strings of a record are plain ASCII.
+// appendString appends s as encoding/json does without HTML escapes. Nearly all
+// strings of a record are plain ASCII, which is fast.
 func appendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
@@ -210,7 +212,7 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendFloat appends the shortest decimal that reads back as f, which is finite, in the form that encoding/json uses.
+// appendFloat appends f, which must be finite, as encoding/json does.
 func appendFloat(dst []byte, f float64) []byte {
 	line, err := json.Marshal(f)
 	if err != nil {
@@ -219,7 +221,7 @@ func appendFloat(dst []byte, f float64) []byte {
 	return append(dst, line...)
 }
 
-// marshal is json.Marshal, < > & left as they are.
+// marshal is json.Marshal without HTML escapes.
 func marshal(v any) ([]byte, error) {
 	var line bytes.Buffer
 	enc := json.NewEncoder(&line)
@@ -232,8 +234,8 @@ func marshal(v any) ([]byte, error) {
 
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
 
-// appendRecord appends any record as a line of a stream, the line's end included. The names and versions that make it a
-// line of this format are set here, so that nobody else has to.
+// appendRecord appends any record as a line of a stream, with the line's end. It
+// sets the type, and in headers the format and the version.
 func appendRecord(dst []byte, rec any) ([]byte, error) {
 	switch r := rec.(type) {
 	case *Turn:
@@ -245,7 +247,8 @@ func appendRecord(dst []byte, rec any) ([]byte, error) {
 	case *Scrape:
 		c := *r
 		c.Type = TypeScrape
-		// Servers do expose NaN and infinities (a ratio before the first request); JSON has no such numbers.
+		// Servers expose NaN and infinities, such as a ratio before the first request.
+		// JSON has no such numbers.
 		c.Values = maps.Clone(r.Values)
 		maps.DeleteFunc(c.Values, func(_ string, f float64) bool { return !finite(f) })
 		rec = &c

@@ -81,7 +81,8 @@ const (
 
 // Outcomes lists all outcomes in the order of a table.
 var Outcomes = []Outcome{
-	OK, OKNoDone, Empty, Truncated, ErrorInStream, BadEvent, HTTPStatus, Connect, Timeout, IdleTimeout, Cancelled,
+	OK, OKNoDone, Empty, Truncated, ErrorInStream, BadEvent, HTTPStatus, Connect, Timeout, IdleTimeout,
+	Cancelled,
 }
 
 // OK reports whether the request succeeded.

@@ -2,8 +2,8 @@ package record
 
 import "encoding/json"
 
-// Gaps are times between chunks, in microseconds: a []int64 that is read from JSON without reflection, because gaps
-// are most of the bytes of a stream.
+// Gaps are times between chunks in microseconds. They are read from JSON without
+// reflection, because they are most of the bytes of a stream.
 type Gaps []int64
 
 // UnmarshalJSON reads an array of numbers.
@@ -15,7 +15,8 @@ func (g *Gaps) UnmarshalJSON(b []byte) error {
 		}
 	}
 	out := make(Gaps, 0, n+1)
-	// What is not a plain array of whole numbers (null, 1e3, an error) is left to encoding/json.
+	// Anything but a plain array of integers (null, 1e3, an error) is left to
+	// encoding/json.
 	plain := func() error { return json.Unmarshal(b, (*[]int64)(g)) }
 	if len(b) < 2 || b[0] != '[' {
 		return plain()

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -8,17 +9,18 @@ import (
 	"strings"
 )
 
-// Log is one run, read back whole.
+// Log is a complete run as it was read.
 type Log struct {
-	Run     *Run // nil: its stream has no header
+	Run     *Run // nil: the stream has no header
 	Turns   []*Turn
 	Scrapes []*Scrape
-	// Prefixes are there when the run checked them.
+	// Prefixes are empty if the run did not check them.
 	Prefixes []*Prefix
 	End      *End // nil: the run was killed, or goes on
 }
 
-// ReadLogs reads all runs of a stream. Samples of the reference are not part of a run and are left out.
+// ReadLogs reads all runs of a stream. It leaves out samples of the reference,
+// which belong to no run.
 func ReadLogs(r *Reader) ([]*Log, error) {
 	var logs []*Log
 	for r.Scan() {
@@ -44,12 +46,16 @@ func ReadLogs(r *Reader) ([]*Log, error) {
 	return logs, r.Err()
 }
 
-// Merge makes one run of the parts of a load that several clients sent at the same time. The logs are used up.
+// Merge merges the parts of a load that several clients sent at the same time into
+// one run. It changes the logs, which must not be used afterwards.
 //
-// Times are put on one axis by the wall clocks of the headers, so they are as true to each other as those clocks are.
-// Clients get new numbers. Conversations of one name in several parts are told apart by the run's id before the name.
-// Turns come in the order of their sending. Numbers of work are added up; of the certificates the worst holds, and each
-// reason says which client's it is. Parts without a header, and parts that asked for different models, are an error.
+// The wall clocks of the headers put the times on one axis, so an error between
+// those clocks is an error of the times. Clients get new numbers. If several parts
+// have a conversation of the same name, the run's id is put before the name. Turns
+// are in the order in which they were sent. Counts are added. The certificate is
+// the worst of all parts, and its reasons name the client. Fields of the header
+// that differ between parts are unknown in the merged one. It is an error if a part
+// has no header, or if parts have different models.
 func Merge(logs ...*Log) (*Log, error) {
 	if len(logs) == 0 {
 		return nil, errors.New("nothing to merge")
@@ -57,9 +63,9 @@ func Merge(logs ...*Log) (*Log, error) {
 	for i, l := range logs {
 		switch {
 		case l.Run == nil:
-			return nil, fmt.Errorf("run %d has no header: nobody can tell when it began", i+1)
+			return nil, fmt.Errorf("run %d has no header: its start is unknown", i+1)
 		case l.Run.Model != logs[0].Run.Model:
-			return nil, fmt.Errorf("run %s asked for model %s, and run %s for %s: these are no parts of one load",
+			return nil, fmt.Errorf("run %s has model %s and run %s has %s: they are not parts of one load",
 				logs[0].Run.ID, logs[0].Run.Model, l.Run.ID, l.Run.Model)
 		}
 	}
@@ -96,19 +102,20 @@ func Merge(logs ...*Log) (*Log, error) {
 		}
 		client += clients
 	}
-	slices.SortStableFunc(out.Turns, func(a, b *Turn) int { return int(min(max(a.Sent-b.Sent, -1), 1)) })
-	slices.SortStableFunc(out.Scrapes, func(a, b *Scrape) int { return int(min(max(a.At-b.At, -1), 1)) })
+	slices.SortStableFunc(out.Turns, func(a, b *Turn) int { return cmp.Compare(a.Sent, b.Sent) })
+	slices.SortStableFunc(out.Scrapes, func(a, b *Scrape) int { return cmp.Compare(a.At, b.At) })
 	return out, nil
 }
 
-// clocks are all clocks of a turn.
+// clocks returns all clocks of a turn.
 func (t *Turn) clocks() []*Clock {
 	return []*Clock{
-		&t.Scheduled, &t.Issued, &t.Sent, &t.Written, &t.Headers, &t.FirstEvent, &t.FirstToken, &t.FirstAnswer, &t.LastToken, &t.End,
+		&t.Scheduled, &t.Issued, &t.Sent, &t.Written, &t.Headers,
+		&t.FirstEvent, &t.FirstToken, &t.FirstAnswer, &t.LastToken, &t.End,
 	}
 }
 
-// sharedConversations are the names that more than one log has.
+// sharedConversations returns the names that more than one log has.
 func sharedConversations(logs []*Log) map[string]bool {
 	first := make(map[string]*Log)
 	shared := make(map[string]bool)
@@ -130,7 +137,8 @@ func mergeRuns(logs []*Log) *Run {
 		ids   []string
 		hosts []string
 	)
-	run.Clients, run.ActiveConversations, run.Dataset.Conversations, run.Dataset.Turns, run.Host.CPUs = 0, 0, 0, 0, 0
+	run.Clients, run.ActiveConversations, run.Host.CPUs = 0, 0, 0
+	run.Dataset.Conversations, run.Dataset.Turns = 0, 0
 	for _, l := range logs {
 		r := l.Run
 		ids = append(ids, r.ID)
@@ -145,7 +153,6 @@ func mergeRuns(logs []*Log) *Run {
 		run.ActiveConversations += r.ActiveConversations
 		run.Dataset.Conversations += r.Dataset.Conversations
 		run.Dataset.Turns += r.Dataset.Turns
-		// What the parts do not agree on is not said of the whole.
 		same(&run.URL, r.URL)
 		same(&run.Control, r.Control)
 		same(&run.CacheSalt, r.CacheSalt)
@@ -167,7 +174,7 @@ func mergeRuns(logs []*Log) *Run {
 	return &run
 }
 
-// same makes all the zero value if one differs from it.
+// same sets all to the zero value if one differs from it.
 func same[T comparable](all *T, one T) {
 	if *all != one {
 		var unknown T
@@ -175,7 +182,7 @@ func same[T comparable](all *T, one T) {
 	}
 }
 
-// mergeEnds is nil as soon as one part has no end: the whole is then not known to have one.
+// mergeEnds returns nil if a part has no end: the whole run is then incomplete.
 func mergeEnds(logs []*Log) *End {
 	var (
 		end   End
@@ -220,7 +227,7 @@ func clocksRank(clocks ClockSource) int {
 	return len(best)
 }
 
-// add takes the worst of what is a share or a time, and the sum of what is a number of things.
+// add adds counts, and takes the worst of shares and times.
 func (c *Certificate) add(o Certificate, of *Run) {
 	if c.Verdict == "" || c.Verdict == VerdictOK {
 		c.Verdict = o.Verdict

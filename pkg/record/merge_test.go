@@ -81,7 +81,7 @@ func TestMergeAll(t *testing.T) {
 	}
 	other := part("B", start)
 	other.Run.Model = "n"
-	if _, err := Merge(part("A", start), other); err == nil || !strings.Contains(err.Error(), "no parts of one load") {
+	if _, err := Merge(part("A", start), other); err == nil || !strings.Contains(err.Error(), "not parts of one load") {
 		t.Error(err)
 	}
 	killed := part("B", start, "X")

@@ -14,13 +14,16 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxLine is the longest line that is read as a record, in bytes; a turn of 100,000 chunks has about 1 MB.
+// maxLine is the longest line that is read as a record, in bytes. A turn of
+// 100,000 chunks has about 1 MB.
 const maxLine = 64 << 20
 
-// keptErrors is how many broken lines are kept with their text; all are counted.
+// keptErrors is how many errors of broken lines are kept: enough to show what is
+// wrong with a file. All are counted.
 const keptErrors = 10
 
-// SyntaxError is a line, or an item of an array, that is not a record.
+// SyntaxError is an error about a line, or an item of an array, that is not a
+// record.
 type SyntaxError struct {
 	Name string // of the input
 	Line int    // from 1; 0 in an array
@@ -37,11 +40,12 @@ func (e *SyntaxError) Error() string {
 
 func (e *SyntaxError) Unwrap() error { return e.Err }
 
-// Reader reads a stream of records, in the manner of bufio.Scanner. It also reads the array of per-request
-// measurements that the reference writes (--stats-json-output), as samples, and either one packed with gzip.
+// Reader reads a stream of records in the manner of bufio.Scanner. It also reads
+// the reference's array of per-request measurements (--stats-json-output) as
+// samples. Either may be compressed with gzip.
 //
-// A broken line is counted and skipped. What ends the stream with an error is a failure to read, and records of a newer
-// major version.
+// A broken line is counted and skipped. A failed read, and records of a newer major
+// version, end the stream with an error.
 type Reader struct {
 	name   string
 	src    io.Reader
@@ -58,10 +62,10 @@ type Reader struct {
 	long   []byte // a line longer than in's buffer
 }
 
-// NewReader reads from src. The name stands for it in errors.
+// NewReader returns a reader of src. Errors have the name.
 func NewReader(src io.Reader, name string) *Reader { return &Reader{name: name, src: src} }
 
-// Scan goes to the next record; it returns false at the end or at an error.
+// Scan advances to the next record. It returns false at the end or at an error.
 func (r *Reader) Scan() bool {
 	r.rec = nil
 	if r.in == nil && !r.open() {
@@ -77,19 +81,21 @@ func (r *Reader) Scan() bool {
 	return r.rec != nil && r.err == nil
 }
 
-// Record is the record that Scan went to: a *Run, *Turn, *Scrape, *Prefix, *End or *Sample, the caller's to keep.
+// Record returns the current record: a *Run, *Turn, *Scrape, *Prefix, *End or
+// *Sample. It is not reused.
 func (r *Reader) Record() any { return r.rec }
 
-// Run is the header that the current record belongs to; nil when none came before it.
+// Run returns the header of the current record, or nil if there was no header.
 func (r *Reader) Run() *Run { return r.run }
 
-// Err is what ended the stream early, if something did.
+// Err returns the error that ended the stream, or nil at its end.
 func (r *Reader) Err() error { return r.err }
 
-// Broken counts the lines and items that were no records and were skipped, and tells the first few.
+// Broken returns the number of lines and items that were skipped because they are
+// not records, and the errors of the first few.
 func (r *Reader) Broken() (n int, first []*SyntaxError) { return r.nbad, r.bad }
 
-// open looks at the first bytes: is it packed, is it an array.
+// open finds out from the first bytes if the input is compressed, and starts.
 func (r *Reader) open() bool {
 	r.in = bufio.NewReaderSize(r.src, 256<<10)
 	if magic, _ := r.in.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
@@ -105,7 +111,7 @@ func (r *Reader) open() bool {
 	return r.start()
 }
 
-// start finds out whether an array or lines come next.
+// start finds out if an array or lines follow.
 func (r *Reader) start() bool {
 	for {
 		c, err := r.in.ReadByte()
@@ -157,7 +163,7 @@ func (r *Reader) scanItem() {
 			r.cut(err)
 			return
 		}
-		// Whatever the decoder has read beyond the array is still to be read.
+		// The decoder has read more than the array.
 		rest := r.array.Buffered()
 		r.in = bufio.NewReaderSize(io.MultiReader(rest, r.in), 256<<10)
 		r.array, r.item = nil, 0
@@ -178,12 +184,12 @@ func (r *Reader) scanItem() {
 	r.rec = s
 }
 
-// cut ends an array that cannot be followed any further. Nobody can tell where its next item would begin.
+// cut ends an array at a syntax error: the start of the next item is unknown.
 func (r *Reader) cut(err error) {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		// The decoder's offset is of its buffer, no use to anybody.
+		// The decoder's offset is of its buffer, which is of no use in an error.
 		if syntax != nil {
 			err = fmt.Errorf("not JSON: %w, so the rest of the array is skipped", err)
 		} else {
@@ -221,7 +227,8 @@ func (r *Reader) scanLine() {
 	}
 }
 
-// readLine returns the next line, which holds until the next call, and sets finish when it is the last.
+// readLine returns the next line, which is valid until the next call. It sets
+// finish at the last line.
 func (r *Reader) readLine() ([]byte, error) {
 	r.line++
 	line, err := r.in.ReadSlice('\n')
@@ -243,7 +250,7 @@ func (r *Reader) readLine() ([]byte, error) {
 	case err == io.EOF:
 		r.finish = true
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		// A packed file of a killed run: what could be unpacked is good, the cut line at its end counts as broken.
+		// The compressed file of a killed run: the cut line at its end counts as broken.
 		r.finish = true
 		if len(bytes.TrimSpace(line)) == 0 {
 			r.broken(errors.New("the packed file ends in the middle"))
@@ -254,14 +261,16 @@ func (r *Reader) readLine() ([]byte, error) {
 	return line, nil
 }
 
-// VersionError is a header that this program cannot follow.
+// VersionError is an error about a header of another format or a newer version.
 type VersionError struct{ Format, Version string }
 
 func (e *VersionError) Error() string {
 	if e.Format != Format {
-		return fmt.Sprintf("the header says format %q, not %q: these are not records of a run", e.Format, Format)
+		return fmt.Sprintf("the header has format %q, not %q: these are not records of a run",
+			e.Format, Format)
 	}
-	return fmt.Sprintf("records of version %s, but this program reads up to %s.x: use a newer one", e.Version, major(Version))
+	return fmt.Sprintf("records of version %s, but this program reads up to %s.x: use a newer one",
+		e.Version, major(Version))
 }
 
 func major(version string) string {
@@ -269,10 +278,10 @@ func major(version string) string {
 	return m
 }
 
-// decode makes a record of a line; nil without an error when its type is not known.
+// decode returns the record of a line, or nil if its type is unknown.
 func decode(line []byte) (any, error) {
-	// The type is the first key of a line that we wrote: found without reading the rest. gjson does not validate, but
-	// what follows does.
+	// In a line that Writer wrote, the type is the first key, so that gjson reads no
+	// further. gjson does not validate, but encoding/json below does.
 	var rec any
 	switch kind := gjson.GetBytes(line, "type"); kind.String() {
 	case TypeTurn:
@@ -304,8 +313,8 @@ func decode(line []byte) (any, error) {
 	return rec, nil
 }
 
-// checkVersion looks at what a header says of itself before the rest of it is read: in a newer version anything else
-// may have another shape.
+// checkVersion checks a header's version before the rest of it is read, which may
+// have another shape in a newer version.
 func checkVersion(line []byte) error {
 	var head struct {
 		Format  string `json:"format"`
@@ -324,7 +333,7 @@ func checkVersion(line []byte) error {
 	return nil
 }
 
-// plain says what encoding/json found in words for people who do not know our types.
+// plain words an error of encoding/json without Go's types.
 func plain(err error) error {
 	var (
 		syntax *json.SyntaxError
@@ -334,8 +343,8 @@ func plain(err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("not JSON: %s (at byte %d)", syntax.Error(), syntax.Offset)
 	case errors.As(err, &typ):
-		field := strings.TrimPrefix(typ.Field, "Exchange.") // the embedded struct's, which JSON does not have
-		return fmt.Errorf("%s: %s where %s is due", field, typ.Value, kind(typ.Type.Kind().String()))
+		field := strings.TrimPrefix(typ.Field, "Exchange.") // embedded: JSON has no such field
+		return fmt.Errorf("%s: got %s, want %s", field, typ.Value, kind(typ.Type.Kind().String()))
 	}
 	return err
 }

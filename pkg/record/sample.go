@@ -9,29 +9,31 @@ import (
 	"strconv"
 )
 
-// Sample is the measurement of one successful request as the reference defines and keeps it: what its
-// --stats-json-output holds, an array of these objects. Numbers are the reference's (see package report for how they
-// follow from a Turn); TPOTMS is NaN, null in JSON, where it does not exist. The reference has 0 there.
+// Sample is the measurement of one successful request as the reference defines
+// it, in the array of its --stats-json-output. Package report derives samples from
+// turns. TPOTMS is NaN, and null in JSON, if it does not exist; the reference has 0
+// then.
 type Sample struct {
 	TTFTMS    float64
 	TPOTMS    float64
 	LatencyMS float64
-	// StartMS is on a monotonic clock of any origin.
+	// StartMS is on a monotonic clock with any origin.
 	StartMS float64
-	// InputTurns is how many messages were sent.
+	// InputTurns is the number of messages sent.
 	InputTurns   int
 	InputTokens  int
 	OutputTokens int
-	// OutputChunks does not count the first one.
+	// OutputChunks does not count the first chunk.
 	OutputChunks     int
 	FirstChunkTokens int
-	// ApproxCachedPercent is the share of the input that was sent before, not what a cache did.
+	// ApproxCachedPercent is the share of the input that was sent before, whether a
+	// cache hit or not.
 	ApproxCachedPercent float64
 	Conversation        string
 	Client              int
 }
 
-// sampleJSON is a sample as it is read: what is needed can be told from what is 0.
+// sampleJSON is a sample as it is read: a required field that is missing is nil.
 type sampleJSON struct {
 	TTFT         *float64 `json:"ttft_ms"`
 	TPOT         *float64 `json:"tpot_ms"`
@@ -47,14 +49,15 @@ type sampleJSON struct {
 	Client       float64  `json:"client_id"`
 }
 
-// UnmarshalJSON reads an item of the reference's array. Times must be there; other keys may be missing or more.
+// UnmarshalJSON reads an item of the reference's array. Its times are required;
+// other keys may be missing, and unknown keys are ignored.
 func (s *Sample) UnmarshalJSON(b []byte) error {
 	var in sampleJSON
 	if err := json.Unmarshal(b, &in); err != nil {
 		return err
 	}
 	if in.TTFT == nil || in.Latency == nil || in.Start == nil {
-		return errors.New("not a measurement of a request: ttft_ms, latency_ms and start_time_ms are needed")
+		return errors.New("not a measurement of a request: want ttft_ms, latency_ms and start_time_ms")
 	}
 	tpot := math.NaN()
 	if in.TPOT != nil {
@@ -69,7 +72,8 @@ func (s *Sample) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// AppendSample appends s as one item of the reference's array, byte for byte as Python's json.dump(indent=2) writes it.
+// AppendSample appends s as an item of the reference's array, with the bytes of
+// Python's json.dump(indent=2).
 func AppendSample(dst []byte, s *Sample) []byte {
 	float := func(key string, f float64) {
 		dst = append(append(append(dst, "    \""...), key...), "\": "...)
@@ -97,7 +101,8 @@ func AppendSample(dst []byte, s *Sample) []byte {
 	return append(dst, "\n  }"...)
 }
 
-// WriteSamples writes the whole array, as the reference's --stats-json-output: no line end after it.
+// WriteSamples writes the whole array like the reference's --stats-json-output,
+// without a line end.
 func WriteSamples(w io.Writer, samples []Sample) error {
 	buf := []byte("[")
 	for i := range samples {
@@ -119,8 +124,9 @@ func WriteSamples(w io.Writer, samples []Sample) error {
 	return err
 }
 
-// AppendPythonFloat appends f as Python's repr does: the shortest decimal that reads back, with a point or an exponent.
-// What is not a number is null, so that the result is JSON.
+// AppendPythonFloat appends f like Python's repr: the shortest decimal that reads
+// back as f, with a point or an exponent. NaN and infinities are null, so that the
+// result is JSON.
 func AppendPythonFloat(dst []byte, f float64) []byte {
 	if !finite(f) {
 		return append(dst, "null"...)
@@ -139,7 +145,7 @@ func AppendPythonFloat(dst []byte, f float64) []byte {
 	return append(dst, ".0"...)
 }
 
-// appendASCII appends s as Python's json does by default: everything beyond ASCII escaped.
+// appendASCII appends s like Python's json, which escapes everything beyond ASCII.
 func appendASCII(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for _, r := range s {

@@ -8,18 +8,19 @@ import (
 )
 
 const (
-	// flushEvery is how old a record gets at most before it is handed to the file: what a killed run loses.
+	// flushEvery is the longest time before a record is written to the file, and so
+	// what a killed run loses.
 	flushEvery = 500 * time.Millisecond
-	// flushSize is how much is gathered before it is written sooner.
+	// flushSize is how many bytes are written sooner: few system calls, little memory.
 	flushSize = 64 << 10
-	// queueSize is how many records may wait for the writer. Turns end in bursts: thousands at once when many clients
-	// were started at once.
+	// queueSize is how many records may wait for the writer. Turns end in bursts, of
+	// thousands if as many clients started together.
 	queueSize = 8192
 )
 
-// Writer writes a stream of records. Records are handed to a goroutine that encodes and writes them, so that a caller
-// between two requests does neither. All methods may be called from any goroutine, but none after Close, and a record
-// must not be changed once it was handed over.
+// Writer writes a stream of records. A goroutine encodes and writes them, so that
+// a caller between two requests does neither. All methods are safe for concurrent
+// use, but not after Close. A record must not be changed after the call.
 type Writer struct {
 	dst    io.Writer
 	queue  chan any
@@ -28,14 +29,16 @@ type Writer struct {
 	failed atomic.Pointer[error]
 }
 
-// NewWriter starts a writer to dst, which it does not close. Call Close to flush and stop it.
+// NewWriter starts a writer to dst. Close flushes and stops the writer, but does
+// not close dst.
 func NewWriter(dst io.Writer) *Writer {
 	w := &Writer{dst: dst, queue: make(chan any, queueSize), done: make(chan struct{})}
 	go w.write()
 	return w
 }
 
-// Run writes a header. Type, Format and Version are set by the writer. It returns Err, as the other methods do.
+// Run writes a header, with Type, Format and Version. Like the other methods it
+// returns Err.
 func (w *Writer) Run(r *Run) error { return w.add(r) }
 
 // Turn writes a turn.
@@ -44,16 +47,18 @@ func (w *Writer) Turn(t *Turn) error { return w.add(t) }
 // Scrape writes a reading of metrics.
 func (w *Writer) Scrape(s *Scrape) error { return w.add(s) }
 
-// Prefix writes what was found of a turn's prefix.
+// Prefix writes the check of a turn's prefix.
 func (w *Writer) Prefix(p *Prefix) error { return w.add(p) }
 
 // End writes the last record.
 func (w *Writer) End(e *End) error { return w.add(e) }
 
-// Waits counts the records that found the queue full, so that the caller had to wait. 0 is what a measurement wants.
+// Waits returns how many callers had to wait because the queue was full. Each may
+// have delayed a request.
 func (w *Writer) Waits() int64 { return w.waits.Load() }
 
-// Err returns the first error of writing. Records after it are dropped: a stream with a hole would look whole.
+// Err returns the first error of writing. Later records are dropped, because a
+// stream with a hole would look complete.
 func (w *Writer) Err() error {
 	if err := w.failed.Load(); err != nil {
 		return *err
@@ -61,7 +66,7 @@ func (w *Writer) Err() error {
 	return nil
 }
 
-// Close writes what is left, waits for it and returns Err.
+// Close writes the remaining records and returns Err.
 func (w *Writer) Close() error {
 	close(w.queue)
 	<-w.done
@@ -109,7 +114,7 @@ func (w *Writer) write() {
 				w.failed.CompareAndSwap(nil, &err)
 				continue
 			}
-			// The header goes out at once: whoever follows the file wants to know what it is.
+			// The header is written at once, for readers that follow the file.
 			if _, header := rec.(*Run); header || len(buf) >= flushSize {
 				flush()
 			} else if !armed {
