@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# All three commands in one pipe: generated and converted conversations, one stream after the other, are replayed
-# against a server, and the records go straight into the report.
+# All three commands in one pipe: generated conversations, followed by converted ones, are replayed against a server, and
+# the records go directly into the report.
 #
 #   examples/pipeline.sh [URL [MODEL]]
 #
-# Without a URL a simulated server is started for the time of the run. The commands are looked for in bin/ first.
+# Without a URL, a simulated server runs for the duration. Commands in bin/ take precedence.
 set -euo pipefail
 cd "$(dirname "$0")"
 PATH=$PWD/../bin:$PATH

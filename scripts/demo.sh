@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job end to end, on what the project carries: conversations of the reference's own config, made from Newton's
-# Opticks, replayed against a simulated server. Leaves the conversations and the records in out/.
+# The main use from end to end, with the project's own data: conversations by the reference's config, made from Newton's
+# Opticks, are replayed against a simulated server. The conversations and records are left in out/.
 # Called by `make demo`, which builds bin/ first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,7 +23,7 @@ echo "   $url" >&2
 say "2. conversations: the reference's generator config, on examples/opticks.txt"
 "$bin/genconv" --text examples/opticks.txt --tokenizer o200k_base --seed 0 -o "$out/conversations.json"
 
-say "3. the run: 2 requests in flight, 6 conversations in progress"
+say "3. the run: 2 requests in flight, 6 active conversations"
 "$bin/mtbench" -i "$out/conversations.json" -m demo --tokenizer o200k_base -u "$url" -p 2 -k 6 \
   --records "$out/records.jsonl" -o "$out/answered.json"
 

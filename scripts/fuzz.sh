@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module, one after the other, for the given time each (default 10s).
+# Runs every fuzz target of the module, one after another, each for the given time (10s by default).
 set -euo pipefail
 
 time=${1:-10s}

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Fetches the text that the reference's own generator config names: The Count of Monte Cristo, Project Gutenberg ebook
-# 1184 (public domain in the USA; look at your country's law elsewhere).
+# Fetches the text that the reference's generator config names: The Count of Monte Cristo, Project Gutenberg ebook 1184
+# (public domain in the USA; elsewhere check your country's law).
 #
-#   scripts/get-text.sh [FILE]        FILE is pg1184.txt unless said otherwise
+#   scripts/get-text.sh [FILE]        FILE is pg1184.txt by default
 #
-# TEXT_URL names another server, TEXT_SHA256 a digest that the file must have. Project Gutenberg edits its files now
-# and then, so no digest is built in; checked is that the file is this book from its title to its last line, and the
-# digest is printed, to be kept beside what was measured with it.
+# TEXT_URL is another address, TEXT_SHA256 a digest that the file must have. Project Gutenberg edits its files now and
+# then, so no digest is built in. The script checks that the file is this book from its title to its last line, and prints
+# the digest, to be kept with the measurements.
 set -euo pipefail
 
 url=${TEXT_URL:-https://www.gutenberg.org/ebooks/1184.txt.utf-8}
@@ -20,7 +20,7 @@ fail() {
 }
 
 if [[ -e $file ]]; then
-  echo "get-text: $file is there already; remove it to fetch it again" >&2
+  echo "get-text: $file exists; remove it to fetch it again" >&2
   exit 0
 fi
 [[ -d $(dirname -- "$file") ]] || fail "there is no folder $(dirname -- "$file")"
@@ -39,8 +39,8 @@ else
   fail "needs curl or wget"
 fi
 
-head -n 1 -- "$part" | grep -qi "$title" || fail "what $url sent does not begin with the book's title; nothing was kept"
-grep -qi "$ending" -- "$part" || fail "what $url sent ends before the book does; nothing was kept"
+head -n 1 -- "$part" | grep -qi "$title" || fail "the answer of $url does not begin with the book's title; nothing was kept"
+grep -qi "$ending" -- "$part" || fail "the answer of $url ends before the book does; nothing was kept"
 sum=$(sha256sum -- "$part" 2>/dev/null || shasum -a 256 -- "$part")
 sum=${sum%% *}
 sum=${sum#\\}

@@ -1,9 +1,9 @@
 #!/bin/sh
-# oracle.sh compares pkg/tokenizer with Hugging Face's tokenizers library, live: ids, counts and decoded text of six
-# real tokenizers. It needs node and npm; what it downloads goes to out/oracle, which is not part of the project.
+# oracle.sh compares pkg/tokenizer with Hugging Face's tokenizers library: ids, counts and decoded text of six real
+# tokenizers. It needs node and npm, and downloads to out/oracle, which is not part of the project.
 #
-# SHARED (default ../shared, if it is there) names a folder with data/tokenizer-corpus, the complete corpus; without it
-# the corpus is made from the texts of the Go distribution and from generated ones, which run in any case.
+# SHARED (../shared by default, if it exists) is a folder with data/tokenizer-corpus, the complete corpus. Texts of the Go
+# distribution and generated ones are always compared.
 set -eu
 cd "$(dirname "$0")/.."
 if [ -z "${SHARED:-}" ] && [ -d ../shared/data/tokenizer-corpus ]; then

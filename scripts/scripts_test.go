@@ -116,7 +116,7 @@ func TestGetText(t *testing.T) {
 			if b, err := os.ReadFile(filepath.Join(dir, want)); err != nil || string(b) != book {
 				t.Fatalf("the file holds %q, %v", b, err)
 			}
-			if out, failed := script(t, dir, []string{"TEXT_URL=" + server.URL + "/none"}, "get-text.sh", args...); failed || !strings.Contains(out, "there already") {
+			if out, failed := script(t, dir, []string{"TEXT_URL=" + server.URL + "/none"}, "get-text.sh", args...); failed || !strings.Contains(out, "exists; remove it") {
 				t.Fatalf("a second time: %v\n%s", failed, out)
 			}
 		})

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs go test with the given arguments, shows its usual output while it comes, and ends with a count of what passed and
-# of what was skipped, with the reasons.
+# Runs go test with the given arguments, shows its usual output as it comes, and finally counts the tests that passed, failed
+# and were skipped, with the reasons.
 set -euo pipefail
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-# Skipped tests are seen only with -v. Shown is what go test shows without it: a line for each package, and before it
-# what a failed one printed, less the lines of passed tests.
+# Only -v lists skipped tests. The output is reduced to that of go test without -v: a line for each package, preceded by the
+# output of its failed tests.
 go test -v "$@" 2>&1 | tee "$log" | awk '
   /^(ok|\?)[ \t]/ { n = 0; print; fflush(); next }
   /^FAIL\t/ { for (i = 1; i <= n; i++) print held[i]; n = 0; print; fflush(); next }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 	"multiturn/pkg/cli"
 	"multiturn/pkg/load"
 	"multiturn/pkg/plan"
+	"multiturn/pkg/render"
 )
 
 // planFlags are the flags of `mtbench plan`.
@@ -30,17 +29,10 @@ type planFlags struct {
 
 	capacities []int
 
-	format planFormat
+	format render.Format
 	output string
 	svg    string
 }
-
-type planFormat string
-
-const (
-	planText planFormat = "text"
-	planJSON planFormat = "json"
-)
 
 // templateBuiltIn is --template-overhead when it is not given.
 const templateBuiltIn = -1
@@ -49,7 +41,7 @@ const templateBuiltIn = -1
 func planCommand() *cli.Command {
 	f := &planFlags{
 		cacheFlags: newCacheFlags(), overhead: templateBuiltIn, history: bench.ServerAnswers,
-		format: planText, output: "-",
+		format: render.Text, output: "-",
 	}
 	f.load.Clients, f.load.Order, f.load.AnswerTokens = 1, load.RoundRobin, plan.DefaultAnswerTokens
 	return &cli.Command{
@@ -89,7 +81,7 @@ func planCommand() *cli.Command {
 				{Name: "itl", Value: cli.Duration(&f.load.Speed.Interval), Usage: "time between two tokens of an answer"},
 			}},
 			{Title: "Output", Flags: []cli.Flag{
-				{Name: "format", Value: cli.Enum(&f.format, planText, planJSON), Usage: "form of the plan"},
+				{Name: "format", Value: cli.Enum(&f.format, render.Formats()...), Usage: "form of the plan"},
 				{Name: "output-file", Short: "o", Value: cli.File(&f.output), DefaultText: "stdout", Usage: "write the plan there"},
 				{Name: "svg", Value: cli.File(&f.svg), Usage: "write a picture of the curve and the working set"},
 			}},
@@ -146,32 +138,11 @@ func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 			return err
 		}
 	}
-	if f.output == "-" && f.format == planText {
-		return plansText(c.TextOut(), plans) // for people: it gives way when stdout carries data
+	var docs []render.Document
+	for _, p := range plans {
+		docs = append(docs, p.Document())
 	}
-	return writeFile(c, f.output, func(w io.Writer) error {
-		if f.format == planText {
-			return plansText(w, plans)
-		}
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(plans)
-	})
-}
-
-func plansText(w io.Writer, plans []*plan.Summary) error {
-	for i, s := range plans {
-		if i > 0 {
-			if _, err := fmt.Fprintln(w); err != nil {
-				return err
-			}
-		}
-		if err := plan.Text(w, s); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeSummary(c, f.output, f.format, docs)
 }
 
 func parseInts(s string) ([]int, error) {

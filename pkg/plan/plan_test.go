@@ -21,6 +21,7 @@ import (
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/load"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -626,7 +627,7 @@ func FuzzFromTurns(f *testing.F) {
 			}
 			w := FromTurns(turns, o)
 			s := Summarise(analyse(t, w, gpu(4, 40)), View{})
-			if err := Text(io.Discard, s); err != nil {
+			if err := render.WriteText(io.Discard, []render.Document{s.Document()}, false); err != nil {
 				t.Fatal(err)
 			}
 			if err := SVG(io.Discard, s); err != nil {
@@ -667,7 +668,7 @@ func TestGolden(t *testing.T) {
 		"none":  Summarise(analyse(t, simulate(t, []chat.Conversation{talk("a", 3, 3, 1)}, Simulation{}), nil), View{Name: "none"}),
 	} {
 		var text, svg bytes.Buffer
-		if err := Text(&text, s); err != nil {
+		if err := render.WriteText(&text, []render.Document{s.Document()}, false); err != nil {
 			t.Fatal(err)
 		}
 		if err := SVG(&svg, s); err != nil {

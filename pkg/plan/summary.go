@@ -21,7 +21,8 @@ func (s Sizes) block(size int) int64 {
 	return s.Model.BlockBytes(size, s.Serving)
 }
 
-// Summary is what a plan says, ready to be printed (Text), drawn (SVG) or written as JSON. Rates are of prompt tokens, 0 to 1.
+// Summary is what a plan says, for every format (Document) or drawn (SVG).
+// Rates are shares of the prompt tokens, 0 to 1.
 type Summary struct {
 	Name          string     `json:"name"`
 	Kind          Kind       `json:"kind"`
@@ -134,6 +135,19 @@ func (r *Row) add(t *Turn) {
 	}
 }
 
+func (r Row) plus(o *Row) Row {
+	r.Requests += o.Requests
+	r.Prompt += o.Prompt
+	r.New += o.New
+	r.Ideal += o.Ideal
+	r.GPU += o.GPU
+	r.CPU += o.CPU
+	r.Disk += o.Disk
+	r.Waited += o.Waited
+	r.TooLarge += o.TooLarge
+	return r
+}
+
 // Prediction is the stated shape; its hits are in the rows.
 type Prediction struct {
 	Tiers     []TierSize `json:"tiers"`
@@ -198,7 +212,7 @@ func Summarise(a *Analysis, v View) *Summary {
 			s.Reach = append(s.Reach, Reach{share, capacity(a.Curve.Reach(share))})
 		}
 	}
-	s.workingSet(a)
+	s.cutWorkingSet(a)
 	if c := a.Config; c != nil {
 		p := &Prediction{Exclusive: c.Exclusive}
 		for t, tier := range c.Tiers {
@@ -296,8 +310,8 @@ func steps(c *kvcache.Curve) []int {
 	return row(10, 12, 15, 20, 25, 30, 40, 50, 60, 80)
 }
 
-// workingSet cuts the workload into equal parts.
-func (s *Summary) workingSet(a *Analysis) {
+// cutWorkingSet cuts the workload into equal parts.
+func (s *Summary) cutWorkingSet(a *Analysis) {
 	n := len(a.WorkingSet)
 	s.WorkingSet = []WorkingSet{}
 	if n == 0 {

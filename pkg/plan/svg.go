@@ -6,6 +6,9 @@ import (
 	"io"
 	"math"
 	"strings"
+
+	"multiturn/internal/human"
+	"multiturn/pkg/render"
 )
 
 // Size of the picture and of its two panels, in pixels.
@@ -80,7 +83,7 @@ func (d *drawing) curve() {
 		d.text(panelLeft, curveTop+panelHeight/2, "start", "nothing is ever used again")
 		return
 	}
-	y := d.scale(curveTop, max(0.2, math.Ceil(d.Ideal.Rate*5)/5), func(v float64) string { return percent(v) })
+	y := d.scale(curveTop, max(0.2, math.Ceil(d.Ideal.Rate*5)/5), render.Percent)
 	low := math.Log10(float64(max(1, d.points[0].Capacity)))
 	high := math.Log10(float64(max(2, 2*d.Ideal.Blocks)))
 	x := func(blocks int) float64 {
@@ -102,7 +105,7 @@ func (d *drawing) curve() {
 			d.text(at, curveTop+panelHeight+15, "middle", short(tokens))
 			if d.blockBytes > 0 {
 				gib := blocks * float64(d.blockBytes) / (1 << 30)
-				d.text(at, curveTop+panelHeight+29, "middle", size(&gib)+" GiB")
+				d.text(at, curveTop+panelHeight+29, "middle", size(gib)+" GiB")
 			}
 		}
 	}
@@ -167,7 +170,7 @@ func (d *drawing) set() {
 	d.path(live, blueStyle)
 	d.path(running, redStyle)
 	d.text(panelLeft, setTop+panelHeight+15, "middle", "0")
-	label := group(int64(d.Requests)) + " requests"
+	label := human.Thousands(d.Requests) + " requests"
 	if d.WorkingSet[n-1].AtMS != nil {
 		label = seconds(end)
 	}

@@ -41,23 +41,6 @@ func Significant(f float64) string {
 // Percent formats a share with one decimal and a percent sign.
 func Percent(share float64) string { return Fixed(100*share, 1) + " %" }
 
-// Thousands writes a number with commas between thousands.
-func Thousands[T int | int64](n T) string {
-	s := strconv.FormatInt(int64(n), 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// Plural writes a number of things: 1 turn, 2 turns.
-func Plural(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return strconv.Itoa(n) + " " + what
-}
-
 // barWidth is the width of a whole bar, in characters.
 const barWidth = 30
 

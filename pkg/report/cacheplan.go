@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
-	"multiturn/pkg/render"
 )
 
 // CachePlan puts what caches would have hit beside what the server says it did. Tokens are sums over the turns.
@@ -83,7 +83,7 @@ func (c *Collector) cachePlan() *CachePlan {
 	if step > 1 {
 		e.BlockSize *= step
 		p.Notes = append(p.Notes, fmt.Sprintf("the run used too many blocks to follow each: they are followed %d at a time, and ideal and predicted hits are up to %s a turn too low",
-			step, render.Plural(e.BlockSize-p.Shape.BlockSize, "token")))
+			step, human.Count(e.BlockSize-p.Shape.BlockSize, "token")))
 		if config != nil {
 			config = coarse(*config, step)
 		}
@@ -106,7 +106,7 @@ func (c *Collector) cachePlan() *CachePlan {
 	}
 	p.Notes = append(p.Notes, w.Notes...)
 	if p.Shape.BlockSizeFrom == FromGuess {
-		p.Notes = append(p.Notes, fmt.Sprintf("blocks are assumed to be of %s: the records do not say", render.Plural(p.Shape.BlockSize, "token")))
+		p.Notes = append(p.Notes, fmt.Sprintf("blocks are assumed to be of %s: the records do not say", human.Count(p.Shape.BlockSize, "token")))
 	}
 	c.cacheRows(p)
 	if p.All.N == 0 {

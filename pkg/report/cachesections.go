@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/render"
 )
@@ -198,7 +199,7 @@ func (d *Details) cacheNotes(p *CachePlan) []string {
 	notes := []string{p.Shape.String()}
 	if p.All.Known < p.All.N && p.All.Known > 0 {
 		notes = append(notes, fmt.Sprintf("usage: known for %d of %s; the mean and the rates are of those",
-			p.All.Known, render.Plural(p.All.N, "turn")))
+			p.All.Known, human.Count(p.All.N, "turn")))
 	}
 	if !p.SharedKnown {
 		notes = append(notes, "ideal, predicted: what conversations share with each other is not in them, "+
@@ -215,17 +216,17 @@ func (d *Details) cacheNotes(p *CachePlan) []string {
 func (s *CacheShape) String() string {
 	if len(s.Tiers) == 0 {
 		return fmt.Sprintf("predicted: the size of the cache is not known (blocks of %s, %s)",
-			render.Plural(s.BlockSize, "token"), by(s.BlockSizeFrom))
+			human.Count(s.BlockSize, "token"), by(s.BlockSizeFrom))
 	}
 	var parts []string
 	for _, t := range s.Tiers {
 		size := "no limit"
 		if t.Blocks >= 0 {
-			size = render.Thousands(int64(t.Blocks)) + " blocks"
+			size = human.Thousands(int64(t.Blocks)) + " blocks"
 		}
 		parts = append(parts, fmt.Sprintf("%s %s (%s; keeps %s)", t.Tier, size, by(t.From), t.Store))
 	}
-	line := fmt.Sprintf("predicted: blocks of %s (%s), %s", render.Plural(s.BlockSize, "token"), by(s.BlockSizeFrom), strings.Join(parts, ", "))
+	line := fmt.Sprintf("predicted: blocks of %s (%s), %s", human.Count(s.BlockSize, "token"), by(s.BlockSizeFrom), strings.Join(parts, ", "))
 	if s.Exclusive {
 		line += ", exclusive"
 	}
@@ -274,7 +275,7 @@ func (k *Counters) String() string {
 		{"cached_tokens_disk", "disk"}, {"cached_tokens_external", "external"}, {"computed_tokens", "computed"},
 	} {
 		if v := k.value(q.name); v.OK() {
-			parts = append(parts, q.short+" "+render.Thousands(int64(v)))
+			parts = append(parts, q.short+" "+human.Thousands(int64(v)))
 		}
 	}
 	if len(parts) == 0 {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
@@ -377,7 +378,7 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 	}
 	m.Saved, m.Whole = seconds(saved), seconds(whole)
 	if unsplit > 0 {
-		m.Notes = append(m.Notes, fmt.Sprintf("the loads of %s are not known and cost nothing in what was saved", render.Plural(unsplit, "turn")))
+		m.Notes = append(m.Notes, fmt.Sprintf("the loads of %s are not known and cost nothing in what was saved", human.Count(unsplit, "turn")))
 	}
 	switch {
 	case m.TiersFrom == tiersFromPrediction:
@@ -391,7 +392,7 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 	}
 	if float64(longest) > 1.5*float64(most) {
 		m.Notes = append(m.Notes, fmt.Sprintf("recomputing is extrapolated: no fitted turn computed more than %s tokens, prompts have up to %s",
-			render.Thousands(int64(most)), render.Thousands(int64(longest))))
+			human.Thousands(int64(most)), human.Thousands(int64(longest))))
 	}
 	if p == nil {
 		return

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/render"
 )
 
@@ -37,7 +38,7 @@ func (d *Details) cost() []render.Section {
 func (m *CostModel) text() []string {
 	notes := m.termsText()
 	add := func(format string, args ...any) { notes = append(notes, "  "+fmt.Sprintf(format, args...)) }
-	add("fitted to %d of %s: %s", m.N, render.Plural(m.Of, "turn"), m.Rule)
+	add("fitted to %d of %s: %s", m.N, human.Count(m.Of, "turn"), m.Rule)
 	if m.R2.OK() {
 		add("R2 %s; residuals: std %s ms, half within %s, 95 %% within %s, largest %s", fixed(m.R2, 3),
 			render.Short(float64(m.ResidualStd)), render.Short(float64(m.Residual50)), render.Short(float64(m.Residual95)),
@@ -94,7 +95,7 @@ func perSecond(e Estimate) string {
 		if !n.OK() {
 			return "no end"
 		}
-		return render.Thousands(int64(n))
+		return human.Thousands(int64(n))
 	}
 	if !e.Value.OK() {
 		return fmt.Sprintf("faster than can be told, at least %s tokens/s", end(e.Low))

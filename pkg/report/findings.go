@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
-	"multiturn/pkg/render"
 	"multiturn/pkg/server"
 )
 
@@ -91,7 +91,7 @@ func (c *Collector) findings(d *Details) []Finding {
 	}
 	if n := d.Counters.value("preemptions"); n >= 1 {
 		f.add(Preemptions, "The server ran out of blocks for running requests and threw some out, to be computed again: its latencies hold that.",
-			"%s preemptions by %s", render.Thousands(int64(n)), d.Counters.name("preemptions"))
+			"%s preemptions by %s", human.Thousands(int64(n)), d.Counters.name("preemptions"))
 	}
 	f.slowTiers()
 	f.effects()
@@ -117,7 +117,7 @@ func (f *finder) reported() {
 	case k.Of == 0:
 	case k.Known == 0 && f.d.Tokens.Usage == 0:
 		f.add(NotReported, "The server sent no usage, so nothing is known of its cache; a run without --no-usage asks for it.",
-			"0 of %s have usage", render.Plural(k.Of, "turn"))
+			"0 of %s have usage", human.Count(k.Of, "turn"))
 	case k.Known == 0:
 		how := f.server.Advice.Report
 		if p := f.preflight(); p.Advice != "" {
@@ -126,7 +126,7 @@ func (f *finder) reported() {
 		if how != "" {
 			how = ": " + how
 		}
-		f.add(NotReported, "The server does not report cached tokens"+how+".", "0 of %s with usage have them", render.Plural(f.d.Tokens.Usage, "turn"))
+		f.add(NotReported, "The server does not report cached tokens"+how+".", "0 of %s with usage have them", human.Count(f.d.Tokens.Usage, "turn"))
 	case k.Known < k.Of:
 		first := 0
 		for i := range f.c.turns {
@@ -137,7 +137,7 @@ func (f *finder) reported() {
 		omit := server.Titles(func(s *server.Server) bool { return s.OmitsZero })
 		f.add(PartlyReported, "The server reports cached tokens for some turns only. Some releases of "+omit+
 			" leave out a 0, but a count that is absent is unknown here.",
-			"known for %d of %s; %d of the others are first turns", k.Known, render.Plural(k.Of, "turn"), first)
+			"known for %d of %s; %d of the others are first turns", k.Known, human.Count(k.Of, "turn"), first)
 	}
 	pre := f.preflight()
 	if p := f.d.Prediction; record.SharesNothing(f.c.arm) {
@@ -150,7 +150,7 @@ func (f *finder) reported() {
 			how = "; if it is off, " + advice
 		}
 		f.add(CacheOff, "Prefix caching is off, or nothing survives in it: no later turn found anything"+how+".",
-			"0 of %s tokens that could be cached, in %s", render.Thousands(p.Later.knownIdeal), render.Plural(p.Later.Known, "later turn"))
+			"0 of %s tokens that could be cached, in %s", human.Thousands(p.Later.knownIdeal), human.Count(p.Later.Known, "later turn"))
 	}
 }
 
@@ -186,7 +186,7 @@ func (f *finder) warm() {
 			prompt += int64(t.prompt)
 		}
 		f.add(WarmStart, "The cache was warm before the run: its very first requests found tokens that nobody had sent in it. Empty the cache, or use a salt (--cache-salt).",
-			"all of the %s sent before any was answered hit, %s of their %s tokens", render.Plural(len(early), "request"), render.Thousands(cached), render.Thousands(prompt))
+			"all of the %s sent before any was answered hit, %s of their %s tokens", human.Count(len(early), "request"), human.Thousands(cached), human.Thousands(prompt))
 	}
 
 	p := f.d.Prediction
@@ -200,7 +200,7 @@ func (f *finder) warm() {
 	case p.SharedKnown:
 		// The client's tokenizer may not be the server's.
 		allowed = 1.25*float64(p.First.knownIdeal) + turns*float64(max(p.Shape.BlockSize, WarmTokens))
-		why = "their texts share " + render.Thousands(p.First.knownIdeal)
+		why = "their texts share " + human.Thousands(p.First.knownIdeal)
 	case ok:
 		allowed = turns * (1.25*common + WarmTokens)
 		why = fmt.Sprintf("the generator gave them %g in common each", common)
@@ -209,7 +209,7 @@ func (f *finder) warm() {
 	}
 	if float64(p.First.Cached) > allowed+WarmShare*float64(p.First.knownPrompt) {
 		f.add(WarmFirstTurns, "First turns hit more than the conversations share: the cache was warm from an earlier run of the same data.",
-			"%s of %s tokens of %s were cached, and %s", render.Thousands(int64(p.First.Cached)), render.Thousands(p.First.knownPrompt), render.Plural(p.First.Known, "first turn"), why)
+			"%s of %s tokens of %s were cached, and %s", human.Thousands(int64(p.First.Cached)), human.Thousands(p.First.knownPrompt), human.Count(p.First.Known, "first turn"), why)
 	}
 }
 
@@ -251,7 +251,7 @@ func (f *finder) control() {
 				what += fmt.Sprintf(" Its difference from %q is too small.", f.d.Arms.Measured)
 			}
 			f.add(ControlHits, what,
-				"%s tokens cached in %s, %s %% of their prompts", render.Thousands(int64(a.Cached)), render.Plural(a.Known, "turn"), fixed(100*a.CachedShare, 1))
+				"%s tokens cached in %s, %s %% of their prompts", human.Thousands(int64(a.Cached)), human.Count(a.Known, "turn"), fixed(100*a.CachedShare, 1))
 		}
 	}
 }
@@ -285,7 +285,7 @@ func (f *finder) prefixes() {
 		where += fmt.Sprintf(", in the %s of a message of role %s", cmp.Or(most.field, "text"), most.role)
 	}
 	f.add(PrefixBroken, "Prompts do not begin with all of the turn before, so no cache can reuse what comes after the break.",
-		"%d of %s checked; %s of the %s tokens before them are lost; mostly (%d): %s", broken, render.Plural(len(f.c.prefixes), "turn"), render.Thousands(lost), render.Thousands(of), count[most], where)
+		"%d of %s checked; %s of the %s tokens before them are lost; mostly (%d): %s", broken, human.Count(len(f.c.prefixes), "turn"), human.Thousands(lost), human.Thousands(of), count[most], where)
 }
 
 // counters holds the server's counters against what was sent and what usage says.
@@ -304,14 +304,14 @@ func (f *finder) counters() {
 			if apart < 0 {
 				kind, text = MissingTraffic, "The server's counters miss a part of the run: several servers may stand behind the address, of which not all were read (--metrics-url names them)."
 			}
-			f.add(kind, text, "%s prompt tokens by %s, %s by the usage of %s", render.Thousands(int64(prompt)), k.name("prompt_tokens"), render.Thousands(k.Prompt), render.Plural(k.Turns, "turn"))
+			f.add(kind, text, "%s prompt tokens by %s, %s by the usage of %s", human.Thousands(int64(prompt)), k.name("prompt_tokens"), human.Thousands(k.Prompt), human.Count(k.Turns, "turn"))
 		}
 	}
 	cached := k.value("cached_tokens")
 	if cached.OK() && k.Unknown == 0 && k.Turns > 0 && !foreign {
 		if apart := float64(cached) - float64(k.Cached); math.Abs(apart) > max(WarmTokens, CountersApart*float64(k.Prompt)) {
 			f.add(CountersDisagree, "The server's counters disagree with the usage it sent.", "cached tokens: %s by %s, %s by usage, %+.1f %% of the prompt tokens apart",
-				render.Thousands(int64(cached)), k.name("cached_tokens"), render.Thousands(k.Cached), 100*apart/float64(max(1, k.Prompt)))
+				human.Thousands(int64(cached)), k.name("cached_tokens"), human.Thousands(k.Cached), 100*apart/float64(max(1, k.Prompt)))
 		}
 	}
 }
@@ -326,27 +326,27 @@ func (f *finder) capacity(p *CachePlan) {
 		if float64(gpu) >= FitsShare*float64(p.All.Ideal) {
 			size := "without limit"
 			if n := p.Shape.config.Tiers[kvcache.GPU].Blocks; n >= 0 {
-				size = "of " + render.Thousands(int64(n)) + " blocks"
+				size = "of " + human.Thousands(int64(n)) + " blocks"
 			}
 			f.add(FitsGPU, "The working set fits into the GPU's cache: this run cannot show what offloading is worth.",
 				"a GPU tier %s alone would hit %s %% of what any cache could; the run used %s different blocks, at most %s of them at a time to be used again",
-				size, fixed(100*share(gpu, p.All.Ideal), 1), render.Thousands(int64(p.UniqueBlocks)), render.Thousands(int64(p.LiveBlocks)))
+				size, fixed(100*share(gpu, p.All.Ideal), 1), human.Thousands(int64(p.UniqueBlocks)), human.Thousands(int64(p.LiveBlocks)))
 		}
 		if float64(p.All.Predicted) < FarShare*float64(p.All.Ideal) {
 			f.add(TooSmall, "The cache is too small for the load: a cache of the stated size loses much of what could be used again.",
 				"it would hit %s %% of what any cache could; an LRU cache of %s blocks, besides those that running requests need, would hit 99 %%",
-				fixed(100*p.All.PredictedRate, 1), render.Thousands(int64(p.ReachBlocks)))
+				fixed(100*p.All.PredictedRate, 1), human.Thousands(int64(p.ReachBlocks)))
 		}
 		return
 	}
 	if p.Later.Known > 0 && float64(p.Later.EligibleRate) < FarShare && p.Later.Cached > 0 {
 		f.add(BelowIdeal, "Much of what could be used again was not found. Whether the cache is too small shows once its size is stated (--gpu-blocks).",
 			"later turns hit %s of the %s tokens that could be cached, %s %%; an LRU cache of %s blocks of %s, besides those that running requests need, would hit 99 %%",
-			render.Thousands(int64(p.Later.Cached)), render.Thousands(p.Later.knownIdeal), fixed(100*p.Later.EligibleRate, 1), render.Thousands(int64(p.ReachBlocks)), render.Plural(p.Shape.BlockSize, "token"))
+			human.Thousands(int64(p.Later.Cached)), human.Thousands(p.Later.knownIdeal), fixed(100*p.Later.EligibleRate, 1), human.Thousands(int64(p.ReachBlocks)), human.Count(p.Shape.BlockSize, "token"))
 	}
 	if p.Later.Known > 0 && p.Later.CachedTier[kvcache.CPU.String()]+p.Later.CachedTier[kvcache.Disk.String()] == 0 && p.Later.EligibleRate >= HeldShare {
 		f.add(AllHeld, "The cache held nearly all that could be reused: this run does not show where its size ends.",
-			"later turns hit %s of the %s tokens that could be cached", render.Thousands(int64(p.Later.Cached)), render.Thousands(p.Later.knownIdeal))
+			"later turns hit %s of the %s tokens that could be cached", human.Thousands(int64(p.Later.Cached)), human.Thousands(p.Later.knownIdeal))
 	}
 }
 
@@ -359,7 +359,7 @@ func (f *finder) statedTooSmall(p *CachePlan) bool {
 		}
 	}
 	if n > 0 {
-		f.add(StatedTooSmall, "The stated cache is smaller than the server's: requests ran that do not fit into it.", "%s do not fit into %s", render.Plural(n, "request"),
+		f.add(StatedTooSmall, "The stated cache is smaller than the server's: requests ran that do not fit into it.", "%s do not fit into %s", human.Count(n, "request"),
 			strings.TrimPrefix(p.Shape.String(), "predicted: "))
 	}
 	return n > 0
@@ -384,12 +384,12 @@ func (f *finder) predicted(p *CachePlan) {
 	off := slices.ContainsFunc(f.found, func(g Finding) bool { return g.Kind == CacheOff })
 	if from >= 0 && !off {
 		f.add(BelowPredicted, fmt.Sprintf("Hits are far below those of a cache of the stated size from turn %d on: the pool is smaller than stated, others use it, requests go to several servers, or prompts do not begin as the turn before (a template that rewrites history).", p.Turns[from].From),
-			"%s tokens cached by usage, %s predicted, %s %%", render.Thousands(int64(cached)), render.Thousands(int64(predicted)), fixed(100*cached/predicted, 1))
+			"%s tokens cached by usage, %s predicted, %s %%", human.Thousands(int64(cached)), human.Thousands(int64(predicted)), fixed(100*cached/predicted, 1))
 	}
 	// Without texts a prediction lacks what conversations share.
 	if r := &p.All; p.SharedKnown && r.Known == r.N && float64(r.Predicted) < FarShare*float64(r.Cached) && float64(r.Cached-r.Predicted) > FarPrompt*float64(r.Prompt) {
 		f.add(AbovePredicted, "Hits are far above those of a cache of the stated size: the server's is larger, or it was warm from an earlier run.",
-			"%s tokens cached by usage, %s predicted", render.Thousands(int64(r.Cached)), render.Thousands(int64(r.Predicted)))
+			"%s tokens cached by usage, %s predicted", human.Thousands(int64(r.Cached)), human.Thousands(int64(r.Predicted)))
 	}
 }
 
@@ -422,9 +422,9 @@ func (f *finder) effects() {
 		if !d.Low.OK() || !d.High.OK() {
 			continue
 		}
-		from := render.Plural(e.Conversations, "conversation")
+		from := human.Count(e.Conversations, "conversation")
 		if e.Batches > 0 {
-			from = render.Plural(e.Batches, "pair") + " of batches"
+			from = human.Count(e.Batches, "pair") + " of batches"
 		}
 		evidence := fmt.Sprintf("ttft of %s less that of %s, %s: %s ms [%s, %s], 95 %% interval from %s", e.Control, f.d.Arms.Measured, what,
 			fixed(d.Value, 2), fixed(d.Low, 2), fixed(d.High, 2), from)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/record"
 	"multiturn/pkg/render"
 	"multiturn/pkg/server"
@@ -154,7 +155,7 @@ func (r *metricRow) label() string {
 // amount formats a number of any size: whole if it is large or a count.
 func amount(n Number) string {
 	if n.OK() && (math.Abs(float64(n)) >= 1000 || n == Number(math.Trunc(float64(n)))) {
-		return render.Thousands(int64(math.Round(float64(n))))
+		return human.Thousands(int64(math.Round(float64(n))))
 	}
 	return render.Short(float64(n))
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/render"
 )
 
@@ -44,12 +45,12 @@ func (c *Cache) note() []string {
 	case c.Known == 0:
 		return []string{"Cached tokens: not known, the server does not report them"}
 	}
-	line := fmt.Sprintf("Cached tokens: %s of %s input tokens, %s %%", render.Thousands(c.Cached), render.Thousands(c.Input), fixed(100*c.Share, 1))
+	line := fmt.Sprintf("Cached tokens: %s of %s input tokens, %s %%", human.Thousands(c.Cached), human.Thousands(c.Input), fixed(100*c.Share, 1))
 	if c.Known < c.Of {
 		line += fmt.Sprintf(" (known for %d of %d turns)", c.Known, c.Of)
 	}
 	for _, tier := range slices.Sorted(maps.Keys(c.Tiers)) {
-		line += fmt.Sprintf(", %s %s", tier, render.Thousands(c.Tiers[tier]))
+		line += fmt.Sprintf(", %s %s", tier, human.Thousands(c.Tiers[tier]))
 	}
 	return []string{line}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/record"
 	"multiturn/pkg/render"
 )
@@ -14,7 +15,7 @@ func (s *Summary) aboutTable() []render.Section {
 	about := render.Section{Name: "table"}
 	if len(s.Tables) > 0 && s.Tables[0].TPOTAbsent > 0 {
 		about.Notes = append(about.Notes, fmt.Sprintf("tpot_ms leaves out %s that came in one chunk: there is no time between their tokens.",
-			render.Plural(s.Tables[0].TPOTAbsent, "answer")))
+			human.Count(s.Tables[0].TPOTAbsent, "answer")))
 	}
 	if a := s.Details.Arms; a != nil {
 		about.Notes = append(about.Notes, fmt.Sprintf(
@@ -45,7 +46,7 @@ func (d *Details) work() []render.Section {
 	}
 	if w.Warmup > 0 {
 		tallies.Notes = append(tallies.Notes, fmt.Sprintf(
-			"  Warm-up: %s, only in the outcomes, failures and connections below.", render.Plural(w.Warmup, "turn")))
+			"  Warm-up: %s, only in the outcomes, failures and connections below.", human.Count(w.Warmup, "turn")))
 	}
 	cells := append(render.Cells(w, "conversations", "turns"), render.Value("turns_retried", d.Retried))
 	return []render.Section{list("work", "How the run ended.", cells...), tallies}
@@ -73,7 +74,7 @@ func (d *Details) outcomes() []render.Section {
 	}
 	if d.Retried > 0 {
 		failures.Notes = append(failures.Notes, fmt.Sprintf(
-			"Retries: %s sent more than once; the clocks are the last attempt's", render.Plural(d.Retried, "turn")))
+			"Retries: %s sent more than once; the clocks are the last attempt's", human.Count(d.Retried, "turn")))
 	}
 	return []render.Section{outcomes, failures}
 }
@@ -84,7 +85,7 @@ func (d *Details) answers() []render.Section {
 	var out []render.Section
 	if v := d.Verify; v != nil {
 		verify := list("verify", "Answers beside those of the dataset.", render.Cells(v)...)
-		verify.Notes = []string{fmt.Sprintf("Verified: %s as in the dataset, %d not", render.Plural(v.Match, "answer"), v.Mismatch)}
+		verify.Notes = []string{fmt.Sprintf("Verified: %s as in the dataset, %d not", human.Count(v.Match, "answer"), v.Mismatch)}
 		out = append(out, verify)
 	}
 	lengths := list("answer_lengths", "Answers beside the length that was asked for.", render.Cells(d.Lengths)...)
@@ -115,14 +116,14 @@ func lengthsNote(d *Details) string {
 func tokensNote(n *TokenCounts) string {
 	var parts []string
 	if n.Usage > 0 {
-		parts = append(parts, fmt.Sprintf("the server's usage for %s", render.Plural(n.Usage, "turn")))
+		parts = append(parts, fmt.Sprintf("the server's usage for %s", human.Count(n.Usage, "turn")))
 	}
 	if n.Estimated > 0 {
 		parts = append(parts, fmt.Sprintf("counted by the client's tokenizer for %s (estimated: without the chat template)",
-			render.Plural(n.Estimated, "turn")))
+			human.Count(n.Estimated, "turn")))
 	}
 	if n.Unknown > 0 {
-		parts = append(parts, fmt.Sprintf("unknown for %s (0 in the table)", render.Plural(n.Unknown, "turn")))
+		parts = append(parts, fmt.Sprintf("unknown for %s (0 in the table)", human.Count(n.Unknown, "turn")))
 	}
 	if len(parts) == 0 {
 		parts = []string{render.Unknown}
@@ -149,7 +150,7 @@ func connectionsNote(n *Connections) string {
 	var parts []string
 	add := func(count int, what string) {
 		if count > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", render.Plural(count, "turn"), what))
+			parts = append(parts, fmt.Sprintf("%s %s", human.Count(count, "turn"), what))
 		}
 	}
 	add(n.Reused, "on a reused one")
@@ -212,13 +213,13 @@ func clientUse(c *record.Certificate) (parts []string) {
 		parts = append(parts, fmt.Sprintf("%.0f MB", c.PeakMemoryMB))
 	}
 	if c.GCs > 0 {
-		parts = append(parts, fmt.Sprintf("%s (longest pause %s ms)", render.Plural(c.GCs, "collection"), render.Short(c.GCPauseMaxMS)))
+		parts = append(parts, fmt.Sprintf("%s (longest pause %s ms)", human.Count(c.GCs, "collection"), render.Short(c.GCPauseMaxMS)))
 	}
 	if c.Chunks > 0 {
-		parts = append(parts, fmt.Sprintf("%s chunks in %s reads", render.Thousands(c.Chunks), render.Thousands(c.Reads)))
+		parts = append(parts, fmt.Sprintf("%s chunks in %s reads", human.Thousands(c.Chunks), human.Thousands(c.Reads)))
 	}
 	if c.Opened > 0 {
-		parts = append(parts, render.Plural(c.Opened, "connection")+" opened")
+		parts = append(parts, human.Count(c.Opened, "connection")+" opened")
 	}
 	return parts
 }
