@@ -42,7 +42,7 @@ func newSalts(f *runFlags) (*salts, error) {
 	s := &salts{}
 	_, _ = rand.Read(s.seed[:]) // never fails
 	if f.cacheSalt == saltField {
-		if slices.ContainsFunc(f.bodyFields, func(b openai.Field) bool { return b.Name == saltFieldName }) {
+		if slices.ContainsFunc(f.openai.Fields, func(b openai.Field) bool { return b.Name == saltFieldName }) {
 			return nil, cli.UsageErrorf("--cache-salt field and --body-field %s: one of them is too much", saltFieldName)
 		}
 		s.used = token()
@@ -60,9 +60,9 @@ func token() string {
 // fields are the body fields of all requests, with a salt of the field kind if the run has one.
 func (s *salts) fields(f *runFlags, value string) []openai.Field {
 	if f.cacheSalt != saltField {
-		return f.bodyFields
+		return f.openai.Fields
 	}
-	return append(slices.Clone(f.bodyFields), openai.Field{Name: saltFieldName, Value: json.RawMessage(`"` + value + `"`)})
+	return append(slices.Clone(f.openai.Fields), openai.Field{Name: saltFieldName, Value: json.RawMessage(`"` + value + `"`)})
 }
 
 // apply puts salts and control arms into the bench's options, once the tokenizer is there.
@@ -91,7 +91,7 @@ func runPreflight(
 	ctx context.Context, c *cli.Call, f *runFlags, s *salts, id server.Identity, m *metrics,
 	source *load.Salts,
 ) (*record.Preflight, error) {
-	o, err := f.openai(time.Now())
+	o, err := f.clientOptions(time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -4,10 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"os"
 
+	"multiturn/internal/field"
+	"multiturn/internal/human"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
+	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 )
 
@@ -19,15 +23,20 @@ type dataset struct {
 	config json.RawMessage
 }
 
-// readDataset reads conversations, or a generator's config, from --input-file.
-func readDataset(c *cli.Call, f *runFlags) (*dataset, error) {
-	in, err := c.Open(f.input)
+// openDataset opens a file and reads it.
+func openDataset(c *cli.Call, name string) (*dataset, error) {
+	in, err := c.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	d := &dataset{Dataset: record.Dataset{Name: f.input, File: isFile(f.input), CleanUpSpaces: f.cleanUpSpaces}}
-	r := chat.NewReader(in, inputName(f.input))
+	return readDataset(in, name)
+}
+
+// readDataset reads conversations or a generator's config.
+func readDataset(in io.Reader, name string) (*dataset, error) {
+	d := &dataset{Dataset: record.Dataset{Name: name, File: isFile(name)}}
+	r := chat.NewReader(in, inputName(name))
 	if config := r.Config(); config != nil {
 		d.config = append(d.config, config...)
 	}
@@ -63,9 +72,10 @@ func inputName(name string) string {
 	return name
 }
 
-// check counts and digests the conversations, and says when there are too few of them.
+// check counts and digests the conversations. It is an error if there are too few
+// of them for the load.
 func (d *dataset) check(f *runFlags) error {
-	name := inputName(f.input)
+	name := inputName(d.Name)
 	if len(d.conversations) == 0 {
 		return cli.UsageErrorf("%s: no conversation in it", name)
 	}
@@ -82,14 +92,21 @@ func (d *dataset) check(f *runFlags) error {
 	if d.Turns == 0 {
 		return cli.UsageErrorf("%s: nothing to ask in it: no conversation has a user message", name)
 	}
+	return enough(name, d.Conversations, &f.bench.Options)
+}
+
+// enough returns an error if the conversations are too few for the load.
+func enough(name string, conversations int, o *load.Options) error {
+	var errs field.Errors
 	for _, limit := range []struct {
-		name  string
-		value int
-	}{{"num-clients", f.bench.Clients}, {"max-active-conversations", f.bench.Active}} {
+		field string
+		n     int
+	}{{"Clients", o.Clients}, {"Active", o.Active}} {
 		// In two arms each conversation is in progress twice.
-		if limit.value > d.Conversations*f.bench.Control.Arms() {
-			return cli.UsageErrorf("%s has %d conversations, less than --%s %d: lower it", name, d.Conversations, limit.name, limit.value)
+		if limit.n > conversations*o.Control.Arms() {
+			errs.Addf(limit.field, "is %d, and %s has %s: lower it", limit.n, name,
+				human.Count(conversations, "conversation"))
 		}
 	}
-	return nil
+	return errs.Err()
 }

@@ -10,22 +10,27 @@ import (
 	"multiturn/pkg/tokenizer"
 )
 
-// generate makes the conversations of the generator's config in --input-file, as the reference does when it is given one.
-func (d *dataset) generate(ctx context.Context, c *cli.Call, f *runFlags, tok *tokenizer.Tokenizer) error {
-	name := inputName(f.input)
-	cfg, err := texts.Config(name, d.config)
+// generate makes the conversations of the dataset if it is a generator's config.
+// The reference's runner does the same.
+func (d *dataset) generate(
+	ctx context.Context, c *cli.Call, o synth.Options, tok *tokenizer.Tokenizer,
+) error {
+	if d.config == nil {
+		return nil
+	}
+	cfg, err := texts.Config(inputName(d.Name), d.config)
 	if err != nil {
 		return err
 	}
 	corpus := synth.NewCorpus(tok)
 	folder := ""
-	if f.input != "-" {
-		folder = filepath.Dir(f.input)
+	if d.Name != "-" {
+		folder = filepath.Dir(d.Name)
 	}
 	if err := texts.Add(c, corpus, cfg.TextFiles, folder); err != nil {
 		return err
 	}
-	g, err := synth.New(ctx, cfg, corpus, synth.Options{Seed: f.bench.Seed, CleanUpSpaces: f.cleanUpSpaces})
+	g, err := synth.New(ctx, cfg, corpus, o)
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
@@ -42,7 +47,7 @@ func (d *dataset) generate(ctx context.Context, c *cli.Call, f *runFlags, tok *t
 		}
 		bar.Add(1)
 	}
-	d.Generator = d.config
+	d.Generator, d.CleanUpSpaces = d.config, o.CleanUpSpaces
 	bar.Done()
 	if cfg.PrintStats {
 		return stats.Write(c.Stderr, 0, false)

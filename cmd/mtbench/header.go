@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"net/url"
 	"os"
 	"runtime"
 	"time"
@@ -28,7 +27,7 @@ func header(
 	name, _ := os.Hostname() // a header without a name is no reason not to run
 	h := &record.Run{
 		ID: runID(o.Start), Start: o.Start, Program: "mtbench " + cli.Version(), Label: f.label,
-		Options: options, Model: f.model, URL: plainURL(f.url), Seed: int64(f.bench.Seed),
+		Options: options, Model: f.model, URL: cli.PlainURL(f.openai.URL), Seed: int64(f.bench.Seed),
 		Clients: f.bench.Clients, ActiveConversations: max(f.bench.Active, f.bench.Clients),
 		OutputLength: string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
 		Host: record.Host{
@@ -37,7 +36,7 @@ func header(
 		Server: record.Server{
 			Kind: s.Name, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen,
 		},
-		Load: askedLoad(o), Cache: f.shape.stated(),
+		Load: askedLoad(o), Cache: f.cache.stated(),
 	}
 	if o.Control != load.NoControl {
 		h.Control = string(o.Control)
@@ -69,14 +68,4 @@ func runID(start time.Time) string {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return start.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
-}
-
-// plainURL is an address without user, password and query, which may hold keys.
-func plainURL(s string) string {
-	u, err := url.Parse(s)
-	if err != nil {
-		return ""
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
 }

@@ -9,6 +9,7 @@ import (
 	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
+	"multiturn/pkg/synth"
 	"multiturn/pkg/tokenizer"
 )
 
@@ -33,10 +34,9 @@ func (s *setup) learn(ctx context.Context) (*knowledge, error) {
 		s.remarkNoMetrics(k)
 		k.metrics = nil
 	}
-	if k.data.config != nil {
-		if err := k.data.generate(ctx, s.call, s.runFlags, k.tokenizer); err != nil {
-			return nil, err
-		}
+	generator := synth.Options{Seed: s.options.Seed, CleanUpSpaces: s.cleanUpSpaces}
+	if err := k.data.generate(ctx, s.call, generator, k.tokenizer); err != nil {
+		return nil, err
 	}
 	if err := k.data.check(s.runFlags); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (s *setup) gather(ctx context.Context, k *knowledge) error {
 			return err
 		},
 		func(context.Context) (err error) {
-			k.data, err = readDataset(s.call, s.runFlags)
+			k.data, err = openDataset(s.call, s.input)
 			return err
 		})
 	if err != nil && s.call.Drain().Err() != nil {

@@ -11,15 +11,6 @@ import (
 	"multiturn/pkg/server/scrape"
 )
 
-// mode is whether something is done: auto leaves it to what else was asked for, or to the server.
-type mode string
-
-const (
-	auto mode = "auto"
-	off  mode = "off"
-	on   mode = "on"
-)
-
 // metrics reads the servers' metrics beside a run. A nil *metrics reads nothing.
 type metrics struct {
 	f      *runFlags
@@ -42,13 +33,13 @@ func newMetrics(ctx context.Context, c *cli.Call, f *runFlags) (*metrics, error)
 	m := &metrics{f: f, urls: f.metricsURLs}
 	needed := f.metrics == on || len(m.urls) > 0
 	if len(m.urls) == 0 {
-		u, err := scrape.URLOf(f.url)
+		u, err := scrape.URLOf(f.openai.URL)
 		if err != nil {
 			return nil, err
 		}
 		m.urls = []string{u}
 	}
-	m.before = scrape.New(m.urls, f.http, time.Now())
+	m.before = scrape.New(m.urls, f.openai.Config, time.Now())
 	m.first = m.read(ctx)
 	var errs []error
 	for _, r := range m.first {
@@ -88,7 +79,7 @@ func (m *metrics) describe(s *record.Server) {
 // begin starts the readings of the run.
 func (m *metrics) begin(ctx context.Context, start time.Time, sink func(record.Scrape)) {
 	if m != nil {
-		m.watch = scrape.New(m.urls, m.f.http, start).Begin(ctx, m.f.metricsInterval, sink)
+		m.watch = scrape.New(m.urls, m.f.openai.Config, start).Begin(ctx, m.f.metricsInterval, sink)
 	}
 }
 

@@ -39,7 +39,7 @@ func openOutputs(c *cli.Call, f *runFlags) (_ *outputs, err error) {
 			o.close()
 		}
 	}()
-	ro := report.Options{Verbose: f.verbose, Tokens: f.tokens, WarmupPercentages: f.warmupPercentages, Goodput: f.goodput}
+	ro := f.report
 	if f.bench.Warmup {
 		ro.WarmupPercentages = nil // the reference ignores them, too: the start is not in the numbers
 	}
@@ -57,20 +57,20 @@ func openOutputs(c *cli.Call, f *runFlags) (_ *outputs, err error) {
 		}
 		o.convs = chat.NewWriter(o.convFile, format)
 	}
-	if f.statsJSON != "" {
-		if o.statsFile, err = c.Create(f.statsJSON); err != nil {
+	if f.files.statsJSON != "" {
+		if o.statsFile, err = c.Create(f.files.statsJSON); err != nil {
 			return nil, err
 		}
 	}
-	if f.excel && f.excelFile == "" {
-		f.excelFile = report.WorkbookName(f.bench.Clients, time.Now())
+	if f.files.excel && f.files.excelFile == "" {
+		f.files.excelFile = report.WorkbookName(f.bench.Clients, time.Now())
 	}
-	if f.excelFile != "" {
-		if o.excelFile, err = c.Create(f.excelFile); err != nil {
+	if f.files.excelFile != "" {
+		if o.excelFile, err = c.Create(f.files.excelFile); err != nil {
 			return nil, err
 		}
 	}
-	for name, file := range map[string]string{"records": f.records, "stats-json-output": f.statsJSON} {
+	for name, file := range map[string]string{"records": f.records, "stats-json-output": f.files.statsJSON} {
 		if strings.HasSuffix(file, ".gz") {
 			return nil, cli.UsageErrorf("--%s is written as it is, not packed: leave .gz off", name)
 		}
@@ -151,7 +151,7 @@ func (o *outputs) finish(end *record.End) error {
 		keep(o.statsFile.Commit())
 	}
 	if o.excelFile != nil {
-		keep(xlsx.Write(o.excelFile, s.Workbook(o.f.verbose)))
+		keep(xlsx.Write(o.excelFile, s.Workbook(o.f.report.Verbose)))
 		keep(o.excelFile.Commit())
 		o.call.Remarkf("wrote %s", o.excelFile.Name())
 	}

@@ -14,6 +14,7 @@ import (
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
+	"multiturn/pkg/synth"
 	"multiturn/pkg/tokenizer"
 )
 
@@ -103,13 +104,8 @@ func (p *planner) read(ctx context.Context, name string) ([]*plan.Summary, error
 	}
 	load := p.load
 	load.BlockSize = p.blockSize
-	for _, limit := range []struct {
-		name  string
-		value int
-	}{{"num-clients", load.Clients}, {"max-active-conversations", load.Active}} {
-		if limit.value > len(d) {
-			return nil, cli.UsageErrorf("%s has %d conversations, less than --%s %d: lower it", title, len(d), limit.name, limit.value)
-		}
+	if err := enough(title, len(d), &load.Options); err != nil {
+		return nil, err
 	}
 	bar := p.call.Progress("tokenizing", "conversations", int64(len(d)))
 	defer bar.Done()
@@ -122,29 +118,21 @@ func (p *planner) read(ctx context.Context, name string) ([]*plan.Summary, error
 	return p.one(w, title, plan.Conversations, 0, p.size)
 }
 
-// dataset reads conversations, or makes them by a generator's config, and opens the tokenizer.
-func (p *planner) dataset(ctx context.Context, in io.Reader, name, tokenizer, model string) ([]chat.Conversation, template.Tokenizer, error) {
+// dataset reads conversations, or makes them by a generator's config, and opens
+// the tokenizer.
+func (p *planner) dataset(
+	ctx context.Context, in io.Reader, name, tokenizer, model string,
+) ([]chat.Conversation, template.Tokenizer, error) {
 	tok, _, err := p.call.Tokenizer(ctx, tokenizer, model)
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &dataset{}
-	r := chat.NewReader(in, inputName(name))
-	if config := r.Config(); config != nil {
-		d.config = append(d.config, config...)
+	d, err := readDataset(in, name)
+	if err != nil {
+		return nil, nil, err
 	}
-	for r.Scan() {
-		d.conversations = append(d.conversations, *r.Conversation())
-	}
-	if err := r.Err(); err != nil {
-		return nil, nil, cli.Exit(cli.Usage, err)
-	}
-	if d.config != nil {
-		of := &runFlags{input: name}
-		of.bench.Seed = p.load.Seed
-		if err := d.generate(ctx, p.call, of, tok); err != nil {
-			return nil, nil, err
-		}
+	if err := d.generate(ctx, p.call, synth.Options{Seed: p.load.Seed}, tok); err != nil {
+		return nil, nil, err
 	}
 	if len(d.conversations) == 0 {
 		return nil, nil, cli.UsageErrorf("%s: no conversation in it", inputName(name))

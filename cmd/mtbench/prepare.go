@@ -36,13 +36,13 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	if err := s.options.Validate(); err != nil {
 		return nil, cli.Exit(cli.Usage, err)
 	}
-	if s.cache, err = f.shape.options(c, f.model); err != nil {
+	if s.cache, err = f.cache.options(c, f.model); err != nil {
 		return nil, err
 	}
 	if s.out, err = openOutputs(c, f); err != nil {
 		return nil, err
 	}
-	c.HTTP = f.http.Elsewhere()
+	c.HTTP = f.openai.Elsewhere()
 	s.options.Start = time.Now()
 	if s.client, err = s.newClient(); err != nil {
 		s.out.close()
@@ -53,7 +53,7 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 
 // newClient returns the client of the measured requests.
 func (s *setup) newClient() (*openai.Client, error) {
-	o, err := s.openai(s.options.Start)
+	o, err := s.clientOptions(s.options.Start)
 	if err != nil {
 		return nil, err
 	}

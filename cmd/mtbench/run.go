@@ -12,7 +12,7 @@ func runCommand() *cli.Command {
 		Name:    "run",
 		Usage:   "replay conversations and measure every turn",
 		Groups:  f.groups(),
-		Options: []any{&f.bench},
+		Options: []any{&f.bench, &f.openai, &f.report},
 		Drain:   true,
 		Examples: []cli.Example{
 			{About: "24 conversations, 6 in progress, 2 requests in flight",
@@ -31,7 +31,7 @@ func runCommand() *cli.Command {
 
 // run is the run command. Each phase is in the file of its name.
 func run(ctx context.Context, c *cli.Call, f *runFlags) error {
-	if f.shape.kvModel == listModels {
+	if f.cache.kvModel == listModels {
 		return writeModels(c)
 	}
 	s, err := prepare(c, f)

@@ -124,6 +124,28 @@ func Enum[T ~string](p *T, choices ...T) Value {
 	return &value[T]{p: p, meta: meta, parse: parse, show: show, choices: names}
 }
 
+// AutoEnum is one of the choices, or auto, which stands for the zero value.
+func AutoEnum[T ~string](p *T, choices ...T) Value {
+	const auto = "auto"
+	v := Enum(p, append([]T{auto}, choices...)...).(*value[T])
+	parse, zero := v.parse, T("")
+	v.parse = func(s string) (T, error) {
+		x, err := parse(s)
+		if x == auto {
+			x = zero
+		}
+		return x, err
+	}
+	v.show = func(x T) string {
+		if x == zero {
+			return auto
+		}
+		return string(x)
+	}
+	v.get = func(x T) any { return v.show(x) }
+	return v
+}
+
 // orList writes the words as "a, b or c".
 func orList(words []string) string {
 	if len(words) < 2 {

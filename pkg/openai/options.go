@@ -88,6 +88,9 @@ type Field struct {
 	Value json.RawMessage // any JSON; {session} inside a string stands for Request.Session
 }
 
+// String returns "name=value".
+func (f Field) String() string { return f.Name + "=" + string(f.Value) }
+
 // ParseField reads "name=value". A value that is not JSON is taken as a string.
 func ParseField(s string) (Field, error) {
 	name, value, ok := strings.Cut(s, "=")

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"slices"
+
+	"multiturn/pkg/bench"
+	"multiturn/pkg/cli"
+	"multiturn/pkg/load"
+)
+
+// loadFlags are the flags of a load, which run and plan share. more come after
+// them in --help.
+func loadFlags(o *load.Options, more ...cli.Flag) []cli.Flag {
+	return slices.Concat([]cli.Flag{
+		{Name: "num-clients", Short: "p", Value: cli.Int(&o.Clients, 1),
+			Usage: "most requests in flight"},
+		{Name: "max-active-conversations", Short: "k", Value: cli.Int(&o.Active, 1),
+			DefaultText: "--num-clients",
+			Usage:       "most conversations in progress: how far apart the turns of one are"},
+		{Name: "max-num-requests", Short: "n", Value: cli.Int(&o.MaxRequests, 1),
+			DefaultText: "no limit",
+			Usage:       "end the run after this many requests, not counting warm-up"},
+		{Name: "max-turns", Value: cli.Int(&o.MaxTurns, 1), DefaultText: "all",
+			Usage: "messages of each conversation to play; an odd number plays the turn it cuts"},
+		{Name: "conversation-sampling", Aliases: []string{"order"},
+			Value: cli.Enum(&o.Order, load.RoundRobin, load.Random),
+			Usage: "which of the ready turns goes next"},
+		{Name: "request-rate", Value: cli.Float(&o.Rate, 0), DefaultText: "0: no rest",
+			Usage: "after each request a client rests for a random time, 1/X s on average " +
+				"(think time in a closed loop)"},
+		{Name: "warmup-step", Value: cli.Bool(&o.Warmup),
+			Usage: "play the first turn of every conversation before the run; it is not measured"},
+		{Name: "seed", Value: cli.Int(&o.Seed),
+			Usage: "seed of the generator, of the random order and of rests"},
+	}, more)
+}
+
+// historyFlag is --history, which run and plan share. note adds to its usage.
+func historyFlag(p *bench.History, note string) cli.Flag {
+	return cli.Flag{
+		Name: "history", Value: cli.Enum(p, bench.ServerAnswers, bench.DatasetAnswers),
+		Usage: "what is sent back with the next turn: the server's answers or the dataset's" + note,
+	}
+}
+
+// limitFlags bound the length of answers, in run and plan. note adds to the
+// usage.
+func limitFlags(least, most *int, note string) []cli.Flag {
+	return []cli.Flag{
+		{Name: "limit-min-tokens", Value: cli.Int(least), DefaultText: "0: the dataset's",
+			Usage: "fewest tokens of every answer" + note},
+		{Name: "limit-max-tokens", Value: cli.Int(most), DefaultText: "0: the dataset's",
+			Usage: "most tokens of every answer" + note},
+	}
+}
