@@ -1,8 +1,9 @@
 //go:build ignore
 
-// make-sharegpt writes a ShareGPT file of a given size to stdout, for measuring the converter: shared chats in the form
-// and the mix of the real collections (parts of one conversation apart and out of order, code, other scripts, items
-// without turns), with text from a book. The same size gives the same bytes.
+// make-sharegpt writes a ShareGPT file of a given size to stdout, to measure
+// the converter. Its chats have the form and mix of real collections (parts of
+// a conversation that are separate and out of order, code, other scripts, items
+// without turns) and text from a book. The same size gives the same bytes.
 //
 //	go run scripts/make-sharegpt.go -mb 1000 examples/opticks.txt > big.json
 package main

@@ -1,4 +1,5 @@
-// Package scripts_test tests the shell scripts of this folder: their endings, and that they leave nothing half done.
+// Package scripts_test tests the shell scripts of this folder: their endings,
+// and that they leave nothing half done.
 package scripts_test
 
 import (

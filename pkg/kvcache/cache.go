@@ -163,8 +163,8 @@ func (c *Cache) fits(tokens int) bool {
 }
 
 // Room reports whether a request could start now and compute all of its tokens
-// without evicting the blocks of a running sequence. A scheduler that prefills
-// in chunks calls it first, so that no request gets stuck in its prefill.
+// without a preemption. A scheduler that prefills in chunks calls it first, so
+// that no request gets stuck in its prefill.
 func (c *Cache) Room(hashes []Hash, tokens int) bool {
 	c.match(hashes, tokens)
 	return c.blocksOf(tokens)-len(c.run) <= c.gpu.available()-c.idleRun()

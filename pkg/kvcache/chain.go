@@ -55,10 +55,10 @@ func (c *Chain) Append(ids ...int32) {
 	c.tail = append(c.tail, ids...)
 }
 
-// AppendUnknown adds n tokens of which only the number is known. They equal the
-// tokens that other chains of the same salt have at the same positions through
-// AppendUnknown, and no others. With the conversation's name as salt, token
-// counts become the blocks of a conversation that only grows.
+// AppendUnknown adds n tokens of unknown ids. They equal the tokens that other
+// chains of the same salt have at the same positions through AppendUnknown, and
+// no others. With the conversation's name as salt, token counts become the
+// blocks of a conversation that only grows.
 func (c *Chain) AppendUnknown(n int) {
 	for ; n > 0; n-- {
 		c.tail = append(c.tail, int32(len(c.tail)))

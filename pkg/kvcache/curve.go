@@ -16,7 +16,8 @@ type Curve struct {
 	steps []Point // the capacities at which the curve rises
 }
 
-// Point is a capacity in blocks and the total hits of a cache of that capacity.
+// Point is a capacity in blocks and the total hits of a cache of that capacity,
+// in blocks and in prompt tokens.
 type Point struct {
 	Capacity  int
 	HitBlocks int64

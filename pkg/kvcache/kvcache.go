@@ -76,7 +76,7 @@ type Hash uint64
 // Tier is a level of the cache. Lower values are faster.
 type Tier int
 
-// The tiers.
+// The tiers, fastest first, and their number.
 const (
 	GPU Tier = iota
 	CPU

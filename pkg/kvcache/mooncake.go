@@ -84,7 +84,8 @@ func (t *Trace) Scan() bool {
 // Scan.
 func (t *Trace) Request() TraceRequest { return t.request }
 
-// Err returns the first error, with the number of its line.
+// Err returns the first error, with the number of its line; nil if the trace
+// was read to its end.
 func (t *Trace) Err() error { return t.err }
 
 func blank(line []byte) bool {

@@ -239,7 +239,7 @@ func TestFaults(t *testing.T) {
 			s, _ := start(t, Options{Fixed: engine.FixedOptions{Base: 100 * ms, Interval: 20 * ms}})
 			w := exchange(t, s, tc.faults, tc.extra)
 			if w.res == nil && len(w.raw) > 0 || !tc.ok(w) {
-				t.Errorf("%s: not as asked: ends with %v, decoded %v, reads %v\n%s", tc.faults, w.end, w.bad, w.reads, w.raw)
+				t.Errorf("%s: unexpected answer: ends with %v, decoded %v, reads %v\n%s", tc.faults, w.end, w.bad, w.reads, w.raw)
 			}
 			if tc.whole && (w.bad != nil || w.count(`content":" `) != 8 || w.count(finished) != 1 || w.count(done) != 1) {
 				t.Errorf("%s: the stream is not whole: %v\n%s", tc.faults, w.bad, w.body)

@@ -25,7 +25,7 @@ type Machine struct {
 	Source string `json:"source"`
 	Guess  bool   `json:"guess"`
 
-	// Engine is Fixed or Batch.
+	// Engine is FixedEngine or BatchEngine.
 	Engine EngineKind `json:"engine"`
 
 	// Speeds of the fixed engine.

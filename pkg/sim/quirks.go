@@ -94,7 +94,7 @@ func (q *quirks) take(f Fault) {
 // statusError returns the error object of the fault status.
 func (q *quirks) statusError() *apiError {
 	e := &apiError{
-		status: q.status, kind: "InternalServerError", message: "a fault was asked for",
+		status: q.status, kind: "InternalServerError", message: "simulated fault",
 		retryAfter: q.retryAfter,
 	}
 	switch q.status {

@@ -99,25 +99,33 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 	if set(maxCompletion) {
 		max = maxCompletion
 	}
-	if set(max) {
-		if r.max, fail = integer(max, "max_tokens", nil); fail != nil {
-			return nil, fail
-		}
-		if r.max < 1 {
-			return nil, badRequest("max_tokens", "max_tokens must be at least 1, got %d. "+
-				"(parameter=max_tokens, value=%d)", r.max, r.max)
-		}
-	}
-	if r.min < 0 {
-		return nil, badRequest("", "min_tokens must be greater than or equal to 0, got %d.", r.min)
-	}
-	if r.max > 0 && r.min > r.max {
-		return nil, badRequest("", "min_tokens must be less than or equal to max_tokens=%d, got %d.", r.max, r.min)
+	if fail := r.takeLimits(max); fail != nil {
+		return nil, fail
 	}
 	if chat {
 		return r, r.takeMessages(messages)
 	}
 	return r, r.takePrompt(prompt)
+}
+
+// takeLimits takes max_tokens and checks it with min_tokens.
+func (r *request) takeLimits(max gjson.Result) (fail *apiError) {
+	if set(max) {
+		if r.max, fail = integer(max, "max_tokens", nil); fail != nil {
+			return fail
+		}
+		if r.max < 1 {
+			return badRequest("max_tokens", "max_tokens must be at least 1, got %d. "+
+				"(parameter=max_tokens, value=%d)", r.max, r.max)
+		}
+	}
+	if r.min < 0 {
+		return badRequest("", "min_tokens must be greater than or equal to 0, got %d.", r.min)
+	}
+	if r.max > 0 && r.min > r.max {
+		return badRequest("", "min_tokens must be less than or equal to max_tokens=%d, got %d.", r.max, r.min)
+	}
+	return nil
 }
 
 // parseObject returns the body as a JSON object.

@@ -50,9 +50,9 @@ type receipt struct {
 	last   bool          // the bytes are the stream's last
 }
 
-// tell passes the time of a write to the stream. Tokens whose write failed do
+// done passes the time of a write to the stream. Tokens whose write failed do
 // not count as written.
-func (r receipt) tell(at time.Time, timed bool, err error) {
+func (r receipt) done(at time.Time, timed bool, err error) {
 	if r.stream != nil {
 		r.tokens = r.tokens && err == nil
 		r.stream.wrote(at, r, timed)
@@ -73,12 +73,12 @@ func newSink(conn net.Conn, wg *sync.WaitGroup, stop <-chan struct{}) *sink {
 	return s
 }
 
-// write sends b, which stays the caller's. The receipt is told at once if b
-// could be written at once, and otherwise later.
+// write sends b, which stays the caller's. It passes the time to the receipt,
+// at once if b could be written at once, and otherwise later.
 func (s *sink) write(b []byte, r receipt) {
 	at, ok, err := s.tryWrite(b, r)
 	if ok {
-		r.tell(at, true, err)
+		r.done(at, true, err)
 	}
 }
 
@@ -158,7 +158,7 @@ func (s *sink) work() {
 		}
 		// A write that waits for a slow client is not late; one to a connection without
 		// direct writes may be.
-		o.receipt.tell(at, s.raw == nil, err)
+		o.receipt.done(at, s.raw == nil, err)
 		if o.then != nil {
 			o.then()
 		}

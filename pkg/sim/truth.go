@@ -114,7 +114,8 @@ type Truth struct {
 	Loading     Milliseconds `json:"loading_ms,omitzero"` // a duration
 	Preemptions int          `json:"preemptions,omitempty"`
 	Recomputed  int          `json:"recomputed_tokens,omitempty"`
-	Beside      bool         `json:"beside_cache,omitempty"`
+	// Beside means that the request ran without the cache, since too few blocks were free.
+	Beside bool `json:"beside_cache,omitempty"`
 }
 
 // Tiers has a number for each tier.

@@ -75,10 +75,13 @@ func NewCapture(remotePort uint16) (*Capture, error) {
 		return fail("filter", err)
 	}
 	if err := unix.SetsockoptTpacketReq(c.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &unix.TpacketReq{
-		Block_size: blockSize, Block_nr: blockCount, Frame_size: frameSize, Frame_nr: frameCount}); err != nil {
+		Block_size: blockSize, Block_nr: blockCount,
+		Frame_size: frameSize, Frame_nr: frameCount,
+	}); err != nil {
 		return fail("ring", err)
 	}
-	if c.ring, err = unix.Mmap(c.fd, 0, blockSize*blockCount, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+	c.ring, err = unix.Mmap(c.fd, 0, blockSize*blockCount, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
 		return fail("map the ring", err)
 	}
 	all := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL)) // in network order

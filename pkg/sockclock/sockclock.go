@@ -132,7 +132,7 @@ type Conn struct {
 }
 
 // Wrap returns a timed connection. It uses kernel stamps if the connection and
-// the system support them; Source tells.
+// the system support them; Stamped reports whether it does.
 func (c *Clock) Wrap(conn net.Conn) *Conn {
 	s := &Conn{Conn: conn, clock: c, source: record.ClockUser}
 	if s.stamps.enable(conn) {
@@ -142,7 +142,7 @@ func (c *Clock) Wrap(conn net.Conn) *Conn {
 }
 
 // Source returns where the times of arrival come from: the kernel if it stamps
-// what is read, else the client.
+// reads, and otherwise the client.
 func (c *Conn) Source() record.ClockSource { return c.source }
 
 // Stamped reports whether the times of arrival are the kernel's.
@@ -188,8 +188,9 @@ func (c *Conn) Sent() time.Duration { return time.Duration(c.wrote.Load()) }
 // Written returns when the last Write since Mark ended; 0 if there was none.
 func (c *Conn) Written() time.Duration { return time.Duration(c.written.Load()) }
 
-// Arrived returns when the last byte of the last Read arrived.
+// Arrived returns when the last byte of the last Read that delivered bytes
+// arrived.
 func (c *Conn) Arrived() time.Duration { return time.Duration(c.arrived.Load()) }
 
-// Seen returns when the last Read returned.
+// Seen returns when the last Read that delivered bytes returned.
 func (c *Conn) Seen() time.Duration { return time.Duration(c.seen.Load()) }

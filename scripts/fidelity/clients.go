@@ -13,10 +13,10 @@ import (
 	"multiturn/pkg/record"
 )
 
-// client is a program that plays conversations and says what it measured.
+// client is a program that plays conversations and reports what it measured.
 type client interface {
 	name() string
-	// refuses says why a point cannot be measured with it; "" = it can.
+	// refuses returns why the client cannot be measured at a point; "" if it can.
 	refuses(p point) string
 	play(ctx context.Context, j job) (*outcome, error)
 }
@@ -25,20 +25,21 @@ type client interface {
 type job struct {
 	point
 	data, url string
-	base      string // of the files that the run leaves
+	base      string // beginning of the names of the run's files
 }
 
-// outcome is what a client said, and what it used.
+// outcome is what a client reported, and what it used.
 type outcome struct {
 	started, ended time.Time
 	turns          []turn
 	usage          usage
-	end            *record.End // of mtbench
+	end            *record.End // mtbench's
 	samples        []record.Sample
 	exit           int
 }
 
-// turn is one request as the client measured it; NaN is a number that it does not give. Times are milliseconds.
+// turn is a request as the client measured it. Times are in milliseconds. A
+// number that the client does not report is NaN.
 type turn struct {
 	conversation string
 	number       int // in its conversation, from 0
@@ -54,8 +55,8 @@ type turn struct {
 // mtbench is our own client.
 type mtbench struct {
 	bin, transport string
-	// tokenizer, if not "", is a file to count with in place of the built-in one; the counts shown are then its own, as in
-	// the reference, and not the server's.
+	// tokenizer, if not "", is a file that replaces the built-in tokenizer; the counts shown are
+	// then its own, as in the reference, and not the server's.
 	tokenizer string
 }
 
@@ -69,10 +70,13 @@ func (m *mtbench) play(ctx context.Context, j job) (*outcome, error) {
 		return nil, err
 	}
 	records := j.base + ".records.jsonl"
-	args := []string{"run", "-i", j.data, "-m", "sim", "-u", j.url, "-p", itoa(j.Streams), "-k", itoa(j.Streams),
-		"--send-conversation-id", "--output-length", "exact", "--records", records}
+	args := []string{
+		"run", "-i", j.data, "-m", "sim", "-u", j.url, "-p", itoa(j.Streams), "-k", itoa(j.Streams),
+		"--send-conversation-id", "--output-length", "exact", "--records", records,
+	}
 	if m.tokenizer != "" {
-		args = append(args, "--tokenizer", m.tokenizer, "--tokens", "tokenizer", "--stats-json-output", j.base+".stats.json")
+		args = append(args, "--tokenizer", m.tokenizer, "--tokens", "tokenizer",
+			"--stats-json-output", j.base+".stats.json")
 	} else {
 		args = append(args, "--tokenizer", "o200k_base")
 	}
@@ -88,7 +92,7 @@ func (m *mtbench) play(ctx context.Context, j job) (*outcome, error) {
 	out.ended = time.Now()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		out.exit = exit.ExitCode() // failed turns: they are in the records
+		out.exit = exit.ExitCode() // some turns failed; they are in the records
 	} else if err != nil {
 		return nil, fmt.Errorf("mtbench run: %w\n%s", err, p.tail())
 	}
@@ -101,7 +105,7 @@ func (m *mtbench) play(ctx context.Context, j job) (*outcome, error) {
 	return out, err
 }
 
-// readRecords reads what mtbench left.
+// readRecords reads mtbench's records.
 func (o *outcome) readRecords(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -137,8 +141,9 @@ func measuredTurn(t *record.Turn) turn {
 		return math.NaN()
 	}
 	m := turn{
-		conversation: t.Conversation, number: t.Turn, outcome: t.Outcome, startMS: t.Sent.MS(), ttftMS: span(t.FirstToken),
-		latencyMS: span(t.End), chunks: t.Chunks, gapsUS: t.GapsUS, tokens: t.Counted.Output,
+		conversation: t.Conversation, number: t.Turn, outcome: t.Outcome,
+		startMS: t.Sent.MS(), ttftMS: span(t.FirstToken), latencyMS: span(t.End),
+		chunks: t.Chunks, gapsUS: t.GapsUS, tokens: t.Counted.Output,
 	}
 	if t.Usage != nil {
 		m.tokens = t.Usage.Completion
@@ -146,7 +151,7 @@ func measuredTurn(t *record.Turn) turn {
 	return m
 }
 
-// readSamples reads an array of the reference's per-request numbers.
+// readSamples reads an array of the reference's numbers of each request.
 func readSamples(path string) ([]record.Sample, error) {
 	f, err := os.Open(path)
 	if err != nil {

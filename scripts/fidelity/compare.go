@@ -14,7 +14,7 @@ import (
 	"multiturn/pkg/record"
 )
 
-// side is one client's account of the conversations that both played.
+// side is a client's result for the conversations that both played.
 type side struct {
 	samples []record.Sample
 	truth   result
@@ -24,9 +24,9 @@ type side struct {
 type compareRow struct {
 	name  string
 	value func(*record.Sample) float64
-	// exact values must be equal, turn by turn; times are compared with what the clients themselves are off by.
+	// exact values must be equal, turn by turn. Times are compared with the clients' own errors.
 	exact bool
-	// off is how far a client's value is from the truth; nil: the truth has no such value.
+	// off returns the error of a client's value; nil if the truth has no such value.
 	off func(*result) *spread
 }
 
@@ -40,21 +40,22 @@ var compareRows = []compareRow{
 	{"output_num_chunks", func(s *record.Sample) float64 { return float64(s.OutputChunks) }, true, nil},
 }
 
-// byDesign is what differs and why, printed below the tables.
+// byDesign explains the differences, below the tables.
 const byDesign = `
-What differs by design:
-- The reference starts its clock before it encodes the body and, for a client's first request, before it connects, and
-  stops it when its own code has the line; mtbench stamps the request's first write and the kernel's receipt. So the
-  reference's ttft_ms and latency_ms are longer, by what the column "reference off" says.
-- tpot_ms of both is (latency - time to first token) / (tokens - tokens of the first chunk); what comes between the last
-  token and the end of the stream is in it. An answer without it is left out by mtbench, and 0 in the reference.
-- mtbench starts a turn when the answer before it has ended; the reference tokenizes the whole history first. That is in
-  neither's table, and is in the time that the run takes.
-- With several clients the reference deals conversations by chance, mtbench by whose turn came first. With one active
-  conversation a client (k = p) and no limit of requests both play all turns of all conversations.
+Differences by design:
+- The reference starts its clock before it encodes the body and, for a client's first request, before it connects. It
+  stops the clock when its own code has the line. mtbench takes the times of the request's first write and of the kernel's
+  receipt. So the reference's ttft_ms and latency_ms are longer, by the column "reference off".
+- tpot_ms of both is (latency - time to first token) / (tokens - tokens of the first chunk), and includes the time between
+  the last token and the end of the stream. If it does not exist, mtbench leaves the answer out, and the reference has 0.
+- mtbench starts a turn when the previous answer has ended; the reference tokenizes the whole history first. That time is
+  in neither table, but in the duration of the run.
+- With several clients the reference deals conversations at random, mtbench to the client that is free first. With one
+  active conversation for each client (k = p) and no limit of requests, both play all turns of all conversations.
 `
 
-// compare runs both clients on the same conversations and prints their tables side by side.
+// compare runs both clients on the same conversations and prints their tables
+// side by side.
 func (s *settings) compare(ctx context.Context, list string) error {
 	host, err := thisHost(0)
 	if err != nil {
@@ -67,7 +68,7 @@ func (s *settings) compare(ctx context.Context, list string) error {
 		if err != nil || n < 1 {
 			return fmt.Errorf("-clients %q: want numbers, such as 1,2", list)
 		}
-		// Several conversations a client: each takes one after the other.
+		// There are several conversations for each client, which it plays one after another.
 		p := point{
 			Name: "p=" + itoa(n), Streams: n, Conversations: max(6, 3*n), Interval: s.interval, Turns: s.turns,
 			MinTokens: 24, MaxTokens: 96, Opening: 2000,
@@ -77,7 +78,11 @@ func (s *settings) compare(ctx context.Context, list string) error {
 			return err
 		}
 		var sides []side
-		for _, c := range []client{&s.reference, &mtbench{bin: s.bin, transport: s.transport, tokenizer: filepath.Join(s.reference.tokenizer, "tokenizer.json")}} {
+		ours := &mtbench{
+			bin: s.bin, transport: s.transport,
+			tokenizer: filepath.Join(s.reference.tokenizer, "tokenizer.json"),
+		}
+		for _, c := range []client{&s.reference, ours} {
 			fmt.Fprintf(os.Stderr, "%s, %s ...", p.Name, c.name())
 			run, err := s.play(ctx, c, p, data)
 			if err != nil {
@@ -95,12 +100,12 @@ func (s *settings) compare(ctx context.Context, list string) error {
 	}
 	fmt.Print(byDesign)
 	if unequal > 0 {
-		return fmt.Errorf("%d values differ that have to be equal", unequal)
+		return fmt.Errorf("%d values differ that must be equal", unequal)
 	}
 	return nil
 }
 
-// turnKey names a turn in both accounts.
+// turnKey identifies a turn on both sides.
 type turnKey struct {
 	conversation string
 	messages     int
@@ -114,7 +119,8 @@ func byTurn(samples []record.Sample) map[turnKey]*record.Sample {
 	return m
 }
 
-// compareText writes the table of one number of clients and says how many values differ that have to be equal.
+// compareText writes the table of one number of clients and returns how many
+// values differ that must be equal.
 func compareText(w io.Writer, p point, reference, ours side) (unequal int, err error) {
 	theirs, own := byTurn(reference.samples), byTurn(ours.samples)
 	alone := 0
@@ -128,7 +134,8 @@ func compareText(w io.Writer, p point, reference, ours side) (unequal int, err e
 			alone++
 		}
 	}
-	fmt.Fprintf(w, "\n%s: %d conversations, %d turns in the reference's table and %d in mtbench's", p.Name, p.conversations(), len(reference.samples), len(ours.samples))
+	fmt.Fprintf(w, "\n%s: %d conversations, %d turns in the reference's table and %d in mtbench's",
+		p.Name, p.conversations(), len(reference.samples), len(ours.samples))
 	if alone > 0 {
 		fmt.Fprintf(w, "; %d turns are in one of them only", alone)
 	}
@@ -150,7 +157,8 @@ func compareText(w io.Writer, p point, reference, ours side) (unequal int, err e
 					cells[5], cells[6] = itoa(n), verdict(n == 0, "equal", "NOT EQUAL")
 				} else if x, y := r.off(&reference.truth), r.off(&ours.truth); x != nil && y != nil {
 					cells[3], cells[4] = value(x.Mean), value(y.Mean)
-					// The reference's own error, with the noise of two runs: the server's writes are not at the same moments.
+					// The clients' errors differ by the noise of two runs: the server does
+					// not write at the same moments.
 					within := math.Abs(b-a) <= math.Abs(x.P99)+math.Abs(y.P99)
 					cells[6] = verdict(within, "within their errors", "MORE THAN THEIR ERRORS")
 				}
@@ -169,7 +177,7 @@ func (r *compareRow) sample(samples []record.Sample) measure.Sample {
 	return measure.New(values)
 }
 
-// different counts the turns of which the two accounts have different values.
+// different counts the turns whose values differ between the two sides.
 func (r *compareRow) different(a, b map[turnKey]*record.Sample) int {
 	n := 0
 	for k, s := range a {
@@ -187,7 +195,7 @@ func verdict(good bool, yes, no string) string {
 	return no
 }
 
-// value shows a number that may not exist.
+// value returns a number as text; "-" if it does not exist.
 func value(v float64) string {
 	if math.IsNaN(v) {
 		return none

@@ -9,12 +9,13 @@ import (
 	"multiturn/pkg/sim"
 )
 
-// simLate is how late the server's own writes may be, at the 99th percentile, for its point to count as on time. The
-// truth is when it wrote, late or not, so the errors hold either way; but a server that is late sends in bunches, and the
-// load was not the one that was asked for.
+// simLate is how late the server's own writes may be, at the 99th percentile,
+// to count as on time: a tenth of the usual interval between tokens. The truth
+// is when it wrote, late or not, so the errors hold either way. But a late
+// server sends in bursts, and the load is not the intended one.
 const simLate = 2 * time.Millisecond
 
-// spread is the shape of a sample.
+// spread summarises a sample.
 type spread struct {
 	N    int     `json:"n"`
 	Mean float64 `json:"mean"`
@@ -24,7 +25,7 @@ type spread struct {
 	Max  float64 `json:"max"`
 }
 
-// spreadOf is nil for a sample of nothing.
+// spreadOf returns nil if there are no values.
 func spreadOf(values []float64) *spread {
 	s := measure.New(values)
 	if s.N() == 0 {
@@ -33,76 +34,79 @@ func spreadOf(values []float64) *spread {
 	return &spread{s.N(), s.Mean(), s.Median(), s.Percentile(99), s.Min(), s.Max()}
 }
 
-// result is what one client was worth at one point. Numbers that it does not give are left out.
+// result is the result of a client at a point. Numbers that the client does not
+// report are left out.
 type result struct {
 	Client  string `json:"client"`
 	Skipped string `json:"skipped,omitempty"` // why it was not run
 	Failed  string `json:"failed,omitempty"`  // why there are no numbers
 
 	Turns int `json:"turns,omitempty"` // at the server
-	// Errors are turns that failed, Unmatched requests that only one side knows or that cannot be told apart, Differing
-	// turns whose number of tokens is not the server's.
+	// Errors counts turns that failed, Unmatched requests that only one side has or that cannot be
+	// identified, Differing turns whose number of tokens is not the server's.
 	Errors    int            `json:"errors"`
 	Outcomes  map[string]int `json:"outcomes,omitempty"`
 	Unmatched int            `json:"unmatched"`
 	Differing int            `json:"differing"`
 	ExitCode  int            `json:"exit_code"`
 
-	// Errors of the client: its number minus the truth. First turns are the start burst.
+	// Errors of the client: its number minus the truth. First turns are the burst at the start.
 	TTFT      *spread `json:"ttft_error_ms,omitempty"`
 	FirstTTFT *spread `json:"ttft_error_first_turns_ms,omitempty"`
 	LaterTTFT *spread `json:"ttft_error_later_turns_ms,omitempty"`
 	Latency   *spread `json:"latency_error_ms,omitempty"`
 	TPOT      *spread `json:"tpot_error_ms,omitempty"`
-	// Gap is the absolute error of each time between two chunks; turns whose chunks are not the server's writes one by
-	// one are not in it, and counted in GapsLeftOut.
+	// Gap is the absolute error of the times between two chunks. Turns whose chunks are not one
+	// write of the server each are left out, and counted in GapsLeftOut.
 	Gap         *spread `json:"gap_error_abs_ms,omitempty"`
 	GapsLeftOut int     `json:"turns_without_gaps"`
 
-	// Output tokens per second, of the client's own account and of the truth, and how much the one is off.
+	// Output tokens per second, by the client and by the truth, and the client's error.
 	Throughput      float64  `json:"tokens_per_s,omitempty"`
 	TrueThroughput  float64  `json:"tokens_per_s_truth,omitempty"`
 	ThroughputError *float64 `json:"throughput_error_percent,omitempty"`
 
 	Chunks       int     `json:"chunks,omitempty"`
-	ChunksPerSec float64 `json:"chunks_per_s,omitempty"` // from the first request to the last chunk on both sides
-	// ChunksPerWrite are how many chunks the server wrote at a time.
+	ChunksPerSec float64 `json:"chunks_per_s,omitempty"` // from the first request to the last chunk, over both sides
+	// ChunksPerWrite is how many chunks the server wrote at a time.
 	ChunksPerWrite float64 `json:"chunks_per_write,omitempty"`
-	MergedShare    float64 `json:"merged_share"` // chunks whose arrival is known only as not later than their read
+	MergedShare    float64 `json:"merged_share"` // share of chunks that arrived at an unknown time before their read
 
-	// CPU in seconds per million chunks: of the run, without its start-up, and of the whole process with its children.
+	// CPU in seconds per million chunks: of the run without its start-up, and of the whole process
+	// with its children.
 	RunCPU     float64 `json:"cpu_s_per_million_chunks,omitempty"`
 	ProcessCPU float64 `json:"cpu_s_per_million_chunks_with_start,omitempty"`
 	CPUSeconds float64 `json:"cpu_s,omitempty"` // of the whole process
 	MemoryMiB  float64 `json:"peak_memory_mib,omitempty"`
 
-	// FirstRequest is from the start of the process to its first request's arrival; NextRequest from the server's last
-	// write of an answer to the arrival of the conversation's next request.
+	// FirstRequest is the time from the start of the process to the arrival of its first request,
+	// NextRequest from the server's last write of an answer to the arrival of the conversation's
+	// next request.
 	FirstRequest float64 `json:"first_request_s,omitempty"`
 	NextRequest  *spread `json:"next_request_ms,omitempty"`
 	Open         int     `json:"open_at_once,omitempty"` // requests, by the truth
 
-	Verdict string   `json:"verdict,omitempty"` // of the client on itself
-	Clocks  string   `json:"clocks,omitempty"`  // where it had the arrivals from
+	Verdict string   `json:"verdict,omitempty"` // the client's own
+	Clocks  string   `json:"clocks,omitempty"`  // source of its arrivals
 	Reasons []string `json:"reasons,omitempty"`
 
 	Server serverResult `json:"server"`
 }
 
-// serverResult is how the server was.
+// serverResult is about the server itself.
 type serverResult struct {
 	OnTime  bool    `json:"on_time"`
 	LateP50 float64 `json:"late_p50_ms"`
 	LateP99 float64 `json:"late_p99_ms"`
 	LateMax float64 `json:"late_max_ms"`
-	Clock   string  `json:"clock"` // of the arrivals: kernel, or user where one of them was not stamped
+	Clock   string  `json:"clock"` // of the arrivals: kernel, or user if one of them was not stamped
 	CPU     float64 `json:"cpu_s"`
 	Memory  float64 `json:"peak_memory_mib"`
 }
 
 func ms(m sim.Milliseconds) float64 { return float64(m) / 1e6 }
 
-// evaluate puts what a client said beside the truth.
+// evaluate compares a client's numbers with the truth.
 func evaluate(name string, p point, run *played) result {
 	r := result{Client: name, Turns: len(run.truth.requests), ExitCode: run.out.exit, Outcomes: map[string]int{}}
 	pairs, alone := match(run.truth.requests, run.out.turns)
@@ -183,7 +187,8 @@ func (r *result) errors(pairs []pair) {
 	r.Latency, r.TPOT, r.Gap = spreadOf(latency), spreadOf(tpot), spreadOf(gaps)
 }
 
-// throughput compares output tokens per second from the first request to the last end.
+// throughput compares output tokens per second from the first request to the
+// last end.
 func (r *result) throughput(run *played) {
 	var own, truth float64
 	from, to := math.Inf(1), math.Inf(-1)
@@ -215,12 +220,14 @@ func (r *result) throughput(run *played) {
 	r.ChunksPerWrite = float64(r.Chunks) / float64(writes)
 }
 
-// server says how the server was.
+// server fills in the server's own numbers.
 func (r *result) server(run *played) {
 	s := &r.Server
 	s.CPU, s.Memory = run.server.CPU.Seconds(), float64(run.server.Memory)/(1<<20)
 	if e := run.truth.end; e != nil {
-		s.LateP50, s.LateP99, s.LateMax = float64(e.LateUS.P50)/1000, float64(e.LateUS.P99)/1000, float64(e.LateUS.Max)/1000
+		s.LateP50 = float64(e.LateUS.P50) / 1000
+		s.LateP99 = float64(e.LateUS.P99) / 1000
+		s.LateMax = float64(e.LateUS.Max) / 1000
 		s.OnTime = e.LateUS.P99 <= simLate.Microseconds()
 	}
 	s.Clock = "kernel"
@@ -231,7 +238,8 @@ func (r *result) server(run *played) {
 	}
 }
 
-// openAtOnce is the most requests that had arrived and were not answered to the end.
+// openAtOnce returns the largest number of requests that had arrived and whose
+// answers had not ended.
 func openAtOnce(requests []sim.Truth) int {
 	type edge struct {
 		at   sim.Milliseconds
@@ -258,7 +266,8 @@ func openAtOnce(requests []sim.Truth) int {
 	return most
 }
 
-// nextRequests are the times between the last write of an answer and the arrival of its conversation's next request, ms.
+// nextRequests returns the times in ms between the last write of an answer and
+// the arrival of the conversation's next request.
 func nextRequests(requests []sim.Truth) []float64 {
 	sorted := slices.Clone(requests)
 	slices.SortFunc(sorted, byArrival)

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// host is the machine and how it was when the measurement began.
+// host is the machine and its state at the start of the measurement.
 type host struct {
 	Time    time.Time `json:"time"`
 	OS      string    `json:"os"`
@@ -21,18 +21,25 @@ type host struct {
 	CPUs    int       `json:"cpus"`
 	Go      string    `json:"go"`
 	Mtbench string    `json:"mtbench,omitempty"` // its version
-	Load    float64   `json:"load_average"`      // of the last minute; -1 = not known
+	Load    float64   `json:"load_average"`      // of the last minute; -1 = unknown
 	Files   uint64    `json:"open_files_limit"`
 }
 
-// filesBeside is how many files a process has open beside its connections.
+// filesBeside is how many files a process may have open beside its connections:
+// ample for logs, records and pipes.
 const filesBeside = 64
 
-// thisHost also raises the limit of open files as far as it goes: client and server have one for each stream.
+// thisHost describes the machine. It also raises the limit of open files to its
+// maximum, since client and server have one for each stream.
 func thisHost(streams int) (host, error) {
 	h := host{
-		Time: time.Now().UTC().Truncate(time.Second), OS: runtime.GOOS + "/" + runtime.GOARCH, Kernel: firstLine("/proc/sys/kernel/osrelease"),
-		CPU: processor(), CPUs: runtime.NumCPU(), Go: runtime.Version(), Load: loadAverage(),
+		Time:   time.Now().UTC().Truncate(time.Second),
+		OS:     runtime.GOOS + "/" + runtime.GOARCH,
+		Kernel: firstLine("/proc/sys/kernel/osrelease"),
+		CPU:    processor(),
+		CPUs:   runtime.NumCPU(),
+		Go:     runtime.Version(),
+		Load:   loadAverage(),
 	}
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -40,23 +47,25 @@ func thisHost(streams int) (host, error) {
 	}
 	limit.Cur = limit.Max
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return h, fmt.Errorf("limit of open files: cannot be raised to %d: %w", limit.Max, err)
+		return h, fmt.Errorf("raise the limit of open files to %d: %w", limit.Max, err)
 	}
 	h.Files = uint64(limit.Cur)
 	if need := uint64(streams + filesBeside); h.Files < need {
-		return h, fmt.Errorf("a process may have %d files open here, and %d streams need %d: raise the limit (ulimit -n) or leave the point out", h.Files, streams, need)
+		return h, fmt.Errorf("a process may have %d files open here, and %d streams need %d: "+
+			"raise the limit (ulimit -n) or leave the point out", h.Files, streams, need)
 	}
 	return h, nil
 }
 
 func (h *host) print(w io.Writer) {
-	fmt.Fprintf(w, "%s, %d x %s, %s %s, %s; %d open files a process (raised to the most allowed)\n",
+	fmt.Fprintf(w, "%s, %d x %s, %s %s, %s; %d open files a process (raised to the maximum)\n",
 		h.Time.Format(time.DateTime), h.CPUs, h.CPU, h.OS, h.Kernel, h.Go, h.Files)
 	switch {
 	case h.Load < 0:
-		fmt.Fprintln(w, "load average: not known here; let nothing else run")
+		fmt.Fprintln(w, "load average: unknown; make sure that nothing else runs")
 	case h.Load > 0.1*float64(h.CPUs):
-		fmt.Fprintf(w, "load average %.2f: WARNING, something else runs or ran a moment ago; numbers taken now say little\n", h.Load)
+		fmt.Fprintf(w, "load average %.2f: WARNING, something else runs or ran a moment ago; "+
+			"the numbers will not be reliable\n", h.Load)
 	default:
 		fmt.Fprintf(w, "load average %.2f\n", h.Load)
 	}
@@ -84,7 +93,7 @@ func processor() string {
 	return "processor"
 }
 
-// loadAverage is -1 where it is not known.
+// loadAverage returns the load of the last minute; -1 if unknown.
 func loadAverage() float64 {
 	f := strings.Fields(firstLine("/proc/loadavg"))
 	if len(f) == 0 {
@@ -97,7 +106,8 @@ func loadAverage() float64 {
 	return v
 }
 
-// availableMemory is what new processes may take, in bytes; 0 where it is not known.
+// availableMemory returns the memory available to new processes, in bytes; 0 if
+// unknown.
 func availableMemory() int64 {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

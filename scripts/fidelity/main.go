@@ -1,20 +1,25 @@
-// Command fidelity measures the measurers: it runs `mtbench run`, and on request the reference, against `mtbench sim`,
-// whose truth is known, and shows how far each client's numbers are from what really happened.
+// Command fidelity measures the clients: it runs `mtbench run`, and on request
+// the reference, against `mtbench sim`, which knows the truth, and shows how
+// far each client's numbers are from it.
 //
 //	go run ./scripts/fidelity [flags]           the table of `make fidelity`
 //	go run ./scripts/fidelity compare [flags]   the table of scripts/compare-reference
 //
-// Client and server are processes of their own, built before (make build). For each point the server is started afresh
-// with a truth file, the client plays self-made conversations with as many requests in flight as the point has streams,
-// and every turn of the client's records is put beside the server's line about the same request: the conversation's id
-// (X-Session-ID or conversation_id) and the order of its turns say which.
+// Client and server are separate processes, built before (make build). For each
+// point the server is started anew with a truth file. The client plays
+// generated conversations with as many requests in flight as the point has
+// streams, and every turn of its records is compared with the server's line
+// about the same request. The id of the conversation (X-Session-Id or
+// conversation_id) and the order of its turns identify the request.
 //
-// Errors are the client's number minus the truth. For time to first token the truth is the write of the first token
-// minus the kernel's stamp of the request's first bytes at the server, so the way through the loopback is part of the
-// error, twice.
+// Errors are the client's number minus the truth. For the time to first token,
+// the truth is the write of the first token minus the kernel's stamp of the
+// request's first bytes at the server. Thus the error includes the way through
+// the loopback, twice.
 //
-// The machine must have nothing else to do: both processes share it, and a client that waits for a processor is late for
-// a reason that is not its own. The load average is printed first, with a warning when it is high.
+// Nothing else must run on the machine: both processes share it, and a client
+// that waits for a processor is late for a reason that is not its own. The load
+// average is printed first, with a warning if it is high.
 package main
 
 import (
@@ -42,7 +47,7 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	bin, work, output string
 	points            string
@@ -64,14 +69,17 @@ func run(ctx context.Context, args []string) error {
 	var s settings
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.StringVar(&s.bin, "bin", "bin", "`folder` of the binaries")
-	f.StringVar(&s.work, "work", filepath.Join("out", "fidelity"), "`folder` for conversations, records, truth and logs")
-	f.StringVar(&s.transport, "transport", "", "mtbench's --transport, if not its own choice")
-	f.Uint64Var(&s.seed, "seed", 1, "of the conversations")
+	f.StringVar(&s.work, "work", filepath.Join("out", "fidelity"),
+		"`folder` for conversations, records, truth and logs")
+	f.StringVar(&s.transport, "transport", "", "mtbench's --transport; empty for its default")
+	f.Uint64Var(&s.seed, "seed", 1, "seed of the conversations")
 	f.DurationVar(&s.first, "first", 50*time.Millisecond, "time to the first token at the server")
-	f.DurationVar(&s.timeout, "timeout", 10*time.Minute, "for one run of one client")
-	f.StringVar(&s.reference.dir, "reference", "", "`folder` benchmarks/multi_turn of a vLLM checkout, to run as well")
+	f.DurationVar(&s.timeout, "timeout", 10*time.Minute, "time limit for one run of a client")
+	f.StringVar(&s.reference.dir, "reference", "",
+		"`folder` benchmarks/multi_turn of a vLLM checkout, to run it too")
 	f.StringVar(&s.reference.python, "python", "python3", "interpreter with the reference's packages")
-	f.StringVar(&s.reference.tokenizer, "tokenizer", "", "tokenizer `folder` (tokenizer.json, tokenizer_config.json) for the reference")
+	f.StringVar(&s.reference.tokenizer, "tokenizer", "",
+		"tokenizer `folder` (tokenizer.json, tokenizer_config.json) for the reference")
 	pairs := "1,2"
 	if compare {
 		f.StringVar(&pairs, "clients", pairs, "numbers of clients to compare at")
@@ -79,15 +87,17 @@ func run(ctx context.Context, args []string) error {
 		f.IntVar(&s.turns, "turns", 4, "questions of each conversation")
 	} else {
 		f.StringVar(&s.output, "o", filepath.Join("out", "fidelity.json"), "JSON `file` of all results")
-		f.StringVar(&s.points, "points", defaultPoints, "what to measure: streams, or with /unpaced, /400kB (bodies) or a time between tokens, such as 100/250us")
-		f.DurationVar(&s.interval, "interval", 20*time.Millisecond, "time between two tokens at the server, where it is paced")
-		f.IntVar(&s.turns, "turns", 0, "questions of each conversation (0: 4, and more where there are few streams)")
+		f.StringVar(&s.points, "points", defaultPoints, "comma-separated numbers of streams, each with an optional "+
+			"/unpaced, /400kB (bodies) or time between tokens, such as 100/250us")
+		f.DurationVar(&s.interval, "interval", 20*time.Millisecond,
+			"time between two tokens at the server, unless the point has its own")
+		f.IntVar(&s.turns, "turns", 0, "questions of each conversation (0: 4, and more with few streams)")
 	}
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	if f.NArg() > 0 {
-		return fmt.Errorf("%q is no flag; -h lists them", strings.Join(f.Args(), " "))
+		return fmt.Errorf("unexpected arguments %q; -h lists the flags", strings.Join(f.Args(), " "))
 	}
 	if err := os.MkdirAll(s.work, 0o755); err != nil {
 		return err
@@ -103,7 +113,7 @@ func run(ctx context.Context, args []string) error {
 	return s.measure(ctx)
 }
 
-// measure makes the table of all points.
+// measure prints the table of all points.
 func (s *settings) measure(ctx context.Context) error {
 	points, err := parsePoints(s.points, s.interval, s.turns)
 	if err != nil {
@@ -130,7 +140,7 @@ func (s *settings) measure(ctx context.Context) error {
 		}
 		out.Points = append(out.Points, r)
 		failures += r.failures()
-		// After each point: with the reference the whole takes long, and what is measured is measured.
+		// After each point, since all points together may take long with the reference.
 		if err := out.write(s.output); err != nil {
 			return err
 		}
@@ -146,7 +156,7 @@ func (s *settings) measure(ctx context.Context) error {
 	return nil
 }
 
-// point measures all clients at one point. That one of them fails is a result.
+// point measures all clients at one point. The failure of a client is a result.
 func (s *settings) point(ctx context.Context, p point) (pointResult, error) {
 	r := pointResult{Point: p}
 	data := filepath.Join(s.work, p.file()+".json")
@@ -180,14 +190,14 @@ func (s *settings) point(ctx context.Context, p point) (pointResult, error) {
 	return r, nil
 }
 
-// played is one client's run against one server: what both of them left.
+// played is the result of a client's run against a server, from both sides.
 type played struct {
 	out    *outcome
 	truth  *truths
 	server usage
 }
 
-// play runs one client against a fresh server.
+// play runs a client against a new server.
 func (s *settings) play(ctx context.Context, c client, p point, data string) (*played, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("not done after %v", s.timeout))
 	defer cancel()

@@ -13,10 +13,10 @@ import (
 	"multiturn/pkg/sim"
 )
 
-// truths are the server's lines.
+// truths has the lines of a truth file.
 type truths struct {
 	start    time.Time
-	requests []sim.Truth // of chat completions
+	requests []sim.Truth // chat completions only
 	end      *sim.TruthEnd
 }
 
@@ -71,15 +71,16 @@ func (t *truths) add(line []byte) error {
 	return nil
 }
 
-// pair is one request as both sides saw it.
+// pair is a request as both sides saw it.
 type pair struct {
 	truth *sim.Truth
 	turn  *turn
 }
 
-// match puts every turn beside its truth: the n-th turn of a conversation is the n-th request of its session. A
-// conversation of which client and server saw different numbers of requests cannot be told apart, and is left out whole:
-// alone counts its requests, of the side that has more of them.
+// match pairs every turn with its truth: the n-th turn of a conversation is the
+// n-th request of its session. If client and server have different numbers of
+// requests for a conversation, its requests cannot be identified and it is left
+// out; alone counts its requests, on the side that has more.
 func match(requests []sim.Truth, turns []turn) (pairs []pair, alone int) {
 	sessions := map[string][]*sim.Truth{}
 	for i := range requests {
@@ -111,7 +112,8 @@ func match(requests []sim.Truth, turns []turn) (pairs []pair, alone int) {
 	return pairs, alone
 }
 
-// consecutive says whether turns are numbered without a gap and none is there twice.
+// consecutive reports whether the turns are numbered without gaps and
+// repetitions.
 func consecutive(turns []*turn) bool {
 	for i, t := range turns {
 		if t.number != turns[0].number+i {

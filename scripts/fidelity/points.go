@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// point is one load to measure at.
+// point is a load at which clients are measured.
 type point struct {
 	Name     string        `json:"name"`
 	Streams  int           `json:"streams"`     // requests in flight, and conversations in progress
 	Interval time.Duration `json:"interval_ns"` // between tokens; 0 = as fast as both sides can
 	Turns    int           `json:"turns"`       // of each conversation
-	// Conversations are how many there are; 0 = one for each stream.
+	// Conversations is their number; 0 = one for each stream.
 	Conversations int `json:"conversations,omitempty"`
 	// Answers have between MinTokens and MaxTokens tokens.
 	MinTokens int `json:"min_tokens"`
@@ -28,16 +28,18 @@ type point struct {
 
 const defaultPoints = "1,10,100,500,1000,5000,100/unpaced,100/250us,100/400kB"
 
-// Kinds of a point, behind the slash; a duration is a pace of its own.
+// Kinds of points, after the slash. A duration is the interval between tokens.
 const (
-	unpaced = "unpaced" // the server sends many chunks a write
+	unpaced = "unpaced" // the server sends many chunks in a write
 	long    = "400kB"   // bodies of that size
 )
 
-// fast is the pace from which on answers are long, so that starting them is not what takes the time.
+// fast is the interval below which answers are long, so that most of the time
+// is not spent on starting them.
 const fast = 5 * time.Millisecond
 
-// parsePoints reads a list such as "1,100,100/unpaced,100/250us". turns 0 leaves their number to the point.
+// parsePoints parses a list such as "1,100,100/unpaced,100/250us". turns 0
+// means the default of the point.
 func parsePoints(list string, interval time.Duration, turns int) ([]point, error) {
 	var points []point
 	seen := map[string]bool{}
@@ -46,16 +48,17 @@ func parsePoints(list string, interval time.Duration, turns int) ([]point, error
 		number, kind, _ := strings.Cut(name, "/")
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 1 {
-			return nil, fmt.Errorf("point %q: want a number of streams, or one with /%s, /%s or a time between tokens, such as 100/250us", name, unpaced, long)
+			return nil, fmt.Errorf("point %q: want a number of streams, or one with /%s, /%s or a time between tokens, "+
+				"such as 100/250us", name, unpaced, long)
 		}
 		if seen[name] {
-			return nil, fmt.Errorf("point %q is there twice", name)
+			return nil, fmt.Errorf("point %q is given twice", name)
 		}
 		seen[name] = true
 		p := point{Name: name, Streams: n, Interval: interval, Turns: 4, MinTokens: 64, MaxTokens: 128, Opening: 200}
 		switch kind {
 		case "":
-			// A few streams need more turns for a p99 that says something.
+			// With few streams, a meaningful p99 needs more turns.
 			p.Turns = max(4, min(12, 60/n))
 		case unpaced:
 			p.Interval = 0
@@ -63,7 +66,8 @@ func parsePoints(list string, interval time.Duration, turns int) ([]point, error
 			p.Opening = 400_000
 		default:
 			if p.Interval, err = time.ParseDuration(kind); err != nil || p.Interval <= 0 {
-				return nil, fmt.Errorf("point %q: /%s is unknown; there are /%s, /%s and a time between tokens, such as /250us", name, kind, unpaced, long)
+				return nil, fmt.Errorf("point %q: /%s is unknown: want /%s, /%s or a time between tokens, such as /250us",
+					name, kind, unpaced, long)
 			}
 		}
 		if p.Interval < fast {
@@ -77,7 +81,7 @@ func parsePoints(list string, interval time.Duration, turns int) ([]point, error
 	return points, nil
 }
 
-// file is the name as part of a file's.
+// file returns the name in a form for file names.
 func (p *point) file() string { return strings.ReplaceAll(p.Name, "/", "-") }
 
 func (p *point) conversations() int {
@@ -87,14 +91,16 @@ func (p *point) conversations() int {
 	return p.Streams
 }
 
-// vocabulary is what texts are made of: each with a space before it is one token in every tokenizer of today, so that
-// clients with different ones ask for answers of the same length.
+// vocabulary has the words of texts. With a space before it, each is one token
+// in all current tokenizers, so that clients with different ones ask for
+// answers of the same length.
 var vocabulary = strings.Fields(`the and you that was for are with his they one have this from had but some what there we can out
 	other were all your when use word how said each she which their time will way about many then them would write like these
 	her long make thing see him two has look more day could come did sound most number who over know water than call first
 	people may down side been now find any new work part take get place made live where after back little only round man year`)
 
-// writeConversations writes a point's conversations. Answers only say how long they shall be.
+// writeConversations writes the conversations of a point. Their answers only
+// set the length of the server's.
 func writeConversations(path string, p point, seed uint64) error {
 	f, err := os.Create(path)
 	if err != nil {

@@ -32,7 +32,8 @@ func TestParsePoints(t *testing.T) {
 	}
 }
 
-// The lengths asked for must be the same whatever a client counts with, so the words must be one token each.
+// Answers must have the same length with any tokenizer, so each word must be
+// one token.
 func TestConversations(t *testing.T) {
 	t.Parallel()
 	tok := tokenizer.O200kBase()

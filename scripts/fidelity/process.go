@@ -14,17 +14,19 @@ import (
 	"time"
 )
 
-// process is a program that was started, with a log for what it says and a watch on what it uses.
+// process is a running program, with a log of its output and a watch on what it
+// uses.
 type process struct {
 	cmd     *exec.Cmd
 	log     *os.File
 	started time.Time
 	watch   *watch
-	spare   func() bool // takes back that the end of the context kills it
+	spare   func() bool // cancels that it is killed with the context
 }
 
-// start runs a program with its stderr, and its stdout unless that is taken, in a log file. When ctx ends, the program
-// and all that it started are killed. With tree the watch looks at all of them.
+// start runs a program. Its stderr, and its stdout unless that is set already,
+// go to a log file. When ctx is done, the program and its descendants are
+// killed. With tree the watch includes the descendants.
 func start(ctx context.Context, log string, cmd *exec.Cmd, tree bool) (*process, error) {
 	f, err := os.Create(log)
 	if err != nil {
@@ -34,7 +36,7 @@ func start(ctx context.Context, log string, cmd *exec.Cmd, tree bool) (*process,
 		cmd.Stdout = f
 	}
 	cmd.Stderr = f
-	// A group of its own: an interrupt at the terminal is for this program to pass on, once.
+	// It has a process group of its own: this program passes an interrupt at the terminal on, once.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p := &process{cmd: cmd, log: f, started: time.Now()}
 	if err := cmd.Start(); err != nil {
@@ -47,7 +49,7 @@ func start(ctx context.Context, log string, cmd *exec.Cmd, tree bool) (*process,
 	return p, nil
 }
 
-// wait waits for the end.
+// wait waits until the process has ended.
 func (p *process) wait() (usage, error) {
 	err := p.cmd.Wait()
 	p.spare()
@@ -56,7 +58,7 @@ func (p *process) wait() (usage, error) {
 	return u, err
 }
 
-// tail is the end of the log, for errors.
+// tail returns the end of the log, for errors.
 func (p *process) tail() string {
 	b, err := os.ReadFile(p.log.Name())
 	if err != nil {
@@ -72,7 +74,8 @@ type server struct {
 	url string
 }
 
-// startServer starts the simulated server of a point; its truth goes to base.truth.jsonl.
+// startServer starts the simulated server of a point; its truth goes to
+// base.truth.jsonl.
 func startServer(ctx context.Context, bin, base string, p point, first time.Duration) (*server, error) {
 	if p.Interval == 0 {
 		first = 0
@@ -110,7 +113,7 @@ func (s *server) stop() (usage, error) {
 	late.Stop()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 130 {
-		err = nil // what an interrupt is answered with
+		err = nil // the exit code after an interrupt
 	}
 	if err != nil {
 		err = fmt.Errorf("mtbench sim: %w\n%s", err, s.tail())
@@ -118,19 +121,19 @@ func (s *server) stop() (usage, error) {
 	return u, err
 }
 
-// program is mtbench's path.
+// program returns the path of mtbench.
 func program(bin string) (string, error) {
 	path, err := filepath.Abs(filepath.Join(bin, "mtbench"))
 	if err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("there is no %s: make build first", path)
+		return "", fmt.Errorf("%s does not exist: run make build first", path)
 	}
 	return path, nil
 }
 
-// version is what mtbench says of itself.
+// version returns the version of mtbench.
 func version(ctx context.Context, bin string) (string, error) {
 	path, err := program(bin)
 	if err != nil {

@@ -13,24 +13,26 @@ import (
 	"multiturn/pkg/record"
 )
 
-// reference is the original: vLLM's benchmarks/multi_turn.
+// reference is the original client: vLLM's benchmarks/multi_turn.
 type reference struct{ dir, python, tokenizer string }
 
 const (
 	referenceScript = "benchmark_serving_multi_turn.py"
-	// What each of its processes needs with a tokenizer of 150,000 words, beyond what all share; and what all share.
-	referenceMemory = 10 << 20
+	// referenceBase is the memory that its processes share, referenceMemory what each needs beyond
+	// that with a tokenizer of 150,000 words, as measured.
 	referenceBase   = 1 << 30
-	// memoryShare is how much of the memory that is free it may be expected to fill.
+	referenceMemory = 10 << 20
+	// memoryShare is the share of the free memory that it may fill: the rest is for the server.
 	memoryShare = 0.8
 )
 
 func (r *reference) name() string { return "reference" }
 
-// check says what is missing before anything is run.
+// check reports missing requirements before anything runs.
 func (r *reference) check(ctx context.Context) error {
 	if r.dir == "" {
-		return fmt.Errorf("say -reference folder: benchmarks/multi_turn of a vLLM checkout, or of its source package on PyPI")
+		return errors.New("-reference is missing: want the folder benchmarks/multi_turn of a vLLM checkout, " +
+			"or of its source package on PyPI")
 	}
 	script := filepath.Join(r.dir, referenceScript)
 	source, err := os.ReadFile(script)
@@ -41,15 +43,17 @@ func (r *reference) check(ctx context.Context) error {
 		return fmt.Errorf("%s is too old: it has no --stats-json-output (from vLLM 0.20 on)", script)
 	}
 	if r.tokenizer == "" {
-		return errors.New("the reference needs a tokenizer: say -tokenizer folder, with tokenizer.json and tokenizer_config.json of any model")
+		return errors.New("-tokenizer is missing: the reference needs a folder with tokenizer.json " +
+			"and tokenizer_config.json of any model")
 	}
 	if _, err := os.Stat(filepath.Join(r.tokenizer, "tokenizer.json")); err != nil {
 		return fmt.Errorf("-tokenizer: %w", err)
 	}
 	var missing []string
 	for _, module := range []string{"numpy", "pandas", "transformers", "aiohttp", "tqdm", "xlsxwriter"} {
-		// find_spec does not run the module: importing all of them takes seconds.
-		cmd := exec.CommandContext(ctx, r.python, "-c", "import importlib.util, sys; sys.exit(importlib.util.find_spec('"+module+"') is None)")
+		// find_spec does not run the module; importing all of them takes seconds.
+		cmd := exec.CommandContext(ctx, r.python, "-c",
+			"import importlib.util, sys; sys.exit(importlib.util.find_spec('"+module+"') is None)")
 		if err := cmd.Run(); err != nil {
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) {
@@ -70,7 +74,8 @@ func (r *reference) refuses(p point) string {
 	}
 	need := int64(referenceBase) + int64(p.Streams)*referenceMemory
 	if free := availableMemory(); free > 0 && float64(need) > memoryShare*float64(free) {
-		return fmt.Sprintf("it runs a process for each of %d clients, about %d MiB, and %d MiB are free", p.Streams, need>>20, free>>20)
+		return fmt.Sprintf("it needs a process for each of %d clients, about %d MiB, and %d MiB are free",
+			p.Streams, need>>20, free>>20)
 	}
 	return ""
 }
@@ -89,14 +94,17 @@ func (r *reference) play(ctx context.Context, j job) (*outcome, error) {
 		return nil, err
 	}
 	if err := os.Remove(stats); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err // an old one would be taken for this run's
+		return nil, err // an old file would be taken for this run's
 	}
-	cmd := exec.Command(r.python, referenceScript, "-i", data, "-m", tokenizer, "--served-model-name", "sim", "-u", j.url,
+	cmd := exec.Command(r.python, referenceScript,
+		"-i", data, "-m", tokenizer, "--served-model-name", "sim", "-u", j.url,
 		"-p", itoa(j.Streams), "-k", itoa(j.Streams), "--no-early-stop", "--stats-json-output", stats)
 	cmd.Dir = r.dir
-	// It must not ask the network for anything.
-	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "NO_PROXY=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
-	if script, err := os.ReadFile(filepath.Join(r.dir, referenceScript)); err == nil && strings.Contains(string(script), "--send-conversation-id") {
+	// It must not use the network.
+	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "NO_PROXY=127.0.0.1",
+		"PYTHONDONTWRITEBYTECODE=1")
+	script, err := os.ReadFile(filepath.Join(r.dir, referenceScript))
+	if err == nil && strings.Contains(string(script), "--send-conversation-id") {
 		cmd.Args = append(cmd.Args, "--send-conversation-id")
 	}
 	p, err := start(ctx, j.base+".log", cmd, true)
@@ -115,8 +123,10 @@ func (r *reference) play(ctx context.Context, j job) (*outcome, error) {
 	for i := range out.samples {
 		s := &out.samples[i]
 		out.turns = append(out.turns, turn{
-			conversation: s.Conversation, number: (s.InputTurns - 1) / 2, outcome: record.OK, startMS: s.StartMS,
-			ttftMS: s.TTFTMS, latencyMS: s.LatencyMS, chunks: s.OutputChunks + 1, tokens: s.OutputTokens, // it leaves out the first chunk
+			conversation: s.Conversation, number: (s.InputTurns - 1) / 2, outcome: record.OK,
+			startMS: s.StartMS, ttftMS: s.TTFTMS, latencyMS: s.LatencyMS,
+			chunks: s.OutputChunks + 1, // it does not count the first chunk
+			tokens: s.OutputTokens,
 		})
 	}
 	return out, nil

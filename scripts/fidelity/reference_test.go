@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What the reference lacks is said before anything is run.
+// Missing requirements of the reference are reported before anything runs.
 func TestReferenceCheck(t *testing.T) {
 	t.Parallel()
 	dir := func(script string) string {
@@ -29,10 +29,10 @@ func TestReferenceCheck(t *testing.T) {
 		r    reference
 		says string // "" = nothing is missing
 	}{
-		{"no folder", reference{}, "say -reference folder"},
+		{"no folder", reference{}, "-reference is missing"},
 		{"not the folder", reference{dir: dir("")}, "is not a vLLM checkout's"},
 		{"old", reference{dir: dir("print()")}, "is too old"},
-		{"no tokenizer", reference{dir: good}, "say -tokenizer folder"},
+		{"no tokenizer", reference{dir: good}, "-tokenizer is missing"},
 		{"an empty tokenizer", reference{dir: good, tokenizer: t.TempDir()}, "tokenizer.json"},
 		{"no Python", reference{dir: good, tokenizer: tokenizer, python: "no-such-python"}, "say -python interpreter"},
 		{"no packages", reference{dir: good, tokenizer: tokenizer, python: "false"}, "lacks packages that the reference needs: numpy pandas transformers aiohttp tqdm xlsxwriter"},

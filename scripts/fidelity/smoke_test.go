@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Client and server as processes, for a moment: every turn finds its truth, and every number that does not depend on the
-// machine is right.
+// In a short run of client and server as processes, every turn has its truth,
+// and every number that does not depend on the machine is right.
 func TestPoint(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds mtbench and runs it")

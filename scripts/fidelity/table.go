@@ -18,7 +18,7 @@ type report struct {
 	Points []pointResult `json:"points"`
 }
 
-// pointResult is a point and what the clients were worth at it.
+// pointResult has the results of the clients at a point.
 type pointResult struct {
 	Point   point    `json:"point"`
 	Clients []result `json:"clients"`
@@ -32,15 +32,15 @@ func (r *report) write(path string) error {
 	return os.WriteFile(path, append(b, '\n'), 0o644)
 }
 
-// row is a line of the table: a number of each result.
+// row is a line of the table: one number of each result.
 type row struct {
 	name string
-	// value is NaN-free: ok is false where there is none. unit of the number is in the name.
-	value func(*result) (float64, bool)
-	text  func(*result) string // in place of value
+	// value returns a number, whose unit is in the name; ok is false if it does not exist.
+	value func(*result) (v float64, ok bool)
+	text  func(*result) string // instead of value
 }
 
-// rows of the table, in their order.
+// rows are the rows of the table, in order.
 var rows = []row{
 	spreadRow("TTFT error, ms: mean", func(r *result) *spread { return r.TTFT }, mean),
 	spreadRow("  p50", func(r *result) *spread { return r.TTFT }, p50),
@@ -50,7 +50,9 @@ var rows = []row{
 	spreadRow("  of first turns: p99", func(r *result) *spread { return r.FirstTTFT }, p99),
 	spreadRow("ITL error of a gap, ms: mean", func(r *result) *spread { return r.Gap }, mean),
 	spreadRow("  p99", func(r *result) *spread { return r.Gap }, p99),
-	{name: "  turns without", text: func(r *result) string { return count(r.GapsLeftOut, r.Gap != nil || r.GapsLeftOut > 0) }},
+	{name: "  turns without", text: func(r *result) string {
+		return count(r.GapsLeftOut, r.Gap != nil || r.GapsLeftOut > 0)
+	}},
 	spreadRow("TPOT error, ms: mean", func(r *result) *spread { return r.TPOT }, mean),
 	spreadRow("latency error, ms: mean", func(r *result) *spread { return r.Latency }, mean),
 	spreadRow("  p99", func(r *result) *spread { return r.Latency }, p99),
@@ -77,10 +79,14 @@ var rows = []row{
 		}
 		return fmt.Sprintf("%d / %d", r.Unmatched, r.Differing)
 	}},
-	{name: "chunks merged, %", value: func(r *result) (float64, bool) { return 100 * r.MergedShare, r.Verdict != "" }},
+	{name: "chunks merged, %", value: func(r *result) (float64, bool) {
+		return 100 * r.MergedShare, r.Verdict != ""
+	}},
 	{name: "clocks", text: func(r *result) string { return cmp.Or(r.Clocks, none) }},
 	{name: "certificate", text: func(r *result) string { return cmp.Or(r.Verdict, none) }},
-	{name: "server late, ms: p99", value: func(r *result) (float64, bool) { return r.Server.LateP99, r.Turns > 0 }},
+	{name: "server late, ms: p99", value: func(r *result) (float64, bool) {
+		return r.Server.LateP99, r.Turns > 0
+	}},
 	{name: "server on time", text: func(r *result) string {
 		switch {
 		case r.Turns == 0:
@@ -92,7 +98,7 @@ var rows = []row{
 	}},
 }
 
-// none stands for what there is not.
+// none stands for a number that does not exist.
 const none = "-"
 
 func mean(s *spread) float64    { return s.Mean }
@@ -110,7 +116,7 @@ func spreadRow(name string, of func(*result) *spread, which func(*spread) float6
 	}}
 }
 
-// numberRow is of numbers for which 0 means that there is none.
+// numberRow is a row of numbers that do not exist if they are 0.
 func numberRow(name string, of func(*result) float64) row {
 	return row{name: name, value: func(r *result) (float64, bool) { v := of(r); return v, v != 0 }}
 }
@@ -132,7 +138,7 @@ func (w *row) cell(r *result) string {
 	return none
 }
 
-// ratio is the other's number over ours; there is none over what the table shows as nothing.
+// ratio returns the other's number divided by ours; "" if ours is shown as 0.
 func (w *row) ratio(ours, other *result) string {
 	if w.value == nil {
 		return ""
@@ -145,7 +151,8 @@ func (w *row) ratio(ours, other *result) string {
 	return number(b / a)
 }
 
-// number shows three significant digits, and all of a number above that.
+// number returns v with three significant digits, or all digits of a larger
+// whole number.
 func number(v float64) string {
 	switch a := max(v, -v); {
 	case a == 0:
@@ -160,8 +167,9 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
 
-// text writes our client's table, a column a point, and, where another was run, one table a point with both. Our client
-// is the first of each point.
+// text writes our client's table, with a column for each point, and then, if
+// another client ran, a table with both for each point. Our client is the first
+// at each point.
 func (r *report) text(w io.Writer) error {
 	var columns []*result
 	var heads []string
@@ -189,7 +197,8 @@ func (r *report) text(w io.Writer) error {
 	return nil
 }
 
-// failures counts the clients that failed, and ours if one of its turns did. The reference is known to lose some.
+// failures counts the clients that failed, and ours if one of its turns failed.
+// The reference is known to lose some.
 func (p *pointResult) failures() int {
 	n := 0
 	for i := range p.Clients {
@@ -200,7 +209,8 @@ func (p *pointResult) failures() int {
 	return n
 }
 
-// text writes both clients of a point, and then what is to be said of ours.
+// text writes the table of both clients at a point, and then the certificate's
+// reasons.
 func (p *pointResult) text(w io.Writer) error {
 	ours := &p.Clients[0]
 	for i := range p.Clients[1:] {
@@ -232,7 +242,7 @@ func (p *pointResult) text(w io.Writer) error {
 	return nil
 }
 
-// table has a name on the left and right-aligned columns.
+// table has a column of names on the left and right-aligned columns.
 type table struct{ *tabwriter.Writer }
 
 func newTable(w io.Writer) table {
@@ -240,7 +250,7 @@ func newTable(w io.Writer) table {
 }
 
 func (t table) line(name string, cells ...string) {
-	// The writer aligns all columns to the right; the name's own spaces make it begin at the left.
+	// The writer aligns all columns to the right; padding moves the name to the left.
 	fmt.Fprintf(t, "%-*s\t%s\t\n", nameWidth, name, strings.Join(cells, "\t"))
 }
 

@@ -136,6 +136,6 @@ func TestProcFiles(t *testing.T) {
 		t.Errorf("VmHWM is %d", got)
 	}
 	if got := parseField(status, "Pss:"); got != 0 {
-		t.Errorf("what is not there is %d", got)
+		t.Errorf("a missing field is %d", got)
 	}
 }

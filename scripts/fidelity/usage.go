@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// usage is what a process, and all that it started, used.
+// usage is what a process and its descendants used.
 type usage struct {
 	CPU time.Duration // from start to end
-	// Memory is the peak in bytes: of one process the most that was resident, of several the largest sum of their
-	// proportional shares that was seen.
+	// Memory is the peak in bytes: for one process its resident memory, for several the largest
+	// observed sum of their proportional shares.
 	Memory int64
-	// history is the processor time used so far, at times.
+	// history is the processor time used so far, at several times.
 	history []cpuAt
 }
 
@@ -25,7 +25,7 @@ type cpuAt struct {
 	cpu time.Duration
 }
 
-// before is the processor time used when t came, as far as it was looked at.
+// before returns the processor time used before t, as far as observed.
 func (u *usage) before(t time.Time) time.Duration {
 	var cpu time.Duration
 	for _, h := range u.history {
@@ -37,10 +37,11 @@ func (u *usage) before(t time.Time) time.Duration {
 	return cpu
 }
 
-// watch looks at a process in /proc until it ends. Elsewhere than on Linux it sees nothing, and the kernel's account at
-// the end is all there is.
+// watch observes a process in /proc until it ends. On other systems than Linux
+// it sees nothing, and the kernel's account at the end is used alone.
 //
-// The account's peak of memory is not used on Linux: a child begins with the peak of the process that started it.
+// On Linux the account's peak of memory is not used, since a child begins with
+// the peak of the process that started it.
 type watch struct {
 	pid  int
 	tree bool
@@ -54,7 +55,7 @@ func newWatch(pid int, tree bool) *watch {
 	return w
 }
 
-// stop ends the watch once the process was waited for.
+// stop ends the watch after the process has ended.
 func (w *watch) stop(state *os.ProcessState) usage {
 	close(w.quit)
 	u := <-w.done
@@ -87,7 +88,7 @@ func (w *watch) run() {
 				u.history = append(u.history, cpuAt{begin, cpu})
 			}
 			u.Memory = max(u.Memory, memory)
-			// Looking at a thousand processes is work: at most a fiftieth of the time goes into it.
+			// Observing a thousand processes is work: it may take at most a fiftieth of the time.
 			period = max(200*time.Millisecond, 50*time.Since(begin))
 		} else {
 			u.Memory = max(u.Memory, field(w.pid, "status", "VmHWM:"))
@@ -96,7 +97,8 @@ func (w *watch) run() {
 	}
 }
 
-// lookAtTree adds up processor time and memory of a process and all below it.
+// lookAtTree returns the processor time and memory of a process and its
+// descendants.
 func lookAtTree(root int) (cpu time.Duration, memory int64) {
 	for _, pid := range descendants(root) {
 		if s, ok := readStat(pid); ok {
@@ -107,7 +109,7 @@ func lookAtTree(root int) (cpu time.Duration, memory int64) {
 	return cpu, memory
 }
 
-// descendants are a process and all below it.
+// descendants returns a process and its descendants.
 func descendants(root int) []int {
 	all := []int{root}
 	for i := 0; i < len(all); i++ {
@@ -132,7 +134,8 @@ func descendants(root int) []int {
 
 type stat struct{ cpu time.Duration }
 
-// readStat reads the processor time of a process and of its children that have ended.
+// readStat reads the processor time of a process, including children that have
+// ended.
 func readStat(pid int) (stat, bool) {
 	b, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
 	if err != nil {
@@ -141,9 +144,10 @@ func readStat(pid int) (stat, bool) {
 	return parseStat(b)
 }
 
-// parseStat takes utime, stime, cutime and cstime, fields 14 to 17, in hundredths of a second.
+// parseStat adds up utime, stime, cutime and cstime, fields 14 to 17, in
+// hundredths of a second.
 func parseStat(b []byte) (stat, bool) {
-	i := bytes.LastIndexByte(b, ')') // the name before it may hold anything
+	i := bytes.LastIndexByte(b, ')') // the name before it may contain anything
 	if i < 0 {
 		return stat{}, false
 	}
@@ -162,7 +166,8 @@ func parseStat(b []byte) (stat, bool) {
 	return stat{cpu: time.Duration(ticks) * 10 * time.Millisecond}, true
 }
 
-// field is a number of kB in a file of a process, in bytes; 0 when it is not there.
+// field returns a number of kB in a file of a process, in bytes; 0 if it is
+// missing.
 func field(pid int, file, name string) int64 {
 	b, err := os.ReadFile("/proc/" + itoa(pid) + "/" + file)
 	if err != nil {

@@ -1,9 +1,11 @@
-// Command o200k packs a vocabulary in tiktoken's text format for pkg/tokenizer to embed:
+// Command o200k packs a vocabulary in tiktoken's text format for pkg/tokenizer
+// to embed:
 //
 //	dir=$(go mod download -json github.com/pkoukk/tiktoken-go-loader@v0.0.2 | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
 //	go run ./scripts/o200k "$dir/assets/o200k_base.tiktoken" pkg/tokenizer/o200k_base.gz
 //
-// The tokens go out in the order of their ranks, each with its length in front (one byte), through gzip.
+// The output is gzip of the tokens in the order of their ranks, each preceded
+// by its length in one byte.
 package main
 
 import (

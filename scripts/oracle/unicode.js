@@ -1,7 +1,7 @@
-// unicode.js OUT writes the classes of characters that pkg/tokenizer embeds as unicode16.rle. It is run in the folder
-// that scripts/oracle.sh installs to: node unicode.js unicode16.rle
+// unicode.js OUT writes the classes of characters that pkg/tokenizer embeds as unicode16.rle. Run it in the folder to which
+// scripts/oracle.sh installs: node unicode.js unicode16.rle
 //
-// The file holds runs of code points of one class: a varint length and the class, whose bits are those of
+// The file has runs of code points of one class, each as a varint length and the class, whose bits are in
 // pkg/tokenizer/unicode.go.
 const fs = require('fs');
 

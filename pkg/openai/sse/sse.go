@@ -31,7 +31,8 @@ import (
 // one takes.
 const DefaultLimit = 64 << 20
 
-// Event is an event. Its slices are valid until the next call of Next.
+// Event is a server-sent event. Its slices are valid until the next call of
+// Next.
 type Event struct {
 	Type []byte // value of the event field; empty if there is none
 	Data []byte
