@@ -1,9 +1,12 @@
-// Package field reads the fields of a config that people write as a JSON object, and keeps what is wrong with each of
-// them, so that all of it can be said at once: the field, what it holds, and what is allowed.
+// Package field reads a config that people write as a JSON object. It collects
+// the errors of all fields, so that one run reports them all: the field, what
+// it holds, and what is allowed.
 //
-// Values are taken as Python's json module takes them, for configs that Python tools read too: a number with a point or
-// an exponent is a real and any other an integer, true and false count as 1 and 0 where a number is wanted, and of a
-// key given twice the last value holds. NaN and the infinities, which are not JSON, are refused.
+// Values are read as Python's json module reads them, because Python tools read
+// the same configs: a number with a point or an exponent is a real and any
+// other is an integer, true and false count as 1 and 0 where a number is
+// wanted, and the last value of a repeated key holds. NaN and the infinities
+// are refused: they are not JSON.
 package field
 
 import (
@@ -19,25 +22,27 @@ import (
 	"multiturn/internal/human"
 )
 
-// Object is an object of a config. Its methods note what is wrong and return a zero value then; Err returns the notes.
+// Object is an object of a config. Its methods record an error and return a
+// zero value if a field is wrong; Err returns the errors.
 type Object struct {
 	path   string // with a point at its end, empty for the outermost
 	values map[string]json.RawMessage
 	errs   *[]error
 }
 
-// Error is one thing that is wrong with a config.
+// Error is one error in a config.
 type Error struct {
 	// Field is the path of the field: prompt_input.num_tokens.max.
 	Field string
-	// Problem says what it holds and what is allowed.
+	// Problem is what it holds and what is allowed.
 	Problem string
 }
 
 func (e *Error) Error() string { return e.Field + ": " + e.Problem }
 
-// Parse reads the outermost object. path comes before the names of its fields, with a point between; it may be empty.
-// The error is one of syntax, with its line.
+// Parse reads the outermost object. Errors name its fields with path and a
+// point in front, if path is not empty. The error of Parse itself is a syntax
+// error, with its line.
 func Parse(text []byte, path string) (*Object, error) {
 	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	var values map[string]json.RawMessage
@@ -53,7 +58,8 @@ func Parse(text []byte, path string) (*Object, error) {
 	return &Object{path: path, values: values, errs: new([]error)}, nil
 }
 
-// syntax gives an error of package json its line, in words for people who do not know Go.
+// syntax rewrites an error of encoding/json with its line and without Go's
+// terms.
 func syntax(text []byte, err error) error {
 	var broken *json.SyntaxError
 	var other *json.UnmarshalTypeError
@@ -70,22 +76,23 @@ func syntax(text []byte, err error) error {
 	return err
 }
 
-// Err returns all that was found wrong so far, in the objects inside this one too, or nil.
+// Err returns all errors recorded so far in the whole config, or nil.
 func (o *Object) Err() error { return errors.Join(*o.errs...) }
 
-// Problems is the number of things that were found wrong so far, in the whole config.
+// Problems returns the number of errors recorded so far in the whole config.
 func (o *Object) Problems() int { return len(*o.errs) }
 
-// Has says whether there is such a key.
+// Has reports whether the object has the key.
 func (o *Object) Has(key string) bool {
 	_, ok := o.values[key]
 	return ok
 }
 
-// Path is the path of a field of this object.
+// Path returns the path of a field of this object.
 func (o *Object) Path(key string) string { return o.path + key }
 
-// Holds shows what a field holds, shortened.
+// Holds returns the JSON of a field, shortened to 60 characters so that an
+// error stays one line.
 func (o *Object) Holds(key string) string {
 	var out bytes.Buffer
 	if json.Compact(&out, o.values[key]) != nil || out.Len() == 0 {
@@ -97,12 +104,12 @@ func (o *Object) Holds(key string) string {
 	return out.String()
 }
 
-// Notef notes that something is wrong with a field.
+// Notef records an error in a field.
 func (o *Object) Notef(key, format string, args ...any) {
 	*o.errs = append(*o.errs, &Error{o.path + key, fmt.Sprintf(format, args...)})
 }
 
-// Refuse notes that a field is missing or holds what it must not.
+// Refuse records that a field is missing or holds something else than allowed.
 func (o *Object) Refuse(key, allowed string) {
 	if !o.Has(key) {
 		o.Notef(key, "is missing, want %s", allowed)
@@ -111,7 +118,8 @@ func (o *Object) Refuse(key, allowed string) {
 	o.Notef(key, "holds %s, want %s", o.Holds(key), allowed)
 }
 
-// Only notes every key that is not one of those known, with the nearest known one, in the order of the alphabet.
+// Only records an error for each key that is not in known, in alphabetical
+// order, and suggests the nearest known key.
 func (o *Object) Only(known ...string) {
 	for _, key := range slices.Sorted(maps.Keys(o.values)) {
 		switch near := human.Nearest(key, known); {
@@ -124,7 +132,8 @@ func (o *Object) Only(known ...string) {
 	}
 }
 
-// Object returns the object in a required field. It is nil when there is none, which is then noted.
+// Object returns the object in a required field. It records an error and
+// returns nil if the field does not hold one.
 func (o *Object) Object(key, allowed string) *Object {
 	var values map[string]json.RawMessage
 	if raw := o.values[key]; raw == nil || json.Unmarshal(raw, &values) != nil || values == nil {
@@ -170,7 +179,7 @@ func (o *Object) Bool(key string) (on, ok bool) {
 	return false, false
 }
 
-// Number is a number as Python has it.
+// Number is a number as Python reads it.
 type Number struct {
 	Value float64
 	// Real is true for 3.0 and false for 3.
@@ -197,5 +206,5 @@ func (o *Object) Number(key string) (n Number, ok bool) {
 	return Number{Value: f, Real: strings.ContainsAny(text, ".eE")}, true
 }
 
-// Null says whether a field holds null.
+// Null reports whether a field holds null.
 func (o *Object) Null(key string) bool { return string(o.values[key]) == "null" }

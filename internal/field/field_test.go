@@ -28,7 +28,7 @@ func TestSyntax(t *testing.T) {
 	}
 }
 
-// TestFields reads every kind of field, and lists what is wrong in the order in which it was asked for.
+// TestFields reads every kind of field. Errors come in the order of the calls.
 func TestFields(t *testing.T) {
 	t.Parallel()
 	o, err := Parse([]byte(`{

@@ -24,8 +24,8 @@ import (
 type Cursor struct {
 	Text []byte
 	// Python accepts and refuses what Python's json module does: NaN, Infinity
-	// and -Infinity are values, integers of more than 4300 digits are not. Bytes
-	// that are not UTF-8 are refused either way.
+	// and -Infinity are values, integers of more than 4300 digits are not.
+	// Bytes that are not UTF-8 are refused either way.
 	Python bool
 	// AnyBytes accepts strings that are not UTF-8.
 	AnyBytes bool
@@ -57,7 +57,8 @@ func (c *Cursor) Err() error {
 	return c.err
 }
 
-// End returns the first error, one being that something follows the value that was read.
+// End returns the first error, one being that something follows the value that
+// was read.
 func (c *Cursor) End() error {
 	if c.err == nil {
 		if c.Peek(); c.pos < len(c.Text) {
@@ -98,8 +99,9 @@ func (c *Cursor) peekPastSpace() byte {
 }
 
 // Object reads an object and yields each key, without quotes and escapes. The
-// key holds until the next key is read or Unquoted is called. The body of the loop reads the
-// value, or Object skips it. It is an error if the next value is not an object.
+// key holds until the next key is read or Unquoted is called. The body of the
+// loop reads the value, or Object skips it. It is an error if the next value is
+// not an object.
 func (c *Cursor) Object(yield func(key []byte) bool) {
 	for ok := c.enter('{'); ok; ok = c.more('}') {
 		// As quotedKey does it, in place: this is the hot loop of every reader.
@@ -372,8 +374,8 @@ const (
 // begins at text[i], or the kind of an error and where it is.
 func scanString(text []byte, i int) (end int, marks uint8, kind Kind) {
 	for {
-		// plain[b] is false for the few bytes that need a look. Eight at a time is what makes this
-		// fast: strings are nearly all of a conversation.
+		// plain[b] is false for the few bytes that need a look. Eight at a time
+		// is what makes this fast: strings are nearly all of a conversation.
 		for i+8 <= len(text) {
 			w := text[i : i+8 : i+8]
 			if !(plain[w[0]] && plain[w[1]] && plain[w[2]] && plain[w[3]] &&
@@ -479,8 +481,8 @@ func hex4(text []byte, i int) rune {
 }
 
 // Unquote appends what a string stands for; quoted is its text as Cursor.String
-// returns it, or nil, which stands for nothing. Half of a surrogate pair becomes
-// U+FFFD; whole is false if there was one.
+// returns it, or nil, which stands for nothing. Half of a surrogate pair
+// becomes U+FFFD; whole is false if there was one.
 func Unquote(dst, quoted []byte) (text []byte, whole bool) {
 	if quoted == nil {
 		return dst, true
@@ -527,7 +529,8 @@ func Unquote(dst, quoted []byte) (text []byte, whole bool) {
 	}
 }
 
-// Int reads a whole number from the text of a value, as Cursor.Skip returns it: 7, 7.0 and 7e0 are the same.
+// Int reads a whole number from the text of a value, as Cursor.Skip returns it:
+// 7, 7.0 and 7e0 are the same.
 func Int(text []byte) (n int, ok bool) {
 	if n, err := strconv.Atoi(string(text)); err == nil {
 		return n, true

@@ -92,12 +92,14 @@ func TestCursorPicks(t *testing.T) {
 			got = append(got, fmt.Sprint(n))
 		}
 	}
-	if err := c.End(); err != nil || strings.Join(got, " ") != `"a\tb" 0"x" 12` && strings.Join(got, " ") != `"a\tb" 12 0"x"` {
+	if err := c.End(); err != nil || strings.Join(got, " ") != `"a\tb" 0"x" 12` &&
+		strings.Join(got, " ") != `"a\tb" 12 0"x"` {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
-// Check accepts what encoding/json does and is UTF-8, and Unquote agrees with it.
+// Check accepts the UTF-8 texts that encoding/json accepts, and Unquote gives
+// the same strings.
 func FuzzCheck(f *testing.F) {
 	f.Add(`{"a": [1, -0.5e+10, "x\u00e9\ud83d\ude42\/\b", true, {}]}`)
 	f.Add(`"\ud83d\ud83d\ude42 \udc00"`)

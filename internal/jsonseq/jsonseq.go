@@ -1,12 +1,17 @@
-// Package jsonseq cuts a stream of JSON into its items, because conversations, ShareGPT collections and records all come
-// as such streams and must agree on what an item, its line and a syntax error are.
+// Package jsonseq reads JSON: streams of items, and single texts.
+// Conversations, shared chats, requests' answers and tokenizers are read with
+// it, so that all agree on what an item, its line and a syntax error are.
 //
-// A stream is a JSON array, JSON values one after the other (JSONL, or printed over several lines), or any number of
-// both in turn. The elements of an array at the top are items, and so is every other value at the top. A byte order mark
-// before a value at the top is skipped. Memory is that of the largest item, whatever the length of the stream.
+// A stream is a sequence of JSON values: JSONL, values printed over several
+// lines, arrays, or any mixture. The items of the stream are the elements of
+// top-level arrays, and all other top-level values. A byte order mark before a
+// top-level value is skipped. Memory is that of the largest item, whatever the
+// length of the stream.
 //
-// [Scanner] cuts: it follows strings, brackets, colons and commas, which is fast and enough to find where an item ends.
-// [Cursor] reads inside an item and is strict: what it accepts is JSON by RFC 8259 in UTF-8.
+// A [Scanner] cuts a stream into items. It checks only strings, brackets,
+// colons and commas, which is fast and enough to find where an item ends. A
+// [Cursor] reads within an item, or any other text, and accepts only JSON by
+// RFC 8259 in UTF-8.
 package jsonseq
 
 import (
@@ -17,34 +22,42 @@ import (
 	"io"
 )
 
-// MaxItem is the size of an item, in bytes, that a Scanner refuses to go beyond unless told otherwise.
+// MaxItem is the default limit for the size of an item in bytes. It is far
+// above a conversation of a million tokens, and stops a stream that is not JSON
+// before it fills the memory.
 const MaxItem = 256 << 20
 
-// MaxDepth is how deep brackets may be nested in an item.
+// MaxDepth is how deep brackets may be nested in an item: far deeper than real
+// data, and not so deep that reading it overflows the stack.
 const MaxDepth = 1000
 
-// Item is one value of a stream.
+// Item is a value of a stream.
 type Item struct {
-	// Data is the text of the value, without white space around it. It holds until the next Scan. The Scanner has
-	// checked its strings and brackets only: read it with a Cursor, or call Check.
+	// Data is the text of the value, without white space around it, valid until
+	// the next Scan. The Scanner has checked only its strings and brackets:
+	// read it with a Cursor, or call Check.
 	Data []byte
-	// Number counts the items of the stream from 1, broken ones included.
+	// Number is the number of the item in the stream, from 1. Broken items
+	// count.
 	Number int
-	// Line is the line in which the item begins, from 1.
+	// Line is the line where the item begins, from 1.
 	Line int
-	// Offset is the position of Data's first byte in the stream (of a packed stream: in the unpacked bytes).
+	// Offset is the position of Data in the stream, after unpacking.
 	Offset int64
-	// Err is set for a place where no item could be cut out: a *SyntaxError. Data is then how the place begins, up to the
-	// end of the line and 1,000 bytes at most. Scanning goes on behind it where that is possible.
+	// Err is a *SyntaxError if no item could be cut out here. Data is then the
+	// first line of the broken text, at most 1,000 bytes. Scanning goes on
+	// behind it if possible.
 	Err error
 }
 
-// SyntaxError is text that is not JSON.
+// SyntaxError is the error of text that is not JSON.
 type SyntaxError struct {
 	Kind Kind
-	// Offset is the position of the error: in the stream from a Scanner, in the given text from a Cursor.
+	// Offset is the position of the error: in the stream from a Scanner, in the
+	// given text from a Cursor.
 	Offset int64
-	// Line is the line of the error in the stream, from 1; 0 from a Cursor, which knows only its text.
+	// Line is the line of the error in the stream, from 1; 0 from a Cursor,
+	// which knows only its text.
 	Line int
 }
 
@@ -55,24 +68,24 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s (at byte %d of the item)", e.Kind, e.Offset)
 }
 
-// Kind is a way in which text is not JSON.
+// Kind is the kind of a syntax error.
 type Kind int
 
 // The kinds of syntax errors.
 const (
-	WantValue   Kind = iota + 1 // something else where a value must be
-	WantKey                     // something else where a key in quotes must be
+	WantValue   Kind = iota + 1 // no value where one must be
+	WantKey                     // no key in quotes where one must be
 	WantColon                   // no colon behind a key
 	WantComma                   // neither a comma nor the closing bracket behind a value
 	OpenString                  // the text ends inside a string
-	ControlChar                 // a control character as such in a string
+	ControlChar                 // an unescaped control character in a string
 	BadEscape                   // a backslash with a letter that JSON does not know
 	BadUnicode                  // \u without four hexadecimal digits
 	BadUTF8                     // bytes that are not UTF-8
 	ExtraData                   // something behind the value
 	OpenItem                    // the text ends inside an array or object
 	TooDeep                     // brackets nested deeper than MaxDepth
-	TooLarge                    // an item beyond the limit
+	TooLarge                    // an item larger than the limit
 	LongNumber                  // an integer of more digits than Python takes (only with Cursor.Python)
 )
 
@@ -95,11 +108,12 @@ var kinds = map[Kind]string{
 
 func (k Kind) String() string { return kinds[k] }
 
-// Unpack returns r, or what r holds if that is packed with gzip. It tells by the first two bytes, not by a name.
+// Unpack returns a reader of r's content, unpacked if its first two bytes are
+// those of gzip.
 func Unpack(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return b, nil // a read error comes back with the next read
+		return b, nil // the next read returns a read error again
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
@@ -108,7 +122,7 @@ func Unpack(r io.Reader) (io.Reader, error) {
 	return z, nil
 }
 
-// Scanner cuts a stream into items. Its use is that of bufio.Scanner:
+// Scanner cuts a stream into items. It is used like a bufio.Scanner:
 //
 //	s := jsonseq.NewScanner(r)
 //	for s.Scan() {
@@ -116,19 +130,22 @@ func Unpack(r io.Reader) (io.Reader, error) {
 //	}
 //	if err := s.Err(); err != nil {
 //
-// A syntax error is an item with Err set, and scanning goes on at the next line that begins as the stream's first item
-// did (same indentation, same bracket), so one broken line of JSONL or one broken element of a printed array costs no
-// other. In an array that stands in one line nothing behind such an error can be trusted, and the stream ends there.
+// A syntax error is an item with Err set. Scanning goes on at the next line
+// that begins like the line of the first item (same indentation, same bracket),
+// so that a broken line of JSONL or a broken element of a printed array affects
+// no other item. If an array is one line, nothing behind the error can be
+// trusted, and the stream ends there.
 type Scanner struct {
-	// Max is the size of an item, in bytes, beyond which it is an error; 0 means MaxItem. Set it before the first Scan.
+	// Max is the largest allowed item in bytes; 0 means MaxItem. Set it before
+	// the first Scan.
 	Max int
-	// Single makes it an error (ExtraData) when something follows the first value at the top. Set it before the first
-	// Scan.
+	// Single makes it an error (ExtraData) if anything follows the first
+	// top-level value. Set it before the first Scan.
 	Single bool
 
 	r      io.Reader
 	buf    []byte
-	pos    int // where scanning goes on
+	pos    int // of the next byte to scan
 	end    int // end of what was read
 	base   int64
 	line   int // of pos
@@ -136,19 +153,20 @@ type Scanner struct {
 	item   Item
 	err    error // of r; io.EOF when all was read
 
-	array  bool // inside an array at the top
-	first  bool // at its beginning, where no comma is due
-	value  bool // behind an item of it, where a comma or its end is due
-	roots  int  // values at the top so far
+	array  bool // inside a top-level array
+	first  bool // at its beginning, before any item or comma
+	value  bool // behind an item of it, where a comma or its end must follow
+	roots  int  // top-level values so far
 	closed bool // nothing more can be cut
 	stack  []byte
 
 	lead   []byte // white space so far in the line of pos
 	fresh  bool   // nothing but lead stands before pos in its line
-	indent []byte // how the line of the first item of this array, or at the top, begins, with the item's bracket
+	indent []byte // the beginning of the line of the first item of this array, or of the stream, with the item's bracket
 }
 
-// NewScanner returns a Scanner that reads from r. It does not unpack: see Unpack.
+// NewScanner returns a Scanner that reads from r. It does not unpack: see
+// Unpack.
 func NewScanner(r io.Reader) *Scanner {
 	return &Scanner{r: r, line: 1, fresh: true}
 }
@@ -156,7 +174,8 @@ func NewScanner(r io.Reader) *Scanner {
 // Item returns the item that Scan found.
 func (s *Scanner) Item() Item { return s.item }
 
-// Err returns the error that ended reading, nil at the end of the stream. Syntax errors are items.
+// Err returns the error of the reader that ended the stream, nil at its end.
+// Syntax errors are items.
 func (s *Scanner) Err() error {
 	if s.err == io.EOF {
 		return nil
@@ -167,7 +186,8 @@ func (s *Scanner) Err() error {
 // Offset returns how many bytes of the stream have been scanned, for progress.
 func (s *Scanner) Offset() int64 { return s.base + int64(s.pos) }
 
-// Scan moves to the next item. It returns false at the end of the stream and at an error of the reader.
+// Scan moves to the next item. It returns false at the end of the stream and at
+// an error of the reader.
 func (s *Scanner) Scan() bool {
 	s.item = Item{}
 	for !s.closed {
@@ -226,7 +246,7 @@ func (s *Scanner) next() (byte, bool) {
 	}
 }
 
-// pass moves behind the byte at pos.
+// pass skips the byte at pos.
 func (s *Scanner) pass() {
 	s.pos++
 	s.fresh = false
@@ -267,7 +287,8 @@ func (s *Scanner) cut() bool {
 		return s.broken(s.pos, s.pos+at, line, errLine, kind)
 	}
 	s.number++
-	s.item = Item{Data: s.buf[s.pos : s.pos+n : s.pos+n], Number: s.number, Line: line, Offset: s.base + int64(s.pos)}
+	s.item = Item{Data: s.buf[s.pos : s.pos+n : s.pos+n], Number: s.number, Line: line,
+		Offset: s.base + int64(s.pos)}
 	s.pos += n
 	s.value, s.first = true, false
 	return true
@@ -281,23 +302,25 @@ func (s *Scanner) fail(at int, kind Kind) bool {
 	return true
 }
 
-// broken makes the item an error at buf[at], line errLine, of an item that begins at buf[start] in the given line, and
-// moves on to where the next item seems to begin.
+// broken makes the item an error at buf[at] in errLine. The broken item begins
+// at buf[start] in the given line. broken moves on to where the next item seems
+// to begin.
 func (s *Scanner) broken(start, at, line, errLine int, kind Kind) bool {
 	s.number++
 	begin := s.buf[start:min(s.end, start+1000)]
 	if n := bytes.IndexByte(begin, '\n'); n >= 0 {
 		begin = begin[:n]
 	}
-	s.item = Item{Data: bytes.Clone(begin), Number: s.number, Line: line, Offset: s.base + int64(start),
+	s.item = Item{Data: bytes.Clone(begin), Number: s.number, Line: line, Offset: s.base +
+		int64(start),
 		Err: &SyntaxError{Kind: kind, Offset: s.base + int64(at), Line: errLine}}
 	s.pos, s.line = start, line
 	s.resume()
 	return true
 }
 
-// resume moves to the next line that begins as the first item's did, from the line after the one that holds pos. Without
-// one, nothing more can be cut.
+// resume moves to the next line behind pos that begins like the line of the
+// first item. Without such a line the stream ends.
 func (s *Scanner) resume() {
 	for {
 		n := bytes.IndexByte(s.buf[s.pos:s.end], '\n')
@@ -327,22 +350,23 @@ func (s *Scanner) resume() {
 			s.value = true
 			return
 		case s.array && indented && len(rest) > 0 && rest[0] == '{':
-			s.array, s.indent = false, nil // the array was never closed, something else follows it
+			s.array, s.indent = false, nil // the array was not closed, and another value follows
 			return
 		}
 	}
 }
 
-// measure returns the length of the value at pos, or the kind of its error and where it is, relative to pos. It leaves
-// pos, and moves line to the line of the value's end or of the error.
+// measure returns the length of the value at pos, or the kind and the place,
+// relative to pos, of an error in it. It leaves pos as it is, and moves line to
+// the end of the value or to the error.
 func (s *Scanner) measure() (n int, kind Kind, at int) {
 	s.stack = s.stack[:0]
 	limit := s.Max
 	if limit <= 0 {
 		limit = MaxItem
 	}
-	// before is the last byte outside strings that is not white space; ':' also stands for "at the beginning" and 'v'
-	// for the end of a string or the inside of a number.
+	// before is the last byte outside strings that is not white space. It is
+	// ':' at the beginning, and 'v' behind a string or within a number.
 	before := byte(':')
 	inside := byte('{') // the innermost bracket; at the top a value must come as behind a colon
 	i := 0              // relative to pos, which fill may move
@@ -434,14 +458,16 @@ func (s *Scanner) measure() (n int, kind Kind, at int) {
 	}
 }
 
-// closeQuote returns the position behind the quote that ends the string whose text begins at i; both relative to pos.
+// closeQuote returns the position behind the closing quote of the string whose
+// text begins at i, both relative to pos.
 func (s *Scanner) closeQuote(i int) (int, Kind) {
 	text := i
 	for {
 		buf := s.buf[s.pos:s.end]
 		n := bytes.IndexByte(buf[i:], '"')
-		// A line break inside a string is the sign of a lost quote: without this check the rest of the stream would be
-		// read inside out.
+		// A line break inside a string means that a quote is missing. Without
+		// this check the rest of the stream would be read with strings and
+		// structure swapped.
 		to := len(buf)
 		if n >= 0 {
 			to = i + n
@@ -474,7 +500,7 @@ func (s *Scanner) closeQuote(i int) (int, Kind) {
 	}
 }
 
-// fill reads more. Bytes before keep are let go; pos moves along with them.
+// fill reads more bytes. It may drop those before keep, and adjusts pos.
 func (s *Scanner) fill(keep int) bool {
 	if s.err != nil {
 		return false

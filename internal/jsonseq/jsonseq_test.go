@@ -12,7 +12,8 @@ import (
 	"testing/iotest"
 )
 
-// cut returns a line for each item of a stream: number, line, offset, and its text or error.
+// cut returns a text for each item of a stream: number, line, offset, and its
+// data or error.
 func cut(r io.Reader, limit int) (items []string, err error) {
 	s := NewScanner(r)
 	s.Max = limit
@@ -34,39 +35,53 @@ func TestScanner(t *testing.T) {
 		want     []string
 	}{
 		{"nothing", " \n ", nil},
-		{"array", `[{"a":1},[2, "]"],"x\"y",-1.5e3,null]`, []string{`1:1:1 {"a":1}`, `2:1:9 [2, "]"]`, `3:1:18 "x\"y"`, `4:1:25 -1.5e3`, `5:1:32 null`}},
+		{"array", `[{"a":1},[2, "]"],"x\"y",-1.5e3,null]`,
+			[]string{`1:1:1 {"a":1}`, `2:1:9 [2, "]"]`, `3:1:18 "x\"y"`, `4:1:25 -1.5e3`, `5:1:32 null`}},
 		{"lines", "{\"a\":1}\n{}\n\n3\n", []string{`1:1:0 {"a":1}`, `2:2:8 {}`, `3:4:12 3`}},
 		{"number at the end", "[1]2", []string{`1:1:1 1`, `2:1:3 2`}},
-		{"escapes before a quote", `["a\\","b\\\"",{"\\":"\\\\"}]`, []string{`1:1:1 "a\\"`, `2:1:7 "b\\\""`, `3:1:15 {"\\":"\\\\"}`}},
+		{"escapes before a quote", `["a\\","b\\\"",{"\\":"\\\\"}]`,
+			[]string{`1:1:1 "a\\"`, `2:1:7 "b\\\""`, `3:1:15 {"\\":"\\\\"}`}},
 		{"positions over lines", "\uFEFF[\n  {\n    \"a\": [\n      1\n    ]\n  },\n  {}\n]\n[{}]",
 			[]string{"1:2:7 {\n    \"a\": [\n      1\n    ]\n  }", "2:7:41 {}", "3:9:47 {}"}},
-		// One broken line costs itself.
+		// A broken line affects no other.
 		{"lost quote", "{\"a\":1}\n{\"a\":\"x}\n{\"a\":\"y\"}\n", []string{`1:1:0 {"a":1}`,
 			"2:2:8 ! a string holds a line break or another control character as such (is its closing quote missing?) (line 2)", `3:3:17 {"a":"y"}`}},
-		{"lost bracket", "{\"a\":{}\n{\"a\":\"y\"}\n", []string{"1:1:0 ! want a comma or a closing bracket here (line 2)", `2:2:8 {"a":"y"}`}},
-		{"wrong bracket", "{\"a\":[}\n{\"a\":\"y\"}\n", []string{"1:1:0 ! want a comma or a closing bracket here (line 1)", `2:2:8 {"a":"y"}`}},
+		{"lost bracket", "{\"a\":{}\n{\"a\":\"y\"}\n",
+			[]string{"1:1:0 ! want a comma or a closing bracket here (line 2)", `2:2:8 {"a":"y"}`}},
+		{"wrong bracket", "{\"a\":[}\n{\"a\":\"y\"}\n",
+			[]string{"1:1:0 ! want a comma or a closing bracket here (line 1)", `2:2:8 {"a":"y"}`}},
 		{"junk at the front", "hello world\n{}", []string{"1:1:0 hello", "2:1:6 world", "3:2:12 {}"}},
-		// One broken element of a printed array costs itself.
+		// A broken element of a printed array affects no other.
 		{"element", "[\n  {\n    \"a\": \"x,\n  },\n  {\n    \"a\": 1\n  }\n]\n{}",
 			[]string{"1:2:4 ! a string holds a line break or another control character as such (is its closing quote missing?) (line 3)", "2:5:26 {\n    \"a\": 1\n  }", "3:9:45 {}"}},
-		{"last element", "[\n  {},\n  {\n    \"a\": {\n]\n{}", []string{"1:2:4 {}", "2:3:10 ! want a comma or a closing bracket here (line 5)", "3:6:25 {}"}},
-		{"lost brace and comma", "[\n  {\n    \"a\": 1\n  {\n    \"a\": 2\n  }\n]", []string{"1:2:4 ! want a comma or a closing bracket here (line 4)", "2:4:19 {\n    \"a\": 2\n  }"}},
+		{"last element", "[\n  {},\n  {\n    \"a\": {\n]\n{}",
+			[]string{"1:2:4 {}", "2:3:10 ! want a comma or a closing bracket here (line 5)", "3:6:25 {}"}},
+		{"lost brace and comma", "[\n  {\n    \"a\": 1\n  {\n    \"a\": 2\n  }\n]",
+			[]string{"1:2:4 ! want a comma or a closing bracket here (line 4)",
+				"2:4:19 {\n    \"a\": 2\n  }"}},
 		{"in one line", `[{},{"a":}},{}]`, []string{"1:1:1 {}", "2:1:4 ! want a value here (line 1)"}},
-		{"array never closed", "[\n  {}\n{}\n{}", []string{"1:2:4 {}", "2:3:7 ! want a comma or a closing bracket here (line 3)", "3:4:10 {}"}},
-		{"cut off", "[\n  {},\n  {\"a\": \"x", []string{"1:2:4 {}", "2:3:10 ! a string has no closing quote (line 3)"}},
-		{"cut off between", "[\n  {},\n", []string{"1:2:4 {}", "2:3:8 ! the input ends inside an array or object (line 3)"}},
+		{"array never closed", "[\n  {}\n{}\n{}",
+			[]string{"1:2:4 {}", "2:3:7 ! want a comma or a closing bracket here (line 3)", "3:4:10 {}"}},
+		{"cut off", "[\n  {},\n  {\"a\": \"x",
+			[]string{"1:2:4 {}", "2:3:10 ! a string has no closing quote (line 3)"}},
+		{"cut off between", "[\n  {},\n",
+			[]string{"1:2:4 {}", "2:3:8 ! the input ends inside an array or object (line 3)"}},
 		{"trailing comma", "[{},]{}", []string{"1:1:1 {}", "2:1:4 ! want a value here (line 1)"}},
-		{"too large", "{}\n{\"a\":\"" + strings.Repeat("x", 600000) + "\"}\n{\"b\":2}\n", []string{"1:1:0 {}", "2:2:3 ! the item is too large (line 2)", `3:3:600012 {"b":2}`}},
-		{"too deep", strings.Repeat("[", 1100), []string{"1:1:1 ! brackets are nested too deeply (line 1)"}},
+		{"too large", "{}\n{\"a\":\"" + strings.Repeat("x", 600000) + "\"}\n{\"b\":2}\n",
+			[]string{"1:1:0 {}", "2:2:3 ! the item is too large (line 2)", `3:3:600012 {"b":2}`}},
+		{"too deep", strings.Repeat("[", 1100),
+			[]string{"1:1:1 ! brackets are nested too deeply (line 1)"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			for name, r := range map[string]io.Reader{
-				"whole": strings.NewReader(tc.in), "bytes": iotest.OneByteReader(strings.NewReader(tc.in)), "end with data": iotest.DataErrReader(strings.NewReader(tc.in)),
+				"whole": strings.NewReader(tc.in), "bytes": iotest.OneByteReader(strings.NewReader(tc.in)),
+				"end with data": iotest.DataErrReader(strings.NewReader(tc.in)),
 			} {
 				got, err := cut(r, 300000)
 				if err != nil || !reflect.DeepEqual(got, tc.want) {
-					t.Errorf("%s: error %v, got\n%s\nwant\n%s", name, err, strings.Join(got, "\n"), strings.Join(tc.want, "\n"))
+					t.Errorf("%s: error %v, got\n%s\nwant\n%s", name, err, strings.Join(got, "\n"),
+						strings.Join(tc.want, "\n"))
 				}
 			}
 		})
@@ -107,7 +122,8 @@ func TestScannerReadError(t *testing.T) {
 	}
 }
 
-// A Scanner finds the items that encoding/json finds, and neither panics nor hangs on anything else.
+// A Scanner finds the items that encoding/json finds, and neither panics nor
+// hangs on other input.
 func FuzzScanner(f *testing.F) {
 	f.Add([]byte("[{\"a\":\"\\\"\"},2]\n{}\n\"x\" 1"), uint8(3))
 	f.Add([]byte("[\n  {\"a\":[\n1]},\n  {\"a\":\"x\n},\n  {}\n]"), uint8(7))
@@ -154,7 +170,7 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
-// chunks is a reader of n bytes at a time.
+// chunks is a reader that returns n bytes at a time.
 type chunks struct {
 	in []byte
 	n  int

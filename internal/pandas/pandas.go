@@ -1,5 +1,6 @@
-// Package pandas writes tables of numbers as Python's pandas prints them, because the commands print the tables of Python
-// tools, and a reader, or a script, that knows those should find every number where it was.
+// Package pandas writes tables of numbers as Python's pandas prints them. The
+// commands print the tables of Python tools, so that people and scripts that
+// know these find every number in its place.
 package pandas
 
 import (
@@ -22,17 +23,20 @@ type Row struct {
 	Values []float64
 }
 
-// Options are those of pandas.
+// Options are the options of pandas.
 type Options struct {
-	// Precision is display.precision: the largest number of decimals. pandas has 6 unless told otherwise.
+	// Precision is display.precision: the largest number of decimals. The
+	// default of pandas is 6.
 	Precision int
-	// Width is that of the terminal. Columns in the middle give way to "..." in a wider frame, and a line with the size
-	// of the whole follows. 0: any width will do.
+	// Width is the width of the terminal. A wider frame has "..." in place of
+	// the columns in the middle, and a line with its size follows. 0 means no
+	// limit.
 	Width int
 }
 
-// Append appends the frame as pandas prints a DataFrame of floats, with a line break at the end: each column with as
-// few decimals as all of its numbers allow, or with exponents when one of them is too small or too large.
+// Append appends the frame as pandas prints a DataFrame of floats, with a line
+// break at the end. Each column has as few decimals as all of its numbers
+// allow, or exponents if one of them is too small or too large.
 func (f Frame) Append(dst []byte, o Options) []byte {
 	columns := f.text(o.Precision)
 	all := len(f.Columns)
@@ -53,7 +57,8 @@ func (f Frame) Append(dst []byte, o Options) []byte {
 	return adjoin(dst, columns)
 }
 
-// text returns the columns as text, header first; column 0 holds the rows' names.
+// text returns the columns as text, header first; column 0 holds the rows'
+// names.
 func (f Frame) text(precision int) [][]string {
 	names := []string{""}
 	width := 0
@@ -75,8 +80,9 @@ func (f Frame) text(precision int) [][]string {
 	return columns
 }
 
-// fit returns how many columns fit the width, as pandas finds it: it drops them from the middle until the rest fits, and
-// keeps two at least. Of an odd number one less is printed, for the dots are in the middle.
+// fit returns how many columns fit the width, by the rule of pandas: it drops
+// columns from the middle until the rest fits, and keeps at least two. The
+// caller prints an odd number less one, since the dots stand in the middle.
 func fit(columns [][]string, width int) int {
 	var lengths []int
 	total := -1
@@ -105,7 +111,8 @@ func widest(column []string) int {
 	return w
 }
 
-// adjoin appends the columns side by side, flush right but for the first, which has one width.
+// adjoin appends the columns side by side. All but the first, whose cells have
+// one width, are flush right.
 func adjoin(dst []byte, columns [][]string) []byte {
 	for line := range columns[0] {
 		for i, column := range columns {
@@ -120,7 +127,8 @@ func adjoin(dst []byte, columns [][]string) []byte {
 	return dst
 }
 
-// numbers writes the values of a column. Each has a blank where a minus would be.
+// numbers returns the values of a column as text. Each has a blank in place of
+// a minus.
 func numbers(values []float64, precision int) []string {
 	out := make([]string, len(values))
 	format := func(verb byte) {
@@ -154,8 +162,8 @@ func numbers(values []float64, precision int) []string {
 	return out
 }
 
-// trimZeros cuts zeros off the ends of a column's numbers as long as all of them end in one, and leaves one behind a
-// point.
+// trimZeros cuts zeros off the ends of a column's numbers while all of them end
+// in one. One zero stays behind a point.
 func trimZeros(column []string, precision int) {
 	cut := precision
 	for _, s := range column {

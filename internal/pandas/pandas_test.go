@@ -20,7 +20,8 @@ func Example() {
 	// tokens    8.0  106.78125  129.5
 }
 
-// TestGolden compares with pandas, whose frames testdata/golden.py has written.
+// TestGolden compares with frames that pandas printed; testdata/golden.py
+// writes them.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("testdata/golden.json")
@@ -42,12 +43,13 @@ func TestGolden(t *testing.T) {
 			f.Rows = append(f.Rows, Row(r))
 		}
 		if got := string(f.Append(nil, Options{c.Precision, c.Width})); got != c.Want {
-			t.Errorf("frame %d, precision %d, width %d: got\n%s\nwant\n%s", i, c.Precision, c.Width, got, c.Want)
+			t.Errorf("frame %d, precision %d, width %d: got\n%s\nwant\n%s", i, c.Precision, c.Width, got,
+				c.Want)
 		}
 	}
 }
 
-// row is a Row whose values are text, for those that JSON has not.
+// row is a Row whose values are text, since JSON has no NaN and no infinities.
 type row Row
 
 func (r *row) UnmarshalJSON(b []byte) error {

@@ -127,8 +127,8 @@ func drawPython(t *testing.T, p *Python, name string, args []json.Number) any {
 	return nil
 }
 
-// same compares a draw with its golden value; reals that come out of a logarithm, exponential or power may be one unit
-// in the last place away.
+// same compares a draw with its golden value. A real made with a logarithm, an
+// exponential or a power may be off by one unit in the last place.
 func same(t *testing.T, name string, got any, want json.RawMessage) bool {
 	t.Helper()
 	f, ok := got.(float64)

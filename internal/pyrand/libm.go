@@ -2,17 +2,20 @@ package pyrand
 
 import "math"
 
-// The exponential, logarithm and power below are worked out to about 95 bits and rounded once. Package math's are wrong
-// in the last bit much more often than a C library's, and differ between processors: a Zipf draw near 1e15 then
-// comes out as another integer, and the same seed gives other data on another machine.
+// The exponential, logarithm and power below are computed to about 95 bits and
+// rounded once. Those of package math are wrong in the last bit much more often
+// than a C library's and differ between processors. A Zipf draw near 1e15 would
+// then be another integer, and the same seed would give other data on another
+// machine.
 
-// double is the unevaluated sum of two floats, the second no more than half a unit in the last place of the first.
+// double is the unevaluated sum of two floats, the second no more than half a
+// unit in the last place of the first.
 type double struct{ hi, lo float64 }
 
 // ln2 is the natural logarithm of 2.
 var ln2 = double{0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56}
 
-// norm adds two floats exactly, where the first is the larger or zero.
+// norm adds two floats exactly. The first must be the larger or zero.
 func norm(hi, lo float64) double {
 	s := hi + lo
 	return double{s, lo - (s - hi)}
@@ -41,10 +44,13 @@ func (a double) twice(n int) double {
 	return double{math.Ldexp(a.hi, n), math.Ldexp(a.lo, n)}
 }
 
-// halvings is how often expm1 halves its argument before the series and squares after it. It costs as many bits.
+// halvings is how often expm1 halves its argument before the series and squares
+// the result after it. Each loses one bit of precision; nine keep the series at
+// nine terms.
 const halvings = 9
 
-// inverse holds 1/k for the series of the exponential, as many as 2^-halvings needs.
+// inverse holds 1/k for the terms of the exponential series that arguments
+// below 2^-halvings need.
 var inverse = func() (r [10]double) {
 	for k := 1; k < len(r); k++ {
 		f := float64(k)
@@ -54,7 +60,8 @@ var inverse = func() (r [10]double) {
 	return r
 }()
 
-// expm1 returns e to the power of x, less one, for |x| < 0.4: the relative error is about 2^-97, for tiny x too.
+// expm1 returns e^x - 1 for |x| < 0.4. The relative error is about 2^-97, also
+// for tiny x.
 func expm1(x double) double {
 	x = x.twice(-halvings)
 	term, sum := x, x
@@ -89,7 +96,8 @@ func logDouble(x float64) double {
 	if m < math.Sqrt2/2 {
 		m, k = 2*m, k-1
 	}
-	// One step of Halley from an approximation good to 50 bits triples them; m-1 is exact, so they are as many near 1.
+	// One step of Halley's method triples the 50 bits of the approximation. m-1
+	// is exact, so this holds near 1 too.
 	y := math.Log(m)
 	e := expm1(double{y, 0})
 	miss := double{m - 1, 0}.add(double{-e.hi, -e.lo})

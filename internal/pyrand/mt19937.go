@@ -5,8 +5,9 @@ const (
 	shift = 397
 )
 
-// mersenne is MT19937, the generator under both numpy's legacy RandomState and CPython's random. The two differ in
-// how they spread a seed over its state and in what they make of its words.
+// mersenne is MT19937, the generator under both numpy's legacy RandomState and
+// CPython's random. The two differ in how they spread a seed over its state and
+// in what they make of its words.
 type mersenne struct {
 	state [words]uint32
 	next  int
@@ -22,7 +23,7 @@ func (m *mersenne) seedWord(s uint32) {
 	m.next = words
 }
 
-// seedKey spreads a key of any length, not empty, over the state.
+// seedKey spreads a key over the state. It must not be empty.
 func (m *mersenne) seedKey(key []uint32) {
 	m.seedWord(19650218)
 	s := &m.state
@@ -45,7 +46,8 @@ func (m *mersenne) seedKey(key []uint32) {
 	s[0] = 1 << 31
 }
 
-// Uint32 returns the next word of the generator, which is the only source of all other draws.
+// Uint32 returns the next word of the generator. All other draws are made of
+// such words.
 func (m *mersenne) Uint32() uint32 {
 	if m.next == words {
 		m.refill()

@@ -5,24 +5,26 @@ import (
 	"math/bits"
 )
 
-// Numpy is the stream of numpy's legacy generator, numpy.random.RandomState (frozen by numpy since 1.17). It is not
-// safe for concurrent use.
+// Numpy is the stream of numpy's legacy generator, numpy.random.RandomState
+// (frozen by numpy since 1.17). It is not safe for concurrent use.
 type Numpy struct {
 	mersenne
-	// spare is the second value of the last pair of normals, kept across calls and across distributions.
+	// spare is the second value of the last pair of normals, kept across calls
+	// and across distributions.
 	spare    float64
 	hasSpare bool
 }
 
-// NewNumpy returns the stream of numpy.random.seed(seed). numpy refuses seeds that do not fit in 32 bits.
+// NewNumpy returns the stream of numpy.random.seed(seed). numpy refuses seeds
+// that do not fit in 32 bits.
 func NewNumpy(seed uint32) *Numpy {
 	n := new(Numpy)
 	n.seedWord(seed)
 	return n
 }
 
-// Integers returns randint(lo, hi): an integer in [lo, hi), lo < hi. One that has only one value to give takes nothing
-// from the stream.
+// Integers returns randint(lo, hi): an integer in [lo, hi), lo < hi. A range of
+// one value takes nothing from the stream.
 func (n *Numpy) Integers(lo, hi int64) int64 {
 	span := uint64(hi) - uint64(lo) - 1
 	mask := uint64(1)<<bits.Len64(span) - 1
@@ -53,7 +55,7 @@ func (n *Numpy) Uniform(lo, hi float64) float64 {
 	return lo + float64((hi-lo)*n.Float64())
 }
 
-// Exponential returns exponential(scale): its mean is scale.
+// Exponential returns exponential(scale), whose mean is scale.
 func (n *Numpy) Exponential(scale float64) float64 {
 	return scale * -log(1-n.Float64())
 }
@@ -63,7 +65,9 @@ func (n *Numpy) Normal(mean, sigma float64) float64 {
 	return mean + float64(sigma*n.gauss())
 }
 
-// gauss is the polar form of Box and Muller: two values at a time, of which the second drawn is the first given.
+// gauss draws a standard normal by the polar form of Box and Muller, which
+// makes two values at a time. As numpy does, it returns the second of them
+// first.
 func (n *Numpy) gauss() float64 {
 	if n.hasSpare {
 		n.hasSpare = false
@@ -95,7 +99,8 @@ func (n *Numpy) Poisson(lam float64) int64 {
 	case lam == 0:
 		return 0
 	}
-	// The count of arrivals before their gaps, whose exponentials are the uniforms, fill the interval.
+	// Counts arrivals until their exponential gaps fill the interval. A product
+	// of uniforms stands for the sum of the gaps.
 	limit, product := exp(-lam), 1.0
 	for k := int64(0); ; k++ {
 		if product *= n.Float64(); product <= limit {
@@ -104,8 +109,9 @@ func (n *Numpy) Poisson(lam float64) int64 {
 	}
 }
 
-// poissonLarge is the transformed rejection PTRS of W. Hoermann, "The transformed rejection method for generating
-// Poisson random variables", Insurance: Mathematics and Economics 12 (1993).
+// poissonLarge is the transformed rejection PTRS of W. Hoermann, "The
+// transformed rejection method for generating Poisson random variables",
+// Insurance: Mathematics and Economics 12 (1993).
 func (n *Numpy) poissonLarge(lam float64) int64 {
 	logLam := log(lam)
 	b := 0.931 + float64(2.53*math.Sqrt(lam))
@@ -129,15 +135,18 @@ func (n *Numpy) poissonLarge(lam float64) int64 {
 	}
 }
 
-// stirling holds B(2k)/(2k(2k-1)), k = 1 to 10: the series of Stirling for the logarithm of the gamma function, the last
-// rounded as numpy has it.
+// stirling holds B(2k)/(2k(2k-1)) for k = 1 to 10: Stirling's series for the
+// logarithm of the gamma function. The last term is rounded as in numpy.
 var stirling = [...]float64{
-	8.333333333333333e-02, -2.777777777777778e-03, 7.936507936507937e-04, -5.952380952380952e-04, 8.417508417508418e-04,
-	-1.917526917526918e-03, 6.410256410256410e-03, -2.955065359477124e-02, 1.796443723688307e-01, -1.39243221690590e+00,
+	8.333333333333333e-02, -2.777777777777778e-03, 7.936507936507937e-04, -5.952380952380952e-04,
+	8.417508417508418e-04,
+	-1.917526917526918e-03, 6.410256410256410e-03, -2.955065359477124e-02, 1.796443723688307e-01,
+	-1.39243221690590e+00,
 }
 
-// logGamma sums the series above 7 and steps down from there. math.Lgamma is as good, but for a large mean the test
-// above is a small difference of large terms, and the errors have to be the same ones.
+// logGamma sums the series above 7 and steps down from there. math.Lgamma is as
+// exact, but for a large mean the test above is a small difference of large
+// terms, so the rounding errors have to be numpy's.
 func logGamma(x float64) float64 {
 	if x == 1 || x == 2 {
 		return 0
@@ -161,12 +170,14 @@ func logGamma(x float64) float64 {
 	return lg
 }
 
-// Zipf returns zipf(a), 1 < a < 1025: 1 or more, k with a probability proportional to k to the power of -a. As a nears 1
-// most tries exceed an int64 and are thrown away: at 1.000001 it takes about 23,000 for each value.
+// Zipf returns zipf(a), 1 < a < 1025: an integer k of 1 or more with a
+// probability proportional to k^-a. As a nears 1, most tries exceed an int64
+// and are rejected: a value takes about 23,000 tries at 1.000001.
 func (n *Numpy) Zipf(a float64) int64 {
 	a1 := a - 1
 	b := pow(2, a1)
-	// What is sure to be too large need not be worked out, and for a near 1 that is nearly all of it.
+	// Below least the value is sure to be too large, and need not be computed.
+	// For a near 1 that is nearly every try.
 	least := pow(2, -63*a1) * (1 - 1e-9)
 	for {
 		u := 1 - n.Float64()

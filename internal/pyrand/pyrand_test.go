@@ -18,7 +18,8 @@ func Example() {
 	// [51 48 25 76]
 }
 
-// TestIntegersTakesNothing checks that a range of one value leaves the stream where it was.
+// TestIntegersTakesNothing checks that a range of one value leaves the stream
+// where it was.
 func TestIntegersTakesNothing(t *testing.T) {
 	t.Parallel()
 	a, b := NewNumpy(3), NewNumpy(3)
@@ -30,7 +31,8 @@ func TestIntegersTakesNothing(t *testing.T) {
 	}
 }
 
-// TestLibm checks the functions where their values are known, and against package math elsewhere.
+// TestLibm checks the functions where their values are known, and against
+// package math elsewhere.
 func TestLibm(t *testing.T) {
 	t.Parallel()
 	inf := math.Inf(1)

@@ -5,13 +5,14 @@ import (
 	"math/bits"
 )
 
-// Python is the stream of CPython's random.Random (unchanged from 3.2 to 3.13 for what is offered here). It is not
-// safe for concurrent use.
+// Python is the stream of CPython's random.Random. The methods here have not
+// changed from 3.2 to 3.13. It is not safe for concurrent use.
 type Python struct {
 	mersenne
 }
 
-// NewPython returns the stream of random.seed(seed). Any integer is a seed; its sign is ignored, as in CPython.
+// NewPython returns the stream of random.seed(seed). Any integer is a seed; its
+// sign is ignored, as in CPython.
 func NewPython(seed *big.Int) *Python {
 	raw := seed.Bytes() // the magnitude, big-endian
 	key := make([]uint32, max(1, (len(raw)+3)/4))
@@ -36,7 +37,8 @@ func (p *Python) Bits(k int) uint64 {
 	return lo | uint64(p.Uint32()>>(64-k))<<32
 }
 
-// Below returns an integer in [0, n), n > 0: what randrange(n), choice, shuffle and sample draw.
+// Below returns an integer in [0, n), n > 0: what randrange(n), choice, shuffle
+// and sample draw.
 func (p *Python) Below(n int) int {
 	k := bits.Len(uint(n))
 	r := p.Bits(k)
@@ -46,7 +48,7 @@ func (p *Python) Below(n int) int {
 	return int(r)
 }
 
-// Uniform returns random.uniform(lo, hi): a real between the two.
+// Uniform returns random.uniform(lo, hi): a real between lo and hi.
 func (p *Python) Uniform(lo, hi float64) float64 {
 	return lo + float64((hi-lo)*p.Float64())
 }
@@ -54,14 +56,15 @@ func (p *Python) Uniform(lo, hi float64) float64 {
 // Choice returns the index that random.choice would take from n items, n > 0.
 func (p *Python) Choice(n int) int { return p.Below(n) }
 
-// Shuffle puts n items in the order of random.shuffle, by swaps.
+// Shuffle puts n items into the order of random.shuffle, by calls of swap.
 func (p *Python) Shuffle(n int, swap func(i, j int)) {
 	for i := n - 1; i > 0; i-- {
 		swap(i, p.Below(i+1))
 	}
 }
 
-// Sample returns the indices that random.sample would take from n items, in its order. It needs 0 <= k <= n.
+// Sample returns the indices that random.sample would take from n items, in its
+// order. It needs 0 <= k <= n.
 func (p *Python) Sample(n, k int) []int {
 	taken := make([]int, k)
 	if n <= listLimit(k) {
@@ -88,8 +91,10 @@ func (p *Python) Sample(n, k int) []int {
 	return taken
 }
 
-// listLimit is the population up to which CPython draws a sample of k from a list of what is left, and above which it
-// draws again when it meets an item it has taken: the size of a set of k against that of a list. It decides the draws.
+// listLimit returns the largest population for which CPython draws a sample of
+// k from a list of the remaining items. For a larger one it draws from all, and
+// again if it meets an item twice. CPython compares the size of a set of k with
+// that of the list; the choice decides the draws.
 func listLimit(k int) int {
 	limit := 21
 	if k > 5 {

@@ -1,17 +1,21 @@
-// Package chat holds conversations: what they are, and how files of them are read and written.
+// Package chat defines conversations, and reads and writes files of them.
 //
 // # The format
 //
-// A stream of conversations is a JSON array, JSONL, or several of either one after the other. Each item is an object:
+// A stream of conversations is a JSON array, JSONL, or any sequence of the two.
+// Each item is an object:
 //
 //	{"id": "CONV_ID_0", "messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}
 //
-// id is a non-empty string, unique in the stream; messages is not empty; role is a string. Every other key of a message
-// (name, tool_calls, content given as parts) is kept and sent as it came. Two optional keys steer a run and are never
-// sent: output_tokens on an assistant message, the length to ask the server for (else its text is tokenized), and
-// delay_ms on a user message, the think time before it. Other keys of a conversation are ignored.
+// id is a non-empty string, unique in the stream; messages is not empty; role
+// is a string. Other keys of a message (name, tool_calls, content given as
+// parts) are kept and sent unchanged. Two optional keys control a run and are
+// never sent: output_tokens of an assistant message is the length of answer to
+// ask for (by default, the tokens of its text), and delay_ms of a user or tool
+// message is the think time before it. Other keys of a conversation are
+// ignored.
 //
-// The package knows nothing of servers, tokens or time.
+// The package does not depend on servers, tokenizers or clocks.
 package chat
 
 import (
@@ -19,7 +23,8 @@ import (
 	"time"
 )
 
-// Roles of a message. Others pass through: the server decides.
+// Roles of a message. Other roles are sent as they are: the server accepts or
+// refuses them.
 const (
 	System    = "system"
 	User      = "user"
@@ -27,27 +32,31 @@ const (
 	Tool      = "tool"
 )
 
-// Conversation is one dialogue, in order.
+// Conversation is a dialogue.
 type Conversation struct {
 	ID       string
 	Messages []Message
 }
 
-// Message is one message of a conversation. The zero value is not valid: Role is required.
+// Message is a message of a conversation. Role is required.
 type Message struct {
 	Role string
-	// Text is the content; of content given as parts, the text parts joined. It is what tokens are counted of.
+	// Text is the content, or the text parts joined if content is given as
+	// parts. Tokens are counted in it.
 	Text string
-	// Raw is nil for a message of just role and content. Otherwise it is the whole object as it came, less the keys
-	// that steer a run, in one line, and is what is sent.
+	// Raw is nil for a message that has only role and content. Otherwise it is
+	// the object to send: the input in one line, without the keys that control
+	// a run.
 	Raw json.RawMessage
-	// OutputTokens is the length of answer to ask for in place of this assistant message; 0 = count its text.
+	// OutputTokens is the length of answer to ask for in place of this
+	// assistant message; 0 means the tokens of its text.
 	OutputTokens int
 	// Delay is the think time before this user message.
 	Delay time.Duration
 }
 
-// AppendJSON appends the message as a server takes it: one JSON object, no line breaks, HTML characters as they are.
+// AppendJSON appends the message as it is sent to a server: a JSON object
+// without line breaks, with HTML characters unescaped.
 func (m *Message) AppendJSON(dst []byte) []byte {
 	if m.Raw != nil {
 		return append(dst, m.Raw...)

@@ -4,9 +4,11 @@ import "unicode/utf8"
 
 const hex = "0123456789abcdef"
 
-// AppendString appends s as a JSON string in which only what must be escaped is: quotes, backslashes, control
-// characters, and U+2028 and U+2029 for readers that take them for line ends. Other characters stay UTF-8 (escaped, CJK text would be
-// twice as long on the wire), and < > & stay as they are. A byte that is not UTF-8 becomes U+FFFD.
+// AppendString appends s as a JSON string with as few escapes as possible:
+// quotes, backslashes, control characters, and U+2028 and U+2029, which some
+// readers take for line ends. Other characters stay UTF-8, because escaped CJK
+// text is twice as long, and < > & stay as they are. A byte that is not UTF-8
+// becomes U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	from := 0
@@ -48,7 +50,7 @@ func AppendString(dst []byte, s string) []byte {
 			dst = append(dst, '\\', 'r')
 		case '\t':
 			dst = append(dst, '\\', 't')
-		case 0x7f: // it is in no table, but stands for itself
+		case 0x7f: // not in the table, which is also that of Python, but it needs no escape
 			dst = append(dst, c)
 		default:
 			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
@@ -59,7 +61,8 @@ func AppendString(dst []byte, s string) []byte {
 	return append(append(dst, s[from:]...), '"')
 }
 
-// allPlain says whether each of eight bytes stands for itself, as nearly all of a text does.
+// allPlain reports whether none of eight bytes needs an escape, as is true for
+// nearly all of a text.
 func allPlain(w string) bool {
 	_ = w[7]
 	return asIsASCII[w[0]] && asIsASCII[w[1]] && asIsASCII[w[2]] && asIsASCII[w[3]] &&

@@ -32,7 +32,8 @@ func FuzzAppendString(f *testing.F) {
 		if err := json.Unmarshal(AppendString(nil, s), &got); err != nil {
 			t.Fatalf("%q: %v", s, err)
 		}
-		// Ranging over a string turns each invalid byte into U+FFFD, which is what must come back.
+		// The conversion turns each invalid byte into U+FFFD, as AppendString
+		// must.
 		if want := string([]rune(s)); got != want {
 			t.Fatalf("%q came back as %q", s, got)
 		}

@@ -24,9 +24,10 @@ import (
 //	}
 //	if err := r.Err(); err != nil {
 //
-// The first error ends the stream, and says what is wrong where: `data.json: line 12: item 3: messages is empty`. Input
-// packed with gzip is unpacked, told by its content. Memory is that of one conversation, and of the ids, which must be
-// unique.
+// The first error ends the stream, and has its place: `data.json: line 12: item
+// 3: messages is empty`. Input packed with gzip, recognised by its content, is
+// unpacked. The Reader holds one conversation in memory, and all ids, which
+// must be unique.
 type Reader struct {
 	name string
 	in   io.Reader
@@ -41,14 +42,15 @@ type Reader struct {
 	scratch []byte
 }
 
-// NewReader returns a Reader of r. Errors call the input by name.
+// NewReader returns a Reader of r. Errors name it name.
 func NewReader(r io.Reader, name string) *Reader {
 	return &Reader{name: name, in: r, ids: make(map[string]int)}
 }
 
-// Config returns the first item of the stream if it is a generator's config, an object with
-// "filetype": "generate_conversations", and nil otherwise. It must be called before the first Scan. A config stands
-// alone: Scan then returns false, with an error if something follows it.
+// Config returns the first item of the stream if it is a generator's config, an
+// object with "filetype": "generate_conversations", and nil otherwise. It must
+// be called before the first Scan. A config must be the only item: Scan then
+// returns false, with an error if anything follows.
 func (r *Reader) Config() json.RawMessage {
 	if r.seq != nil || !r.next() {
 		return nil
@@ -62,10 +64,11 @@ func (r *Reader) Config() json.RawMessage {
 	return bytes.Clone(item.Data)
 }
 
-// generatorType is the filetype of a config in place of conversations.
+// generatorType is the filetype of a generator's config.
 const generatorType = "generate_conversations"
 
-// fileType returns the key filetype of an object, "" for everything else.
+// fileType returns the value of the key filetype of an object, "" for any other
+// value.
 func fileType(item []byte) (name string) {
 	c := jsonseq.Cursor{Text: item}
 	if c.Peek() != '{' {
@@ -105,7 +108,8 @@ func (r *Reader) next() bool {
 	return !r.ended
 }
 
-// Scan moves to the next conversation. It returns false at the end of the stream and at the first error.
+// Scan moves to the next conversation. It returns false at the end of the
+// stream and at the first error.
 func (r *Reader) Scan() bool {
 	r.conv = nil
 	if !r.peeked && !r.next() {
@@ -123,13 +127,15 @@ func (r *Reader) Scan() bool {
 	return true
 }
 
-// Conversation returns what Scan found. It is the caller's to keep and to change.
+// Conversation returns the conversation that Scan found. The caller may keep
+// and change it.
 func (r *Reader) Conversation() *Conversation { return r.conv }
 
 // Err returns the error that ended the stream, nil at its end.
 func (r *Reader) Err() error { return r.err }
 
-// Offset returns how many bytes of the (unpacked) stream have been read, for progress.
+// Offset returns how many bytes of the unpacked stream have been read, for
+// progress.
 func (r *Reader) Offset() int64 {
 	if r.seq == nil {
 		return 0
@@ -137,7 +143,7 @@ func (r *Reader) Offset() int64 {
 	return r.seq.Offset()
 }
 
-// parse returns the conversation of an item, or what is wrong and the line to look at.
+// parse returns the conversation of an item, or an error and its line.
 func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 	if item.Err != nil {
 		syntax := item.Err.(*jsonseq.SyntaxError)
@@ -203,7 +209,8 @@ func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 		return nil, item.Line, errors.New("messages is empty: a conversation needs at least one")
 	}
 	if line, ok := r.ids[c.ID]; ok {
-		return nil, item.Line, fmt.Errorf("id %s was used before in line %d: ids must be unique", clip([]byte(strconv.Quote(c.ID))), line)
+		return nil, item.Line, fmt.Errorf("id %s was used before in line %d: ids must be unique",
+			clip([]byte(strconv.Quote(c.ID))), line)
 	}
 	r.ids[c.ID] = item.Line
 	return c, 0, nil
@@ -222,7 +229,7 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 		}
 	}
 	content := byte(0) // first byte of it
-	extra := false     // keys of no meaning here
+	extra := false     // a key that only the server knows
 	calls := false
 	steered, delayed := false, false
 	from := cur.Pos()
@@ -297,7 +304,7 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 	return m, bad
 }
 
-// role returns a role's name; those that everybody uses cost no memory.
+// role returns the name of a role. Common roles allocate nothing.
 func (r *Reader) role(quoted []byte) string {
 	switch string(quoted) {
 	case `"user"`:
@@ -320,7 +327,8 @@ func (r *Reader) text(quoted []byte) string {
 	return string(r.scratch)
 }
 
-// parts joins the texts of content that is given as parts. Parts of other types have no text.
+// parts joins the texts of content given as parts. Parts of other types have no
+// text.
 func (r *Reader) parts(cur *jsonseq.Cursor, wrong func(string, ...any)) string {
 	var all strings.Builder
 	for i := range cur.Array {
@@ -340,7 +348,7 @@ func (r *Reader) parts(cur *jsonseq.Cursor, wrong func(string, ...any)) string {
 	return all.String()
 }
 
-// raw returns an object in one line, less the keys that steer a run.
+// raw returns an object in one line, without the keys that control a run.
 func raw(object []byte) json.RawMessage {
 	out := bytes.NewBuffer(make([]byte, 0, len(object)))
 	out.WriteByte('{')
@@ -362,7 +370,7 @@ func raw(object []byte) json.RawMessage {
 	return out.Bytes()
 }
 
-// clip shortens a piece of input for an error of one line.
+// clip shortens a piece of input so that an error stays one line.
 func clip(text []byte) string {
 	const most = 40
 	s := strings.Join(strings.Fields(string(text)), " ")

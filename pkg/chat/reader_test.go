@@ -78,24 +78,33 @@ func TestReaderMessages(t *testing.T) {
 		name, in string
 		want     Message
 	}{
-		{"plain", `{"role": "user", "content": "a\n\"\u00e9\ud83d\ude42"}`, Message{Role: User, Text: "a\n\"é🙂"}},
+		{"plain", `{"role": "user", "content": "a\n\"\u00e9\ud83d\ude42"}`,
+			Message{Role: User, Text: "a\n\"é🙂"}},
 		{"other role", `{"role": "developer", "content": ""}`, Message{Role: "developer"}},
 		{"name kept", `{"role": "user", "name": "Ann", "content": "hi"}`,
-			Message{Role: User, Text: "hi", Raw: json.RawMessage(`{"role":"user","name":"Ann","content":"hi"}`)}},
-		{"steering keys", `{"role": "assistant", "content": "x", "output_tokens": 12}`, Message{Role: Assistant, Text: "x", OutputTokens: 12}},
-		{"delay", `{"delay_ms": 1500.5, "role": "user", "content": "x"}`, Message{Role: User, Text: "x", Delay: 1500500 * time.Microsecond}},
+			Message{Role: User, Text: "hi",
+				Raw: json.RawMessage(`{"role":"user","name":"Ann","content":"hi"}`)}},
+		{"steering keys", `{"role": "assistant", "content": "x", "output_tokens": 12}`,
+			Message{Role: Assistant, Text: "x", OutputTokens: 12}},
+		{"delay", `{"delay_ms": 1500.5, "role": "user", "content": "x"}`,
+			Message{Role: User, Text: "x", Delay: 1500500 * time.Microsecond}},
 		{"steering keys leave raw", `{"delay_ms": 2, "role": "user", "content": "x", "name": "<b>"}`,
-			Message{Role: User, Text: "x", Delay: 2 * time.Millisecond, Raw: json.RawMessage(`{"role":"user","content":"x","name":"<b>"}`)}},
+			Message{Role: User, Text: "x", Delay: 2 * time.Millisecond,
+				Raw: json.RawMessage(`{"role":"user","content":"x","name":"<b>"}`)}},
 		{"parts", `{"role": "user", "content": [ {"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "u"}}, {"type": "text", "text": "b"} ]}`,
-			Message{Role: User, Text: "ab", Raw: json.RawMessage(`{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}},{"type":"text","text":"b"}]}`)}},
+			Message{Role: User, Text: "ab",
+				Raw: json.RawMessage(`{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}},{"type":"text","text":"b"}]}`)}},
 		{"tool calls", `{"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]}`,
 			Message{Role: Assistant, Raw: json.RawMessage(`{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}`)}},
 		{"length in place of text", `{"role": "assistant", "output_tokens": 7}`,
 			Message{Role: Assistant, OutputTokens: 7, Raw: json.RawMessage(`{"role":"assistant"}`)}},
 		{"tool result", `{"role": "tool", "tool_call_id": "1", "content": "42", "delay_ms": 0}`,
-			Message{Role: Tool, Text: "42", Raw: json.RawMessage(`{"role":"tool","tool_call_id":"1","content":"42"}`)}},
-		{"last of two keys", `{"role": "user", "content": "a", "content": "b"}`, Message{Role: User, Text: "b"}},
-		{"lone surrogate", `{"role": "user", "content": "a\ud83dA"}`, Message{Role: User, Text: "a\uFFFDA"}},
+			Message{Role: Tool, Text: "42",
+				Raw: json.RawMessage(`{"role":"tool","tool_call_id":"1","content":"42"}`)}},
+		{"last of two keys", `{"role": "user", "content": "a", "content": "b"}`,
+			Message{Role: User, Text: "b"}},
+		{"lone surrogate", `{"role": "user", "content": "a\ud83dA"}`,
+			Message{Role: User, Text: "a\uFFFDA"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -115,35 +124,60 @@ func TestReaderErrors(t *testing.T) {
 	ok := `{"id": "ok", "messages": [{"role": "user", "content": "x"}]}`
 	message := func(m string) string { return ok + "\n" + `{"id": "b", "messages": [` + m + `]}` }
 	for _, tc := range []struct{ name, in, want string }{
-		{"empty messages", "[\n  " + ok + ",\n  {\n    \"id\": \"b\",\n    \"messages\": []}]", "line 3: item 2: messages is empty: a conversation needs at least one"},
-		{"no messages", ok + "\n\n" + `{"id": "b"}`, `line 3: item 2: messages is missing, want {"id": ..., "messages": [...]} (for ShareGPT's "conversations" run sharegpt2openai first)`},
-		{"no id", `{"messages": [{"role": "user", "content": "x"}]}`, "line 1: item 1: id is missing, want a string that no other conversation has"},
-		{"empty id", `{"id": "", "messages": [{"role": "user", "content": "x"}]}`, "line 1: item 1: id is empty, want a string that no other conversation has"},
-		{"number as id", `{"id": 7, "messages": [{"role": "user", "content": "x"}]}`, "line 1: item 1: id is 7, want a string"},
-		{"same id", ok + "\n" + ok, `line 2: item 2: id "ok" was used before in line 1: ids must be unique`},
-		{"messages is an object", `{"id": "a", "messages": {}}`, "line 1: item 1: messages is {}, want an array"},
-		{"message is text", message(`"hi"`), `line 2: item 2: messages[0]: is "hi", want an object with role and content`},
+		{"empty messages", "[\n  " + ok + ",\n  {\n    \"id\": \"b\",\n    \"messages\": []}]",
+			"line 3: item 2: messages is empty: a conversation needs at least one"},
+		{"no messages", ok + "\n\n" + `{"id": "b"}`,
+			`line 3: item 2: messages is missing, want {"id": ..., "messages": [...]} (for ShareGPT's "conversations" run sharegpt2openai first)`},
+		{"no id", `{"messages": [{"role": "user", "content": "x"}]}`,
+			"line 1: item 1: id is missing, want a string that no other conversation has"},
+		{"empty id", `{"id": "", "messages": [{"role": "user", "content": "x"}]}`,
+			"line 1: item 1: id is empty, want a string that no other conversation has"},
+		{"number as id", `{"id": 7, "messages": [{"role": "user", "content": "x"}]}`,
+			"line 1: item 1: id is 7, want a string"},
+		{"same id", ok + "\n" + ok,
+			`line 2: item 2: id "ok" was used before in line 1: ids must be unique`},
+		{"messages is an object", `{"id": "a", "messages": {}}`,
+			"line 1: item 1: messages is {}, want an array"},
+		{"message is text", message(`"hi"`),
+			`line 2: item 2: messages[0]: is "hi", want an object with role and content`},
 		{"no role", message(`{"content": "x"}`), "line 2: item 2: messages[0]: role is missing"},
-		{"role is null", message(`{"role": null, "content": "x"}`), "line 2: item 2: messages[0]: role is null, want a string"},
-		{"no content", message(`{"role": "user"}`), "line 2: item 2: messages[0]: content is missing (only an assistant message with tool_calls or output_tokens can do without)"},
-		{"content is null", message(`{"role": "assistant", "content": null}`), "line 2: item 2: messages[0]: content is missing (only an assistant message with tool_calls or output_tokens can do without)"},
-		{"content is a number", message(`{"role": "user", "content": 1}`), "line 2: item 2: messages[0]: content is 1, want a string or an array of parts"},
-		{"part is a number", message(`{"role": "user", "content": [1]}`), "line 2: item 2: messages[0]: content[0] is 1, want an object with type and text"},
-		{"tokens negative", message(`{"role": "assistant", "content": "", "output_tokens": -1}`), "line 2: item 2: messages[0]: output_tokens is -1, want a whole number of tokens"},
-		{"tokens on user", message(`{"role": "user", "content": "", "output_tokens": 1}`), `line 2: item 2: messages[0]: output_tokens belongs on an assistant message, this one's role is "user"`},
-		{"delay as text", message(`{"role": "user", "content": "", "delay_ms": "1s"}`), `line 2: item 2: messages[0]: delay_ms is "1s", want milliseconds as a number from 0`},
-		{"delay on assistant", message(`{"role": "assistant", "content": "", "delay_ms": 1}`), `line 2: item 2: messages[0]: delay_ms belongs on a user or tool message, this one's role is "assistant"`},
+		{"role is null", message(`{"role": null, "content": "x"}`),
+			"line 2: item 2: messages[0]: role is null, want a string"},
+		{"no content", message(`{"role": "user"}`),
+			"line 2: item 2: messages[0]: content is missing (only an assistant message with tool_calls or output_tokens can do without)"},
+		{"content is null", message(`{"role": "assistant", "content": null}`),
+			"line 2: item 2: messages[0]: content is missing (only an assistant message with tool_calls or output_tokens can do without)"},
+		{"content is a number", message(`{"role": "user", "content": 1}`),
+			"line 2: item 2: messages[0]: content is 1, want a string or an array of parts"},
+		{"part is a number", message(`{"role": "user", "content": [1]}`),
+			"line 2: item 2: messages[0]: content[0] is 1, want an object with type and text"},
+		{"tokens negative", message(`{"role": "assistant", "content": "", "output_tokens": -1}`),
+			"line 2: item 2: messages[0]: output_tokens is -1, want a whole number of tokens"},
+		{"tokens on user", message(`{"role": "user", "content": "", "output_tokens": 1}`),
+			`line 2: item 2: messages[0]: output_tokens belongs on an assistant message, this one's role is "user"`},
+		{"delay as text", message(`{"role": "user", "content": "", "delay_ms": "1s"}`),
+			`line 2: item 2: messages[0]: delay_ms is "1s", want milliseconds as a number from 0`},
+		{"delay on assistant", message(`{"role": "assistant", "content": "", "delay_ms": 1}`),
+			`line 2: item 2: messages[0]: delay_ms belongs on a user or tool message, this one's role is "assistant"`},
 		{"a number", "[1]", `line 1: item 1: want a conversation, {"id": ..., "messages": [...]}, or an array of them`},
 		{"text", "hello", "line 1: item 1: want a conversation, {\"id\": ..., \"messages\": [...]}, or an array of them"},
-		{"cut off", "[\n" + ok + ",\n" + ok[:12], "line 3: item 2: the input ends inside an array or object"},
-		{"cut off in a string", ok + "\n" + ok[:len(ok)-5], "line 2: item 2: a string has no closing quote"},
-		{"array not closed", "[\n" + ok + "\n", "line 3: item 2: the input ends inside an array or object"},
+		{"cut off", "[\n" + ok + ",\n" + ok[:12],
+			"line 3: item 2: the input ends inside an array or object"},
+		{"cut off in a string", ok + "\n" + ok[:len(ok)-5],
+			"line 2: item 2: a string has no closing quote"},
+		{"array not closed", "[\n" + ok + "\n",
+			"line 3: item 2: the input ends inside an array or object"},
 		{"trailing comma", "[" + ok + ",]", "line 1: item 2: want a value here"},
-		{"missing comma", "[" + ok + " " + ok + "]", "line 1: item 2: want a comma or a closing bracket here"},
-		{"error inside, over lines", "[\n{\"id\": \"a\",\n \"x\": nul,\n\"messages\": []}]", "line 3: item 1: want a value here"},
-		{"not utf-8", message("{\"role\": \"user\", \"content\": \"\xff\"}"), "line 2: item 2: text is not UTF-8"},
-		{"another filetype", `{"filetype": "other"}`, `line 1: item 1: filetype is "other": want conversations, or a config with "generate_conversations" as the only item`},
-		{"config in the middle", ok + "\n" + `{"filetype": "generate_conversations"}`, `line 2: item 2: filetype is "generate_conversations": want conversations, or a config with "generate_conversations" as the only item`},
+		{"missing comma", "[" + ok + " " + ok + "]",
+			"line 1: item 2: want a comma or a closing bracket here"},
+		{"error inside, over lines", "[\n{\"id\": \"a\",\n \"x\": nul,\n\"messages\": []}]",
+			"line 3: item 1: want a value here"},
+		{"not utf-8", message("{\"role\": \"user\", \"content\": \"\xff\"}"),
+			"line 2: item 2: text is not UTF-8"},
+		{"another filetype", `{"filetype": "other"}`,
+			`line 1: item 1: filetype is "other": want conversations, or a config with "generate_conversations" as the only item`},
+		{"config in the middle", ok + "\n" + `{"filetype": "generate_conversations"}`,
+			`line 2: item 2: filetype is "generate_conversations": want conversations, or a config with "generate_conversations" as the only item`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -167,7 +201,9 @@ func TestReaderConfig(t *testing.T) {
 	}
 	r = NewReader(strings.NewReader(config+config), "gen.json")
 	r.Config()
-	if r.Scan() || r.Err() == nil || !strings.Contains(r.Err().Error(), "gen.json: line 1: item 2: a generator's config stands alone") {
+	if r.Scan() || r.Err() == nil ||
+		!strings.Contains(r.Err().Error(),
+			"gen.json: line 1: item 2: a generator's config stands alone") {
 		t.Errorf("a config with something behind it: %v", r.Err())
 	}
 	r = NewReader(strings.NewReader(""), "gen.json")
@@ -180,8 +216,8 @@ func TestReaderConfig(t *testing.T) {
 	}
 }
 
-// Whatever comes, the Reader neither panics nor hangs, and what it accepts survives being written and read in every
-// format.
+// For any input the Reader neither panics nor hangs, and what it accepts is the
+// same after it is written and read in each format.
 func FuzzReader(f *testing.F) {
 	f.Add([]byte(`[{"id": "a", "messages": [{"role": "user", "content": "x\u00e9\n"}, {"role": "assistant", "content": [{"text": "y"}], "output_tokens": 3}]}]`))
 	f.Add([]byte("{\"id\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"x\", \"delay_ms\": 1.5}]}\n[]\n[1"))
@@ -224,7 +260,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// equal compares what conversations mean; Raw may be escaped in another way.
+// equal compares conversations. Escapes in Raw may differ.
 func equal(a, b *Conversation) bool {
 	if a.ID != b.ID || len(a.Messages) != len(b.Messages) {
 		return false
@@ -235,7 +271,8 @@ func equal(a, b *Conversation) bool {
 		if (m.Raw == nil) != (n.Raw == nil) {
 			return false
 		}
-		if m.Raw != nil && (json.Unmarshal(m.Raw, &x) != nil || json.Unmarshal(n.Raw, &y) != nil || !reflect.DeepEqual(x, y)) {
+		if m.Raw != nil && (json.Unmarshal(m.Raw, &x) != nil || json.Unmarshal(n.Raw, &y) != nil ||
+			!reflect.DeepEqual(x, y)) {
 			return false
 		}
 		m.Raw, n.Raw = nil, nil
@@ -255,7 +292,8 @@ func BenchmarkReader(b *testing.B) {
 	var in bytes.Buffer
 	w := NewWriter(&in, JSONL)
 	for i := range 1000 {
-		w.Write(&Conversation{ID: fmt.Sprint(i), Messages: []Message{{Role: User, Text: text}, {Role: Assistant, Text: text}}})
+		w.Write(&Conversation{ID: fmt.Sprint(i),
+			Messages: []Message{{Role: User, Text: text}, {Role: Assistant, Text: text}}})
 	}
 	w.Close()
 	b.SetBytes(int64(in.Len()))

@@ -13,32 +13,37 @@ import (
 	"unicode/utf8"
 )
 
-// Format is a way to write conversations. What is read back is the same for all of them.
+// Format is a way to write conversations. A Reader reads the same from all of
+// them.
 type Format struct {
-	// Lines writes JSONL, one conversation a line. Else all of them are one JSON array, printed over several lines as
-	// Python's json.dump does it: no line break at the end, and [] if there is none.
+	// Lines writes JSONL, one conversation per line. Otherwise the stream is a
+	// JSON array, printed as by Python's json.dump with an indent: no line
+	// break at the end, and [] if it is empty.
 	Lines bool
-	// Indent is the number of spaces a level of an array is indented by.
+	// Indent is the number of spaces per level of an array.
 	Indent int
-	// ASCII escapes every character that is not, as Python does by default.
+	// ASCII escapes all characters beyond ASCII, as Python does by default.
 	ASCII bool
-	// Gzip packs the whole.
+	// Gzip packs the output with gzip.
 	Gzip bool
 }
 
-// The formats in use.
+// The formats of the commands.
 var (
-	// JSONL is one conversation a line, in UTF-8.
+	// JSONL is one conversation per line, in UTF-8.
 	JSONL = Format{Lines: true}
-	// Generated is the array that the reference's generator and runner write, byte for byte.
+	// Generated is the array that the reference's generator and runner write,
+	// byte for byte.
 	Generated = Format{Indent: 4, ASCII: true}
-	// Converted is the array that the reference's ShareGPT converter writes, byte for byte.
+	// Converted is the array that the reference's ShareGPT converter writes,
+	// byte for byte.
 	Converted = Format{Indent: 2}
 )
 
-// FormatFor returns the format for a file: JSONL for "-" (the standard output) and for .jsonl and .ndjson, the array
-// format for .json and every other name; .gz behind any of them packs it. override, if not empty, is "json" or "jsonl"
-// and goes before the name.
+// FormatFor returns the format for a file name: JSONL for "-" (standard
+// output), .jsonl and .ndjson, and array for any other name. A further .gz
+// packs the file. If override is "json" or "jsonl" it decides instead of the
+// name.
 func FormatFor(name, override string, array Format) (Format, error) {
 	f := array
 	name, packed := strings.CutSuffix(strings.ToLower(name), ".gz")
@@ -55,7 +60,8 @@ func FormatFor(name, override string, array Format) (Format, error) {
 	return f, nil
 }
 
-// Writer writes a stream of conversations, one at a time and in constant memory.
+// Writer writes a stream of conversations, one at a time and in constant
+// memory.
 type Writer struct {
 	format Format
 	out    *bufio.Writer
@@ -81,7 +87,8 @@ func (w *Writer) Write(c *Conversation) error {
 	return w.WriteEncoded(w.item)
 }
 
-// WriteEncoded writes one conversation that Format.Append has encoded already, in the format of this Writer.
+// WriteEncoded writes a conversation that Format.Append has encoded in the
+// format of this Writer.
 func (w *Writer) WriteEncoded(item []byte) error {
 	// bufio.Writer keeps the first error and returns it from every later call.
 	if !w.format.Lines {
@@ -100,11 +107,11 @@ func (w *Writer) WriteEncoded(item []byte) error {
 	return err
 }
 
-// Flush hands everything written so far on, for a reader at the other end of a pipe. Packed output is handed on by Close
-// only.
+// Flush passes on everything written so far, for a reader at the other end of a
+// pipe. Packed output is passed on only by Close.
 func (w *Writer) Flush() error { return w.out.Flush() }
 
-// Close ends the array and hands everything on.
+// Close ends the array and passes everything on.
 func (w *Writer) Close() error {
 	if !w.format.Lines {
 		if w.n == 0 {
@@ -123,7 +130,8 @@ func (w *Writer) Close() error {
 	return err
 }
 
-// Append appends one conversation as it stands in a file of this format, without what stands between two.
+// Append appends a conversation as a file of this format has it, without the
+// separator.
 func (f Format) Append(dst []byte, c *Conversation) []byte {
 	if f.Lines {
 		dst = append(dst, `{"id":`...)
@@ -140,7 +148,7 @@ func (f Format) Append(dst []byte, c *Conversation) []byte {
 	return f.appendIndented(dst, c)
 }
 
-// appendSteered is AppendJSON with the keys that steer a run.
+// appendSteered is AppendJSON with the keys that control a run.
 func (m *Message) appendSteered(dst []byte) []byte {
 	dst = m.AppendJSON(dst)
 	if m.OutputTokens == 0 && m.Delay == 0 {
@@ -162,7 +170,7 @@ func appendDelay(dst []byte, d time.Duration) []byte {
 	return strconv.AppendFloat(dst, float64(d)/float64(time.Millisecond), 'f', -1, 64)
 }
 
-// indentation is as deep as a conversation of the widest format goes without Raw.
+// indentation is longer than the deepest indentation of a message without Raw.
 const indentation = "                                                                "
 
 func (f Format) newline(dst []byte, level int) []byte {
@@ -219,13 +227,13 @@ func (f Format) appendIndented(dst []byte, c *Conversation) []byte {
 	return append(f.newline(dst, 1), '}')
 }
 
-// appendRaw appends a message of which the Reader kept the object.
+// appendRaw appends a message with Raw.
 func (f Format) appendRaw(dst []byte, m *Message) []byte {
 	var out bytes.Buffer
 	object := m.appendSteered(nil)
 	prefix := string(f.spaces(nil, 3))
 	if json.Indent(&out, object, prefix, string(f.spaces(nil, 1))) != nil {
-		out.Reset() // not JSON: Raw was not made by a Reader; writing it as it is loses nothing
+		out.Reset() // Raw was not made by a Reader and is not JSON: write it as it is
 		out.Write(object)
 	}
 	if !f.ASCII {
@@ -253,10 +261,11 @@ func (f Format) appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i := 0; ; {
-		// Eight at a time: nearly all of a text stands for itself.
+		// Eight at a time, since nearly all of a text needs no escape.
 		for i+8 <= len(s) {
 			w := s[i : i+8]
-			if !(plain[w[0]] && plain[w[1]] && plain[w[2]] && plain[w[3]] && plain[w[4]] && plain[w[5]] && plain[w[6]] && plain[w[7]]) {
+			if !(plain[w[0]] && plain[w[1]] && plain[w[2]] && plain[w[3]] && plain[w[4]] && plain[w[5]] &&
+				plain[w[6]] && plain[w[7]]) {
 				break
 			}
 			i += 8
@@ -292,8 +301,8 @@ func (f Format) appendString(dst []byte, s string) []byte {
 	return append(append(dst, s[from:]...), '"')
 }
 
-// asIs is true for the bytes that stand for themselves in a JSON string, asIsASCII for those of them that Python leaves
-// alone when it escapes all that is not ASCII.
+// asIs has the bytes that need no escape in a JSON string, asIsASCII those that
+// Python does not escape with ensure_ascii.
 var asIs, asIsASCII = func() (t, ascii [256]bool) {
 	for c := ' '; c < 256; c++ {
 		t[c] = c != '"' && c != '\\'
@@ -302,7 +311,7 @@ var asIs, asIsASCII = func() (t, ascii [256]bool) {
 	return t, ascii
 }()
 
-// appendEscaped appends \uXXXX, twice for a character beyond the first plane.
+// appendEscaped appends \uXXXX, or two of them for a character beyond U+FFFF.
 func appendEscaped(dst []byte, r rune) []byte {
 	if r >= 0x10000 {
 		r -= 0x10000

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// What Python's json.dump wrote for these, with indent=4 and with indent=2, ensure_ascii=False.
+// The output of Python's json.dump with indent=4, and with indent=2 and
+// ensure_ascii=False.
 const (
 	pythonIndent4 = `[
     {
@@ -46,7 +47,8 @@ const (
 func TestWriterFormats(t *testing.T) {
 	t.Parallel()
 	in := []*Conversation{
-		{ID: "CONV_ID_0", Messages: []Message{{Role: User, Text: "a\"\\/\b\f\n\r\t\x01\x1f\x7fé你\u2028🙂<&>"}, {Role: Assistant}}},
+		{ID: "CONV_ID_0", Messages: []Message{{Role: User,
+			Text: "a\"\\/\b\f\n\r\t\x01\x1f\x7fé你\u2028🙂<&>"}, {Role: Assistant}}},
 		{ID: "é", Messages: []Message{{Role: User, Text: "x"}}},
 	}
 	for _, tc := range []struct {
@@ -62,7 +64,8 @@ func TestWriterFormats(t *testing.T) {
 		{"no line", JSONL, nil, ""},
 		{"steered and raw", Converted, []*Conversation{{ID: "a", Messages: []Message{
 			{Role: User, Text: "x", Delay: 1500 * time.Microsecond},
-			{Role: Assistant, Text: "y", OutputTokens: 3, Raw: json.RawMessage(`{"role":"assistant","content":"y","tool_calls":[]}`)}}}},
+			{Role: Assistant, Text: "y", OutputTokens: 3,
+				Raw: json.RawMessage(`{"role":"assistant","content":"y","tool_calls":[]}`)}}}},
 			"[\n  {\n    \"id\": \"a\",\n    \"messages\": [\n      {\n        \"role\": \"user\",\n        \"content\": \"x\",\n        \"delay_ms\": 1.5\n      },\n" +
 				"      {\n        \"role\": \"assistant\",\n        \"content\": \"y\",\n        \"tool_calls\": [],\n        \"output_tokens\": 3\n      }\n    ]\n  }\n]"},
 	} {
@@ -107,7 +110,8 @@ func TestFormatFor(t *testing.T) {
 			t.Errorf("FormatFor(%q, %q) = %+v, %v", tc.name, tc.override, got, err)
 		}
 	}
-	if _, err := FormatFor("out", "xml", Generated); err == nil || err.Error() != `format is "xml", want json or jsonl` {
+	if _, err := FormatFor("out", "xml", Generated); err == nil ||
+		err.Error() != `format is "xml", want json or jsonl` {
 		t.Errorf("xml: %v", err)
 	}
 }
@@ -120,7 +124,8 @@ func TestWriterReportsErrors(t *testing.T) {
 	t.Parallel()
 	for _, f := range []Format{JSONL, Generated, {Gzip: true}} {
 		w := NewWriter(brokenPipe{}, f)
-		w.Write(&Conversation{ID: "a", Messages: []Message{{Role: User, Text: strings.Repeat("x", 1<<20)}}})
+		w.Write(&Conversation{ID: "a",
+			Messages: []Message{{Role: User, Text: strings.Repeat("x", 1<<20)}}})
 		if err := w.Close(); err == nil || err.Error() != "broken pipe" {
 			t.Errorf("%+v: %v", f, err)
 		}
@@ -129,8 +134,10 @@ func TestWriterReportsErrors(t *testing.T) {
 
 func BenchmarkWriter(b *testing.B) {
 	text := strings.Repeat("It was the best of times, \"it\" was the worst of times.\n", 20)
-	c := &Conversation{ID: "a", Messages: []Message{{Role: User, Text: text}, {Role: Assistant, Text: text}}}
-	for name, f := range map[string]Format{"lines": JSONL, "generated": Generated, "converted": Converted} {
+	c := &Conversation{ID: "a",
+		Messages: []Message{{Role: User, Text: text}, {Role: Assistant, Text: text}}}
+	for name, f := range map[string]Format{"lines": JSONL, "generated": Generated,
+		"converted": Converted} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(2 * len(text)))
 			b.ReportAllocs()

@@ -1,4 +1,4 @@
-// Package dist draws numbers from named distributions, as a config names them:
+// Package dist draws numbers from the distributions that a config names:
 //
 //	{"distribution": "lognormal", "average": 1000, "max": 5000}
 //
@@ -12,18 +12,22 @@
 //	lognormal    mean, sigma, max?                e to the power of a normal; mean > 0, sigma >= 0
 //	exponential  mean, max?         a real, the wait for an event of a Poisson process; mean > 0
 //
-// A lognormal by average and median_ratio r has the average A and the median A*r: e to the power of a normal of mean
-// ln(A*r) and deviation sqrt(2*ln(1/r)). The values drawn together are then scaled so that their own mean is A: one
-// drawn alone is A always. Given both, average goes before mean and sigma. Lognormal values are rounded to whole
-// numbers, halves to even. max caps each value (lognormal: before rounding); 0 or none is no cap, a negative one is a
-// cap.
+// A lognormal with average A and median_ratio r has the median A*r: it is e to
+// the power of a normal with mean ln(A*r) and deviation sqrt(2*ln(1/r)). Values
+// that are drawn together are scaled so that their mean is A, so a value drawn
+// alone is always A. A config that gives average as well as mean and sigma
+// means average. Lognormal values are rounded to whole numbers, halves to even.
+// max caps each value, before the rounding of a lognormal; if it is absent or 0
+// there is no cap, and a negative max is a cap.
 //
-// A constant's value may be text that is a whole number ("30"), which then stands for tokens only.
+// The value of a constant may be a whole number as text ("30"). It can then
+// only be a number of tokens.
 //
-// But for exponential, which is ours, these are the distributions of the generator inside vLLM's
-// benchmarks/multi_turn: the same values from the same stream (pyrand.Numpy), to the last draw. What differs: a key that the
-// distribution does not have is an error and not ignored; a config that would end it with an exception is an error; and
-// so is a zipf with an alpha nearer to 1, which would draw for hours.
+// All but exponential are the distributions of the generator in vLLM's
+// benchmarks/multi_turn, and give the same values from the same stream
+// (pyrand.Numpy). There are three differences: an unknown key is an error and
+// not ignored, a config that ends the generator with an exception is an error,
+// and so is a zipf with alpha below 1.000001, which would draw for hours.
 package dist
 
 import (
@@ -36,7 +40,8 @@ import (
 type Distribution interface {
 	// Fill draws as many values as dst holds, together and in order.
 	Fill(r *pyrand.Numpy, dst []float64)
-	// Whole says whether the values are integers, as Python distinguishes them: 3 is one and 3.0 is not.
+	// Whole reports whether the values are integers to Python: 3 is one and 3.0
+	// is not.
 	Whole() bool
 }
 
@@ -50,7 +55,8 @@ var (
 	_ Distribution = Exponential{}
 )
 
-// Cap is the largest value that a distribution gives; the zero Cap is none.
+// Cap is the largest value that a distribution gives. The zero Cap means no
+// limit.
 type Cap struct {
 	Value float64
 	// Real makes the values reals: a cap of 5.0 in place of 5.
@@ -64,18 +70,19 @@ func (c Cap) apply(v float64) float64 {
 	return v
 }
 
-// whole says whether integers stay integers under the cap.
+// whole reports whether integers stay integers under the cap.
 func (c Cap) whole() bool { return c.Value == 0 || !c.Real }
 
 // Constant is one value.
 type Constant struct {
 	Value float64
 	Real  bool
-	// Text: the config gives the value as text ("30"), which stands for a number of tokens and nothing else.
+	// Text means that the config gives the value as text ("30"), which can only
+	// be a number of tokens.
 	Text bool
 }
 
-// Fill puts the value everywhere, without a draw.
+// Fill sets all of dst to the value. It draws nothing.
 func (d Constant) Fill(_ *pyrand.Numpy, dst []float64) {
 	for i := range dst {
 		dst[i] = d.Value
@@ -85,7 +92,8 @@ func (d Constant) Fill(_ *pyrand.Numpy, dst []float64) {
 // Whole implements Distribution.
 func (d Constant) Whole() bool { return !d.Real && !d.Text }
 
-// Uniform is an integer from Min to Max, which are integers, or a real in [Min, Max).
+// Uniform is an integer from Min to Max, which are integers, or a real in [Min,
+// Max).
 type Uniform struct {
 	Min, Max float64
 	Real     bool
@@ -105,7 +113,8 @@ func (d Uniform) Fill(r *pyrand.Numpy, dst []float64) {
 // Whole implements Distribution.
 func (d Uniform) Whole() bool { return !d.Real }
 
-// Zipf is 1 or more, k with a probability proportional to k to the power of -Alpha.
+// Zipf is an integer k of 1 or more with a probability proportional to
+// k^-Alpha.
 type Zipf struct {
 	Alpha float64
 	Max   Cap
@@ -137,7 +146,8 @@ func (d Poisson) Fill(r *pyrand.Numpy, dst []float64) {
 // Whole implements Distribution.
 func (d Poisson) Whole() bool { return d.Max.whole() }
 
-// Lognormal is e to the power of a normal of the given mean and deviation, rounded.
+// Lognormal is e to the power of a normal of the given mean and deviation,
+// rounded.
 type Lognormal struct {
 	Mu, Sigma float64
 	Max       Cap
@@ -153,11 +163,13 @@ func (d Lognormal) Fill(r *pyrand.Numpy, dst []float64) {
 // Whole implements Distribution.
 func (d Lognormal) Whole() bool { return true }
 
-// DefaultMedianRatio is the ratio of a lognormal's median to its average where a config gives none.
+// DefaultMedianRatio is the ratio of a lognormal's median to its average if a
+// config gives none: the reference's.
 const DefaultMedianRatio = 0.85
 
-// LognormalAverage is a lognormal by its average and the ratio of its median to it, scaled so that the values drawn
-// together have just that average, then capped and rounded.
+// LognormalAverage is a lognormal given by its average and the ratio of its
+// median to the average. Values that are drawn together are scaled to have
+// exactly that average, then capped and rounded.
 type LognormalAverage struct {
 	Average, MedianRatio float64
 	Max                  Cap
@@ -188,7 +200,8 @@ func (d LognormalAverage) finish(v, mean float64) float64 {
 // Whole implements Distribution.
 func (d LognormalAverage) Whole() bool { return true }
 
-// Exponential is a real: the wait for the next event of those that come one in Scale on the average.
+// Exponential is a real: the wait for the next event if there is one event per
+// Scale on average.
 type Exponential struct {
 	Scale float64
 	Max   Cap
@@ -204,8 +217,9 @@ func (d Exponential) Fill(r *pyrand.Numpy, dst []float64) {
 // Whole implements Distribution.
 func (d Exponential) Whole() bool { return false }
 
-// pairwise adds n values in the order in which numpy adds an array: blocks of eight sums side by side, and the blocks
-// two by two. The order decides the last bits of a mean.
+// pairwise adds n values in the order in which numpy adds an array: eight sums
+// side by side in a block of up to 128, and blocks in pairs. The order decides
+// the last bits of a mean.
 func pairwise(n int, next func() float64) float64 {
 	switch {
 	case n < 8:

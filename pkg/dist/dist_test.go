@@ -20,7 +20,7 @@ func parse(text string) (Distribution, error) {
 	return Parse(o), o.Err()
 }
 
-// TestGolden compares with numpy, drawn together and one by one.
+// TestGolden compares with numpy. Values are drawn together and one by one.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("testdata/golden.json")
@@ -77,7 +77,7 @@ func TestGolden(t *testing.T) {
 
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-12*math.Abs(b) }
 
-// TestParse shows what is taken and what is said of the rest.
+// TestParse lists the configs that are accepted and the errors of others.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -95,29 +95,43 @@ func TestParse(t *testing.T) {
 		{`{"distribution":"zipf","alpha":2,"max":null}`, Zipf{Alpha: 2}, ""},
 		{`{"distribution":"zipf","alpha":2,"max":-1.5}`, Zipf{Alpha: 2, Max: Cap{-1.5, true}}, ""},
 		{`{"distribution":"poisson","alpha":0}`, Poisson{}, ""},
-		{`{"distribution":"lognormal","average":30,"mean":2,"sigma":1}`, LognormalAverage{Average: 30, MedianRatio: 0.85}, ""},
+		{`{"distribution":"lognormal","average":30,"mean":2,"sigma":1}`,
+			LognormalAverage{Average: 30, MedianRatio: 0.85}, ""},
 		{`{"distribution":"lognormal","mean":2,"sigma":0}`, Lognormal{Mu: 2}, ""},
 		{`{"distribution":"exponential","mean":2}`, Exponential{Scale: 2}, ""},
 
 		{`{}`, nil, "tokens.distribution: is missing, want one of constant, uniform, zipf, poisson, lognormal, exponential"},
-		{`{"distribution":7}`, nil, "tokens.distribution: holds 7, want one of constant, uniform, zipf, poisson, lognormal, exponential"},
-		{`{"distribution":"logNormal"}`, nil, `tokens.distribution: holds "logNormal", want one of constant, uniform, zipf, poisson, lognormal, exponential (did you mean lognormal?)`},
-		{`{"distribution":"constant","value":"3.5"}`, nil, `tokens.value: holds "3.5", want a number, or a whole number as text`},
-		{`{"distribution":"constant","value":"1__0"}`, nil, `tokens.value: holds "1__0", want a number, or a whole number as text`},
-		{`{"distribution":"constant","value":[1]}`, nil, "tokens.value: holds [1], want a number, up to 2^53"},
-		{`{"distribution":"constant","value":1e300}`, nil, "tokens.value: holds 1e300, want a number, up to 2^53"},
+		{`{"distribution":7}`, nil,
+			"tokens.distribution: holds 7, want one of constant, uniform, zipf, poisson, lognormal, exponential"},
+		{`{"distribution":"logNormal"}`, nil,
+			`tokens.distribution: holds "logNormal", want one of constant, uniform, zipf, poisson, lognormal, exponential (did you mean lognormal?)`},
+		{`{"distribution":"constant","value":"3.5"}`, nil,
+			`tokens.value: holds "3.5", want a number, or a whole number as text`},
+		{`{"distribution":"constant","value":"1__0"}`, nil,
+			`tokens.value: holds "1__0", want a number, or a whole number as text`},
+		{`{"distribution":"constant","value":[1]}`, nil,
+			"tokens.value: holds [1], want a number, up to 2^53"},
+		{`{"distribution":"constant","value":1e300}`, nil,
+			"tokens.value: holds 1e300, want a number, up to 2^53"},
 		{`{"distribution":"constant"}`, nil, "tokens.value: is missing, want a number, up to 2^53"},
 		{`{"distribution":"uniform","min":3,"max":2,"mox":1}`, nil,
 			"tokens.mox: unknown key, did you mean max?\ntokens.max: holds 2, want a number not below min, up to 2^53"},
 		{`{"distribution":"uniform","min":"1","max":1e99}`, nil,
 			"tokens.min: holds \"1\", want a number above 0, up to 2^53\ntokens.max: holds 1e99, want a number not below min, up to 2^53"},
-		{`{"distribution":"zipf","alpha":1025}`, nil, "tokens.alpha: holds 1025, want a number from 1.000001 to below 1025"},
-		{`{"distribution":"zipf","alpha":2,"max":"5"}`, nil, `tokens.max: holds "5", want a number, or 0 for no cap`},
-		{`{"distribution":"poisson","alpha":1e19}`, nil, "tokens.alpha: holds 1e19, want a number from 0 to about 9.2e18"},
-		{`{"distribution":"lognormal"}`, nil, "tokens.average: is missing, want a number of 1 or more; or give mean and sigma"},
-		{`{"distribution":"lognormal","median_ratio":0.5}`, nil, "tokens.average: is missing, want a number of 1 or more, up to 2^53"},
-		{`{"distribution":"lognormal","mean":2}`, nil, "tokens.sigma: is missing, want a number of 0 or more (of the logarithms)"},
-		{`{"distribution":"lognormal","mean":2,"sigma":1,"median_ratio":0.5}`, nil, "tokens.median_ratio: goes with average, not with mean and sigma"},
+		{`{"distribution":"zipf","alpha":1025}`, nil,
+			"tokens.alpha: holds 1025, want a number from 1.000001 to below 1025"},
+		{`{"distribution":"zipf","alpha":2,"max":"5"}`, nil,
+			`tokens.max: holds "5", want a number, or 0 for no cap`},
+		{`{"distribution":"poisson","alpha":1e19}`, nil,
+			"tokens.alpha: holds 1e19, want a number from 0 to about 9.2e18"},
+		{`{"distribution":"lognormal"}`, nil,
+			"tokens.average: is missing, want a number of 1 or more; or give mean and sigma"},
+		{`{"distribution":"lognormal","median_ratio":0.5}`, nil,
+			"tokens.average: is missing, want a number of 1 or more, up to 2^53"},
+		{`{"distribution":"lognormal","mean":2}`, nil,
+			"tokens.sigma: is missing, want a number of 0 or more (of the logarithms)"},
+		{`{"distribution":"lognormal","mean":2,"sigma":1,"median_ratio":0.5}`, nil,
+			"tokens.median_ratio: goes with average, not with mean and sigma"},
 		{`{"distribution":"exponential","mean":0}`, nil, "tokens.mean: holds 0, want a number above 0"},
 	} {
 		d, err := parse(c.config)
@@ -131,7 +145,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever the config, there is an error or a distribution that can be drawn from.
+// FuzzParse: every config gives an error or a distribution that can be drawn
+// from.
 func FuzzParse(f *testing.F) {
 	b, err := os.ReadFile("testdata/golden.json")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"multiturn/internal/human"
 )
 
-// bounds of what can be drawn.
+// Bounds of what can be drawn.
 const (
 	largest   = 1 << 53 // whole numbers are exact up to here
 	minZipf   = 1.000001
@@ -34,8 +34,8 @@ var kinds = []kind{
 	{"exponential", []string{"mean", "max"}, parser.exponential},
 }
 
-// Parse reads a distribution from its object in a config. It returns nil when something is wrong, which is then among
-// the object's errors.
+// Parse reads a distribution from its object in a config. If something is wrong
+// it records an error in the object and returns nil.
 func Parse(o *field.Object) Distribution {
 	name, ok := o.Text("distribution")
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
@@ -63,7 +63,7 @@ func Parse(o *field.Object) Distribution {
 // parser reads the fields of one distribution.
 type parser struct{ *field.Object }
 
-// number reads a required number that passes the test.
+// number reads a required number. It records an error if good refuses it.
 func (p parser) number(key, allowed string, good func(float64) bool) field.Number {
 	n, ok := p.Number(key)
 	if !ok || !good(n.Value) {
@@ -97,18 +97,22 @@ func (p parser) constant() Distribution {
 }
 
 func (p parser) uniform() Distribution {
-	lo := p.number("min", "a number above 0, up to 2^53", func(f float64) bool { return f > 0 && f <= largest })
-	hi := p.number("max", "a number not below min, up to 2^53", func(f float64) bool { return f >= lo.Value && f <= largest })
+	lo := p.number("min", "a number above 0, up to 2^53",
+		func(f float64) bool { return f > 0 && f <= largest })
+	hi := p.number("max", "a number not below min, up to 2^53",
+		func(f float64) bool { return f >= lo.Value && f <= largest })
 	return Uniform{lo.Value, hi.Value, lo.Real || hi.Real}
 }
 
 func (p parser) zipf() Distribution {
-	a := p.number("alpha", "a number from 1.000001 to below 1025", func(f float64) bool { return f >= minZipf && f < maxZipf })
+	a := p.number("alpha", "a number from 1.000001 to below 1025",
+		func(f float64) bool { return f >= minZipf && f < maxZipf })
 	return Zipf{a.Value, p.max()}
 }
 
 func (p parser) poisson() Distribution {
-	a := p.number("alpha", "a number from 0 to about 9.2e18", func(f float64) bool { return f >= 0 && f <= maxLambda })
+	a := p.number("alpha", "a number from 0 to about 9.2e18",
+		func(f float64) bool { return f >= 0 && f <= maxLambda })
 	return Poisson{a.Value, p.max()}
 }
 
@@ -120,16 +124,19 @@ func (p parser) lognormal() Distribution {
 			return nil
 		}
 		mu := p.number("mean", "a number above 0 (of the logarithms)", positive)
-		sigma := p.number("sigma", "a number of 0 or more (of the logarithms)", func(f float64) bool { return f >= 0 })
+		sigma := p.number("sigma", "a number of 0 or more (of the logarithms)",
+			func(f float64) bool { return f >= 0 })
 		if p.Has("median_ratio") {
 			p.Notef("median_ratio", "goes with average, not with mean and sigma")
 		}
 		return Lognormal{mu.Value, sigma.Value, p.max()}
 	}
-	average := p.number("average", "a number of 1 or more, up to 2^53", func(f float64) bool { return f >= 1 && f <= largest })
+	average := p.number("average", "a number of 1 or more, up to 2^53",
+		func(f float64) bool { return f >= 1 && f <= largest })
 	ratio := DefaultMedianRatio
 	if p.Has("median_ratio") && !p.Null("median_ratio") {
-		ratio = p.number("median_ratio", "a number between 0 and 1", func(f float64) bool { return f > 0 && f < 1 }).Value
+		ratio = p.number("median_ratio", "a number between 0 and 1",
+			func(f float64) bool { return f > 0 && f < 1 }).Value
 	}
 	return LognormalAverage{average.Value, ratio, p.max()}
 }
@@ -139,7 +146,8 @@ func (p parser) exponential() Distribution {
 	return Exponential{mean.Value, p.max()}
 }
 
-// textInt reads a whole number as Python's int() does: white space around it, a sign, single underscores within.
+// textInt reads a whole number as Python's int() does: white space around it, a
+// sign, single underscores within.
 func textInt(s string) (float64, bool) {
 	s = strings.TrimSpace(s)
 	digits := strings.TrimLeft(s, "+-")

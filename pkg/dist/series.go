@@ -2,16 +2,16 @@ package dist
 
 import "multiturn/internal/pyrand"
 
-// Series is the values that Fill would put into a slice, one after the other and without the slice: there may be any
-// number of them.
+// Series gives the values that Fill would put into a slice one by one, in
+// constant memory.
 type Series struct {
 	d      Distribution
 	stream pyrand.Numpy
-	// mean is that of the values before scaling, of a LognormalAverage.
+	// mean is the mean of the values before scaling, for a LognormalAverage.
 	mean float64
 }
 
-// NewSeries takes n values from the stream, which is left behind them, and gives them again with Next.
+// NewSeries moves the stream past n values, which Next then returns.
 func NewSeries(d Distribution, r *pyrand.Numpy, n int) *Series {
 	s := &Series{d: d, stream: *r}
 	switch d := d.(type) {

@@ -12,7 +12,8 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// BenchmarkConvert converts a file of shared chats: a small one made here, or the one that SHAREGPT names.
+// BenchmarkConvert converts a file of shared chats: a small one made here, or
+// the one that SHAREGPT names.
 func BenchmarkConvert(b *testing.B) {
 	name := os.Getenv("SHAREGPT")
 	if name == "" {
@@ -20,9 +21,11 @@ func BenchmarkConvert(b *testing.B) {
 		var in strings.Builder
 		text := strings.Repeat(`It was the best of times, it was the \"worst\" of times.\n`, 20)
 		for i := range 2000 {
-			fmt.Fprintf(&in, "%c\n  {\n    \"id\": \"c%d_%d\",\n    \"conversations\": [", "[,"[min(i, 1)], i/2, i%2)
+			fmt.Fprintf(&in, "%c\n  {\n    \"id\": \"c%d_%d\",\n    \"conversations\": [", "[,"[min(i, 1)],
+				i/2, i%2)
 			for j := range 4 {
-				fmt.Fprintf(&in, "%s\n      {\n        \"from\": \"%s\",\n        \"value\": \"%s\"\n      }", ",,"[:min(j, 1)], []string{"human", "gpt"}[j%2], text)
+				fmt.Fprintf(&in, "%s\n      {\n        \"from\": \"%s\",\n        \"value\": \"%s\"\n      }",
+					",,"[:min(j, 1)], []string{"human", "gpt"}[j%2], text)
 			}
 			in.WriteString("\n    ]\n  }")
 		}
@@ -50,7 +53,8 @@ func BenchmarkConvert(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := Convert(context.Background(), src, io.Discard, chat.Converted, Options{}); err != nil {
+		if _, err := Convert(context.Background(), src, io.Discard, chat.Converted,
+			Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -14,10 +14,12 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// Convert reads a collection and writes its conversations to w. The error is that of reading or writing,
-// ErrNothingLeft, or in parity a *ReferenceError; w may then hold half an output. The result comes with an error too,
-// as far as it was made.
-func Convert(ctx context.Context, src *Source, w io.Writer, f chat.Format, o Options) (*Result, error) {
+// Convert reads a collection and writes its conversations to w. The error is
+// that of reading or writing, ErrNothingLeft, or in parity a *ReferenceError.
+// At an error w may hold a part of the output, and the result describes what
+// was done until then.
+func Convert(ctx context.Context, src *Source, w io.Writer, f chat.Format,
+	o Options) (*Result, error) {
 	v := &converter{src: src, o: o, format: f, tally: newTally(o.Rejects), res: &Result{}}
 	err := v.run(ctx, w)
 	v.res.Dropped = v.tally.list()
@@ -32,7 +34,7 @@ type converter struct {
 	index  *index
 	convs  [][]ref
 	res    *Result
-	broken error // what ends the writing, but not the looking
+	broken error // ends the writing; the other conversations are still checked
 }
 
 func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
@@ -52,7 +54,8 @@ func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
 	}
 	v.res.Items, v.res.CutOff = v.index.items, v.index.cutOff
 	v.res.Apart, v.res.ApartID = v.index.apart, v.index.apartID
-	o.Transcript.printf("Total items in input file: %s\nShuffling dataset with seed %s\n", human.Thousands(v.res.Items), o.seed())
+	o.Transcript.printf("Total items in input file: %s\nShuffling dataset with seed %s\n",
+		human.Thousands(v.res.Items), o.seed())
 	random := pyrand.NewPython(o.seed())
 	if v.convs, err = v.index.join(v.src, random); err != nil {
 		return err
@@ -63,7 +66,8 @@ func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
 			v.res.MostParts, v.res.Longest = len(parts), v.index.keys[v.index.entries[parts[0].entry].key]
 		}
 	}
-	o.Transcript.printf("Total unique conversations (IDs) in input file: %s\n", human.Thousands(len(v.convs)))
+	o.Transcript.printf("Total unique conversations (IDs) in input file: %s\n",
+		human.Thousands(len(v.convs)))
 
 	out := chat.NewWriter(w, v.format)
 	sampled := o.MaxItems != nil && (*o.MaxItems > 0 || o.Parity)
@@ -107,7 +111,7 @@ func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
 	return out.Close()
 }
 
-// checkStart looks at how the input begins before any of it is indexed.
+// checkStart checks how the input begins, before any of it is indexed.
 func (v *converter) checkStart() error {
 	first := bufio.NewReaderSize(v.src.first, 64<<10)
 	v.src.first = first
@@ -118,8 +122,10 @@ func (v *converter) checkStart() error {
 	return checkStart(v.src, begin)
 }
 
-// filter converts all conversations and returns those that pass. It writes them too, if that is all there is to do.
-func (v *converter) filter(ctx context.Context, list []int32, out *chat.Writer, write bool) (kept []int32, err error) {
+// filter converts all conversations and returns those that pass. If write is
+// set it also writes them, which saves a second conversion.
+func (v *converter) filter(ctx context.Context, list []int32, out *chat.Writer,
+	write bool) (kept []int32, err error) {
 	v.res.Kept = &Statistics{tokens: write && v.o.Count != nil && !v.o.Parity}
 	err = v.each(ctx, list, write, v.res.Kept.tokens, func(c int32, m *made, encoded []byte) error {
 		if m.err != nil {
@@ -184,8 +190,10 @@ type job struct {
 	err     error
 }
 
-// each converts conversations with all workers and hands them to sink in the order of the list.
-func (v *converter) each(ctx context.Context, list []int32, encode, tokens bool, sink func(c int32, m *made, encoded []byte) error) error {
+// each converts conversations with all workers and passes them to sink in the
+// order of the list.
+func (v *converter) each(ctx context.Context, list []int32, encode, tokens bool,
+	sink func(c int32, m *made, encoded []byte) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	work := make(chan *job, v.o.workers())
 	ordered := make(chan *job, 2*v.o.workers())
@@ -261,7 +269,7 @@ func (v *converter) each(ctx context.Context, list []int32, encode, tokens bool,
 	return group.Wait()
 }
 
-// worker converts conversations, one after the other, and keeps its buffers.
+// worker converts one conversation after the other and reuses its buffers.
 type worker struct {
 	v      *converter
 	encode bool
@@ -304,7 +312,8 @@ func (k *worker) convert(c int32) (made, error) {
 		}
 		before := len(k.it.turns)
 		if err := k.it.parse(k.data, v.o.Parity); err != nil {
-			return made{}, fmt.Errorf("%s has changed while it was read: line %d: %w", v.src.name, e.line, err)
+			return made{}, fmt.Errorf("%s has changed while it was read: line %d: %w", v.src.name, e.line,
+				err)
 		}
 		if r.dropFirst && len(k.it.turns) > before {
 			k.it.turns = slices.Delete(k.it.turns, before, before+1)

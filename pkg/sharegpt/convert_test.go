@@ -41,7 +41,8 @@ func short(t *testing.T, out string) []string {
 	return lines
 }
 
-// turns writes a list of turns: "u hello|a there" with letters for human, gpt, system and tool.
+// turns writes a list of turns: "u hello|a there" with letters for human, gpt,
+// system and tool.
 func turns(list string) string {
 	names := map[byte]string{'u': "human", 'a': "gpt", 's': "system", 't': "tool"}
 	var all []string
@@ -74,52 +75,80 @@ func TestConvert(t *testing.T) {
 		want  []string
 		drops string // reason=number, ...
 	}{
-		{name: "plain English is kept", in: share("x_0", "u hi|a there"), want: []string{"x: u hi | a there"}},
+		{name: "plain English is kept", in: share("x_0", "u hi|a there"),
+			want: []string{"x: u hi | a there"}},
 		{name: "parts in the order of their index (C2)",
-			in:   "[" + share("p_10", "u c|a d") + "," + share("p_2", "u a|a b") + "," + share("p_11", "u e|a f") + "]",
+			in: "[" + share("p_10", "u c|a d") + "," + share("p_2", "u a|a b") + "," + share("p_11",
+				"u e|a f") + "]",
 			want: []string{"p: u a | a b | u c | a d | u e | a f"}},
-		{name: "a part that repeats the role before it", in: share("p_0", "u a|a b|u c") + share("p_1", "u c|a d"),
+		{name: "a part that repeats the role before it", in: share("p_0", "u a|a b|u c") +
+			share("p_1", "u c|a d"),
 			want: []string{"p: u a | a b | u c | a d"}},
-		{name: "a part that is a repeated role only", in: share("p_0", "u a|a b|u c|a d") + share("p_1", "a d"),
+		{name: "a part that is a repeated role only", in: share("p_0", "u a|a b|u c|a d") +
+			share("p_1", "a d"),
 			want: []string{"p: u a | a b | u c | a d"}},
-		{name: "a question at the end (C3)", in: share("x_0", "u a|a b|u c"), want: []string{"x: u a | a b"}},
-		{name: "a question at the end, kept", in: share("x_0", "u a|a b|u c") + share("y_0", "u a"), o: Options{KeepOdd: true},
+		{name: "a question at the end (C3)", in: share("x_0", "u a|a b|u c"),
+			want: []string{"x: u a | a b"}},
+		{name: "a question at the end, kept", in: share("x_0", "u a|a b|u c") + share("y_0", "u a"),
+			o:    Options{KeepOdd: true},
 			want: []string{"x: u a | a b | u c", "y: u a"}},
-		{name: "a question only", in: share("x_0", "u a") + share("y_0", "u a|a b"), want: []string{"y: u a | a b"}, drops: "too few turns=1"},
+		{name: "a question only", in: share("x_0", "u a") + share("y_0", "u a|a b"),
+			want: []string{"y: u a | a b"}, drops: "too few turns=1"},
 		{name: "bad items cost nothing else (C4)",
-			in: share("x_0", "u a|t b|u c|a d") + "\n" + share("no-index", "u 1|a 2") + "\n" + share("three_part_id_7", "u 3|a 4") + "\n[1, \"x\", null, {\"id\": \"q_0\"}]\n" +
-				`{"id": [1], "conversations": ` + turns("u a|a b") + "}\n" + `{"id": "v_0", "conversations": [{"from": "human"}, {"value": "x"}]}` + "\n" +
+			in: share("x_0", "u a|t b|u c|a d") + "\n" + share("no-index", "u 1|a 2") + "\n" +
+				share("three_part_id_7", "u 3|a 4") + "\n[1, \"x\", null, {\"id\": \"q_0\"}]\n" +
+				`{"id": [1], "conversations": ` + turns("u a|a b") + "}\n" +
+				`{"id": "v_0", "conversations": [{"from": "human"}, {"value": "x"}]}` + "\n" +
 				`{"id": "w_0", "conversations": [{"from": "human", "value": null}, {"from": "gpt", "value": 7}]}` + "\n" + `{"id": "e_0", "conversations": []}` + "\n{broken}\n",
 			want:  []string{"no-index: u 1 | a 2", "three_part_id: u 3 | a 4"},
 			drops: "not an object with a list of turns=4, a turn without role or text=2, id is neither text nor a number=1, no turns=1, not valid JSON=1, unknown role=1"},
-		{name: "a leading system message (C5)", in: share("x_0", "s be kind|u a|a b"), want: []string{"x: s be kind | u a | a b"}},
+		{name: "a leading system message (C5)", in: share("x_0", "s be kind|u a|a b"),
+			want: []string{"x: s be kind | u a | a b"}},
 		{name: "a leading answer", in: share("x_0", "a hello|u a|a b"), want: []string{"x: u a | a b"}},
-		{name: "a later system message", in: share("x_0", "u a|s no|a b") + share("y_0", "u a|a b"), want: []string{"y: u a | a b"}, drops: "roles do not alternate=1"},
-		{name: "max turns after a dropped lead (C6)", in: share("x_0", "a hello|u a|a b|u c|a d"), o: Options{MaxTurns: number(2)}, want: []string{"x: u a | a b"}},
-		{name: "max turns after a system message", in: share("x_0", "s be kind|u a|a b|u c|a d"), o: Options{MaxTurns: number(3)}, want: []string{"x: s be kind | u a | a b"}},
-		{name: "an unknown role behind the cut", in: share("x_0", "u a|a b|t c"), o: Options{MaxTurns: number(2)}, want: []string{"x: u a | a b"}},
-		{name: "min turns judges what is left (C8)", in: share("x_0", "a 0|u 1|a 2|u 3") + share("y_0", "u 1|a 2|u 3|a 4"), o: Options{MinTurns: number(3)},
+		{name: "a later system message", in: share("x_0", "u a|s no|a b") + share("y_0", "u a|a b"),
+			want: []string{"y: u a | a b"}, drops: "roles do not alternate=1"},
+		{name: "max turns after a dropped lead (C6)", in: share("x_0", "a hello|u a|a b|u c|a d"),
+			o: Options{MaxTurns: number(2)}, want: []string{"x: u a | a b"}},
+		{name: "max turns after a system message", in: share("x_0", "s be kind|u a|a b|u c|a d"),
+			o: Options{MaxTurns: number(3)}, want: []string{"x: s be kind | u a | a b"}},
+		{name: "an unknown role behind the cut", in: share("x_0", "u a|a b|t c"),
+			o: Options{MaxTurns: number(2)}, want: []string{"x: u a | a b"}},
+		{name: "min turns judges what is left (C8)", in: share("x_0", "a 0|u 1|a 2|u 3") +
+			share("y_0", "u 1|a 2|u 3|a 4"), o: Options{MinTurns: number(3)},
 			want: []string{"y: u 1 | a 2 | u 3 | a 4"}, drops: "too few turns=1"},
-		{name: "lengths are characters", in: share("x_0", "u 你好|a 🙂🙂") + share("y_0", "u 你|a 你好") + share("z_0", "u 你好吗|a 你好"),
-			o: Options{MinLength: number(2), MaxLength: number(2)}, want: []string{"x: u 你好 | a 🙂🙂"}, drops: "a message is too long=1, a message is too short=1"},
-		{name: "ascii", in: share("x_0", "u hi|a you") + share("y_0", "u hi|a café") + share("z_0", "u é|a è"), o: Options{Language: ASCII},
+		{name: "lengths are characters", in: share("x_0", "u 你好|a 🙂🙂") + share("y_0", "u 你|a 你好") +
+			share("z_0", "u 你好吗|a 你好"),
+			o: Options{MinLength: number(2), MaxLength: number(2)}, want: []string{"x: u 你好 | a 🙂🙂"},
+			drops: "a message is too long=1, a message is too short=1"},
+		{name: "ascii", in: share("x_0", "u hi|a you") + share("y_0", "u hi|a café") + share("z_0",
+			"u é|a è"), o: Options{Language: ASCII},
 			want: []string{"x: u hi | a you"}, drops: "language=2"},
-		{name: "non-ascii", in: share("x_0", "u hi|a you") + share("y_0", "u hi|a café") + share("z_0", "u é|a è"), o: Options{Language: NonASCII},
+		{name: "non-ascii", in: share("x_0", "u hi|a you") + share("y_0", "u hi|a café") + share("z_0",
+			"u é|a è"), o: Options{Language: NonASCII},
 			want: []string{"z: u é | a è"}, drops: "language=2"},
-		{name: "duplicates", in: share("x_0", "u a|a b") + share("x_0", "u a|a b") + share("plain", "u c|a d") + share("plain", "u e|a f"),
+		{name: "duplicates", in: share("x_0", "u a|a b") + share("x_0", "u a|a b") + share("plain",
+			"u c|a d") + share("plain", "u e|a f"),
 			want: []string{"plain: u c | a d", "x: u a | a b"}, drops: "same id as an earlier item=2"},
 		{name: "other shapes", in: `{"conversation": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]}]}` + "\n" +
 			`{"id": 7, "messages": [{"from": "human", "value": "d", "x": [1]}, {"from": "bard", "value": "e"}]}` + "\n" +
-			`{"id": null, "conversations": ` + turns("u f|a g") + `}` + "\n" + share("item-3", "u h|a i") + "\n" + share("_3", "u j|a k"),
-			want: []string{"7: u d | a e", "_3: u j | a k", "item-1: u a | a bc", "item-3-: u f | a g", "item-3: u h | a i"}},
-		{name: "ids with an index that are whole", in: share("c_1", "u a|a b") + share("c_2", "u c|a d") + share("c_2", "u e|a f"), o: Options{Separate: true},
+			`{"id": null, "conversations": ` + turns("u f|a g") + `}` + "\n" + share("item-3", "u h|a i") +
+			"\n" + share("_3", "u j|a k"),
+			want: []string{"7: u d | a e", "_3: u j | a k", "item-1: u a | a bc", "item-3-: u f | a g",
+				"item-3: u h | a i"}},
+		{name: "ids with an index that are whole", in: share("c_1", "u a|a b") + share("c_2", "u c|a d") +
+			share("c_2", "u e|a f"), o: Options{Separate: true},
 			want: []string{"c_1: u a | a b", "c_2: u c | a d"}, drops: "same id as an earlier item=1"},
-		{name: "role and content are conversations already", in: chats("c_1", "c_2", "c_2") + share("c_2", "u s|a t") + share("c_1", "u q|a r"),
-			want: []string{"c: u q | a r | u s | a t", "c_1: u hi | a c_1", "c_2: u hi | a c_2"}, drops: "same id as an earlier item=1"},
-		{name: "parts of role and content", in: chats("c_2", "c_1"), o: Options{Join: true}, want: []string{"c: u hi | a c_1 | u hi | a c_2"}},
+		{name: "role and content are conversations already", in: chats("c_1", "c_2", "c_2") +
+			share("c_2", "u s|a t") + share("c_1", "u q|a r"),
+			want:  []string{"c: u q | a r | u s | a t", "c_1: u hi | a c_1", "c_2: u hi | a c_2"},
+			drops: "same id as an earlier item=1"},
+		{name: "parts of role and content", in: chats("c_2", "c_1"), o: Options{Join: true},
+			want: []string{"c: u hi | a c_1 | u hi | a c_2"}},
 		{name: "half of a pair", in: `{"id": "x_0", "conversations": [{"from": "human", "value": "a\ud83d"}, {"from": "gpt", "value": "\ud83d\ude42"}]}`,
 			want: []string{"x: u a\uFFFD | a 🙂"}},
-		{name: "limits of 0 are off", in: share("x_0", "u hi|a you"), o: Options{MaxItems: number(0), MinTurns: number(0), MaxTurns: number(0), MinLength: number(0), MaxLength: number(0)},
+		{name: "limits of 0 are off", in: share("x_0", "u hi|a you"),
+			o: Options{MaxItems: number(0), MinTurns: number(0), MaxTurns: number(0),
+				MinLength: number(0), MaxLength: number(0)},
 			want: []string{"x: u hi | a you"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -157,7 +186,9 @@ func TestConvert(t *testing.T) {
 
 func TestRejectsAndSummary(t *testing.T) {
 	t.Parallel()
-	in := "[\n  " + share("a_0", "u hi|a you") + ",\n  " + share("b_1", "u c|t d") + ",\n  " + share("b_0", "u a|a b") + ",\n  {\"id\": \"c\n,\n  {\n  \"id\": \"d\" nonsense\n  }\n]\n"
+	in := "[\n  " + share("a_0", "u hi|a you") + ",\n  " + share("b_1",
+		"u c|t d") + ",\n  " + share("b_0",
+		"u a|a b") + ",\n  {\"id\": \"c\n,\n  {\n  \"id\": \"d\" nonsense\n  }\n]\n"
 	var rejects bytes.Buffer
 	_, _, res, err := run(t, strings.NewReader(in), Options{Rejects: &rejects}, chat.JSONL, 0, "")
 	if err != nil {
@@ -201,7 +232,7 @@ func TestConvertKeptApart(t *testing.T) {
 	}
 }
 
-// However much of a file has come, what was lost is noticed, and what came is kept.
+// A file that is cut off anywhere is noticed, and what came is kept.
 func TestConvertCutOff(t *testing.T) {
 	t.Parallel()
 	a, b := share("a_0", "u a|a b"), share("b_0", "u c|a \\\"d")
@@ -227,8 +258,9 @@ func TestConvertCutOff(t *testing.T) {
 			}
 		}
 	}
-	// A string that is open in the middle is not the end.
-	_, _, res, err := run(t, strings.NewReader(a+"\n"+b[:len(b)-5]+"\n"+share("c_0", "u e|a f")), Options{}, chat.JSONL, 0, "")
+	// An open string in the middle is not the end.
+	_, _, res, err := run(t, strings.NewReader(a+"\n"+b[:len(b)-5]+"\n"+share("c_0", "u e|a f")),
+		Options{}, chat.JSONL, 0, "")
 	if err != nil || res.CutOff != nil || res.Written != 2 {
 		t.Errorf("broken in the middle: %+v, %d written, %v", res.CutOff, res.Written, err)
 	}
@@ -244,7 +276,8 @@ func many(n int) string {
 	return in.String()
 }
 
-// The same input gives the same output however it comes in and however many work on it.
+// The same input gives the same output, however it is read and with any number
+// of workers.
 func TestConvertInputs(t *testing.T) {
 	t.Parallel()
 	in := many(3000)
@@ -275,7 +308,8 @@ func TestConvertInputs(t *testing.T) {
 	}
 }
 
-// Where the reference has no faults to show, the order and the sample are its own.
+// If no fault of the reference matters, the order and the sample equal the
+// reference's.
 func TestConvertOrderIsTheReferences(t *testing.T) {
 	t.Parallel()
 	in, err := os.ReadFile(filepath.Join("testdata", "reference", "max_items_5_of_30.input.json"))
@@ -286,7 +320,8 @@ func TestConvertOrderIsTheReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _, _, err := run(t, bytes.NewReader(in), Options{Seed: big.NewInt(7), MaxItems: number(5)}, chat.Converted, 0, "")
+	out, _, _, err := run(t, bytes.NewReader(in), Options{Seed: big.NewInt(7), MaxItems: number(5)},
+		chat.Converted, 0, "")
 	if err != nil || out != string(want) {
 		t.Errorf("error %v, output %s", err, out)
 	}
@@ -294,11 +329,13 @@ func TestConvertOrderIsTheReferences(t *testing.T) {
 
 func TestConvertErrors(t *testing.T) {
 	t.Parallel()
-	if _, _, res, err := run(t, strings.NewReader(""), Options{}, chat.JSONL, 0, ""); err != ErrNothingLeft || res == nil {
+	if _, _, res, err := run(t, strings.NewReader(""), Options{}, chat.JSONL, 0,
+		""); err != ErrNothingLeft || res == nil {
 		t.Errorf("empty input: %v", err)
 	}
 	gone := errors.New("gone")
-	if _, _, _, err := run(t, io.MultiReader(strings.NewReader(many(10)), &failing{gone}), Options{}, chat.JSONL, 0, ""); !errors.Is(err, gone) || err.Error() != "INPUT: gone" {
+	if _, _, _, err := run(t, io.MultiReader(strings.NewReader(many(10)), &failing{gone}), Options{},
+		chat.JSONL, 0, ""); !errors.Is(err, gone) || err.Error() != "INPUT: gone" {
 		t.Errorf("broken input: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -309,7 +346,8 @@ func TestConvertErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer src.Close()
-		if _, err := Convert(ctx, src, io.Discard, chat.JSONL, Options{}); !errors.Is(err, context.Canceled) {
+		if _, err := Convert(ctx, src, io.Discard, chat.JSONL, Options{}); !errors.Is(err,
+			context.Canceled) {
 			t.Errorf("%d conversations, cancelled: %v", n, err)
 		}
 	}
@@ -318,7 +356,8 @@ func TestConvertErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	if _, err := Convert(context.Background(), src, &failing{gone}, chat.JSONL, Options{}); !errors.Is(err, gone) {
+	if _, err := Convert(context.Background(), src, &failing{gone}, chat.JSONL,
+		Options{}); !errors.Is(err, gone) {
 		t.Errorf("broken output: %v", err)
 	}
 	o := Options{MaxItems: number(-1), MinTurns: number(3), MaxTurns: number(2), Language: "x"}
@@ -338,7 +377,8 @@ func TestSplitID(t *testing.T) {
 		name string
 		part int64
 	}{
-		"a_0": {"a", 0}, "a_b_12": {"a_b", 12}, "a": {"a", 0}, "a_": {"a_", 0}, "_7": {"_7", 0}, "a_x": {"a_x", 0}, "a_1x": {"a_1x", 0},
+		"a_0": {"a", 0}, "a_b_12": {"a_b", 12}, "a": {"a", 0}, "a_": {"a_", 0}, "_7": {"_7", 0},
+		"a_x": {"a_x", 0}, "a_1x": {"a_1x", 0},
 		"a_-1": {"a_-1", 0}, "a_99999999999999999999": {"a_99999999999999999999", 0}, "": {"", 0},
 	} {
 		if name, part := splitID(id); name != want.name || part != want.part {
@@ -347,22 +387,24 @@ func TestSplitID(t *testing.T) {
 	}
 }
 
-// What Python's json module says of broken files, and where (taken from CPython 3.11).
+// The errors of Python's json module for broken files, with positions (from
+// CPython 3.11).
 func TestParitySyntaxErrors(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"":                                    "JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
-		"[1, 2":                               "JSONDecodeError: Expecting ',' delimiter: line 1 column 6 (char 5)",
-		"[{}\n {}]":                           "JSONDecodeError: Expecting ',' delimiter: line 2 column 2 (char 5)",
-		"[{}] []":                             "JSONDecodeError: Extra data: line 1 column 6 (char 5)",
-		"[{\"a\" 1}]":                         "JSONDecodeError: Expecting ':' delimiter: line 1 column 7 (char 6)",
-		"[{\"é\": \"x\\q\"}]":                 `JSONDecodeError: Invalid \escape: line 1 column 10 (char 9)`,
-		"[{\"a\": \"x\\u12\"}]":               `JSONDecodeError: Invalid \uXXXX escape: line 1 column 11 (char 10)`,
-		"[{\"a\": \"x":                        "JSONDecodeError: Unterminated string starting at: line 1 column 8 (char 7)",
-		"[{a: 1}]":                            "JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 3 (char 2)",
-		"[\r\n\r\n{\"a\": tru}]":              "JSONDecodeError: Expecting value: line 3 column 7 (char 9)",
-		"[{},]":                               "JSONDecodeError: Expecting value: line 1 column 5 (char 4)",
-		"[" + strings.Repeat("9", 4301) + "]": "ValueError: Exceeds the limit (4300 digits) for integer string conversion: value has 4301 digits; use sys.set_int_max_str_digits() to increase the limit",
+		"":                       "JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
+		"[1, 2":                  "JSONDecodeError: Expecting ',' delimiter: line 1 column 6 (char 5)",
+		"[{}\n {}]":              "JSONDecodeError: Expecting ',' delimiter: line 2 column 2 (char 5)",
+		"[{}] []":                "JSONDecodeError: Extra data: line 1 column 6 (char 5)",
+		"[{\"a\" 1}]":            "JSONDecodeError: Expecting ':' delimiter: line 1 column 7 (char 6)",
+		"[{\"é\": \"x\\q\"}]":    `JSONDecodeError: Invalid \escape: line 1 column 10 (char 9)`,
+		"[{\"a\": \"x\\u12\"}]":  `JSONDecodeError: Invalid \uXXXX escape: line 1 column 11 (char 10)`,
+		"[{\"a\": \"x":           "JSONDecodeError: Unterminated string starting at: line 1 column 8 (char 7)",
+		"[{a: 1}]":               "JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 3 (char 2)",
+		"[\r\n\r\n{\"a\": tru}]": "JSONDecodeError: Expecting value: line 3 column 7 (char 9)",
+		"[{},]":                  "JSONDecodeError: Expecting value: line 1 column 5 (char 4)",
+		"[" + strings.Repeat("9",
+			4301) + "]": "ValueError: Exceeds the limit (4300 digits) for integer string conversion: value has 4301 digits; use sys.set_int_max_str_digits() to increase the limit",
 	} {
 		_, _, _, err := run(t, strings.NewReader(in), Options{Parity: true}, chat.Converted, 80, "")
 		if err == nil || err.Error() != want {
@@ -374,19 +416,23 @@ func TestParitySyntaxErrors(t *testing.T) {
 // The error is found while the rest of a pipe is still being read.
 func TestParitySyntaxErrorEarly(t *testing.T) {
 	t.Parallel()
-	in := "[\n" + share("a_0", "u é|a é") + ",\n{\"id\": nul},\n" + strings.Repeat(share("b_0", "u "+strings.Repeat("x", 5000))+",\n", 3000) + "{}]"
+	in := "[\n" + share("a_0",
+		"u é|a é") + ",\n{\"id\": nul},\n" +
+		strings.Repeat(share("b_0", "u "+strings.Repeat("x", 5000))+",\n", 3000) + "{}]"
 	_, _, _, err := run(t, strings.NewReader(in), Options{Parity: true}, chat.Converted, 80, "")
 	if err == nil || err.Error() != "JSONDecodeError: Expecting value: line 3 column 8 (char 107)" {
 		t.Error(err)
 	}
 }
 
-// Whatever comes, a conversion neither panics nor hangs, every item is accounted for, and what it writes is read back.
+// For any input a conversion neither panics nor hangs, counts every item, and
+// writes what can be read back.
 func FuzzConvert(f *testing.F) {
 	f.Add([]byte("["+share("a_0", "u hi|a you")+","+share("a_1", "u hi|a é")+"]"), false)
 	f.Add([]byte(`[{"id":"x_0","conversations":[{"from":"human","value":"é \ud83d b"},{"from":"gpt","value":"é"}]}]`), true)
 	f.Add([]byte("{\"messages\": [{\"role\": \"user\", \"content\": [{\"text\": \"a\"}]}, {\"role\": \"system\"}]}\n{\"id\": 1\n[[], 2"), false)
-	for _, g := range []string{"parts_out_of_order_seed_0", "lone_surrogate", "null_value", "empty_part_between", "byte_order_mark"} {
+	for _, g := range []string{"parts_out_of_order_seed_0", "lone_surrogate", "null_value",
+		"empty_part_between", "byte_order_mark"} {
 		in, err := os.ReadFile(filepath.Join("testdata", "reference", g+".input.json"))
 		if err != nil {
 			f.Fatal(err)
@@ -395,7 +441,8 @@ func FuzzConvert(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte, parity bool) {
 		var rejects bytes.Buffer
-		out, _, res, err := run(t, bytes.NewReader(in), Options{Parity: parity, Rejects: &rejects}, chat.Converted, 80, "")
+		out, _, res, err := run(t, bytes.NewReader(in), Options{Parity: parity, Rejects: &rejects},
+			chat.Converted, 80, "")
 		if err != nil {
 			if strings.ContainsAny(strings.ReplaceAll(err.Error(), "isascii", ""), "\r\x00") && !parity {
 				t.Fatalf("error %q", err)
@@ -433,7 +480,9 @@ func FuzzConvert(f *testing.F) {
 
 func TestResultStatistics(t *testing.T) {
 	t.Parallel()
-	_, _, res, err := run(t, strings.NewReader(share("a_0", "s be kind|u one two|a three|u four|a five six seven")), Options{Count: func(s string) int { return len(s) }}, chat.JSONL, 0, "")
+	_, _, res, err := run(t, strings.NewReader(share("a_0",
+		"s be kind|u one two|a three|u four|a five six seven")),
+		Options{Count: func(s string) int { return len(s) }}, chat.JSONL, 0, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -441,9 +490,11 @@ func TestResultStatistics(t *testing.T) {
 	for _, r := range res.Kept.Table().Rows {
 		got[r.Name] = r.Values[1]
 	}
-	want := map[string]float64{"user_turns": 2, "assistant_turns": 2, "user_words": 3, "assistant_words": 4, "conv_turns": 5, "conv_words": 9,
+	want := map[string]float64{"user_turns": 2, "assistant_turns": 2, "user_words": 3,
+		"assistant_words": 4, "conv_turns": 5, "conv_words": 9,
 		"conv_characters": 7 + 4 + 5 + 14 + 7, "user_tokens": 5, "assistant_tokens": 9}
-	want["conv_characters"] = float64(len("be kind") + len("one two") + len("three") + len("four") + len("five six seven"))
+	want["conv_characters"] = float64(len("be kind") + len("one two") + len("three") + len("four") +
+		len("five six seven"))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}

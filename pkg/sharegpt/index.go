@@ -16,7 +16,7 @@ import (
 	"multiturn/internal/pyrand"
 )
 
-// entry is an item in the index: where it stands, and what must be known of it to join parts.
+// entry is an item in the index: its place, and what joining parts needs.
 type entry struct {
 	offset int64
 	part   int64 // index in its conversation
@@ -35,7 +35,7 @@ type ref struct {
 	dropFirst bool // its first turn repeats the role of the turn before it
 }
 
-// index is where everything is, and what belongs together.
+// index holds the place of each item, and the conversation that it belongs to.
 type index struct {
 	entries []entry
 	keys    []string // ids of conversations
@@ -45,7 +45,8 @@ type index struct {
 	items   int
 	tally   *tally
 	parity  bool
-	// separate takes every id as that of a whole conversation, joinAll none, whatever the shape of the item.
+	// separate takes every id for that of a whole conversation. joinAll takes
+	// every NAME_INDEX for a part, whatever the shape of the item.
 	separate, joinAll bool
 	counted           map[string]string // names of ids with an index that were not taken apart, and the first such id
 	apart             int               // items among them that share a name
@@ -76,7 +77,7 @@ type scanned struct {
 	err      error
 }
 
-// brokenItem is an item that is not JSON, which ends a run in parity.
+// brokenItem is the error of an item that is not JSON. It ends a run in parity.
 type brokenItem struct {
 	kind   jsonseq.Kind
 	offset int64
@@ -84,12 +85,15 @@ type brokenItem struct {
 
 func (b *brokenItem) Error() string { return b.kind.String() }
 
-// batchSize is how many bytes are handed to a worker at a time.
+// batchSize is how many bytes a worker gets at a time: several milliseconds of
+// work, so that handing over costs nothing, and little memory.
 const batchSize = 512 << 10
 
-// build reads all of the source once. Items that cannot be used are tallied; in parity the first is the error.
+// build reads the whole source once. It tallies items that cannot be used; in
+// parity the first of them is the error.
 func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, error) {
-	x := &index{byID: map[string]int32{}, roles: map[string]int32{}, tally: tally, parity: o.Parity, separate: o.Separate, joinAll: o.Join,
+	x := &index{byID: map[string]int32{}, roles: map[string]int32{}, tally: tally, parity: o.Parity,
+		separate: o.Separate, joinAll: o.Join,
 		counted: map[string]string{}, bad: map[int32]error{}}
 	group, ctx := errgroup.WithContext(ctx)
 	work := make(chan *batch, o.workers())
@@ -123,7 +127,7 @@ func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, 
 				}
 			}
 			if cap(b.text) > 4*batchSize {
-				continue // one huge item shall not hold on to its memory
+				continue // frees the memory of a huge item
 			}
 			select {
 			case free <- b:
@@ -134,7 +138,7 @@ func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, 
 	})
 	err := group.Wait()
 	if broken := new(brokenItem); errors.As(err, &broken) {
-		// Not before all have stopped: it reads the copy that cut writes.
+		// Only after all have stopped: it reads the copy that cut writes.
 		return nil, pythonSyntaxError(src, broken.kind, broken.offset)
 	}
 	if err != nil {
@@ -144,8 +148,10 @@ func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, 
 	return x, src.flush()
 }
 
-// cut reads the source, hands it on in batches, and says whether it ends too early.
-func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *batch, free <-chan *batch) (*CutOff, error) {
+// cut reads the source, passes it on in batches, and returns where it ends too
+// early.
+func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *batch,
+	free <-chan *batch) (*CutOff, error) {
 	scan := jsonseq.NewScanner(src.first)
 	scan.Single = o.Parity
 	var b *batch
@@ -199,14 +205,16 @@ func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *bat
 		return nil, fmt.Errorf("%s: %w", src.name, err)
 	}
 	var cutOff *CutOff
-	// The scanner finds these kinds only at the end of the input: a string that is open has no line break in it.
-	if e := new(jsonseq.SyntaxError); errors.As(last, &e) && (e.Kind == jsonseq.OpenItem || e.Kind == jsonseq.OpenString) {
+	// The Scanner finds these kinds only at the end of the input: an open
+	// string ends at a line break, which is another kind.
+	if e := new(jsonseq.SyntaxError); errors.As(last, &e) &&
+		(e.Kind == jsonseq.OpenItem || e.Kind == jsonseq.OpenString) {
 		cutOff = &CutOff{Line: e.Line, Bytes: scan.Offset()}
 	}
 	return cutOff, send()
 }
 
-// look parses an item for what the index needs.
+// look parses what the index needs of an item.
 func (s *scanned) look(text []byte, it *item, parity bool) {
 	if s.err = s.item.Err; s.err != nil {
 		return
@@ -215,7 +223,8 @@ func (s *scanned) look(text []byte, it *item, parity bool) {
 	if s.err = it.parse(text[s.from:s.to], parity); s.err != nil {
 		return
 	}
-	s.id, s.idKind, s.kind, s.isObject, s.hasFrom, s.turns = it.id, it.idKind, it.kind, it.isObject, it.hasFrom, len(it.turns)
+	s.id, s.idKind, s.kind, s.isObject, s.hasFrom, s.turns = it.id, it.idKind, it.kind, it.isObject,
+		it.hasFrom, len(it.turns)
 	if s.turns == 0 {
 		return
 	}
@@ -227,13 +236,14 @@ func (s *scanned) look(text []byte, it *item, parity bool) {
 	}
 }
 
-// add puts an item into the index, or into the tally if it cannot be used.
+// add puts an item into the index, or into the tally if it is unusable.
 func (x *index) add(src *Source, s *scanned, text []byte) error {
 	x.items++
 	drop := func(reason Reason, detail string) error {
 		return x.tally.dropItem(src, &s.item, text[s.from:s.to], reason, detail)
 	}
-	e := entry{offset: s.item.Offset, size: int32(s.to - s.from), number: int32(s.item.Number), line: int32(s.item.Line),
+	e := entry{offset: s.item.Offset, size: int32(s.to - s.from), number: int32(s.item.Number),
+		line:  int32(s.item.Line),
 		turns: int32(s.turns), first: -1, last: -1}
 	if x.parity {
 		if s.err != nil {
@@ -241,7 +251,7 @@ func (x *index) add(src *Source, s *scanned, text []byte) error {
 		}
 		e.key = -1
 		if err := referenceKey(s); err != nil {
-			// The error comes when the item's turn comes in shuffled order: it may not be the first.
+			// The error comes in shuffled order: another item may be first.
 			x.bad[int32(len(x.entries))] = err
 			x.entries = append(x.entries, e)
 			return nil
@@ -281,7 +291,8 @@ func (x *index) add(src *Source, s *scanned, text []byte) error {
 	return nil
 }
 
-// keepApart notes an id that is not taken apart though it looks like that of a part.
+// keepApart counts an id that looks like that of a part but is taken as a
+// whole.
 func (x *index) keepApart(id string) {
 	name, _ := splitID(id)
 	if name == id {
@@ -300,7 +311,7 @@ func (x *index) keepApart(id string) {
 	x.apart++
 }
 
-// splitID takes NAME_INDEX apart; an id of another form is a name.
+// splitID splits NAME_INDEX. An id of another form is a name.
 func splitID(id string) (name string, part int64) {
 	i := strings.LastIndexByte(id, '_')
 	if i <= 0 || i+1 == len(id) || id[i+1] < '0' || id[i+1] > '9' {
@@ -332,7 +343,7 @@ func (x *index) role(name string) int32 {
 	return r
 }
 
-// nameTheNameless gives items without an id one that no other item has.
+// nameTheNameless gives each item without an id an id that no other item has.
 func (x *index) nameTheNameless() {
 	for _, i := range x.madeUp {
 		id := "item-" + strconv.Itoa(int(x.entries[i].number))
@@ -347,8 +358,8 @@ func (x *index) nameTheNameless() {
 	x.byID, x.roles, x.madeUp, x.counted = nil, nil, nil, nil // they are large, and not needed again
 }
 
-// join shuffles the items and puts those of each conversation together, in the order in which conversations are
-// converted.
+// join shuffles the items and collects those of each conversation. It returns
+// the conversations in the order of conversion.
 func (x *index) join(src *Source, random *pyrand.Python) (conversations [][]ref, err error) {
 	order := make([]int32, len(x.entries))
 	for i := range order {
@@ -381,7 +392,8 @@ func (x *index) join(src *Source, random *pyrand.Python) (conversations [][]ref,
 		parts := &conversations[place[e.key]-1]
 		r := ref{entry: i}
 		if n := len(*parts); x.parity && n > 0 {
-			// As the reference does it: each part goes behind the one that came before it.
+			// As the reference does it: each part goes behind the one that came
+			// before it.
 			before := &x.entries[(*parts)[n-1].entry]
 			if before.last < 0 || e.first < 0 {
 				return nil, &ReferenceError{"KeyError", "'from'"}
@@ -411,7 +423,8 @@ func (x *index) join(src *Source, random *pyrand.Python) (conversations [][]ref,
 			if n := len(kept); n > 0 {
 				before := &x.entries[kept[n-1].entry]
 				if before.part == e.part {
-					if err := x.tally.dropEntry(src, e, Duplicate, x.keys[e.key]+", also in line "+strconv.Itoa(int(before.line))); err != nil {
+					if err := x.tally.dropEntry(src, e, Duplicate, x.keys[e.key]+", also in line "+
+						strconv.Itoa(int(before.line))); err != nil {
 						return nil, err
 					}
 					continue

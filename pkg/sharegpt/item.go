@@ -8,7 +8,8 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// item is one parsed item. It is used again for the next one: its texts live in arena until reset.
+// item is a parsed item. It is reused for the next one: its texts stay in arena
+// until reset.
 type item struct {
 	id       string
 	idKind   byte // first byte of the id's JSON; 0 = no id
@@ -18,11 +19,11 @@ type item struct {
 	scratch  []byte
 	isObject bool
 	hasFrom  bool // a turn has the key from
-	// skipText leaves out the texts of turns, which costs half of the time.
+	// skipText leaves out the texts of turns, which take half of the time.
 	skipText bool
 }
 
-// turn is one turn as it stands.
+// turn is a turn as the item has it.
 type turn struct {
 	from     string
 	hasFrom  bool
@@ -37,14 +38,15 @@ func (it *item) reset() {
 	it.turns, it.arena = it.turns[:0], it.arena[:0]
 }
 
-// text returns the text of a turn. It holds until reset: that it is no copy keeps the garbage of a conversion, and with it
-// the memory, small, as nearly all of a file is texts.
+// text returns the text of a turn, valid until reset. It is not a copy, since
+// nearly all of a file is text, and copies would be garbage that costs memory.
 func (it *item) text(t *turn) string {
 	b := it.arena[t.from0:t.to]
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-// parse reads an item and appends its turns. The error is a *jsonseq.SyntaxError.
+// parse reads an item and appends its turns. The error is a
+// *jsonseq.SyntaxError.
 func (it *item) parse(data []byte, parity bool) error {
 	it.id, it.idKind, it.kind, it.isObject, it.hasFrom = "", 0, 0, false, false
 	begin := len(it.turns)
@@ -79,7 +81,8 @@ func (it *item) readID(cur *jsonseq.Cursor) {
 	it.id = string(cur.Skip())
 }
 
-// readTurns reads a list of turns in place of those from begin on: of two lists the last one counts.
+// readTurns reads a list of turns and replaces those from begin on, so that the
+// last of two lists counts.
 func (it *item) readTurns(cur *jsonseq.Cursor, begin int, parity bool) {
 	it.turns = it.turns[:begin]
 	it.kind = cur.Peek()
@@ -119,7 +122,7 @@ func (it *item) readFrom(cur *jsonseq.Cursor, t *turn) {
 		return
 	}
 	quoted := cur.String()
-	switch string(quoted) { // those that everybody uses cost no memory
+	switch string(quoted) { // common names allocate nothing
 	case `"human"`:
 		t.from = "human"
 	case `"gpt"`:
@@ -171,7 +174,8 @@ func (it *item) appendText(quoted []byte, t *turn) {
 	}
 }
 
-// orEmpty guards Unquote against a string that could not be read; the Cursor has its error.
+// orEmpty guards Unquote against a string that could not be read; the Cursor
+// has its error.
 func orEmpty(quoted []byte) []byte {
 	if quoted == nil {
 		return []byte(`""`)
@@ -179,7 +183,7 @@ func orEmpty(quoted []byte) []byte {
 	return quoted
 }
 
-// role returns the role that a name stands for, "" if that is not known.
+// role returns the role for a name, "" if it is unknown.
 func role(from string, parity bool) string {
 	switch from {
 	case "human", "user":

@@ -14,8 +14,9 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// ReferenceError is an error with which the reference ends: the class of Python's exception and its text. Where the
-// text of an exception comes from Python itself it is repeated for the cases that files can bring about.
+// ReferenceError is an error that ends the reference: the class of the Python
+// exception and its text. Texts of Python itself are covered for the errors
+// that files can cause.
 type ReferenceError struct {
 	Class, Text string
 }
@@ -26,7 +27,8 @@ func assertion(format string, args ...any) error {
 	return &ReferenceError{"AssertionError", fmt.Sprintf(format, args...)}
 }
 
-// referenceKey checks what the reference needs of an item to join it with others.
+// referenceKey returns the error of an item that the reference cannot join with
+// others.
 func referenceKey(s *scanned) error {
 	switch {
 	case !s.isObject:
@@ -36,9 +38,11 @@ func referenceKey(s *scanned) error {
 	case s.kind == 0:
 		return assertion("Missing key 'conversations'")
 	case s.idKind != '"':
-		return &ReferenceError{"AttributeError", fmt.Sprintf("'%s' object has no attribute 'split'", pythonType(s.idKind, s.id))}
+		return &ReferenceError{"AttributeError",
+			fmt.Sprintf("'%s' object has no attribute 'split'", pythonType(s.idKind, s.id))}
 	case s.kind != '[':
-		return &ReferenceError{"TypeError", fmt.Sprintf("conversations of item %d is not a list", s.item.Number)}
+		return &ReferenceError{"TypeError",
+			fmt.Sprintf("conversations of item %d is not a list", s.item.Number)}
 	}
 	switch n := strings.Count(s.id, "_"); {
 	case n == 0:
@@ -49,7 +53,8 @@ func referenceKey(s *scanned) error {
 	return nil
 }
 
-// pythonType returns the name of the type that Python's json module makes of a value.
+// pythonType returns the name of the type that Python's json module makes of a
+// value.
 func pythonType(first byte, text string) string {
 	switch first {
 	case '"':
@@ -69,7 +74,8 @@ func pythonType(first byte, text string) string {
 	return "int"
 }
 
-// reference turns the joined turns of a conversation into messages as the reference does.
+// reference makes messages of the joined turns of a conversation, as the
+// reference does.
 func (o *Options) reference(id string, it *item) made {
 	if o.MinTurns != nil && len(it.turns) < *o.MinTurns {
 		return made{reason: TooFewTurns}
@@ -107,9 +113,11 @@ func (o *Options) reference(id string, it *item) made {
 		if t.kind != '"' {
 			name := pythonType(t.kind, t.number)
 			if (on(o.MinLength) || on(o.MaxLength)) && name != "dict" && name != "list" {
-				return made{err: &ReferenceError{"TypeError", fmt.Sprintf("object of type '%s' has no len()", name)}}
+				return made{err: &ReferenceError{"TypeError",
+					fmt.Sprintf("object of type '%s' has no len()", name)}}
 			}
-			return made{err: &ReferenceError{"AttributeError", fmt.Sprintf("'%s' object has no attribute 'isascii'", name)}}
+			return made{err: &ReferenceError{"AttributeError",
+				fmt.Sprintf("'%s' object has no attribute 'isascii'", name)}}
 		}
 		n := utf8.RuneCountInString(ms[i].Text)
 		switch {
@@ -130,14 +138,15 @@ func (o *Options) reference(id string, it *item) made {
 	return m
 }
 
-// surrogate is where a conversation holds half of a surrogate pair, which ends the reference while it writes.
+// surrogate is the place of half a surrogate pair in a conversation. It ends
+// the reference while it writes.
 type surrogate struct {
 	message int
 	quoted  []byte
 }
 
-// cutOutput returns how much of an encoded conversation the reference has written when it meets the surrogate, and the
-// error that it then ends with.
+// cutOutput returns the part of an encoded conversation that the reference has
+// written when it meets the surrogate, and its error.
 func (s *surrogate) cutOutput(encoded []byte) ([]byte, error) {
 	at := 0
 	for range s.message + 1 {
@@ -163,7 +172,8 @@ func (s *surrogate) cutOutput(encoded []byte) ([]byte, error) {
 				width = 2
 			}
 			if r >= 0xd800 && r < 0xdc00 && len(text) >= 12 && text[6] == '\\' && text[7] == 'u' {
-				if low, err := strconv.ParseUint(string(text[8:12]), 16, 32); err == nil && low >= 0xdc00 && low < 0xe000 {
+				if low, err := strconv.ParseUint(string(text[8:12]), 16, 32); err == nil && low >= 0xdc00 &&
+					low < 0xe000 {
 					r, n = 0x10000, 12
 				}
 			}
@@ -189,7 +199,8 @@ func (s *surrogate) cutOutput(encoded []byte) ([]byte, error) {
 	if run > 1 {
 		what = fmt.Sprintf("characters in position %d-%d", position, position+run-1)
 	}
-	return encoded[:at], &ReferenceError{"UnicodeEncodeError", "'utf-8' codec can't encode " + what + ": surrogates not allowed"}
+	return encoded[:at], &ReferenceError{"UnicodeEncodeError", "'utf-8' codec can't encode " + what +
+		": surrogates not allowed"}
 }
 
 var pythonMessages = map[jsonseq.Kind]string{
@@ -204,10 +215,11 @@ var pythonMessages = map[jsonseq.Kind]string{
 	jsonseq.ExtraData:   "Extra data",
 }
 
-// checkStart returns the error of Python for input that does not begin like a list.
+// checkStart returns Python's error for input that does not begin like a list.
 func checkStart(src *Source, first []byte) error {
 	if bytes.HasPrefix(first, []byte("\uFEFF")) {
-		return &ReferenceError{"JSONDecodeError", "Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)"}
+		return &ReferenceError{"JSONDecodeError",
+			"Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)"}
 	}
 	switch start := bytes.TrimLeft(first, " \t\r\n"); {
 	case len(start) == 0:
@@ -218,9 +230,9 @@ func checkStart(src *Source, first []byte) error {
 	return nil
 }
 
-// pythonSyntaxError finds out what Python says of a source of which a Scanner or a Cursor said that the item at the
-// offset is broken in the way of kind. The first reading need not be complete: Python's parser does not look at the rest
-// either.
+// pythonSyntaxError returns Python's error for a source in which a Scanner or a
+// Cursor found an error of the given kind in the item at the offset. The first
+// reading need not be complete: Python's parser does not read the rest either.
 func pythonSyntaxError(src *Source, kind jsonseq.Kind, offset int64) error {
 	if err := src.flush(); err != nil {
 		return err
@@ -259,16 +271,21 @@ func pythonSyntaxError(src *Source, kind jsonseq.Kind, offset int64) error {
 		if rest[at] == '-' {
 			n--
 		}
-		return &ReferenceError{"ValueError", fmt.Sprintf("Exceeds the limit (4300 digits) for integer string conversion: value has %d digits; use sys.set_int_max_str_digits() to increase the limit", n)}
+		return &ReferenceError{"ValueError",
+			fmt.Sprintf("Exceeds the limit (4300 digits) for integer string conversion: value has %d digits; use sys.set_int_max_str_digits() to increase the limit", n)}
 	case jsonseq.TooDeep:
-		return &ReferenceError{"RecursionError", "maximum recursion depth exceeded while decoding a JSON array from a unicode string"}
+		return &ReferenceError{"RecursionError",
+			"maximum recursion depth exceeded while decoding a JSON array from a unicode string"}
 	case jsonseq.BadUTF8:
-		return &ReferenceError{"UnicodeDecodeError", fmt.Sprintf("'utf-8' codec can't decode: invalid text near byte %d", offset+at)}
+		return &ReferenceError{"UnicodeDecodeError",
+			fmt.Sprintf("'utf-8' codec can't decode: invalid text near byte %d", offset+at)}
 	}
-	return &ReferenceError{"JSONDecodeError", fmt.Sprintf("%s: line %d column %d (char %d)", pythonMessages[kind], line, column, char)}
+	return &ReferenceError{"JSONDecodeError",
+		fmt.Sprintf("%s: line %d column %d (char %d)", pythonMessages[kind], line, column, char)}
 }
 
-// lastByte returns the last byte before the offset that is not white space, 0 if there is none close by.
+// lastByte returns the last byte before the offset that is not white space, 0
+// if none is near.
 func lastByte(src *Source, offset int64) byte {
 	before := make([]byte, min(offset, 4096))
 	src.again.ReadAt(before, offset-int64(len(before)))
@@ -279,8 +296,8 @@ func lastByte(src *Source, offset int64) byte {
 	return before[len(before)-1]
 }
 
-// pythonPosition counts lines and characters before an offset as Python does, to which a line break of two characters is
-// one.
+// pythonPosition counts the lines and characters before an offset as Python
+// does: CR LF is one character.
 func pythonPosition(src *Source, offset int64) (line, column, char int64, err error) {
 	in := bufio.NewReaderSize(io.NewSectionReader(src.again, 0, offset), 256<<10)
 	line, column = 1, 1
@@ -305,12 +322,14 @@ func pythonPosition(src *Source, offset int64) (line, column, char int64, err er
 	}
 }
 
-// Transcript is what the reference prints, for Options.
+// Transcript writes what the reference prints. See Options.
 type Transcript struct {
 	W io.Writer
-	// Input, Output and Model are the names it prints; without a Model no tokenizer is mentioned.
+	// Input, Output and Model are the names in it; without a Model it does not
+	// mention a tokenizer.
 	Input, Output, Model string
-	// Columns is the width of the terminal; tables that are wider lose their middle columns. 0 = any width.
+	// Columns is the width of the terminal: wider tables lose their middle
+	// columns. 0 means no limit.
 	Columns int
 }
 
@@ -327,7 +346,7 @@ func (t *Transcript) table(s *Statistics) {
 	}
 }
 
-// header prints what the reference begins with.
+// header prints the first lines of the reference.
 func (t *Transcript) header(o *Options) {
 	limit := func(l *int) string {
 		if l == nil {
@@ -336,7 +355,8 @@ func (t *Transcript) header(o *Options) {
 		return strconv.Itoa(*l)
 	}
 	t.printf("Input parameters:\nseed=%s, max_items=%s, min_content_len=%s, max_content_len=%s, min_turns=%s, max_turns=%s\n\n",
-		o.seed(), limit(o.MaxItems), limit(o.MinLength), limit(o.MaxLength), limit(o.MinTurns), limit(o.MaxTurns))
+		o.seed(), limit(o.MaxItems), limit(o.MinLength), limit(o.MaxLength), limit(o.MinTurns),
+		limit(o.MaxTurns))
 	if t != nil && t.Model != "" {
 		t.printf("Loading tokenizer from: %s\n", t.Model)
 	}

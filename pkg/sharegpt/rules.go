@@ -8,7 +8,8 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// make turns the joined turns of a conversation into messages, by the rules of the package comment.
+// make makes messages of the joined turns of a conversation, by the rules of
+// the package comment.
 func (o *Options) make(id string, it *item) made {
 	m := made{conv: chat.Conversation{ID: id, Messages: make([]chat.Message, 0, len(it.turns))}}
 	no := func(reason Reason, format string, args ...any) made {
@@ -73,7 +74,7 @@ func (o *Options) make(id string, it *item) made {
 }
 
 func isASCII(s string) bool {
-	// Four bytes at a time: the whole of most files passes here.
+	// Four bytes at a time, since nearly all bytes of a file pass here.
 	for len(s) >= 4 {
 		if s[0]|s[1]|s[2]|s[3] >= utf8.RuneSelf {
 			return false

@@ -1,4 +1,5 @@
-// Package sharegpt turns collections of shared chats into conversations, and counts why it left any out.
+// Package sharegpt converts collections of shared chats to conversations, and
+// counts what it leaves out by reason.
 //
 // # Input
 //
@@ -6,35 +7,51 @@
 //
 //	{"id": "QWJhYvA_0", "conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}
 //
-// The list may also be called conversation, messages or items, and a turn's keys role and content (then also content given
-// as parts of text). Roles: human and user; gpt, assistant, bing, chatgpt, bard, ai, bot and model; system. Other keys are
-// ignored. A long chat is often cut into several items whose ids are NAME_INDEX: these are one conversation, NAME,
-// unless Options.Separate says that they are not. An item whose id has no such index stands alone under its id, and an
-// item without an id is called item-NUMBER, its place in the file. An item in which no turn has the key from is of the
-// shape that datasets of whole conversations have (genconv's, those for the API of OpenAI), whose ids often just count:
-// CONV_ID_0, CONV_ID_1. It is a conversation of its own under its whole id, unless Options.Join is set.
+// A turn here is one message, as in the input. The list may also be called
+// conversation, messages or items, and the keys of a turn role and content;
+// content may then be a list of text parts. Roles are human and user; gpt,
+// assistant, bing, chatgpt, bard, ai, bot and model; system. Other keys are
+// ignored.
 //
-// Input may be cut off, a download that broke, say. What came before is converted, and Result.CutOff says where it ends.
-// Lines that end where the file does cannot be told from a whole file.
+// A long chat is often split into several items with the ids NAME_INDEX. They
+// are joined to one conversation, NAME, unless Options.Separate is set. An item
+// with another id is a conversation of its own, and an item without an id is
+// called item-NUMBER, after its place in the file. An item in which no turn has
+// the key from looks like one of a dataset of whole conversations (genconv's,
+// or one for the OpenAI API), whose ids often just count: CONV_ID_0, CONV_ID_1.
+// It is a conversation of its own under its whole id, unless Options.Join is
+// set.
+//
+// Input may be cut off, by a broken download for example. What came before is
+// converted, and Result.CutOff has the place where it ends. JSONL that is cut
+// at the end of a line looks like a whole file.
 //
 // # What comes out
 //
-// The order is that of the reference converter (convert_sharegpt_to_openai.py of vLLM): items are shuffled by CPython's
-// generator from the seed, a conversation stands where the first of its items does, and MaxItems draws a sample from what
-// is left. The parts of a conversation are joined in the order of their index; where a part begins with the role that the
-// one before it ended with, that first turn is dropped. An item with the name and index of an earlier one is a
-// duplicate. Then, for each conversation: answers before the first user message are dropped, a system message at the
-// front is kept; MaxTurns cuts; a user message at the end is dropped (KeepOdd keeps it); and the conversation is left out
-// if it has fewer turns than MinTurns, if roles do not alternate, or if a message fails the filters of length and
-// language. Turns are messages without the system message; lengths are in characters (code points). One bad item costs
-// nothing but itself.
+// The order is that of the reference converter (convert_sharegpt_to_openai.py
+// of vLLM): CPython's generator shuffles the items by the seed, a conversation
+// takes the place of its first item, and MaxItems draws a sample from what is
+// left. The parts of a conversation are joined in the order of their index. If
+// a part begins with the role that the part before it ended with, its first
+// turn is dropped. An item with the name and index of an earlier one is a
+// duplicate.
+//
+// Then, for each conversation, answers before the first user message are
+// dropped, but a leading system message is kept; MaxTurns cuts; and a user
+// message at the end is dropped unless KeepOdd is set. The conversation is left
+// out if it has fewer turns than MinTurns, if roles do not alternate, or if a
+// message fails the filters of length and language. The system message is not
+// counted as a turn. Lengths are in characters (code points). A bad item does
+// not affect others.
 //
 // # Parity
 //
-// Options.Parity does what the reference does to the byte, faults included: the parts of a conversation are joined in
-// shuffled order, only conversations with a character beyond ASCII in every message pass, a leading system message is
-// lost, MaxTurns counts a dropped lead, MinTurns looks at the list before any of that, conversations may end with a user
-// message, and one bad item ends the run with the reference's error.
+// Options.Parity makes the output equal to the reference's byte for byte, with
+// its faults: parts are joined in shuffled order, only conversations with a
+// character beyond ASCII in every message pass, a leading system message is
+// lost, MaxTurns counts dropped answers at the front, MinTurns counts the turns
+// before anything is dropped, conversations may end with a user message, and
+// one bad item ends the run with the reference's error.
 package sharegpt
 
 import (
@@ -57,13 +74,15 @@ const (
 	NonASCII Language = "non-ascii" // every message has a character beyond ASCII, as the reference requires
 )
 
-// Languages are the choices for a flag.
+// Languages lists the language filters.
 var Languages = []Language{Any, ASCII, NonASCII}
 
-// Options say what to keep. The zero value keeps all that can be played, in the order of seed 0.
+// Options select what to keep. The zero value keeps all usable conversations,
+// in the order of seed 0.
 type Options struct {
 	Seed *big.Int // nil = 0; its sign does not matter
-	// The limits are off where nil. A 0 is off too, but in parity, where MaxItems and MaxTurns take it at its word.
+	// A limit is off if it is nil or 0. In parity MaxItems and MaxTurns of 0
+	// keep nothing, as in the reference.
 	MaxItems             *int // conversations, sampled at random when there are more
 	MinTurns, MaxTurns   *int // turns of a conversation
 	MinLength, MaxLength *int // characters of each message
@@ -73,22 +92,29 @@ type Options struct {
 	Join                 bool // and if not Separate: those of parts in items of role and content, too
 	Parity               bool
 
-	// Count returns the tokens of a text for the statistics; nil leaves them out, and parity has them of a sample only. It
-	// is called by several goroutines, and must not keep the text.
+	// Count returns the number of tokens of a text, for the statistics; nil
+	// leaves tokens out. In parity it is used for a sample only. It is called
+	// from several goroutines and must not keep the text.
 	Count func(text string) int
-	// Workers is how many goroutines parse; 0 = one for each processor.
+	// Workers is the number of goroutines that parse; 0 means one per
+	// processor.
 	Workers int
-	// Rejects receives what is left out, an object a line: line and item say where it stood, reason and detail why, and
-	// data is the item as it came (text, cut at 1,000 bytes, where it is no JSON). Parity, which ends at the first bad
-	// item, writes only conversations that were filtered. May be nil.
+	// Rejects receives what is left out, one JSON object per line: line and
+	// item are its place, reason and detail why it was left out, and data is
+	// the item (if it is not JSON, its first 1,000 bytes as text). Parity
+	// writes only filtered conversations, since it ends at the first bad item.
+	// May be nil.
 	Rejects io.Writer
-	// Progress is told, by several goroutines, of so many more bytes read, of twice the input's size in all. May be nil.
+	// Progress is called from several goroutines with the number of bytes read
+	// since the last call. They add up to twice the size of the input, which is
+	// read twice. May be nil.
 	Progress func(bytes int)
-	// Transcript receives what the reference prints, in parity. May be nil.
+	// Transcript receives what the reference prints. It is used in parity only.
+	// May be nil.
 	Transcript *Transcript
 }
 
-// Validate returns all that is wrong with the options, as field.Errors.
+// Validate returns the errors of all options, as field.Errors.
 func (o *Options) Validate() error {
 	var errs field.Errors
 	for _, l := range []struct {
@@ -117,7 +143,7 @@ func (o *Options) Validate() error {
 	return errs.Err()
 }
 
-// on says whether a limit is set and not 0.
+// on reports whether a limit is set and not 0.
 func on(limit *int) bool { return limit != nil && *limit != 0 }
 
 func (o *Options) seed() *big.Int {
@@ -140,25 +166,29 @@ func (o *Options) progress(n int) {
 	}
 }
 
-// Result is what a conversion did.
+// Result describes a conversion.
 type Result struct {
 	Items         int // of the input, broken ones included
-	Conversations int // they make, before any was left out
+	Conversations int // before any was left out
 	Written       int // conversations
 	Messages      int // written
 	NotSampled    int // conversations that MaxItems left out
-	// MostParts is the number of items that were joined to the conversation of most parts, and Longest its id.
+	// MostParts is the number of parts of the conversation with the most parts,
+	// and Longest is its id.
 	MostParts int
 	Longest   string
-	// Apart is the number of items of role and content that were not joined, though the NAME of their ids is that of
-	// others like them, and ApartID the first one's id.
+	// Apart is the number of items of role and content that were not joined
+	// although they share the NAME of their id, and ApartID is the first such
+	// id.
 	Apart   int
 	ApartID string
-	// CutOff is where the input ends too early; nil if it does not.
+	// CutOff is where the input is cut off; nil if it is complete.
 	CutOff *CutOff
-	// Dropped are the items and conversations left out, by reason, most frequent first.
+	// Dropped counts the items and conversations left out by reason, most
+	// frequent first.
 	Dropped []Drop
-	// Kept describes all conversations that passed the filters, Sampled those that MaxItems drew (nil if it drew none).
+	// Kept describes all conversations that passed the filters. Sampled
+	// describes those that MaxItems drew; nil if there was no sample.
 	Kept, Sampled *Statistics
 }
 
@@ -171,9 +201,10 @@ type CutOff struct {
 // Drop counts what was left out for one reason.
 type Drop struct {
 	Reason Reason
-	// Items or Conversations is the number, depending on what the reason is about.
+	// One of the two is set, since a reason is about items or about
+	// conversations.
 	Items, Conversations int
-	// Example is the first of them: where it stands and what is wrong with it.
+	// Example describes the first of them: its place and its error.
 	Example string
 }
 
@@ -196,16 +227,18 @@ const (
 	Foreign     Reason = "language"
 )
 
-// ErrNothingLeft is the error when no conversation passes.
+// ErrNothingLeft is the error if no conversation passes the filters.
 var ErrNothingLeft = errors.New("no conversation is left")
 
-// made is a conversation that passed, or why it did not. Its texts hold until the worker's next conversation.
+// made is a conversation that passed, or why it did not. Its texts are valid
+// until the worker's next conversation.
 type made struct {
 	conv   chat.Conversation
 	reason Reason // empty: it passed
 	detail string
 	err    error // ends the run (parity only)
-	// surrogate ends the run too, but not before every other conversation has been looked at (parity only).
+	// surrogate also ends the run, after all other conversations have been
+	// checked (parity only).
 	surrogate *surrogate
 	messages  int
 	row       row

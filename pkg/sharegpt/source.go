@@ -10,8 +10,8 @@ import (
 	"multiturn/internal/jsonseq"
 )
 
-// Source is input that can be read again: an ordinary file as it is, everything else (a pipe, packed data) by way of a
-// temporary copy.
+// Source is input that can be read twice: an ordinary file as it is, a pipe or
+// packed data through a temporary copy.
 type Source struct {
 	name  string
 	first io.Reader // reads it all once, and fills the copy
@@ -20,7 +20,8 @@ type Source struct {
 	write *bufio.Writer
 }
 
-// NewSource returns a Source of r, which errors call by name. Close removes what it leaves.
+// NewSource returns a Source of r. Errors name it name. Close removes its
+// temporary copy.
 func NewSource(r io.Reader, name string) (*Source, error) {
 	s := &Source{name: name}
 	if f, ok := r.(*os.File); ok {
@@ -42,7 +43,8 @@ func NewSource(r io.Reader, name string) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be read twice and needs a temporary copy: %w", name, err)
 	}
-	// Where the system allows it the copy loses its name at once, so not even a crash leaves it behind.
+	// If the system allows it the copy loses its name at once, so even a crash
+	// does not leave it behind.
 	os.Remove(s.copy.Name())
 	s.write = bufio.NewWriterSize(s.copy, 256<<10)
 	s.first, s.again = io.TeeReader(in, s.write), s.copy
@@ -60,7 +62,7 @@ func (s *Source) flush() error {
 	return nil
 }
 
-// Close removes the temporary copy, if there is one. It does not close the input.
+// Close removes the temporary copy. It does not close the input.
 func (s *Source) Close() error {
 	if s.copy == nil {
 		return nil
@@ -72,5 +74,5 @@ func (s *Source) Close() error {
 	return err
 }
 
-// Spooled says whether a temporary copy is needed.
+// Spooled reports whether there is a temporary copy.
 func (s *Source) Spooled() bool { return s.copy != nil }

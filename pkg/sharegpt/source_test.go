@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A copy is made where it is needed only, and is gone afterwards.
+// A copy is made only if it is needed, and is removed afterwards.
 func TestSourceLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -60,7 +60,8 @@ func TestSourceLeavesNothing(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 	t.Setenv("TMPDIR", filepath.Join(dir, "missing"))
-	if _, err := NewSource(strings.NewReader("abc"), "pipe"); err == nil || !strings.HasPrefix(err.Error(), "pipe cannot be read twice and needs a temporary copy: ") {
+	if _, err := NewSource(strings.NewReader("abc"), "pipe"); err == nil ||
+		!strings.HasPrefix(err.Error(), "pipe cannot be read twice and needs a temporary copy: ") {
 		t.Errorf("no folder for the copy: %v", err)
 	}
 }

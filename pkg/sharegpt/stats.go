@@ -12,14 +12,16 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// Statistics describes conversations as the reference does: a sample of each measure, one value a conversation.
+// Statistics describes conversations as the reference does: each measure has
+// one value per conversation.
 type Statistics struct {
-	samples [measures][]int32 // they are many, and whole numbers
+	samples [measures][]int32 // whole numbers of 32 bits, since there are many
 	tokens  bool
 }
 
-// The measures. Words are the spaces plus one, and summed over a conversation like turns and characters. Tokens are those
-// of a message of the conversation on average, less the fraction.
+// The measures. Words are the spaces of a message plus one. Words, like turns
+// and characters, are summed over a conversation; tokens are the average of its
+// messages, truncated.
 const (
 	userTurns = iota
 	assistantTurns
@@ -33,13 +35,15 @@ const (
 	measures
 )
 
-var measureNames = [measures]string{"user_turns", "assistant_turns", "user_words", "assistant_words", "conv_turns", "conv_words",
+var measureNames = [measures]string{"user_turns", "assistant_turns", "user_words",
+	"assistant_words", "conv_turns", "conv_words",
 	"conv_characters", "user_tokens", "assistant_tokens"}
 
 // row is the measures of one conversation.
 type row [measures]int32
 
-// measure returns the measures of a conversation. A system message counts for the conversation only.
+// measure returns the measures of a conversation. A system message counts for
+// the conversation, not for a side.
 func measure(c *chat.Conversation, count func(string) int) (r row) {
 	for i := range c.Messages {
 		m := &c.Messages[i]
@@ -79,16 +83,17 @@ func (s *Statistics) add(r *row) {
 	}
 }
 
-// Conversations is how many were described.
+// Conversations returns the number of conversations.
 func (s *Statistics) Conversations() int { return len(s.samples[0]) }
 
 // percentiles are the columns between min and max.
 var percentiles = []struct {
 	name    string
 	percent float64
-}{{"25%", 25}, {"50%", 50}, {"75%", 75}, {"90%", 90}, {"99%", 99}, {"99.9%", 99.9}, {"99.99%", 99.99}}
+}{{"25%", 25}, {"50%", 50}, {"75%", 75}, {"90%", 90}, {"99%", 99}, {"99.9%", 99.9},
+	{"99.99%", 99.99}}
 
-// Table is the summary that pandas' describe makes, a row for each measure.
+// Table returns the summary of pandas' describe, with a row for each measure.
 func (s *Statistics) Table() pandas.Frame {
 	f := pandas.Frame{Columns: []string{"count", "mean", "std", "min"}}
 	for _, p := range percentiles {
@@ -108,7 +113,7 @@ func (s *Statistics) Table() pandas.Frame {
 		}
 		mean, _ := stats.Mean(sorted)
 		std, err := stats.StandardDeviationSample(sorted)
-		slices.Sort(sorted) // once: the library sorts for every percentile
+		slices.Sort(sorted) // once, and not for every percentile
 		if err != nil || len(sample) < 2 {
 			std = math.NaN()
 		}
@@ -117,7 +122,8 @@ func (s *Statistics) Table() pandas.Frame {
 			v, _ := stats.Percentile(sorted, p.percent)
 			values = append(values, v)
 		}
-		f.Rows = append(f.Rows, pandas.Row{Name: measureNames[i], Values: append(values, sorted[len(sorted)-1])})
+		f.Rows = append(f.Rows, pandas.Row{Name: measureNames[i],
+			Values: append(values, sorted[len(sorted)-1])})
 	}
 	return f
 }

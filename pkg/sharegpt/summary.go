@@ -6,8 +6,8 @@ import (
 	"multiturn/internal/human"
 )
 
-// AppendSummary appends a table of what became of the input: items and conversations read, left out by reason, and
-// written.
+// AppendSummary appends a table of the items and conversations that were read,
+// left out by reason, and written.
 func (r *Result) AppendSummary(dst []byte) []byte {
 	type line struct {
 		name, number, note string
@@ -17,7 +17,8 @@ func (r *Result) AppendSummary(dst []byte) []byte {
 		for i := range r.Dropped {
 			d := &r.Dropped[i]
 			if n := count(d); n > 0 {
-				lines = append(lines, line{"  dropped: " + string(d.Reason), human.Thousands(n), "first: " + d.Example})
+				lines = append(lines, line{"  dropped: " + string(d.Reason), human.Thousands(n), "first: " +
+					d.Example})
 			}
 		}
 	}
@@ -27,7 +28,8 @@ func (r *Result) AppendSummary(dst []byte) []byte {
 	if r.NotSampled > 0 {
 		lines = append(lines, line{name: "  not in the sample", number: human.Thousands(r.NotSampled)})
 	}
-	lines = append(lines, line{"conversations kept", human.Thousands(r.Written), human.Thousands(r.Messages) + " messages"})
+	lines = append(lines, line{"conversations kept", human.Thousands(r.Written),
+		human.Thousands(r.Messages) + " messages"})
 	name, number := 0, 0
 	for _, l := range lines {
 		name, number = max(name, len(l.name)), max(number, len(l.number))

@@ -14,7 +14,7 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// tally counts what is left out, and writes it to the rejects.
+// tally counts what is left out and writes it to the rejects.
 type tally struct {
 	rejects io.Writer
 	drops   map[Reason]*Drop
@@ -39,8 +39,9 @@ func (t *tally) drop(reason Reason, line int, detail string) *Drop {
 	return d
 }
 
-// dropItem leaves out an item that never made it into the index.
-func (t *tally) dropItem(src *Source, item *jsonseq.Item, data []byte, reason Reason, detail string) error {
+// dropItem leaves out an item that is not in the index.
+func (t *tally) dropItem(src *Source, item *jsonseq.Item, data []byte, reason Reason,
+	detail string) error {
 	t.drop(reason, item.Line, detail).Items++
 	return t.reject(src, item.Line, item.Number, data, reason, detail)
 }
@@ -52,7 +53,8 @@ func (t *tally) dropEntry(src *Source, e *entry, reason Reason, detail string) e
 }
 
 // dropConversation leaves out a conversation.
-func (t *tally) dropConversation(src *Source, x *index, parts []ref, reason Reason, detail string) error {
+func (t *tally) dropConversation(src *Source, x *index, parts []ref, reason Reason,
+	detail string) error {
 	t.drop(reason, int(x.entries[parts[0].entry].line), detail).Conversations++
 	for _, r := range parts {
 		if err := t.rejectEntry(src, &x.entries[r.entry], reason, detail); err != nil {
@@ -73,7 +75,8 @@ func (t *tally) rejectEntry(src *Source, e *entry, reason Reason, detail string)
 	return t.reject(src, int(e.line), int(e.number), t.data, reason, detail)
 }
 
-func (t *tally) reject(src *Source, line, number int, data []byte, reason Reason, detail string) error {
+func (t *tally) reject(src *Source, line, number int, data []byte, reason Reason,
+	detail string) error {
 	if t.rejects == nil {
 		return nil
 	}
@@ -110,12 +113,13 @@ func (t *tally) list() []Drop {
 		all = append(all, *d)
 	}
 	slices.SortFunc(all, func(a, b Drop) int {
-		return cmp.Or(cmp.Compare(b.Items+b.Conversations, a.Items+a.Conversations), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(b.Items+b.Conversations, a.Items+a.Conversations),
+			cmp.Compare(a.Reason, b.Reason))
 	})
 	return all
 }
 
-// syntaxDetail says what is wrong with an item that is not JSON.
+// syntaxDetail returns the error of an item that is not JSON.
 func syntaxDetail(s *scanned, data []byte) string {
 	e, ok := s.err.(*jsonseq.SyntaxError)
 	if !ok {

@@ -8,7 +8,8 @@ import (
 	"multiturn/pkg/dist"
 )
 
-// Config says what to make; the package comment has its format.
+// Config describes the conversations to make. The package comment has its
+// format.
 type Config struct {
 	NumConversations int
 	TextFiles        []string
@@ -20,28 +21,30 @@ type Config struct {
 	OutputTokens     dist.Distribution
 }
 
-// FileType is what the key filetype of a config holds.
+// FileType is the value of the key filetype of a config.
 const FileType = "generate_conversations"
 
-// Reference is the config that the reference comes with: 24 conversations of 12 to 18 turns from The Count of Monte
-// Cristo (pg1184.txt of Project Gutenberg).
+// Reference is the example config of the reference: 24 conversations of 12 to
+// 18 messages from The Count of Monte Cristo (pg1184.txt of Project Gutenberg).
 //
 //go:embed reference.json
 var Reference []byte
 
-// Parse reads a config. The error holds everything that is wrong with it, one line each.
+// Parse reads a config. The error has a line for each field that is wrong.
 func Parse(text []byte) (*Config, error) {
 	o, err := field.Parse(text, "")
 	if err != nil {
 		return nil, err
 	}
-	o.Only("filetype", "num_conversations", "text_files", "print_stats", "prompt_input", "prompt_output")
+	o.Only("filetype", "num_conversations", "text_files", "print_stats", "prompt_input",
+		"prompt_output")
 	if name, ok := o.Text("filetype"); !ok || name != FileType {
 		o.Refuse("filetype", `"`+FileType+`"`)
 	}
 	c := &Config{CommonPrefix: dist.Constant{}}
 	n, ok := o.Number("num_conversations")
-	if !ok || n.Real || n.Value < 1 || n.Value > math.MaxInt32 || o.Holds("num_conversations") == "true" {
+	if !ok || n.Real || n.Value < 1 || n.Value > math.MaxInt32 ||
+		o.Holds("num_conversations") == "true" {
 		o.Refuse("num_conversations", "a whole number from 1 to 2147483647")
 	}
 	c.NumConversations = int(n.Value)
@@ -53,7 +56,8 @@ func Parse(text []byte) (*Config, error) {
 			o.Refuse("print_stats", "true or false")
 		}
 	}
-	if in := o.Object("prompt_input", "an object with num_turns, num_tokens and prefix_num_tokens"); in != nil {
+	if in := o.Object("prompt_input",
+		"an object with num_turns, num_tokens and prefix_num_tokens"); in != nil {
 		in.Only("num_turns", "num_tokens", "prefix_num_tokens", "common_prefix_num_tokens")
 		c.NumTurns = whole(in, "num_turns", false)
 		c.InputTokens = distribution(in, "num_tokens")
@@ -79,8 +83,8 @@ func distribution(o *field.Object, key string) dist.Distribution {
 	return nil
 }
 
-// whole reads a distribution of whole numbers. The reference ends with an exception for others; of prefixes, it looks
-// at those above 0 only.
+// whole reads a distribution of whole numbers. The reference ends with an
+// exception for others, but checks prefixes only if they are above 0.
 func whole(o *field.Object, key string, none bool) dist.Distribution {
 	d := distribution(o, key)
 	if d == nil || d.Whole() {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Corpus is the text that conversations are cut from, as tokens. It may be used by several Generators at once, when
-// nothing is added to it any more.
+// Corpus is the text that conversations are cut from, as tokens. Several
+// Generators may use it at once after the last Add.
 type Corpus struct {
 	tok Tokenizer
 	ids []int32
@@ -16,7 +16,8 @@ type Corpus struct {
 // NewCorpus returns an empty corpus for a tokenizer.
 func NewCorpus(tok Tokenizer) *Corpus { return &Corpus{tok: tok} }
 
-// Add appends the text of a file, with its line ends made LF. The error is one of bytes that are not UTF-8.
+// Add appends the text of a file, with LF as line ends. It returns an error if
+// the text is not UTF-8.
 func (c *Corpus) Add(name, text string) error {
 	if i := invalid(text); i >= 0 {
 		return fmt.Errorf("%s: line %d: not UTF-8 (byte 0x%02x): convert the text to UTF-8 first",
@@ -26,10 +27,10 @@ func (c *Corpus) Add(name, text string) error {
 	return nil
 }
 
-// Tokens is the number of tokens of the text.
+// Tokens returns the number of tokens of the text.
 func (c *Corpus) Tokens() int { return len(c.ids) }
 
-// invalid returns the place of the first byte that is not UTF-8, or -1.
+// invalid returns the index of the first byte that is not UTF-8, or -1.
 func invalid(text string) int {
 	if utf8.ValidString(text) {
 		return -1
@@ -44,7 +45,8 @@ func invalid(text string) int {
 	return -1
 }
 
-// universalNewlines makes CR LF and CR into LF, as Python does when it reads a text file.
+// universalNewlines replaces CR LF and CR by LF, as Python does when it reads a
+// text file.
 func universalNewlines(text string) string {
 	if strings.IndexByte(text, '\r') < 0 {
 		return text

@@ -8,8 +8,8 @@ import (
 	"multiturn/pkg/dist"
 )
 
-// draft is a conversation before its text: what was drawn for it, and where its text is taken from. It takes a
-// fraction of the time that the text takes.
+// draft is a conversation without its text: the numbers drawn for it, and where
+// its text begins. Drawing it takes a fraction of the time of its text.
 type draft struct {
 	number int // c
 	turns  int // T
@@ -20,7 +20,8 @@ type draft struct {
 	output []int
 }
 
-// planner draws one draft after the other. They depend on each other through the stream and the place in the text.
+// planner draws the drafts in order. Each depends on those before it through
+// the stream and the place in the text.
 type planner struct {
 	cfg         *Config
 	instruction int // tokens of it
@@ -44,7 +45,8 @@ func newPlanner(cfg *Config, seed uint32, instruction int) *planner {
 	return p
 }
 
-// draft returns the next draft; there are as many as the config says.
+// draft returns the next draft. It must not be called more often than there are
+// conversations.
 func (p *planner) draft() (draft, error) {
 	turns := max(2, integer(p.turns.Next()))
 	d := draft{number: p.next, base: p.base, prefix: max(0, integer(p.prefixes.Next()))}
@@ -77,10 +79,11 @@ func (p *planner) lengths(d dist.Distribution, n, least int) []int {
 	return lengths
 }
 
-// tooMany is more tokens than any text has; sums of a few do not overflow.
+// tooMany is more tokens than any text has, and small enough that sums over all
+// turns do not overflow.
 const tooMany = math.MaxInt64 / (4 * MaxTurns)
 
-// integer cuts a drawn value to a whole number.
+// integer truncates a drawn value to a whole number.
 func integer(v float64) int {
 	switch {
 	case v >= tooMany:

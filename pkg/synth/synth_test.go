@@ -105,7 +105,8 @@ func generator(t *testing.T, config []byte, text string, opts Options) (*Generat
 	return New(t.Context(), cfg, c, opts)
 }
 
-// TestParse lists what is said of bad configs beyond what packages field and dist say.
+// TestParse lists what is said of bad configs beyond what packages field and
+// dist say.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -114,18 +115,21 @@ func TestParse(t *testing.T) {
 		want    []string // lines, or none if it is good
 	}{
 		{"good", nil, nil},
-		{"reals for tokens", []string{`"value": 90`, `"value": 90.5`, `"value": 20`, `"value": "20"`}, nil},
+		{"reals for tokens", []string{`"value": 90`, `"value": 90.5`, `"value": 20`, `"value": "20"`},
+			nil},
 		{"no prefix, though real", []string{`"value": 10`, `"value": 0.0`}, nil},
 		{"switch", []string{`"text_files"`, `"print_stats": true, "text_files"`}, nil},
 		{"text for a prefix", []string{`"value": 10`, `"value": "10"`}, []string{
 			`prompt_input.prefix_num_tokens: holds {"distribution":"constant","value":"10"}, which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
-		{"reals for turns", []string{`"constant", "value": 4`, `"uniform", "min": 2, "max": 4.0`}, []string{
-			`prompt_input.num_turns: holds {"distribution":"uniform","min":2,"max":4.0}, which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
+		{"reals for turns", []string{`"constant", "value": 4`, `"uniform", "min": 2, "max": 4.0`},
+			[]string{
+				`prompt_input.num_turns: holds {"distribution":"uniform","min":2,"max":4.0}, which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
 		{"no turns below one", []string{`"value": 4`, `"value": 0.0`}, []string{
 			`prompt_input.num_turns: holds {"distribution":"constant","value":0.0}, which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
 		{"not a number of conversations", []string{`: 3,`, `: true,`}, []string{
 			"num_conversations: holds true, want a whole number from 1 to 2147483647"}},
-		{"all at once", []string{`"generate_conversations"`, `"generate"`, `: 3,`, `: 3.0,`, `["t"]`, `"t"`, `"prompt_output"`, `"prompt_outputs"`}, []string{
+		{"all at once", []string{`"generate_conversations"`, `"generate"`, `: 3,`, `: 3.0,`, `["t"]`,
+			`"t"`, `"prompt_output"`, `"prompt_outputs"`}, []string{
 			"prompt_outputs: unknown key, did you mean prompt_output?",
 			`filetype: holds "generate", want "generate_conversations"`,
 			"num_conversations: holds 3.0, want a whole number from 1 to 2147483647",
@@ -149,7 +153,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestShortText checks who is blamed, and that the text is needed to the last token and not one more.
+// TestShortText checks who is blamed, and that the text is needed to the last
+// token and not one more.
 func TestShortText(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -157,23 +162,36 @@ func TestShortText(t *testing.T) {
 		replace []string
 		want    ShortTextError
 	}{
-		{"prompt", []string{`: 3,`, `: 1,`}, ShortTextError{Need: 10 + 2*90 + 12 + 1, Field: "prompt_input.num_tokens"}},
-		{"turns", []string{`: 3,`, `: 1,`, `"value": 4`, `"value": 400`}, ShortTextError{Need: 10 + 398*90 + 12 + 1, Field: "prompt_input.num_turns"}},
-		{"prefix", []string{`"value": 10`, `"value": 500`}, ShortTextError{Need: 3*500 + 2*4 + 2*90 + 12 + 1, Field: "prompt_input.prefix_num_tokens"}},
-		{"conversations", []string{`: 3,`, `: 300,`}, ShortTextError{Need: 3000 + 299*4 + 2*90 + 10 + 1, Fit: 29, Field: "prompt_input.prefix_num_tokens"}},
-		{"a million", []string{`: 3,`, `: 1000000,`}, ShortTextError{Need: 14*100029 + 10 + 2*90 + 7 + 1, Part: true, Fit: 29, Field: "prompt_input.prefix_num_tokens"}},
-		{"answer", []string{`"value": 20`, `"value": 2000`}, ShortTextError{Need: 2001, Field: "prompt_output.num_tokens"}},
-		{"common prefix", []string{`"num_tokens"`, `"common_prefix_num_tokens": {"distribution": "constant", "value": 5000}, "num_tokens"`},
-			ShortTextError{Need: 5000 + 30 + 2*4 + 2*90 + 12 + 1, Field: "prompt_input.common_prefix_num_tokens"}},
-		{"nothing but a prefix", []string{`"value": 90`, `"value": 1`, `: 3,`, `: 1,`, `"value": 10`, `"value": 1000`}, ShortTextError{Need: 1001, Field: "prompt_input.prefix_num_tokens"}},
-		{"beyond any text", []string{`: 3,`, `: 1,`, `"value": 4`, `"value": 1048576`, `"value": 90`, `"value": 9000000000000000`},
+		{"prompt", []string{`: 3,`, `: 1,`},
+			ShortTextError{Need: 10 + 2*90 + 12 + 1, Field: "prompt_input.num_tokens"}},
+		{"turns", []string{`: 3,`, `: 1,`, `"value": 4`, `"value": 400`},
+			ShortTextError{Need: 10 + 398*90 + 12 + 1, Field: "prompt_input.num_turns"}},
+		{"prefix", []string{`"value": 10`, `"value": 500`},
+			ShortTextError{Need: 3*500 + 2*4 + 2*90 + 12 + 1, Field: "prompt_input.prefix_num_tokens"}},
+		{"conversations", []string{`: 3,`, `: 300,`},
+			ShortTextError{Need: 3000 + 299*4 + 2*90 + 10 + 1, Fit: 29,
+				Field: "prompt_input.prefix_num_tokens"}},
+		{"a million", []string{`: 3,`, `: 1000000,`},
+			ShortTextError{Need: 14*100029 + 10 + 2*90 + 7 + 1, Part: true, Fit: 29,
+				Field: "prompt_input.prefix_num_tokens"}},
+		{"answer", []string{`"value": 20`, `"value": 2000`},
+			ShortTextError{Need: 2001, Field: "prompt_output.num_tokens"}},
+		{"common prefix", []string{`"num_tokens"`,
+			`"common_prefix_num_tokens": {"distribution": "constant", "value": 5000}, "num_tokens"`},
+			ShortTextError{Need: 5000 + 30 + 2*4 + 2*90 + 12 + 1,
+				Field: "prompt_input.common_prefix_num_tokens"}},
+		{"nothing but a prefix", []string{`"value": 90`, `"value": 1`, `: 3,`, `: 1,`, `"value": 10`,
+			`"value": 1000`}, ShortTextError{Need: 1001, Field: "prompt_input.prefix_num_tokens"}},
+		{"beyond any text", []string{`: 3,`, `: 1,`, `"value": 4`, `"value": 1048576`, `"value": 90`,
+			`"value": 9000000000000000`},
 			ShortTextError{Need: 10 + 1048574*tooMany + tooMany - 78 + 1, Field: "prompt_input.num_tokens"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			config := build(c.replace...)
 			if c.name == "common prefix" { // only that of the input
-				config = bytes.Replace(config, []byte(`{"common_prefix_num_tokens": {"distribution": "constant", "value": 5000}, "num_tokens"`), []byte(`{"num_tokens"`), 1)
+				config = bytes.Replace(config,
+					[]byte(`{"common_prefix_num_tokens": {"distribution": "constant", "value": 5000}, "num_tokens"`), []byte(`{"num_tokens"`), 1)
 			}
 			have := 600
 			if c.want.Need < 600 {
@@ -207,7 +225,8 @@ func TestShortText(t *testing.T) {
 func TestTooManyTurns(t *testing.T) {
 	t.Parallel()
 	_, err := generator(t, build(`"value": 4`, `"value": 2000000`), "x", Options{})
-	if err == nil || !strings.HasPrefix(err.Error(), "prompt_input.num_turns: 2000000 turns were drawn for conversation 0, at most 1048576") {
+	if err == nil || !strings.HasPrefix(err.Error(),
+		"prompt_input.num_turns: 2000000 turns were drawn for conversation 0, at most 1048576") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -223,7 +242,8 @@ func TestCorpus(t *testing.T) {
 	if got := (letters{}).Decode(c.ids, false); got != "\uFEFFa\nb\nc\n" {
 		t.Errorf("the text is %q", got)
 	}
-	if err := c.Add("c", "fine \uFFFD\nbad \xff"); err == nil || err.Error() != "c: line 2: not UTF-8 (byte 0xff): convert the text to UTF-8 first" {
+	if err := c.Add("c", "fine \uFFFD\nbad \xff"); err == nil ||
+		err.Error() != "c: line 2: not UTF-8 (byte 0xff): convert the text to UTF-8 first" {
 		t.Errorf("the error is %v", err)
 	}
 	if c.Tokens() != 9 {
@@ -231,7 +251,8 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// TestOrder checks that the work of several workers comes out in order, and the same as that of one.
+// TestOrder checks that the work of several workers comes out in order, and the
+// same as that of one.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	config := build(`: 3,`, `: 500,`, `"constant", "value": 4`, `"uniform", "min": 2, "max": 9`)
@@ -243,7 +264,8 @@ func TestOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []byte
-		for item, err := range Map(t.Context(), g, func(c *chat.Conversation) []byte { return chat.JSONL.Append(nil, c) }) {
+		for item, err := range Map(t.Context(), g,
+			func(c *chat.Conversation) []byte { return chat.JSONL.Append(nil, c) }) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -258,10 +280,12 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestStop checks that nothing is left running when the conversations are not all wanted.
+// TestStop checks that nothing is left running when the conversations are not
+// all wanted.
 func TestStop(t *testing.T) {
 	before := runtime.NumGoroutine()
-	g, err := generator(t, build(`: 3,`, `: 100000,`, `"value": 10`, `"value": 0`), strings.Repeat("x", 500000), Options{Workers: 4})
+	g, err := generator(t, build(`: 3,`, `: 100000,`, `"value": 10`, `"value": 0`),
+		strings.Repeat("x", 500000), Options{Workers: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +365,8 @@ func BenchmarkGenerate(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for item, err := range Map(b.Context(), g, func(c *chat.Conversation) []byte { return chat.Generated.Append(nil, c) }) {
+		for item, err := range Map(b.Context(), g,
+			func(c *chat.Conversation) []byte { return chat.Generated.Append(nil, c) }) {
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// addedToken is an entry of added_tokens. Added tokens are found in the text before anything else, special or not.
+// addedToken is an entry of added_tokens. Added tokens are found in the text
+// before anything else, special or not.
 type addedToken struct {
 	ID         uint32 `json:"id"`
 	Content    string `json:"content"`
@@ -16,12 +17,13 @@ type addedToken struct {
 	Special    bool   `json:"special"`
 }
 
-// addedTokens finds the leftmost, longest added token: a trie, entered only at the bytes that start one.
+// addedTokens finds the leftmost, longest added token: a trie, entered only at
+// the bytes that start one.
 type addedTokens struct {
 	next  map[uint32]int32 // node<<8 | byte
 	token []*addedToken    // by node
 	start [256]bool
-	only  int // the one byte that all start with; -1: there are several
+	only  int // the byte that all tokens start with; -1 if they differ
 }
 
 func newAddedTokens() *addedTokens {
@@ -52,7 +54,8 @@ func (a *addedTokens) add(content string, token *addedToken) {
 	a.token[node] = token
 }
 
-// find returns the first token at or after s[i], the longest of those that start there; nil if there is none.
+// find returns the first token at or after s[i], and the longest if several
+// start there. It returns nil if there is no token.
 func (a *addedTokens) find(s string, i int) (from, to int, token *addedToken) {
 	for ; i < len(s); i++ {
 		if a.only >= 0 {

@@ -41,7 +41,7 @@ func byName(tb testing.TB, name string) *Tokenizer {
 	return shared(tb, name)
 }
 
-// BenchmarkProse is of English prose on one core.
+// BenchmarkProse counts English prose on one core.
 func BenchmarkProse(b *testing.B) {
 	for _, name := range named {
 		b.Run(name, func(b *testing.B) {
@@ -68,7 +68,8 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkRuns is of what could take quadratic time: 200 kB of one class of characters.
+// BenchmarkRuns counts text that could take quadratic time: 200 kB of one class
+// of characters.
 func BenchmarkRuns(b *testing.B) {
 	for _, name := range named {
 		for _, r := range longRuns {
@@ -84,17 +85,21 @@ func BenchmarkRuns(b *testing.B) {
 	}
 }
 
-// longRuns are of characters in an order that only looks random, so that merges meet many pairs.
+// longRuns have characters in a pseudo-random order, so that merges meet many
+// pairs.
 var longRuns = []longRun{
-	{"space", " "}, {"newline", "\n"}, {"tab", "\t"}, {"blank", " \n\t"}, {"lower", "a"}, {"upper", "A"}, {"letters", "etaoinshrdlu"},
-	{"capitals", "ETAOINSHRDLU"}, {"digits", "7"}, {"dash", "-"}, {"punct", "!?.,;:"}, {"marks", "\u0301"}, {"han", "的一是不了人我在"},
-	{"kana", "かなカナ"}, {"emoji", "😀😁"}, {"nbsp", "\u00a0"}, {"control", "\x01"}, {"quote", "'"}, {"wordmark", "▁"},
+	{"space", " "}, {"newline", "\n"}, {"tab", "\t"}, {"blank", " \n\t"}, {"lower", "a"},
+	{"upper", "A"}, {"letters", "etaoinshrdlu"},
+	{"capitals", "ETAOINSHRDLU"}, {"digits", "7"}, {"dash", "-"}, {"punct", "!?.,;:"},
+	{"marks", "\u0301"}, {"han", "的一是不了人我在"},
+	{"kana", "かなカナ"}, {"emoji", "😀😁"}, {"nbsp", "\u00a0"}, {"control", "\x01"}, {"quote", "'"},
+	{"wordmark", "▁"},
 	{"unassigned", "\U000e1000"}, {"invalid", "\xff"}, {"slash", "/"}, {"angle", "<"},
 }
 
 type longRun struct{ name, chars string }
 
-// text is about n bytes.
+// text returns about n bytes.
 func (r longRun) text(n int) string {
 	chars := []rune(r.chars)
 	if !utf8.ValidString(r.chars) {

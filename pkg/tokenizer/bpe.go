@@ -2,12 +2,13 @@ package tokenizer
 
 import "unicode/utf8"
 
-// model is the BPE of a tokenizer.json.
+// model is the BPE model of a tokenizer.json.
 type model struct {
 	vocabulary
 	merges
 
-	// ranked: there is no table of merges. Two symbols merge when the bytes of both are a token, whose id is the rank.
+	// ranked means that there is no table of merges: two symbols merge if their
+	// bytes together are a token, and its id is the rank.
 	ranked       bool
 	byteLevel    bool
 	ignoreMerges bool // a piece that is a token is that token
@@ -19,14 +20,20 @@ type model struct {
 	fallback [256]uint32 // of <0xNN>
 	runeID   map[rune]uint32
 
-	cutWords bool          // pieces may be cut before ▁, but not after one of joins
+	cutWords bool          // pieces may be cut before ▁, except after a character of joins
 	joins    map[rune]bool // see findWordStarts
 }
 
 const (
+	// cacheBits gives each worker a cache of 32,768 words: nearly all of the
+	// words of ordinary text.
 	cacheBits = 15
-	maxCached = 48 // bytes
-	maxLinear = 96 // symbols; longer pieces are merged with a heap
+	// maxCached is the longest cached word in bytes: longer pieces seldom come
+	// twice.
+	maxCached = 48
+	// maxLinear is the number of symbols beyond which a heap merges faster than
+	// mergeLinear.
+	maxLinear = 96
 )
 
 // cached is a word and its ids.
@@ -52,7 +59,7 @@ func (w *worker) word(s string) {
 	if e.key != s {
 		n := len(w.out)
 		w.merge(s)
-		e.key = string([]byte(s)) // the text may be large, and would be kept
+		e.key = string([]byte(s)) // a copy: a substring would keep the whole text in memory
 		e.ids = append(e.ids[:0], w.out[n:]...)
 		return
 	}
@@ -86,7 +93,8 @@ func (w *worker) emit(ids []uint32) {
 	}
 }
 
-// symbols sets w.ids to what the merges of s start from: bytes, or characters.
+// symbols sets w.ids to the symbols of s before any merge: bytes, or
+// characters.
 func (w *worker) symbols(s string) {
 	m := &w.model
 	ids := w.ids[:0]
@@ -99,7 +107,8 @@ func (w *worker) symbols(s string) {
 		w.ids = ids
 		return
 	}
-	// An unknown character is held back until a known one follows: bytes of later characters go before it.
+	// An unknown character is held back until a known one follows, since the
+	// reference puts the bytes of later characters before it.
 	unk := false
 	for i := 0; i < len(s); {
 		id, n := uint32(none), 1
@@ -146,8 +155,9 @@ func (m *model) canFallBack(char string) bool {
 	return true
 }
 
-// mergeLinear merges w.ids, the lowest rank first, of equal ranks the leftmost. It looks at all pairs each time, which
-// is the fastest way for the few symbols of a word.
+// mergeLinear merges the symbols in w.ids: the lowest rank first, and the
+// leftmost of equal ranks. It scans all pairs each time, which is fastest for
+// the few symbols of a word.
 func (w *worker) mergeLinear() {
 	m := &w.model
 	ids := w.ids
@@ -234,7 +244,8 @@ func (w *worker) mergeRanked(s string) {
 	w.emit(ids[:n])
 }
 
-// joined is the rank of two symbols with the bytes s of a ranked model.
+// joined returns the rank of two symbols of a ranked model whose bytes together
+// are s.
 func (m *model) joined(s string) uint32 {
 	if len(s) > m.long {
 		return none
@@ -242,17 +253,19 @@ func (m *model) joined(s string) uint32 {
 	return m.id(s)
 }
 
-// mergeHeap is mergeLinear with a linked list of symbols and a heap of pairs, for pieces of any length.
+// mergeHeap is mergeLinear with a linked list of symbols and a heap of pairs,
+// for pieces of any length.
 func (w *worker) mergeHeap(s string) {
 	m := &w.model
 	ids := w.ids
 	n := len(ids)
 	w.grow(n)
-	// ranks[i] is of the pair that starts at i. An entry of the heap is rank<<32 | i, and stale if the rank is not that.
+	// ranks[i] is the rank of the pair that starts at i. An entry of the heap
+	// is rank<<32 | i; it is stale if ranks[i] has changed.
 	ranks, prev, next := w.ranks[:n], w.prev[:n], w.next[:n]
 	h := w.heap[:0]
 	rank := func(i, j int32) uint32 {
-		if m.ranked { // a symbol's index is that of its first byte
+		if m.ranked { // a symbol has the index of its first byte
 			return m.joined(s[i:next[j]])
 		}
 		return m.rank(ids[i], ids[j])
@@ -305,7 +318,8 @@ func (w *worker) mergeHeap(s string) {
 	}
 }
 
-// The heap has four children a node: half the levels of two, and the children of a node lie in one line of cache.
+// Each node of the heap has four children: half as many levels as with two, and
+// the children share a cache line.
 
 func siftDown(h []uint64, i int) {
 	v := h[i]

@@ -2,8 +2,9 @@ package tokenizer
 
 import "unicode/utf8"
 
-// GPT-2's alphabet: byte-level models write every byte as a character that is seen. Bytes that are printable in
-// Latin-1 stand for themselves, the others follow from U+0100.
+// GPT-2's alphabet: byte-level models write every byte as a visible character.
+// Bytes that are printable in Latin-1 stand for themselves, the others are
+// numbered from U+0100.
 var (
 	byteChar [256]rune
 	charByte [0x144]int16 // -1: not in the alphabet
@@ -34,8 +35,8 @@ func toAlphabet(s string) string {
 	return string(b)
 }
 
-// appendBytes appends the bytes that s writes in the alphabet. Of a text with another character in it nothing is
-// appended, and ok is false.
+// appendBytes appends the bytes that s writes in the alphabet. If s has another
+// character it appends nothing, and ok is false.
 func appendBytes(dst []byte, s string) (b []byte, ok bool) {
 	n := len(dst)
 	for _, r := range s {

@@ -21,7 +21,8 @@ func readTestdata(tb testing.TB, name string, v any) {
 	}
 }
 
-// patch returns one of the small tokenizers of testdata/components with some of its parts replaced.
+// patch returns one of the small tokenizers of testdata/components with some of
+// its parts replaced.
 func patch(tb testing.TB, base string, parts map[string]any) []byte {
 	tb.Helper()
 	var file map[string]any
@@ -42,7 +43,8 @@ func patch(tb testing.TB, base string, parts map[string]any) []byte {
 	return b
 }
 
-// The golden file has what Hugging Face's tokenizers make of the texts with each component; scripts/oracle writes it.
+// The golden file has the results of Hugging Face's tokenizers for the texts
+// with each component; scripts/oracle writes it.
 func TestComponents(t *testing.T) {
 	t.Parallel()
 	var cases []struct {
@@ -91,7 +93,7 @@ func TestComponents(t *testing.T) {
 	}
 }
 
-// What is not implemented is refused by its name.
+// A component that is not implemented is an error that names it.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	type parts = map[string]any
@@ -111,14 +113,19 @@ func TestRefused(t *testing.T) {
 		{"suffix", parts{"model": parts{"end_of_word_suffix": "</w>"}}, "end_of_word_suffix"},
 		{"dropout", parts{"model": parts{"dropout": 0.1}}, "dropout"},
 		{"normalizer", parts{"normalizer": parts{"type": "Precompiled"}}, `normalizer "Precompiled"`},
-		{"nested normalizer", parts{"normalizer": parts{"type": "Sequence", "normalizers": []any{parts{"type": "Nmt"}}}}, `"Nmt"`},
+		{"nested normalizer", parts{"normalizer": parts{"type": "Sequence",
+			"normalizers": []any{parts{"type": "Nmt"}}}}, `"Nmt"`},
 		{"pre-tokenizer", parts{"pre_tokenizer": parts{"type": "UnicodeScripts"}}, `"UnicodeScripts"`},
 		{"decoder", parts{"decoder": parts{"type": "CTC"}}, `"CTC"`},
 		{"post-processor", parts{"post_processor": parts{"type": "New"}}, `"New"`},
-		{"behaviour", parts{"pre_tokenizer": parts{"type": "Split", "pattern": parts{"String": "x"}, "behavior": "Odd"}}, `"Odd"`},
-		{"no pattern", parts{"pre_tokenizer": parts{"type": "Split", "pattern": parts{}, "behavior": "Isolated"}}, "pattern"},
-		{"scheme", parts{"pre_tokenizer": parts{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "odd"}}, `"odd"`},
-		{"two byte levels", parts{"pre_tokenizer": parts{"type": "Sequence", "pretokenizers": []any{bytelevel, bytelevel}}}, "ByteLevel"},
+		{"behaviour", parts{"pre_tokenizer": parts{"type": "Split", "pattern": parts{"String": "x"},
+			"behavior": "Odd"}}, `"Odd"`},
+		{"no pattern", parts{"pre_tokenizer": parts{"type": "Split", "pattern": parts{},
+			"behavior": "Isolated"}}, "pattern"},
+		{"scheme", parts{"pre_tokenizer": parts{"type": "Metaspace", "replacement": "▁",
+			"prepend_scheme": "odd"}}, `"odd"`},
+		{"two byte levels", parts{"pre_tokenizer": parts{"type": "Sequence",
+			"pretokenizers": []any{bytelevel, bytelevel}}}, "ByteLevel"},
 		{"intersection", split(`[a-z&&[^b]]+`), "&&"},
 		{"negated set in a class", split(`[\Wa]+`), "negated set"},
 		{"unknown property", split(`\p{Klingon}`), `\p{Klingon}`},
@@ -128,8 +135,10 @@ func TestRefused(t *testing.T) {
 		{"open group", split(`(a`), "(a"},
 		{"closed group", split(`a)`), ")"},
 		{"merge", parts{"model": parts{"merges": []any{"a qqq"}}}, "qqq"},
-		{"merge of three", parts{"model": parts{"merges": []any{[]any{"a", "b", "c"}}}}, "not two tokens"},
-		{"unknown token", parts{"model": parts{"unk_token": "?", "vocab": parts{"a": 0}, "merges": []any{}}}, "unk_token"},
+		{"merge of three", parts{"model": parts{"merges": []any{[]any{"a", "b", "c"}}}},
+			"not two tokens"},
+		{"unknown token", parts{"model": parts{"unk_token": "?", "vocab": parts{"a": 0},
+			"merges": []any{}}}, "unk_token"},
 		{"id", parts{"model": parts{"vocab": parts{"a": 1 << 30}}}, "vocab"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,14 +149,15 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
-	for _, b := range []string{"", "{", "[]", "{}", "null", `{"model": 1}`, `{"model": {"type": "BPE", "vocab": 3}}`, `{"model": {"vocab": {"a": "b"}, "merges": []}}`} {
+	for _, b := range []string{"", "{", "[]", "{}", "null", `{"model": 1}`,
+		`{"model": {"type": "BPE", "vocab": 3}}`, `{"model": {"vocab": {"a": "b"}, "merges": []}}`} {
 		if _, err := Parse([]byte(b)); err == nil {
 			t.Errorf("%q is taken for a tokenizer", b)
 		}
 	}
 }
 
-// Folders without a tokenizer.json say what is there instead.
+// The error of a folder without a tokenizer.json names what is there instead.
 func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
@@ -163,7 +173,8 @@ func TestLoadErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), dir) {
+		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.HasPrefix(err.Error(), dir) {
 			t.Errorf("%q: %v", file, err)
 		}
 	}

@@ -23,7 +23,8 @@ func TestConcurrent(t *testing.T) {
 		wg.Go(func() {
 			for n := range 50 * len(texts) {
 				i := (n*7 + k) % len(texts)
-				if ids := tok.Encode(texts[i]); !slices.Equal(ids, want[i]) || tok.Count(texts[i]) != len(want[i]) {
+				if ids := tok.Encode(texts[i]); !slices.Equal(ids, want[i]) ||
+					tok.Count(texts[i]) != len(want[i]) {
 					t.Errorf("%.40q: %v, want %v", texts[i], ids, want[i])
 					return
 				}
@@ -33,7 +34,8 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
-// A splitter or a merge that looks at a long run again and again would show here as minutes.
+// A splitter or a merge that looks at a long run again and again would show
+// here as minutes.
 func TestLongRuns(t *testing.T) {
 	t.Parallel()
 	tok := O200kBase()

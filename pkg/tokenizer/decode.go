@@ -21,7 +21,8 @@ type decoder struct {
 	AddPrefixSpace *bool   `json:"add_prefix_space"`
 }
 
-// A decoding turns the tokens of a text into fewer or other ones; what is left in the end is joined.
+// A decoding replaces the tokens of a text by fewer or other ones. The results
+// of the last one are joined.
 type decoding func(tokens []string) []string
 
 func (t *Tokenizer) addDecoders(d *decoder) error {
@@ -38,7 +39,8 @@ func (t *Tokenizer) addDecoders(d *decoder) error {
 	case "ByteFallback":
 		t.decodings = append(t.decodings, decodeFallback)
 	case "Fuse":
-		t.decodings = append(t.decodings, func(tokens []string) []string { return []string{strings.Join(tokens, "")} })
+		t.decodings = append(t.decodings,
+			func(tokens []string) []string { return []string{strings.Join(tokens, "")} })
 	case "Replace":
 		replace, err := d.Pattern.replacer(d.Content)
 		if err != nil {
@@ -84,7 +86,8 @@ func (t *Tokenizer) addDecoders(d *decoder) error {
 	return nil
 }
 
-// decodeBytes is for a ByteLevel decoder among others; alone it is decoded without the alphabet.
+// decodeBytes is a ByteLevel decoder in a sequence. If it is the only decoder,
+// tokens are decoded without the alphabet.
 func decodeBytes(tokens []string) []string {
 	var b []byte
 	for _, s := range tokens {
@@ -96,7 +99,8 @@ func decodeBytes(tokens []string) []string {
 	return []string{validUTF8(string(b))}
 }
 
-// decodeFallback joins runs of <0xNN> to text; a run that is not valid UTF-8 gives one U+FFFD for each byte.
+// decodeFallback joins runs of <0xNN> to text; a run that is not valid UTF-8
+// gives one U+FFFD for each byte.
 func decodeFallback(tokens []string) []string {
 	out := tokens[:0]
 	var run []byte
@@ -140,9 +144,10 @@ func fallbackByte(s string) (b byte, ok bool) {
 	return b, true
 }
 
-// Decode returns the text of ids; ids outside the vocabulary are left out, and with skipSpecial special tokens too. It
-// is always valid UTF-8: bytes that are not become U+FFFD. Decoding a part of a text's ids may so differ from that
-// part of the text, and encoding what was decoded may give other ids.
+// Decode returns the text of ids. It leaves out ids outside the vocabulary, and
+// special tokens if skipSpecial is set. Bytes that are not UTF-8 become U+FFFD,
+// so the text of a part of the ids may differ from that part of the text, and
+// encoding it may give other ids.
 func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 	if t.plainBytes {
 		b := make([]byte, 0, len(ids)*5)
@@ -172,7 +177,7 @@ func (t *Tokenizer) has(id int32) bool {
 	return id >= 0 && int(id) < len(t.model.spans) && t.model.spans[id] != span{}
 }
 
-// spelling is the token of id as tokenizer.json has it.
+// spelling returns the token of id as tokenizer.json writes it.
 func (t *Tokenizer) spelling(id uint32) string {
 	if s, ok := t.spelled[id]; ok {
 		return s
@@ -184,8 +189,9 @@ func (t *Tokenizer) spelling(id uint32) string {
 	}
 }
 
-// CleanUpSpaces removes the spaces that transformers up to version 4 removes from decoded text when the tokenizer's
-// clean_up_tokenization_spaces says so: before . ? ! , and English contractions.
+// CleanUpSpaces removes spaces before . ? ! , and English contractions, as
+// transformers up to version 4 does in decoded text if the tokenizer's
+// clean_up_tokenization_spaces is set.
 func CleanUpSpaces(text string) string {
 	for _, r := range cleanUps {
 		text = strings.ReplaceAll(text, r[0], r[1])
@@ -193,6 +199,8 @@ func CleanUpSpaces(text string) string {
 	return text
 }
 
-// One after the other, as there: what one replacement leaves is what the next one sees.
-var cleanUps = [][2]string{{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
+// In this order, as in transformers: each replacement works on the result of
+// the one before.
+var cleanUps = [][2]string{{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"},
+	{" n't", "n't"}, {" 'm", "'m"},
 	{" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}}

@@ -9,9 +9,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The Unicode normal forms as Hugging Face's tokenizers have them. They differ from x/text's in that runs of combining
-// marks have no limit (x/text puts U+034F after 30), and in that their tables are Unicode 9's: a mark that came later
-// is a character like any other. The properties are x/text's; the algorithm is UAX 15's.
+// The Unicode normal forms as Hugging Face's tokenizers have them. They differ
+// from those of x/text in two ways: runs of combining marks have no limit
+// (x/text inserts U+034F after 30), and the tables are those of Unicode 9, so a
+// later mark is an ordinary character. The properties come from x/text; the
+// algorithm is that of UAX 15.
 
 func nfc(s string) string  { return normalForm(s, norm.NFC, true) }
 func nfd(s string) string  { return normalForm(s, norm.NFD, false) }
@@ -21,7 +23,8 @@ func nfkd(s string) string { return normalForm(s, norm.NFKD, false) }
 func normalForm(s string, form norm.Form, composed bool) string {
 	later := false
 	for _, r := range s {
-		// 0x7fd is the first of them. Compatibility decompositions are not of marks only.
+		// 0x7fd is the first of the later marks. Compatibility decompositions
+		// concern other characters too.
 		if r >= 0x7fd && (classOf(r)&classMark != 0 || form >= norm.NFKC) {
 			if later = unicode.In(r, laterMarks, laterDecompositions); later {
 				break
@@ -65,7 +68,8 @@ func decompose(s string, form norm.Form) []combining {
 			continue
 		case r >= hangulBase && r < hangulEnd:
 			k := r - hangulBase
-			chars = append(chars, combining{leadBase + k/(vowels*trails), 0}, combining{vowelBase + k/trails%vowels, 0})
+			chars = append(chars, combining{leadBase + k/(vowels*trails), 0},
+				combining{vowelBase + k/trails%vowels, 0})
 			if k%trails != 0 {
 				chars = append(chars, combining{trailBase + k%trails, 0})
 			}
@@ -99,17 +103,19 @@ func order(chars []combining) {
 			end++
 		}
 		if !sorted {
-			slices.SortStableFunc(chars[i:end], func(a, b combining) int { return int(a.class) - int(b.class) })
+			slices.SortStableFunc(chars[i:end],
+				func(a, b combining) int { return int(a.class) - int(b.class) })
 		}
 		i = end
 	}
 }
 
-// compose joins each character with the last starter before it where nothing stands between them.
+// compose joins each character with the last starter before it if nothing
+// blocks it.
 func compose(chars []combining) []combining {
 	loadPairs()
 	starter, n := -1, 0
-	last := -1 // class of the last character that was kept after the starter; -1: none
+	last := -1 // class of the last character kept after the starter; -1 if there is none
 	for _, c := range chars {
 		if starter >= 0 && (last == -1 || last != 0 && last < int(c.class)) {
 			if r, ok := composePair(chars[starter].r, c.r); ok {
@@ -144,14 +150,16 @@ func composePair(a, b rune) (rune, bool) {
 	switch {
 	case a >= leadBase && a < leadBase+leads && b >= vowelBase && b < vowelBase+vowels:
 		return hangulBase + ((a-leadBase)*vowels+(b-vowelBase))*trails, true
-	case a >= hangulBase && a < hangulEnd && (a-hangulBase)%trails == 0 && b > trailBase && b < trailBase+trails:
+	case a >= hangulBase && a < hangulEnd && (a-hangulBase)%trails == 0 && b > trailBase &&
+		b < trailBase+trails:
 		return a + b - trailBase, true
 	}
 	r, ok := pairs[uint64(a)<<32|uint64(b)]
 	return r, ok
 }
 
-// pairs maps two characters to their composition. x/text does not export its own.
+// pairs maps two characters to their composition. x/text does not export its
+// own.
 var pairs map[uint64]rune
 
 var loadPairs = sync.OnceFunc(func() {
@@ -173,23 +181,32 @@ var loadPairs = sync.OnceFunc(func() {
 	}
 })
 
-// laterMarks are the characters with a combining class that came after Unicode 9.
+// laterMarks are the characters with a combining class that came after Unicode
+// 9.
 var laterMarks = &unicode.RangeTable{
 	R16: []unicode.Range16{
-		{0x07fd, 0x07fd, 1}, {0x0898, 0x089f, 1}, {0x08ca, 0x08d3, 1}, {0x09fe, 0x09fe, 1}, {0x0c3c, 0x0c3c, 1},
-		{0x0d3b, 0x0d3c, 1}, {0x0eba, 0x0eba, 1}, {0x1715, 0x1715, 1}, {0x1abf, 0x1ace, 1}, {0x1df6, 0x1dfa, 1},
+		{0x07fd, 0x07fd, 1}, {0x0898, 0x089f, 1}, {0x08ca, 0x08d3, 1}, {0x09fe, 0x09fe, 1},
+		{0x0c3c, 0x0c3c, 1},
+		{0x0d3b, 0x0d3c, 1}, {0x0eba, 0x0eba, 1}, {0x1715, 0x1715, 1}, {0x1abf, 0x1ace, 1},
+		{0x1df6, 0x1dfa, 1},
 		{0xa82c, 0xa82c, 1},
 	},
 	R32: []unicode.Range32{
-		{0x10d24, 0x10d27, 1}, {0x10eab, 0x10eac, 1}, {0x10efd, 0x10eff, 1}, {0x10f46, 0x10f50, 1}, {0x10f82, 0x10f85, 1},
-		{0x11070, 0x11070, 1}, {0x1133b, 0x1133b, 1}, {0x1145e, 0x1145e, 1}, {0x11839, 0x1183a, 1}, {0x1193d, 0x1193e, 1},
-		{0x11943, 0x11943, 1}, {0x119e0, 0x119e0, 1}, {0x11a34, 0x11a34, 1}, {0x11a47, 0x11a47, 1}, {0x11a99, 0x11a99, 1},
-		{0x11d42, 0x11d42, 1}, {0x11d44, 0x11d45, 1}, {0x11d97, 0x11d97, 1}, {0x11f41, 0x11f42, 1}, {0x16ff0, 0x16ff1, 1},
-		{0x1e08f, 0x1e08f, 1}, {0x1e130, 0x1e136, 1}, {0x1e2ae, 0x1e2ae, 1}, {0x1e2ec, 0x1e2ef, 1}, {0x1e4ec, 0x1e4ef, 1},
+		{0x10d24, 0x10d27, 1}, {0x10eab, 0x10eac, 1}, {0x10efd, 0x10eff, 1}, {0x10f46, 0x10f50, 1},
+		{0x10f82, 0x10f85, 1},
+		{0x11070, 0x11070, 1}, {0x1133b, 0x1133b, 1}, {0x1145e, 0x1145e, 1}, {0x11839, 0x1183a, 1},
+		{0x1193d, 0x1193e, 1},
+		{0x11943, 0x11943, 1}, {0x119e0, 0x119e0, 1}, {0x11a34, 0x11a34, 1}, {0x11a47, 0x11a47, 1},
+		{0x11a99, 0x11a99, 1},
+		{0x11d42, 0x11d42, 1}, {0x11d44, 0x11d45, 1}, {0x11d97, 0x11d97, 1}, {0x11f41, 0x11f42, 1},
+		{0x16ff0, 0x16ff1, 1},
+		{0x1e08f, 0x1e08f, 1}, {0x1e130, 0x1e136, 1}, {0x1e2ae, 0x1e2ae, 1}, {0x1e2ec, 0x1e2ef, 1},
+		{0x1e4ec, 0x1e4ef, 1},
 	},
 }
 
-// laterDecompositions are the characters that are decomposed since Unicode 10 or later.
+// laterDecompositions are the characters that are decomposed since Unicode 10
+// or later.
 var laterDecompositions = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x32ff, 0x32ff, 1}, {0xa7f2, 0xa7f4, 1}, {0xab69, 0xab69, 1},

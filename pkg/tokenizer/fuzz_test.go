@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzParse: whatever the file holds, there is an error or a tokenizer that works.
+// FuzzParse: every file gives an error or a tokenizer that works.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(tiny), "abab ab<s>")
 	f.Add([]byte(strings.Replace(tiny, `"ByteLevel", "add`, `"Whitespace", "add`, 1)), "a b\xff")
@@ -23,7 +23,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// check is what holds of every tokenizer and text.
+// check tests what holds for every tokenizer and text.
 func check(t *testing.T, tok *Tokenizer, text string) {
 	t.Helper()
 	ids := tok.Encode(text)
@@ -43,9 +43,11 @@ func check(t *testing.T, tok *Tokenizer, text string) {
 	}
 }
 
-// FuzzEncode: byte-level models without a normalizer lose nothing, and all of them count as they encode.
+// FuzzEncode: byte-level models without a normalizer lose nothing, and Count
+// agrees with Encode for all models.
 func FuzzEncode(f *testing.F) {
-	for _, s := range []string{"", "Hello, world", "a\xffb\xe2\x82", " <s>▁ \n\n", "é\u0301 1234 'LL", strings.Repeat("ab ", 60), "日本語\u0000"} {
+	for _, s := range []string{"", "Hello, world", "a\xffb\xe2\x82", " <s>▁ \n\n", "é\u0301 1234 'LL",
+		strings.Repeat("ab ", 60), "日本語\u0000"} {
 		f.Add(s)
 	}
 	o200k := O200kBase()
@@ -62,7 +64,7 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
-// FuzzMerge: the linear way, the heap and a cut text merge alike.
+// FuzzMerge: mergeLinear, mergeHeap and a cut text give the same ids.
 func FuzzMerge(f *testing.F) {
 	f.Add("the the the▁the▁▁ the")
 	f.Add("aaaaaaaaaaaaab")
@@ -107,9 +109,10 @@ func FuzzMerge(f *testing.F) {
 	})
 }
 
-// FuzzSplitters: each hand-written splitter finds what the regular expression finds.
+// FuzzSplitters: each splitter finds what its regular expression finds.
 func FuzzSplitters(f *testing.F) {
-	for _, s := range []string{"I'll we'RE 'ſx it's", "  a\n\n b \r\n\t", "12345 ½٣٤", "HTTPServer ǅa ʰa aʰB e\u0301X \u0301a", "!?/\n -- a-b", "日本かな\U00010d50",
+	for _, s := range []string{"I'll we'RE 'ſx it's", "  a\n\n b \r\n\t", "12345 ½٣٤",
+		"HTTPServer ǅa ʰa aʰB e\u0301X \u0301a", "!?/\n -- a-b", "日本かな\U00010d50",
 		"\u00a0\u2028\u200d\x00\x01a", " \U0001e5f0\U00010d4e"} {
 		f.Add(s)
 	}
@@ -155,13 +158,15 @@ func FuzzSplitters(f *testing.F) {
 	})
 }
 
-// FuzzForms: text that x/text calls normal is left alone by our composition too, and normalizing twice changes nothing.
+// FuzzForms: text that is normal to x/text stays as it is, and normalizing
+// twice changes nothing.
 func FuzzForms(f *testing.F) {
 	f.Add("e\u0301 각 \u1100\u1161\u11a8 ﬁ ①" + strings.Repeat("\u0301\u0323", 40))
 	f.Fuzz(func(t *testing.T, text string) {
 		text = validUTF8(text)
 		loadClasses()
-		for name, form := range map[string]func(string) string{"NFC": nfc, "NFD": nfd, "NFKC": nfkc, "NFKD": nfkd} {
+		for name, form := range map[string]func(string) string{"NFC": nfc, "NFD": nfd, "NFKC": nfkc,
+			"NFKD": nfkd} {
 			once := form(text)
 			if twice := form(once); twice != once || !utf8.ValidString(once) {
 				t.Errorf("%s: %q becomes %q becomes %q", name, text, once, twice)

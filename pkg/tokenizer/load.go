@@ -18,8 +18,9 @@ const (
 	configFile    = "tokenizer_config.json"
 )
 
-// Load reads a tokenizer.json, or the one in the folder path, together with the tokenizer_config.json beside it, if
-// there is one. Names ending in .gz are unpacked.
+// Load reads a tokenizer.json, or the one in the folder path, together with the
+// tokenizer_config.json beside it, if there is one. Names ending in .gz are
+// unpacked.
 func Load(path string) (*Tokenizer, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -55,7 +56,8 @@ func Load(path string) (*Tokenizer, error) {
 	return t, nil
 }
 
-// folderName is the name of a folder; of a snapshot in the cache of the Hugging Face hub, that of the model.
+// folderName returns the name of a folder, or of the model if the folder is a
+// snapshot in the cache of the Hugging Face hub.
 func folderName(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -69,7 +71,8 @@ func folderName(dir string) string {
 	return filepath.Base(dir)
 }
 
-// inFolder returns the path of a file or of its packed form, or "".
+// inFolder returns the path of a file or of its packed form, "" if there is
+// neither.
 func inFolder(dir, name string) string {
 	for _, n := range []string{name, name + ".gz"} {
 		if p := filepath.Join(dir, n); isFile(p) {
@@ -84,7 +87,8 @@ func isFile(path string) bool {
 	return err == nil && !info.IsDir()
 }
 
-// missing explains a folder without a tokenizer.json.
+// missing returns the error of a folder without a tokenizer.json. It names the
+// unsupported format that is there instead.
 func missing(dir string) error {
 	for _, f := range []struct{ glob, what string }{
 		{"tokenizer.model", "a SentencePiece model"},
@@ -117,7 +121,7 @@ func readFile(path string) ([]byte, error) {
 	return b, nil
 }
 
-// config is what of tokenizer_config.json has a meaning here.
+// config has the keys of tokenizer_config.json that matter here.
 type config struct {
 	CleanUpSpaces bool `json:"clean_up_tokenization_spaces"`
 }

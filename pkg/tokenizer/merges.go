@@ -1,7 +1,8 @@
 package tokenizer
 
-// merges is the table of a BPE model: which two tokens become which one, and how early. It is an open-addressing
-// table of 8 bytes a slot, of which a look-up that finds nothing (most do) touches one.
+// merges maps two tokens to the token that they become and its rank. It is an
+// open-addressing table with slots of 8 bytes. Most look-ups find nothing, and
+// touch one slot.
 type merges struct {
 	// left+1, right and rank, from the high bits down; 0 is empty.
 	slots []uint64
@@ -16,7 +17,7 @@ func newMerges(n int) merges {
 	return m
 }
 
-// add appends the next merge. Of two merges of the same pair the last counts.
+// add appends the next merge. If a pair comes twice the last merge counts.
 func (m *merges) add(left, right, made uint32) {
 	rank := uint64(len(m.made))
 	m.made = append(m.made, made)

@@ -51,10 +51,12 @@ func (t *Tokenizer) addNormalizers(n *normalizer) error {
 		t.normalizers = append(t.normalizers, lowercase)
 	case "Strip":
 		if n.StripLeft == nil || *n.StripLeft {
-			t.normalizers = append(t.normalizers, func(s string) string { return strings.TrimLeftFunc(s, isSpace) })
+			t.normalizers = append(t.normalizers,
+				func(s string) string { return strings.TrimLeftFunc(s, isSpace) })
 		}
 		if n.StripRight == nil || *n.StripRight {
-			t.normalizers = append(t.normalizers, func(s string) string { return strings.TrimRightFunc(s, isSpace) })
+			t.normalizers = append(t.normalizers,
+				func(s string) string { return strings.TrimRightFunc(s, isSpace) })
 		}
 	default:
 		return fmt.Errorf("normalizer %q is not supported", n.Type)
@@ -62,7 +64,8 @@ func (t *Tokenizer) addNormalizers(n *normalizer) error {
 	return nil
 }
 
-// replacer returns what replaces the pattern's matches by content.
+// replacer returns a function that replaces the matches of the pattern by
+// content.
 func (p *pattern) replacer(content string) (func(string) string, error) {
 	switch {
 	case p.String != nil:
@@ -101,7 +104,8 @@ func (t *Tokenizer) normalize(s string) string {
 	return s
 }
 
-// lowercase maps character by character, as Rust's char::to_lowercase: no final sigma. The table is Unicode 17's.
+// lowercase maps character by character, as Rust's char::to_lowercase does, so
+// without the final sigma. The table is that of Unicode 17.
 func lowercase(s string) string {
 	if strings.Contains(s, "İ") { // the one character that becomes two
 		s = strings.ReplaceAll(s, "İ", "i\u0307")

@@ -14,7 +14,8 @@ import (
 // O200k is the name of the embedded tokenizer.
 const O200k = "o200k_base"
 
-// The tokens in the order of their ranks, which are their ids, each with its length in front. scripts/o200k writes it.
+// The tokens in the order of their ranks, which are their ids, each after its
+// length. scripts/o200k writes it.
 //
 //go:embed o200k_base.gz
 var o200kTokens []byte
@@ -24,14 +25,15 @@ const (
 	o200kBytes = 1_603_000 // of the unpacked tokens and lengths, about
 )
 
-// O200kBase returns o200k_base, the vocabulary of OpenAI's newer models, and of gpt-oss but for its special tokens. It
-// is embedded and made at the first call.
+// O200kBase returns o200k_base, the vocabulary of OpenAI's newer models and,
+// except for special tokens, of gpt-oss. It is embedded, and unpacked at the
+// first call.
 func O200kBase() *Tokenizer { return o200k() }
 
 var o200k = sync.OnceValue(func() *Tokenizer {
 	t, err := parseRanks(o200kTokens)
 	if err != nil {
-		panic(fmt.Sprintf("tokenizer: the embedded %s: %v", O200k, err)) // cannot be: tests unpack it
+		panic(fmt.Sprintf("tokenizer: the embedded %s: %v", O200k, err)) // tests unpack it
 	}
 	sum := sha256.Sum256(o200kTokens)
 	t.name, t.source, t.digest = O200k, "embedded", hex.EncodeToString(sum[:])
@@ -49,7 +51,8 @@ func parseRanks(packed []byte) (*Tokenizer, error) {
 	if _, err := io.Copy(text, z); err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{steps: []step{splitters[patternO200k]}, plainBytes: true, spelled: map[uint32]string{}}
+	t := &Tokenizer{steps: []step{splitters[patternO200k]}, plainBytes: true,
+		spelled: map[uint32]string{}}
 	m := &t.model
 	m.byteLevel, m.ranked, m.ignoreMerges, m.unk = true, true, true, none
 	m.vocabulary = newVocabulary(o200kCount)

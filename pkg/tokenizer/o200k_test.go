@@ -9,7 +9,8 @@ import (
 func TestO200kBase(t *testing.T) {
 	t.Parallel()
 	tok := O200kBase()
-	if tok.Name() != "o200k_base" || tok.Source() != "embedded" || tok.Size() != 200019 || tok.SpecialTokensAdded() != 0 {
+	if tok.Name() != "o200k_base" || tok.Source() != "embedded" || tok.Size() != 200019 ||
+		tok.SpecialTokensAdded() != 0 {
 		t.Errorf("name %q, source %q, size %d", tok.Name(), tok.Source(), tok.Size())
 	}
 	// From tiktoken's own documentation and tests.
@@ -35,7 +36,8 @@ func TestO200kBase(t *testing.T) {
 	}
 }
 
-// gpt-oss is o200k_base with a table of merges and more special tokens: two ways to the same ids.
+// gpt-oss is o200k_base with a table of merges and more special tokens: two
+// ways to the same ids.
 func TestO200kIsGPTOSS(t *testing.T) {
 	t.Parallel()
 	gptoss := shared(t, "gptoss")

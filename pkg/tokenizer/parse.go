@@ -10,7 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads a tokenizer.json. A component that is not implemented is an error that names it.
+// Parse reads a tokenizer.json. It returns an error that names the component if
+// one is not implemented.
 func Parse(b []byte) (*Tokenizer, error) {
 	digest := make(chan string, 1)
 	go func() {
@@ -19,7 +20,7 @@ func Parse(b []byte) (*Tokenizer, error) {
 	}()
 	t, err := parse(b)
 	if err != nil {
-		<-digest // b is the caller's again
+		<-digest // until then the goroutine reads b
 		return nil, err
 	}
 	t.digest = <-digest
@@ -124,7 +125,8 @@ func parse(b []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
-// findSymbols sets the ids that merging starts from.
+// findSymbols sets the ids of single bytes and characters, with which merging
+// starts.
 func (m *model) findSymbols() {
 	m.runeID = map[rune]uint32{}
 	for b := range 256 {
@@ -145,7 +147,8 @@ func (m *model) findSymbols() {
 	}
 }
 
-// setUnknown sets the token of unknown characters, of which a byte-level model with all bytes has none.
+// setUnknown sets the token for unknown characters. A byte-level model with all
+// bytes does not need it.
 func (t *Tokenizer) setUnknown(token string) error {
 	m := &t.model
 	missing := slices.Contains(m.byteID[:], none)
@@ -160,8 +163,10 @@ func (t *Tokenizer) setUnknown(token string) error {
 	return nil
 }
 
-// addTokens registers the added tokens. A content that is a token of the model has that token's id; the others are
-// numbered after the model's tokens, in their order: the ids in the file do not count, but nearly always say the same.
+// addTokens registers the added tokens. One whose content is a token of the
+// model has that token's id; the others are numbered in order after the model's
+// tokens, as the library does. The ids in the file are nearly always the same,
+// and are ignored.
 func (t *Tokenizer) addTokens(added []addedToken) error {
 	t.raw, t.normalized = newAddedTokens(), newAddedTokens()
 	m := &t.model
@@ -184,7 +189,7 @@ func (t *Tokenizer) addTokens(added []addedToken) error {
 		}
 		if !ok {
 			if id = next; m.ranked {
-				id = a.ID // these were never numbered by that rule
+				id = a.ID // OpenAI's own tokens keep their ids
 			}
 			next++
 		}
@@ -193,7 +198,7 @@ func (t *Tokenizer) addTokens(added []addedToken) error {
 			return fmt.Errorf("more than %d tokens", maxIDs)
 		}
 		content := a.Content
-		if a.Normalized { // it is decoded so, too
+		if a.Normalized { // it is decoded in this form, too
 			content = t.normalize(content)
 			token, _ = t.bytesOf(buf, []byte(content))
 			t.normalized.add(content, a)
@@ -203,7 +208,8 @@ func (t *Tokenizer) addTokens(added []addedToken) error {
 		m.spell(id, string(token))
 		t.spelled[id] = content
 	}
-	// Special is what is spelled like a special token. One that decodes to something else, being normalized, is not.
+	// A token is special if it is spelled like one. A special token that is
+	// normalized to another text is therefore not special.
 	special := map[string]bool{}
 	for _, a := range added {
 		special[a.Content] = special[a.Content] || a.Special
@@ -215,7 +221,8 @@ func (t *Tokenizer) addTokens(added []addedToken) error {
 	return nil
 }
 
-// postProcessor is a post_processor of tokenizer.json. Only the number of tokens that it adds is looked at.
+// postProcessor is a post_processor of tokenizer.json. Only the number of
+// tokens that it adds is used.
 type postProcessor struct {
 	Type       string          `json:"type"`
 	Processors []postProcessor `json:"processors"`

@@ -11,7 +11,7 @@ import (
 	"github.com/dlclark/regexp2/v2"
 )
 
-// coversText holds the known patterns whose matches leave no text out.
+// coversText holds the known patterns whose matches cover all text.
 var coversText = map[string]bool{
 	patternGPT2:         true,
 	patternCL100k:       true,
@@ -19,8 +19,9 @@ var coversText = map[string]bool{
 	patternO200k:        true,
 }
 
-// compile returns the matches of a regular expression that has no splitter. Hugging Face's engine is Oniguruma with
-// Ruby's syntax; what regexp2 understands differently is rewritten, what cannot be is an error.
+// compile returns a matcher for a regular expression that has no splitter.
+// Hugging Face's engine is Oniguruma with Ruby's syntax. What regexp2
+// understands differently is rewritten, or is an error if that is impossible.
 func compile(expr string) (matcher, error) {
 	loadClasses()
 	r := rewriter{in: expr}
@@ -40,14 +41,14 @@ func compile(expr string) (matcher, error) {
 	}, nil
 }
 
-// rewriter turns a regular expression of Oniguruma into one of regexp2.
+// rewriter rewrites a regular expression of Oniguruma for regexp2.
 type rewriter struct {
 	in  string
 	at  int
 	out strings.Builder
 
-	atom   int    // where the last atom starts in out: what a quantifier is of
-	groups []open // that are not closed yet
+	atom   int    // where the last atom, to which a quantifier applies, starts in out
+	groups []open // the groups that are open
 	fold   bool   // (?i)
 }
 
@@ -64,7 +65,7 @@ func (r *rewriter) next() rune {
 	return c
 }
 
-// errUnsupported names a construct.
+// errUnsupported returns an error that names a construct.
 func errUnsupported(what string) error { return fmt.Errorf("%s is not supported", what) }
 
 func (r *rewriter) rewrite() error {
@@ -93,7 +94,7 @@ func (r *rewriter) rewrite() error {
 			r.groups = r.groups[:len(r.groups)-1]
 			r.atom, r.fold = last.atom, last.fold
 			r.out.WriteByte(')')
-		case '^', '$': // of lines, always
+		case '^', '$': // these always match at lines
 			r.out.WriteString("(?m:" + string(c) + ")")
 		case '{':
 			if err := r.bounds(); err != nil {
@@ -154,13 +155,14 @@ func (r *rewriter) group(start int) error {
 	}
 	r.at += len(opening)
 	r.out.WriteString("(" + opening)
-	if !strings.HasSuffix(opening, ")") { // else it holds to the end of the group around it
+	if !strings.HasSuffix(opening, ")") { // otherwise it holds to the end of the enclosing group
 		r.groups = append(r.groups, open{start, after})
 	}
 	return nil
 }
 
-// bounds copies {n,m}. With a + after it, Oniguruma repeats it; regexp2 would take it for possessive.
+// bounds copies {n,m}. A + after it is a second repetition in Oniguruma, but
+// makes it possessive in regexp2.
 func (r *rewriter) bounds() error {
 	end := strings.IndexByte(r.in[r.at:], '}')
 	if end < 0 || strings.Trim(r.in[r.at:r.at+end], "0123456789,") != "" || end == 0 {
@@ -172,7 +174,8 @@ func (r *rewriter) bounds() error {
 		r.at++
 		all := r.out.String()
 		r.out.Reset()
-		// The look-ahead, which always holds, keeps regexp2 from making one repetition of the two, which may match more.
+		// The look-ahead always holds. It keeps regexp2 from merging the two
+		// repetitions into one, which may match more.
 		r.out.WriteString(all[:r.atom] + "(?:" + all[r.atom:] + "(?!(?!)))+")
 	}
 	return nil
@@ -201,7 +204,8 @@ func (r *rewriter) escape() error {
 	return nil
 }
 
-// escaped reads what follows a \: a set, as it is written in a class, or a character.
+// escaped reads what follows a \: a set, as it is written in a class, or a
+// character.
 func (r *rewriter) escaped() (set string, negated bool, char rune, err error) {
 	if !r.more() {
 		return "", false, 0, errUnsupported(`a \ at the end`)
@@ -261,14 +265,14 @@ func (r *rewriter) escaped() (set string, negated bool, char rune, err error) {
 	}
 }
 
-// class rewrites what follows a [. A class in a class adds to it.
+// class rewrites what follows a [. A class within a class adds to it.
 func (r *rewriter) class() error {
 	r.out.WriteByte('[')
 	if r.more() && r.in[r.at] == '^' {
 		r.at++
 		r.out.WriteByte('^')
 	}
-	var s, k bool // (?i): the classes of s and k have a third member
+	var s, k bool // with (?i), s and k match a third character
 	last, ranged := rune(-1), false
 	for depth, first := 1, true; ; first = false {
 		if !r.more() {
@@ -340,16 +344,17 @@ func (r *rewriter) class() error {
 	}
 }
 
-// property returns \p{name} with the characters that Unicode 16 has added to it, in the syntax of a class.
+// property returns \p{name} and the characters that Unicode 16 added to it, in
+// the syntax of a class.
 func property(name string) (string, error) {
 	is, ok := properties[name]
 	if ok {
 		return `\p{` + name + `}` + additions(name, is), nil
 	}
 	switch name {
-	case "Z", "Zs", "Zl", "Zp", "Pc", "Cc": // as they were
+	case "Z", "Zs", "Zl", "Zp", "Pc", "Cc": // unchanged in Unicode 16
 		return `\p{` + name + `}`, nil
-	case "Han": // its table is older than the script's last additions
+	case "Han": // Go's table is older than the last additions to the script
 		return "\\p{Han}\U0002ebf0-\U0002ee5d", nil
 	case "Latin", "Greek", "Cyrillic", "Hangul", "Hiragana", "Katakana", "Thai", "Hebrew":
 		return `\p{` + name + `}`, nil
@@ -357,7 +362,7 @@ func property(name string) (string, error) {
 	return "", errUnsupported(`\p{` + name + `}`)
 }
 
-// properties are those that the class table tells.
+// properties are the properties that the class table has.
 var properties = map[string]func(r rune) bool{
 	"L":  func(r rune) bool { return classOf(r)&classLetter != 0 },
 	"Ll": func(r rune) bool { return classOf(r)&classLower != 0 },
@@ -373,21 +378,26 @@ var properties = map[string]func(r rune) bool{
 }
 
 func isModifier(r rune) bool {
-	return unicode.Is(unicode.Lm, r) || r == 0x10d4e || r == 0x10d6f || r >= 0x16d40 && r <= 0x16d42 || r == 0x16d6b || r == 0x16d6c
+	return unicode.Is(unicode.Lm, r) || r == 0x10d4e || r == 0x10d6f || r >= 0x16d40 && r <= 0x16d42 ||
+		r == 0x16d6b || r == 0x16d6c
 }
 
 func isDigit(r rune) bool {
-	return unicode.Is(unicode.Nd, r) || classOf(r)&classNumber != 0 && (r >= 0x10d40 && r <= 0x10d49 || r >= 0x116d0 && r <= 0x116e3 ||
-		r >= 0x11bf0 && r <= 0x11bf9 || r >= 0x16130 && r <= 0x16139 || r >= 0x16d70 && r <= 0x16d79 || r >= 0x1ccf0 && r <= 0x1ccf9 ||
-		r >= 0x1e5f1 && r <= 0x1e5fa)
+	return unicode.Is(unicode.Nd, r) || classOf(r)&classNumber != 0 &&
+		(r >= 0x10d40 && r <= 0x10d49 || r >= 0x116d0 && r <= 0x116e3 ||
+			r >= 0x11bf0 && r <= 0x11bf9 || r >= 0x16130 && r <= 0x16139 || r >= 0x16d70 && r <= 0x16d79 ||
+			r >= 0x1ccf0 && r <= 0x1ccf9 ||
+			r >= 0x1e5f1 && r <= 0x1e5fa)
 }
 
 func isPunctOf16(r rune) bool {
-	return unicode.Is(unicode.P, r) || r == 0x1b4e || r == 0x1b4f || r == 0x1b7f || r == 0x10d6e || r == 0x113d4 || r == 0x113d5 ||
+	return unicode.Is(unicode.P, r) || r == 0x1b4e || r == 0x1b4f || r == 0x1b7f || r == 0x10d6e ||
+		r == 0x113d4 || r == 0x113d5 ||
 		r == 0x113d7 || r == 0x113d8 || r == 0x11be1 || r >= 0x16d6d && r <= 0x16d6f || r == 0x1e5ff
 }
 
-// additions are the characters of a property that Go's table of it lacks, as ranges of a class.
+// additions returns the characters of a property that Go's table lacks, as
+// ranges of a class.
 func additions(name string, is func(r rune) bool) string {
 	known, ok := added16.Load(name)
 	if !ok {
@@ -400,7 +410,7 @@ func additions(name string, is func(r rune) bool) string {
 
 var added16 sync.Map // name of a property to its additions
 
-// ranges writes the characters of a kind as ranges of a class.
+// ranges returns the characters for which is holds, as ranges of a class.
 func ranges(is func(r rune) bool) string {
 	var b strings.Builder
 	from := rune(-1)
@@ -421,7 +431,8 @@ func ranges(is func(r rune) bool) string {
 	return b.String()
 }
 
-// wordSet is Oniguruma's \w, which is not that of Rust: no joiners, but the numbers of Latin-1.
+// wordSet is Oniguruma's \w. It differs from Rust's: it has no joiners, but has
+// the numbers of Latin-1.
 var wordSet = sync.OnceValue(func() string {
 	return `0-9A-Z_a-z` + ranges(func(r rune) bool {
 		return isWord(r) && r != 0x200c && r != 0x200d || r < 0x100 && isNumeric(r)

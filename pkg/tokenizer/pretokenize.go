@@ -6,13 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// A step is one pre-tokenizer. split cuts s and hands the pieces to the steps after it, w.pretokenize(rest, …); start
-// says that s begins where the text begins.
+// A step is one pre-tokenizer. split cuts s and passes the pieces to the steps
+// after it, by w.pretokenize(rest, …). start is set if s is the start of the
+// text.
 type step interface {
 	split(w *worker, rest int, s string, start bool)
 }
 
-// split lets a splitter be a step: its pieces cover s.
+// split makes a splitter a step.
 func (f splitter) split(w *worker, rest int, s string, start bool) {
 	for i := 0; i < len(s); {
 		end := f(s, i)
@@ -21,17 +22,18 @@ func (f splitter) split(w *worker, rest int, s string, start bool) {
 	}
 }
 
-// A matcher calls match with the matches of a pattern in s, in order; they do not overlap.
+// A matcher calls match with the matches of a pattern in s, in order; they do
+// not overlap.
 type matcher func(s string, match func(from, to int))
 
 // delimited is a step that splits at the matches of a pattern.
 type delimited struct {
 	find      matcher
 	behaviour string
-	invert    bool // what does not match is the delimiter
+	invert    bool // the delimiters are what does not match
 }
 
-// What becomes of the delimiters.
+// Where the delimiters go.
 const (
 	removed            = "Removed"
 	isolated           = "Isolated"
@@ -46,7 +48,7 @@ type piece struct {
 }
 
 func (d *delimited) split(w *worker, rest int, s string, start bool) {
-	// Steps nest: each takes the end of the scratch for its own pieces.
+	// Steps nest. Each uses the end of the scratch memory for its own pieces.
 	base := len(w.pieces)
 	end := 0
 	d.find(s, func(from, to int) {
@@ -66,12 +68,12 @@ func (d *delimited) split(w *worker, rest int, s string, start bool) {
 	case mergedWithPrevious:
 		all = joinPieces(all, func(p, q piece) bool { return !p.delim && q.delim })
 	case mergedWithNext:
-		// The last of a row of delimiters belongs to what follows it.
+		// The last delimiter of a run belongs to what follows it.
 		all = joinPieces(all, func(p, q piece) bool { return p.delim && !q.delim })
 	}
 	w.pieces = w.pieces[:base+len(all)]
 	for i := range all {
-		p := w.pieces[base+i] // deeper steps may move the scratch
+		p := w.pieces[base+i] // later steps may move the scratch memory
 		if p.to > p.from && !(p.delim && d.behaviour == removed) {
 			w.pretokenize(rest, s[p.from:p.to], start && p.from == 0)
 		}
@@ -79,7 +81,8 @@ func (d *delimited) split(w *worker, rest int, s string, start bool) {
 	w.pieces = w.pieces[:base]
 }
 
-// joinPieces joins neighbours in place; join sees them as they were found.
+// joinPieces joins neighbours in place. join is called with the pieces as they
+// were found.
 func joinPieces(all []piece, join func(p, q piece) bool) []piece {
 	if len(all) == 0 {
 		return all
@@ -112,7 +115,7 @@ func literal(pattern string) matcher {
 	}
 }
 
-// each finds every character of a kind.
+// each matches every character for which is holds.
 func each(is func(r rune) bool) matcher {
 	return func(s string, match func(from, to int)) {
 		for i, r := range s {
@@ -137,9 +140,9 @@ func (prefixed) split(w *worker, rest int, s string, start bool) {
 type metaspace struct {
 	mark  string
 	to    *strings.Replacer
-	every bool // before every piece
-	first bool // before the piece that starts the text
-	cut   bool // before every mark
+	every bool // put one before every piece
+	first bool // put one before the piece that starts the text
+	cut   bool // cut before every mark
 }
 
 func (m *metaspace) split(w *worker, rest int, s string, start bool) {
@@ -153,7 +156,7 @@ func (m *metaspace) split(w *worker, rest int, s string, start bool) {
 	}
 	for at := 0; at < len(s); {
 		end := len(s)
-		// MergedWithNext: a mark starts a piece, even after a mark.
+		// MergedWithNext: every mark starts a piece, even after another mark.
 		_, n := utf8.DecodeRuneInString(s[at:])
 		if i := strings.Index(s[at+n:], m.mark); i >= 0 {
 			end = at + n + i
@@ -163,14 +166,15 @@ func (m *metaspace) split(w *worker, rest int, s string, start bool) {
 	}
 }
 
-// alphabet is ByteLevel's mapping of bytes to characters, for the steps that come after it.
+// alphabet is ByteLevel's mapping of bytes to characters, for the steps that
+// come after it.
 type alphabet struct{}
 
 func (alphabet) split(w *worker, rest int, s string, start bool) {
 	w.pretokenize(rest, toAlphabet(s), start)
 }
 
-// unalphabet is the last step where alphabet is one.
+// unalphabet is the last step if alphabet is a step.
 type unalphabet struct{}
 
 func (unalphabet) split(w *worker, rest int, s string, start bool) {
@@ -249,7 +253,8 @@ func (t *Tokenizer) addSteps(p *preTokenizer) error {
 			&delimited{find: each(isPunctuation), behaviour: isolated})
 	case "CharDelimiterSplit":
 		if utf8.RuneCountInString(p.Delimiter) != 1 {
-			return fmt.Errorf("pre-tokenizer CharDelimiterSplit: delimiter %q is not one character", p.Delimiter)
+			return fmt.Errorf("pre-tokenizer CharDelimiterSplit: delimiter %q is not one character",
+				p.Delimiter)
 		}
 		t.steps = append(t.steps, &delimited{find: literal(p.Delimiter), behaviour: removed})
 	case "Metaspace":
@@ -322,7 +327,8 @@ func (t *Tokenizer) addSplit(p *preTokenizer) error {
 	return nil
 }
 
-// finishSteps leaves the alphabet out where nothing looks at it, which is nearly always.
+// finishSteps removes the alphabet if no step depends on it, which is nearly
+// always so.
 func (t *Tokenizer) finishSteps() {
 	for i, s := range t.steps {
 		if s == (step)(alphabet{}) {

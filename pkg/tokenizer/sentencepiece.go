@@ -5,14 +5,16 @@ import (
 	"unicode/utf8"
 )
 
-// wordMark is SentencePiece's space. Models made from its files often have no pre-tokenizer: a whole book is one word.
+// wordMark is SentencePiece's space. Models made from its files often have no
+// pre-tokenizer: a whole book is one word.
 const wordMark = "▁"
 
-// findWordStarts looks whether such a text can be cut before a ▁: it can where no token joins the ▁ to the character
-// before it. What is cut there merges as it would in one piece, and small pieces merge faster and are cached.
+// findWordStarts finds out where text of such a model can be cut before a ▁:
+// after each character that no token joins to a ▁. The cut pieces merge as the
+// whole would, faster, and are cached.
 func (m *model) findWordStarts() {
-	// With ignore_merges a whole piece may be a token that no merge makes. A ▁ that is not a token may fuse with
-	// unknown characters before it.
+	// With ignore_merges a whole piece may be a token that no merge makes. A ▁
+	// that is not a token may fuse with unknown characters before it.
 	if m.byteLevel || m.ignoreMerges || m.id(wordMark) == none {
 		return
 	}
@@ -34,7 +36,7 @@ func (m *model) findWordStarts() {
 	}
 }
 
-// words appends the ids of a piece, word by word where that makes no difference.
+// words appends the ids of a piece, word by word if that gives the same ids.
 func (w *worker) words(s string) {
 	m := &w.model
 	if !m.cutWords {

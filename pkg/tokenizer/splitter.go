@@ -2,11 +2,11 @@ package tokenizer
 
 import "unicode/utf8"
 
-// A splitter returns the end of the piece that starts at s[i], i < len(s), as the regular expression it stands for
-// would match it. The pieces cover the text.
+// A splitter returns the end of the piece that starts at s[i], i < len(s), as
+// its regular expression would match it. The pieces cover the text.
 type splitter func(s string, i int) int
 
-// The patterns with a splitter, as they stand in the files.
+// The patterns with a splitter, as the files have them.
 const (
 	patternGPT2 = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
@@ -64,7 +64,8 @@ func contraction(s string, i int, fold bool) int {
 	return 0
 }
 
-// whitespace matches \s*[\r\n]+|\s+(?!\S)|\s+, or without lines the last two, at the white space s[i].
+// whitespace matches \s*[\r\n]+|\s+(?!\S)|\s+, or without lines the last two,
+// at the white space s[i].
 func whitespace(s string, i int, lines bool) int {
 	j, line, last := i, -1, i
 	for j < len(s) {
@@ -81,14 +82,15 @@ func whitespace(s string, i int, lines bool) int {
 	if lines && line >= 0 {
 		return line
 	}
-	// The last one is left for the word after it, unless it is the only one.
+	// The last space belongs to the word after it, unless it is the only one.
 	if j == len(s) || last == i {
 		return j
 	}
 	return last
 }
 
-// digits returns the end of up to most numbers at s[i], of which the first is known to be n bytes.
+// digits returns the end of up to most numbers at s[i]. The first is n bytes
+// long.
 func digits(s string, i, n, most int) int {
 	for i += n; most > 1 && i < len(s); most-- {
 		c, n := classAt(s, i)
@@ -157,7 +159,8 @@ func splitO200k(s string, i int) int {
 			}
 			return capitals(s, i)
 		}
-		// One character of another kind may lead the word; a mark may also be part of it.
+		// One character of another kind may precede the word; a mark may also
+		// be part of it.
 		if end := capitalized(s, i+n); end > 0 {
 			return end
 		}
@@ -201,9 +204,11 @@ const (
 	o200kLower = classLower | classOther | classMark
 )
 
-// capitalized matches [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ and a contraction; 0 is no match.
+// capitalized matches
+// [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ and a contraction;
+// 0 is no match.
 func capitalized(s string, i int) int {
-	j, both := i, -1 // both: after the last character that is in either class
+	j, both := i, -1 // both is the end of the last character that is in both classes
 	for j < len(s) {
 		c, n := classAt(s, j)
 		if c&o200kUpper == 0 {
@@ -226,7 +231,8 @@ func capitalized(s string, i int) int {
 	return end + contraction(s, end, true)
 }
 
-// capitals matches [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]* and a contraction; 0 is no match.
+// capitals matches [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*
+// and a contraction; 0 is no match.
 func capitals(s string, i int) int {
 	j := run(s, i, o200kUpper)
 	if j == i {
@@ -260,7 +266,8 @@ func isCJK(s string, i int) bool {
 	return r >= 0x4e00 && r <= 0x9fa5 || r >= 0x3040 && r <= 0x30ff
 }
 
-// splitDeepSeek matches patternDeepSeekWords. The pattern leaves controls out: they stay together as one piece.
+// splitDeepSeek matches patternDeepSeekWords. The pattern does not match
+// control characters; a run of them is one piece.
 func splitDeepSeek(s string, i int) int {
 	if end := deepSeekWord(s, i); end > 0 {
 		return end
@@ -307,7 +314,7 @@ func deepSeekWord(s string, i int) int {
 	return 0
 }
 
-// isPunct and isLetter are of ASCII.
+// isPunct and isLetter report the class of an ASCII character.
 func isPunct(b byte) bool {
 	return b >= '!' && b <= '/' || b >= ':' && b <= '@' || b >= '[' && b <= '`' || b >= '{' && b <= '~'
 }

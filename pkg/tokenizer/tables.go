@@ -22,8 +22,9 @@ type layout struct {
 	mergeCount  int
 }
 
-// mergesPart is how many merges one goroutine reads: so few that all cores have
-// work to the end, so many that starting a goroutine does not matter.
+// mergesPart is how many merges one goroutine reads: few enough to keep all
+// cores busy to the end, and many enough that starting a goroutine does not
+// matter.
 const mergesPart = 1 << 14
 
 // findParts checks that b is one JSON value and finds its parts.
@@ -72,8 +73,9 @@ func (l *layout) findMerges(c *jsonseq.Cursor) {
 	}
 }
 
-// bytesOf returns the token that is spelled s: for a byte-level model, the bytes
-// that s writes. It reports false if s is not written in the byte-level alphabet.
+// bytesOf returns the token that is spelled s: for a byte-level model, the
+// bytes that s writes. It reports false if s is not written in the byte-level
+// alphabet.
 func (t *Tokenizer) bytesOf(buf []byte, s []byte) (b []byte, ok bool) {
 	if !t.model.byteLevel {
 		return s, true
@@ -84,8 +86,8 @@ func (t *Tokenizer) bytesOf(buf []byte, s []byte) (b []byte, ok bool) {
 	return s, false
 }
 
-// vocabularyEntry is the fewest bytes of JSON that an entry is expected to take,
-// to guess the size of a vocabulary; one that turns out larger grows.
+// vocabularyEntry is the fewest bytes of JSON that an entry is expected to
+// take, to guess the size of a vocabulary; one that turns out larger grows.
 const vocabularyEntry = 20
 
 func (t *Tokenizer) readVocabulary(vocab []byte) error {

@@ -31,28 +31,35 @@ func (t *Tokenizer) ready() {
 	t.workers.New = func() any { return &worker{Tokenizer: t, cache: make([]cached, 1<<cacheBits)} }
 }
 
-// Name is what to call the tokenizer in outputs: o200k_base, or the last part of the path that it was loaded from.
+// Name returns the name of the tokenizer for outputs: o200k_base, or the last
+// part of the path that it was loaded from.
 func (t *Tokenizer) Name() string { return t.name }
 
-// Source is where the tokenizer came from: the path of the file; "embedded" of O200kBase; empty after Parse.
+// Source returns where the tokenizer came from: the path of its file,
+// "embedded" for O200kBase, and "" after Parse.
 func (t *Tokenizer) Source() string { return t.source }
 
-// SHA256 is the digest of the tokenizer.json, in hexadecimal; of o200k_base that of its embedded data.
+// SHA256 returns the digest of the tokenizer.json in hexadecimal, or of the
+// embedded data for O200kBase.
 func (t *Tokenizer) SHA256() string { return t.digest }
 
-// Size is the number of ids: the largest one plus one, added tokens among them.
+// Size returns the number of ids: the largest id plus one, including added
+// tokens.
 func (t *Tokenizer) Size() int { return len(t.model.spans) }
 
-// SpecialTokensAdded is the number of special tokens that encoding with special tokens puts around a text, such as a
-// BOS token; Encode and Count leave them out.
+// SpecialTokensAdded returns the number of special tokens, such as BOS, that
+// encoding with special tokens adds to a text. Encode and Count leave them out.
 func (t *Tokenizer) SpecialTokensAdded() int { return t.added }
 
-// CleansUpSpaces reports whether tokenizer_config.json asks for clean_up_tokenization_spaces, which transformers up to
-// version 4 obeys. Decode never does; see CleanUpSpaces.
+// CleansUpSpaces reports whether tokenizer_config.json asks for
+// clean_up_tokenization_spaces, which transformers up to version 4 obeys.
+// Decode never does; see CleanUpSpaces.
 func (t *Tokenizer) CleansUpSpaces() bool { return t.cleanUp }
 
-// Encode returns the ids of text. Added tokens in the text are found, special or not; none are put around it. This is
-// Hugging Face's encode(add_special_tokens=False). Invalid UTF-8 is replaced as by Python's errors="replace".
+// Encode returns the ids of text, as Hugging Face's
+// encode(add_special_tokens=False) does. Added tokens in the text, special or
+// not, are found; special tokens around the text are not added. Invalid UTF-8
+// is replaced as by Python's errors="replace".
 func (t *Tokenizer) Encode(text string) []int32 {
 	return t.Append(make([]int32, 0, len(text)/4+8), text)
 }
@@ -78,7 +85,8 @@ func (t *Tokenizer) Count(text string) int {
 	return n
 }
 
-// worker is the scratch memory of one call. Workers are pooled, so that they keep their cache of words.
+// worker is the scratch memory of one call. Workers are pooled, so their cache
+// of words survives.
 type worker struct {
 	*Tokenizer
 	out    []int32 // the ids so far
@@ -92,8 +100,8 @@ type worker struct {
 	heap       []uint64
 }
 
-// encode appends the ids of text to w.out: the added tokens cut it, the rest is normalized, cut by the added tokens
-// of normalized text, and pre-tokenized.
+// encode appends the ids of text to w.out. Added tokens cut the text; the rest
+// is normalized, cut by the added tokens of normalized text, and pre-tokenized.
 func (w *worker) encode(text string) {
 	if !utf8.ValidString(text) {
 		text = validUTF8(text)
@@ -101,9 +109,10 @@ func (w *worker) encode(text string) {
 	w.splitAdded(w.raw, text, true)
 }
 
-// splitAdded looks for the tokens of a in s and encodes what lies between them. start says that s starts the text.
+// splitAdded finds the tokens of a in s and encodes the text between them.
+// start is set if s is the start of the text.
 func (w *worker) splitAdded(a *addedTokens, s string, start bool) {
-	at := 0 // what follows is not encoded yet
+	at := 0 // the text from here on is not encoded yet
 	for i := 0; i < len(s); {
 		from, to, token := a.find(s, i)
 		if token == nil {
@@ -138,7 +147,7 @@ func (w *worker) between(a *addedTokens, s string, start bool) {
 	w.pretokenize(0, s, start)
 }
 
-// pretokenize hands s to the given step, and after the last one to the model.
+// pretokenize passes s to the given step, or to the model after the last step.
 func (w *worker) pretokenize(step int, s string, start bool) {
 	if step < len(w.steps) {
 		w.steps[step].split(w, step+1, s, start)

@@ -28,8 +28,10 @@ func TestEncode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tok.Name() != "tiny" || tok.Size() != 10 || tok.SpecialTokensAdded() != 1 || tok.CleansUpSpaces() {
-		t.Errorf("name %q, size %d, special tokens %d, clean-up %t", tok.Name(), tok.Size(), tok.SpecialTokensAdded(), tok.CleansUpSpaces())
+	if tok.Name() != "tiny" || tok.Size() != 10 || tok.SpecialTokensAdded() != 1 ||
+		tok.CleansUpSpaces() {
+		t.Errorf("name %q, size %d, special tokens %d, clean-up %t", tok.Name(), tok.Size(),
+			tok.SpecialTokensAdded(), tok.CleansUpSpaces())
 	}
 	for _, c := range []struct {
 		text string

@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Classes of characters, as bits: what \p{…} and \s of the known patterns tell apart.
+// Classes of characters, as bits: those that \p{…} and \s of the known patterns
+// distinguish.
 const (
 	classLower  uint8 = 1 << iota // Ll
 	classUpper                    // Lu, Lt
@@ -21,21 +22,24 @@ const (
 	classLetter = classLower | classUpper | classOther
 )
 
-// The classes are Unicode 16's, as in the regular expressions of Hugging Face's tokenizers; Go's unicode package is at
-// another version, and moves. The file holds runs in the order of the code points: a varint length, then the class.
-// scripts/oracle/unicode.js writes it.
+// The classes are those of Unicode 16, as in the regular expressions of Hugging
+// Face's tokenizers. Go's unicode package has another version, which changes.
+// The file holds runs in the order of code points: a varint length, then the
+// class. scripts/oracle/unicode.js writes it.
 //
 //go:embed unicode16.rle
 var classRuns string
 
-// The classes in two steps: a block of 256 code points, then the code point. Most blocks are alike, so the whole fits
-// in a few dozen kilobytes of cache, where a flat table would take a megabyte.
+// A look-up has two steps: the block of 256 code points, then the code point.
+// Most blocks are alike, so the tables fit in a few dozen kilobytes of cache; a
+// flat table would take a megabyte.
 var (
 	classBlock [(utf8.MaxRune + 1) >> 8]uint8
 	classTable [][256]uint8
 )
 
-// loadClasses fills the tables; everything that makes a Tokenizer calls it first.
+// loadClasses fills the tables. Every function that makes a Tokenizer calls it
+// first.
 var loadClasses = sync.OnceFunc(func() {
 	blocks := map[[256]uint8]uint8{}
 	var block [256]uint8
@@ -76,7 +80,8 @@ func classAt(s string, i int) (class uint8, width int) {
 	return classOf(r), n
 }
 
-// run returns the end of the characters of the given classes that start at s[i].
+// run returns the end of the characters of the given classes that start at
+// s[i].
 func run(s string, i int, classes uint8) int {
 	for i < len(s) {
 		c, n := classAt(s, i)
@@ -100,8 +105,9 @@ func runNot(s string, i int, classes uint8) int {
 	return i
 }
 
-// isNumeric, isSpace, isPunctuation and isWord are Rust's is_numeric and is_whitespace, the punctuation of Hugging
-// Face's pre-tokenizers, and \w of Rust's regular expressions.
+// isNumeric, isSpace, isPunctuation and isWord are Rust's is_numeric and
+// is_whitespace, the punctuation of Hugging Face's pre-tokenizers, and \w of
+// Rust's regular expressions.
 func isNumeric(r rune) bool { return classOf(r)&classNumber != 0 }
 
 func isSpace(r rune) bool { return classOf(r)&classSpace != 0 }
@@ -113,10 +119,12 @@ func isPunctuation(r rune) bool {
 	return unicode.Is(unicode.P, r) && !unicode.Is(laterPunct, r) || r == 0x166d || r == 0x111c9
 }
 
-// laterPunct is what became punctuation after Unicode 8, whose table Hugging Face's Punctuation has.
+// laterPunct holds the punctuation that is newer than Unicode 8, the version of
+// Hugging Face's Punctuation.
 var laterPunct = &unicode.RangeTable{
 	R16: []unicode.Range16{
-		{0x061d, 0x061d, 1}, {0x09fd, 0x09fd, 1}, {0x0a76, 0x0a76, 1}, {0x0c77, 0x0c77, 1}, {0x0c84, 0x0c84, 1},
+		{0x061d, 0x061d, 1}, {0x09fd, 0x09fd, 1}, {0x0a76, 0x0a76, 1}, {0x0c77, 0x0c77, 1},
+		{0x0c84, 0x0c84, 1},
 		{0x1b7d, 0x1b7e, 1}, {0x2e43, 0x2e4f, 1}, {0x2e52, 0x2e5d, 1},
 	},
 	R32: []unicode.Range32{
@@ -135,7 +143,7 @@ func isWord(r rune) bool {
 		unicode.In(r, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
 }
 
-// words finds the matches of \w+|[^\w\s]+.
+// words calls match with the matches of \w+|[^\w\s]+.
 func words(s string, match func(from, to int)) {
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])

@@ -4,8 +4,9 @@ import "unicode/utf8"
 
 const replacement = "\uFFFD"
 
-// validUTF8 replaces every maximal invalid part of s by U+FFFD, as Python's errors="replace" and Rust's
-// from_utf8_lossy do. strings.ToValidUTF8 would give one for a whole run of them.
+// validUTF8 replaces every maximal invalid part of s by U+FFFD, as Python's
+// errors="replace" and Rust's from_utf8_lossy do. strings.ToValidUTF8 writes
+// one U+FFFD for a run of such parts.
 func validUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -22,7 +23,8 @@ func appendValid(dst []byte, s string) []byte {
 			continue
 		}
 		dst = append(dst, replacement...)
-		// The invalid part is the longest start of some valid sequence: the second byte's range hangs on the first.
+		// The invalid part is the longest prefix of a valid sequence. The range
+		// of the second byte depends on the first.
 		first := s[i]
 		more, lo, hi := 0, byte(0x80), byte(0xbf)
 		switch {

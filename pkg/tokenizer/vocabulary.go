@@ -6,8 +6,9 @@ import (
 	"unsafe"
 )
 
-// What ids and merges may be at most, so that a merge fits 64 bits and a slot of the vocabulary 32. The largest
-// vocabularies of today have 2^18 tokens and 2^19 merges.
+// The largest id and the largest rank, so that a merge fits into 64 bits and a
+// slot of the vocabulary into 32. The largest vocabularies of today have 2^18
+// tokens and 2^19 merges.
 const (
 	idBits   = 21
 	rankBits = 64 - 2*idBits
@@ -15,15 +16,17 @@ const (
 	maxRanks = 1<<rankBits - 1
 )
 
-// none is no id, or no rank.
+// none stands for a missing id or rank.
 const none = math.MaxUint32
 
-// vocabulary maps tokens to ids and back. Tokens of a byte-level model are the bytes that they stand for.
+// vocabulary maps tokens to ids and back. The tokens of a byte-level model are
+// bytes, not their spelling in the alphabet.
 type vocabulary struct {
 	text  []byte // all tokens, one after the other
 	spans []span // where in text, by id
-	// slots is an open-addressing table: id+1 in the low bits, 0 for an empty slot, and above it a tag of the token's
-	// hash, so that a look-up seldom compares with a token that is not the one.
+	// slots is an open-addressing table. The low bits of a slot are id+1, or 0
+	// if it is empty; the high bits are a part of the token's hash, so that a
+	// look-up seldom compares with a wrong token.
 	slots []uint32
 	shift uint
 	n     int // tokens
@@ -32,7 +35,8 @@ type vocabulary struct {
 
 type span struct{ from, to uint32 }
 
-// tableShift gives an open-addressing table for n entries: it has 1<<(64-shift) slots, and a hash's slot is hash>>shift.
+// tableShift returns the shift of an open-addressing table for n entries, which
+// has 1<<(64-shift) slots: the slot of a hash is hash>>shift.
 func tableShift(n int) uint { return uint(64 - max(4, bits.Len(uint(max(n, 1)*2-1)))) }
 
 func newVocabulary(tokens int) vocabulary {
@@ -42,7 +46,7 @@ func newVocabulary(tokens int) vocabulary {
 	return v
 }
 
-// spell makes s what id is decoded to, without making it found.
+// spell makes s the text of id in decoding. A look-up does not find it.
 func (v *vocabulary) spell(id uint32, s string) {
 	for int(id) >= len(v.spans) {
 		v.spans = append(v.spans, span{})
@@ -52,7 +56,8 @@ func (v *vocabulary) spell(id uint32, s string) {
 	v.spans[id] = span{uint32(from), uint32(len(v.text))}
 }
 
-// put makes s the token of id. A token that comes twice keeps the last id, an id the last token.
+// put makes s the token of id. If a token comes twice, its last id counts; if
+// an id comes twice, its last token.
 func (v *vocabulary) put(s string, id uint32) {
 	v.spell(id, s)
 	v.long = max(v.long, len(s))
@@ -109,16 +114,18 @@ func (v *vocabulary) id(s string) uint32 {
 	}
 }
 
-// token returns the token of id, which must be below len(v.spans); "" for an id in a hole.
+// token returns the token of id, which must be below len(v.spans). It returns
+// "" if the id is unused.
 func (v *vocabulary) token(id uint32) string {
 	p := v.spans[id]
 	return view(v.text[p.from:p.to])
 }
 
-// view is b as a string without a copy, for as long as b does not change.
+// view returns b as a string without copying it. b must not change while the
+// string is used.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// hash mixes the bytes of s into 64 bits, all of them good.
+// hash mixes the bytes of s into 64 bits. Low and high bits are equally good.
 func hash(s string) uint64 {
 	h := uint64(len(s)) * 0x9E3779B97F4A7C15
 	for len(s) >= 8 {

@@ -51,7 +51,8 @@ var Role = Piece{}
 
 // AppendMessage appends the tokens of one message. Reasoning is "" if the
 // message has none.
-func (t *Template) AppendMessage(ids []int32, tok Tokenizer, role, reasoning, content string) []int32 {
+func (t *Template) AppendMessage(ids []int32, tok Tokenizer, role, reasoning,
+	content string) []int32 {
 	ids = appendPieces(ids, tok, t.Open, role)
 	if reasoning != "" && !t.DropReasoning {
 		ids = appendPieces(ids, tok, t.ReasoningOpen, role)

@@ -47,7 +47,8 @@ func TestTemplates(t *testing.T) {
 		{Plain, "assistant", "", "hm</think>a", false, answer + "hm</think>a<|im_end|>\n" + answer},
 		{StripReasoning, "assistant", "hm", "a", true, answer + "a<|im_end|>\n" + answer + "<think>"},
 		{StripReasoning, "assistant", "", "hm</think>\n\na", false, answer + "a<|im_end|>\n" + answer},
-		{StripReasoning, "user", "", "x</think>a", false, "<|im_start|>user\nx</think>a<|im_end|>\n" + answer},
+		{StripReasoning, "user", "", "x</think>a", false, "<|im_start|>user\nx</think>a<|im_end|>\n" +
+			answer},
 		{Opaque(0), "user", "", "hi", false, "hi"},
 		{Opaque(2), "user", "hm", "hi", true, "??hmhi??"},
 	} {

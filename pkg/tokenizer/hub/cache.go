@@ -21,7 +21,7 @@ type repo struct {
 	client *http.Client // during a download
 }
 
-// folder is the repository's in the cache.
+// folder returns the folder of the repository in the cache.
 func (r *repo) folder() string {
 	return filepath.Join(r.Cache, "models--"+strings.ReplaceAll(r.name, "/", "--"))
 }
@@ -36,7 +36,8 @@ func (r *repo) snapshot(commit string) string {
 	return filepath.Join(r.folder(), "snapshots", commit)
 }
 
-// cached returns the folder of the revision's snapshot if a tokenizer.json is in it, else "".
+// cached returns the folder of the revision's snapshot, "" if it has no
+// tokenizer.json.
 func (r *repo) cached() string {
 	if r.Cache == "" {
 		return ""
@@ -53,14 +54,15 @@ func (r *repo) cached() string {
 		return ""
 	}
 	dir := r.snapshot(commit)
-	// Stat follows the link: one whose blob is gone does not count.
+	// Stat follows the link, so a link whose blob is gone does not count.
 	if info, err := os.Stat(filepath.Join(dir, tokenizerFile)); err != nil || info.IsDir() {
 		return ""
 	}
 	return dir
 }
 
-// link makes file of the snapshot a link to the blob, or a copy where there are no links.
+// link makes the snapshot's file a link to the blob, or a copy if links are not
+// possible.
 func (r *repo) link(commit, file, blob string) error {
 	path := filepath.Join(r.snapshot(commit), file)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -80,7 +82,7 @@ func (r *repo) link(commit, file, blob string) error {
 	return os.Rename(temp, path)
 }
 
-// writeRef notes which commit the revision is.
+// writeRef records the commit of the revision.
 func (r *repo) writeRef(commit string) error {
 	if commit == r.Revision {
 		return nil

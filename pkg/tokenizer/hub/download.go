@@ -19,16 +19,18 @@ import (
 	"multiturn/internal/httpclient"
 )
 
-// download puts the tokenizer's files into the cache and returns the folder of their snapshot.
+// download puts the tokenizer's files into the cache and returns the folder of
+// their snapshot.
 func (r *repo) download(ctx context.Context) (dir string, err error) {
 	r.client = newClient(r.HTTP)
 	defer r.client.CloseIdleConnections()
 	if r.Token == "" && r.TokenFile != "" {
-		// A token is not needed for most models, so a file that cannot be read is as good as none.
+		// Most models need no token, so a file that cannot be read is ignored.
 		b, _ := os.ReadFile(r.TokenFile)
 		r.Token = strings.TrimSpace(string(b))
 	}
-	// tokenizer.json comes last: the model counts as cached when it is there. The other one is of the same commit.
+	// tokenizer.json comes last, since it marks the model as cached. Both files
+	// are of the same commit.
 	tok, err := r.look(ctx, tokenizerFile, r.Revision)
 	if err != nil {
 		return "", err
@@ -47,23 +49,23 @@ func (r *repo) download(ctx context.Context) (dir string, err error) {
 	return r.snapshot(tok.commit), r.writeRef(tok.commit)
 }
 
-// remote is what the hub says of a file.
+// remote is what the hub reports about a file.
 type remote struct {
 	file, commit, etag string
-	size               int64 // -1: not said
+	size               int64 // -1 if unknown
 	url                string
 }
 
 var errNoFile = errors.New("no such file")
 
-// What may become the name of a file in the cache.
+// Names from the hub that may become file names in the cache.
 var (
 	safeETag   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	safeCommit = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 )
 
-// look asks for a file's headers. The hub answers for large files with a redirect to their store, and says in its own
-// answer what the file is.
+// look requests the headers of a file. For large files the hub answers with a
+// redirect to their store; its own answer describes the file.
 func (r *repo) look(ctx context.Context, file, revision string) (remote, error) {
 	at := r.Endpoint + "/" + r.name + "/resolve/" + url.PathEscape(revision) + "/" + file
 	for range 5 {
@@ -71,7 +73,7 @@ func (r *repo) look(ctx context.Context, file, revision string) (remote, error) 
 		if err != nil {
 			return remote{}, err
 		}
-		// Else the ETag and the length would be those of the packed answer.
+		// Otherwise ETag and length would be those of the packed answer.
 		req.Header.Set("Accept-Encoding", "identity")
 		resp, err := r.do(req)
 		if err != nil {
@@ -80,8 +82,9 @@ func (r *repo) look(ctx context.Context, file, revision string) (remote, error) 
 		resp.Body.Close()
 		next := resp.Header.Get("Location")
 		moved := resp.StatusCode >= 300 && resp.StatusCode < 400
-		if moved && resp.Header.Get("X-Repo-Commit") == "" && strings.HasPrefix(next, "/") && !strings.HasPrefix(next, "//") {
-			at = r.Endpoint + next // the repository has another name now
+		if moved && resp.Header.Get("X-Repo-Commit") == "" && strings.HasPrefix(next, "/") &&
+			!strings.HasPrefix(next, "//") {
+			at = r.Endpoint + next // the repository was renamed
 			continue
 		}
 		if resp.StatusCode >= 400 || moved && next == "" {
@@ -108,7 +111,7 @@ func (r *repo) look(ctx context.Context, file, revision string) (remote, error) 
 	return remote{}, fmt.Errorf("%s: too many redirects", r.Endpoint)
 }
 
-// refused explains an answer that is not a file.
+// refused returns the error of an answer that is not a file.
 func (r *repo) refused(resp *http.Response, file, revision string) error {
 	what := resp.Header.Get("X-Error-Code")
 	token := "set HF_TOKEN to a token that may read it"
@@ -118,7 +121,8 @@ func (r *repo) refused(resp *http.Response, file, revision string) error {
 	switch {
 	case what == "EntryNotFound":
 		if file == tokenizerFile {
-			return fmt.Errorf("the model on %s has no %s: name another model with the same tokenizer", r.Endpoint, file)
+			return fmt.Errorf("the model on %s has no %s: name another model with the same tokenizer",
+				r.Endpoint, file)
 		}
 		return errNoFile
 	case what == "RevisionNotFound":
@@ -126,8 +130,9 @@ func (r *repo) refused(resp *http.Response, file, revision string) error {
 	case what == "GatedRepo":
 		return fmt.Errorf("the model is gated on %s: accept its terms there (%s)", r.Endpoint, token)
 	case resp.StatusCode == http.StatusUnauthorized || what == "RepoNotFound":
-		// The hub answers so for models that do not exist, too.
-		return fmt.Errorf("%s has no such model, or it is private (%s): look at the spelling, or %s", r.Endpoint, resp.Status, token)
+		// The hub also answers this for models that do not exist.
+		return fmt.Errorf("%s has no such model, or it is private (%s): look at the spelling, or %s",
+			r.Endpoint, resp.Status, token)
 	case resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("%s refuses access (%s): %s", r.Endpoint, resp.Status, token)
 	case resp.StatusCode == http.StatusNotFound:
@@ -139,13 +144,15 @@ func (r *repo) refused(resp *http.Response, file, revision string) error {
 	return fmt.Errorf("%s answered %s for %s: try again later", r.Endpoint, resp.Status, file)
 }
 
-// fetch downloads a file, unless its blob is there already, and links it into the snapshot.
+// fetch downloads a file, unless its blob is there already, and links it into
+// the snapshot.
 func (r *repo) fetch(ctx context.Context, f remote) error {
 	blob := filepath.Join(r.folder(), "blobs", f.etag)
 	if err := os.MkdirAll(filepath.Dir(blob), 0o755); err != nil {
 		return err
 	}
-	unlock, err := lock(ctx, filepath.Join(r.Cache, ".locks", filepath.Base(r.folder()), f.etag+".lock"))
+	unlock, err := lock(ctx, filepath.Join(r.Cache, ".locks", filepath.Base(r.folder()), f.etag+
+		".lock"))
 	if err != nil {
 		return err
 	}
@@ -161,14 +168,17 @@ func (r *repo) fetch(ctx context.Context, f remote) error {
 	return r.link(f.commit, f.file, blob)
 }
 
-// A download that breaks off, or of which nothing comes for idle, is taken up again, after a pause that grows.
+// A download that breaks off, or stalls for idle, is resumed up to attempts
+// times, after a pause that grows: enough for a network that is down for a few
+// seconds.
 const (
 	attempts = 5
 	pause    = 200 * time.Millisecond
 	idle     = time.Minute
 )
 
-// fetchBlob writes the file to path; what is there is the start of it, from an earlier download.
+// fetchBlob writes the file to path. What path already holds is its start, from
+// an earlier download.
 func (r *repo) fetchBlob(ctx context.Context, f remote, path string) error {
 	out, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -180,7 +190,7 @@ func (r *repo) fetchBlob(ctx context.Context, f remote, path string) error {
 		done, err = r.fetchRest(ctx, f, out)
 		if err == nil && f.size >= 0 && done != f.size {
 			if done > f.size {
-				out.Truncate(0) // not a start of this file
+				out.Truncate(0) // not the start of this file
 			}
 			err = fmt.Errorf("%d bytes of %d came", done, f.size)
 		}
@@ -205,8 +215,8 @@ func (r *repo) fetchBlob(ctx context.Context, f remote, path string) error {
 
 var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// verify compares a file with its ETag, which is the SHA-256 of the content for large files. A file that is another
-// one is emptied.
+// verify compares a file with its ETag, which is the SHA-256 of the content for
+// large files. It empties a file that differs.
 func verify(f *os.File, etag string) error {
 	if !sha256Hex.MatchString(etag) {
 		return nil
@@ -227,7 +237,7 @@ func verify(f *os.File, etag string) error {
 	return errors.New("what came is not the file (its SHA-256 is another one)")
 }
 
-// permanent is an answer that would be the same again.
+// permanent is an error that would come again.
 type permanent struct{ error }
 
 func (r *repo) fetchRest(ctx context.Context, f remote, out *os.File) (done int64, err error) {
@@ -257,8 +267,9 @@ func (r *repo) fetchRest(ctx context.Context, f remote, out *os.File) (done int6
 	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable,
-		resp.StatusCode == http.StatusPartialContent && !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", done)):
-		// All of it, or not what was asked for: from the start.
+		resp.StatusCode == http.StatusPartialContent &&
+			!strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", done)):
+		// The whole file, or another part than requested: start over.
 		if err := out.Truncate(0); err != nil {
 			return done, permanent{err}
 		}
@@ -299,11 +310,13 @@ func (r *repo) fetchRest(ctx context.Context, f remote, out *os.File) (done int6
 	}
 }
 
-// follow is do for a file's content: it goes to wherever the hub keeps it.
+// follow is do for the content of a file: it follows redirects to the hub's
+// store.
 func (r *repo) follow(req *http.Request) (*http.Response, error) {
 	for range 10 {
 		resp, err := r.do(req)
-		if err != nil || resp.StatusCode < 300 || resp.StatusCode >= 400 || resp.Header.Get("Location") == "" {
+		if err != nil || resp.StatusCode < 300 || resp.StatusCode >= 400 ||
+			resp.Header.Get("Location") == "" {
 			return resp, err
 		}
 		resp.Body.Close()
@@ -319,21 +332,25 @@ func (r *repo) follow(req *http.Request) (*http.Response, error) {
 	return nil, permanent{errors.New("too many redirects")}
 }
 
-// do sends a request, with the token if it goes to the hub itself, and follows nothing.
+// do sends a request, with the token if it goes to the hub itself. It does not
+// follow redirects.
 func (r *repo) do(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", httpclient.UserAgent)
-	if hub, err := url.Parse(r.Endpoint); err == nil && r.Token != "" && hub.Host == req.URL.Host && hub.Scheme == req.URL.Scheme {
+	if hub, err := url.Parse(r.Endpoint); err == nil && r.Token != "" && hub.Host == req.URL.Host &&
+		hub.Scheme == req.URL.Scheme {
 		req.Header.Set("Authorization", "Bearer "+r.Token)
 	}
 	resp, err := r.client.Do(req)
-	// What a store's signed URL holds is a secret, too: no URL in an error.
+	// The signed URL of a store is a secret, too, so errors have no URL.
 	if u, ok := err.(*url.Error); ok {
 		err = u.Err
 	}
 	return resp, err
 }
 
-// Limits of a hub that does not answer. A download may take as long as it likes.
+// How long to wait for a hub that does not answer: for a connection, and for
+// the headers of an answer, which take well below a second. A download has no
+// limit.
 const (
 	dialTimeout   = 10 * time.Second
 	headerTimeout = 30 * time.Second

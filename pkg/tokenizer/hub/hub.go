@@ -1,17 +1,20 @@
-// Package hub finds the tokenizer that a name means: a file or folder, a model in the local cache of the Hugging Face
-// hub, a model on the hub, which it downloads into that cache, or the embedded one.
+// Package hub finds a tokenizer by name: a file or folder, a model in the local
+// cache of the Hugging Face hub, a model on the hub, which it downloads into
+// that cache, or the embedded tokenizer.
 //
 // # The cache
 //
-// The layout is that of Python's huggingface_hub, so that its programs and this one share what either has downloaded:
+// The layout is that of Python's huggingface_hub, so Python programs and this
+// package share their downloads:
 //
 //	models--ORG--NAME/refs/main                     the commit that the branch was at
 //	models--ORG--NAME/blobs/ETAG                    a file; ETAG.incomplete while it is not whole
 //	models--ORG--NAME/snapshots/COMMIT/FILE         a link to a blob
 //	.locks/models--ORG--NAME/ETAG.lock              held while the blob is written
 //
-// What is in the cache is used as it is: nothing is asked of the hub then, and no newer version is looked for. Remove
-// the folder of a model, or name a Revision, to have another one.
+// A model in the cache is used as it is, without a request to the hub for a
+// newer version. To get another version, remove the folder of the model or set
+// a Revision.
 package hub
 
 import (
@@ -33,26 +36,31 @@ const (
 	DefaultRevision = "main"
 )
 
-// Options say where to look. The zero value knows no cache, and so finds files and the embedded tokenizer only.
+// Options say where to look. The zero value has no cache, so it finds only
+// files and the embedded tokenizer.
 type Options struct {
-	Cache    string // folder of the cache; it is made when something is downloaded
+	Cache    string // folder of the cache; made at the first download
 	Endpoint string // of the hub; "" is DefaultEndpoint
 	Revision string // branch, tag or commit; "" is DefaultRevision
 	Offline  bool   // nothing is downloaded
 
-	// Token is sent to Endpoint and nowhere else; it is in no error. If it is empty, TokenFile holds it, if there is one.
+	// Token is sent only to Endpoint, and is in no error. If it is empty, it is
+	// read from TokenFile if that exists.
 	Token, TokenFile string
 
-	// HTTP is how the hub and its stores are reached. Its key and headers are not
-	// used: they are meant for another server.
+	// HTTP is how the hub and its stores are reached. Its key and headers are
+	// not used: they are meant for another server.
 	HTTP httpclient.Config
 
-	// Progress, if not nil, is called as a download goes on: bytes had and bytes in all, 0 if the hub does not say.
+	// Progress, if not nil, is called during a download with the bytes so far
+	// and in all; total is 0 if it is unknown.
 	Progress func(file string, done, total int64)
 }
 
-// FromEnvironment sets what the variables of huggingface_hub say: HF_HUB_CACHE, HF_HOME, HF_ENDPOINT, HF_TOKEN,
-// HF_TOKEN_PATH, HF_HUB_OFFLINE, and the older names of these. getenv is os.Getenv, home the user's home folder.
+// FromEnvironment returns the options of huggingface_hub's variables:
+// HF_HUB_CACHE, HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE,
+// and the older names of these. getenv is os.Getenv, home the user's home
+// folder.
 func FromEnvironment(getenv func(string) string, home string) Options {
 	first := func(names ...string) string {
 		for _, n := range names {
@@ -113,10 +121,12 @@ const (
 	Hub      = "hub" // and is in the cache now
 )
 
-// Open loads the tokenizer that name means, and says where it was: Embedded, File, Cache or Hub. A name is
-// tokenizer.O200k; or the path of a tokenizer.json or of its folder; or that of a model of the hub, ORG/NAME. There is
-// no substitute for a name that cannot be had.
-func Open(ctx context.Context, name string, o Options) (t *tokenizer.Tokenizer, where string, err error) {
+// Open loads a tokenizer and returns where it was found: Embedded, File, Cache
+// or Hub. The name is tokenizer.O200k, the path of a tokenizer.json or of its
+// folder, or a model on the hub, ORG/NAME. A name that cannot be found is an
+// error: there is no substitute.
+func Open(ctx context.Context, name string,
+	o Options) (t *tokenizer.Tokenizer, where string, err error) {
 	if name == tokenizer.O200k {
 		return tokenizer.O200kBase(), Embedded, nil
 	}
@@ -131,10 +141,12 @@ func Open(ctx context.Context, name string, o Options) (t *tokenizer.Tokenizer, 
 	return t, where, nil
 }
 
-// repository is a name of the hub: a model of an organisation or user, or one of the few without.
+// repository matches the names of models on the hub: ORG/NAME, or NAME for the
+// few without an organisation.
 var repository = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$`)
 
-// Find returns the file or folder that name means, downloaded if need be, and where it was: File, Cache or Hub.
+// Find returns the file or folder of a name, and where it was found: File,
+// Cache or Hub. It downloads a model that is not in the cache.
 func Find(ctx context.Context, name string, o Options) (path, where string, err error) {
 	if name == "" {
 		return "", "", errors.New("no tokenizer is named")
@@ -144,7 +156,8 @@ func Find(ctx context.Context, name string, o Options) (path, where string, err 
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return "", "", fmt.Errorf("tokenizer: %w", err)
 	}
-	if !repository.MatchString(name) || strings.Contains(name, "..") || strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".gz") {
+	if !repository.MatchString(name) || strings.Contains(name, "..") ||
+		strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".gz") {
 		return "", "", fmt.Errorf("tokenizer %q: no such file or folder, and not the name of a model on the hub (ORG/NAME)", name)
 	}
 	r := repo{name: name, Options: o}
@@ -164,9 +177,11 @@ func Find(ctx context.Context, name string, o Options) (path, where string, err 
 	switch {
 	case o.Offline:
 		return "", "", fmt.Errorf("tokenizer %q: %s, and the hub may not be asked (HF_HUB_OFFLINE): "+
-			"go online once, or name a folder with a %s, or %s", name, looked, tokenizerFile, tokenizer.O200k)
+			"go online once, or name a folder with a %s, or %s", name, looked, tokenizerFile,
+			tokenizer.O200k)
 	case o.Cache == "":
-		return "", "", fmt.Errorf("tokenizer %q: %s, and there is no cache to download to (set HF_HOME)", name, looked)
+		return "", "", fmt.Errorf("tokenizer %q: %s, and there is no cache to download to (set HF_HOME)",
+			name, looked)
 	}
 	dir, err := r.download(ctx)
 	if err != nil {

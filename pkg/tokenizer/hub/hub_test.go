@@ -30,8 +30,8 @@ func sum(s string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// fake is a hub of one model, org/model, whose tokenizer.json lies in a store of another host and whose configuration
-// the hub has itself, as is usual.
+// fake is a hub of one model, org/model, whose tokenizer.json lies in a store
+// of another host and whose configuration the hub has itself, as is usual.
 type fake struct {
 	t          *testing.T
 	hub, store *httptest.Server
@@ -101,7 +101,8 @@ func (f *fake) serveStore(w http.ResponseWriter, r *http.Request) {
 	body := f.content[from:]
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if from > 0 {
-		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(f.content)-1, len(f.content)))
+		w.Header().Set("Content-Range",
+			fmt.Sprintf("bytes %d-%d/%d", from, len(f.content)-1, len(f.content)))
 		w.WriteHeader(http.StatusPartialContent)
 	}
 	f.mu.Lock()
@@ -130,7 +131,10 @@ func TestDownload(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "hub")
 	o := f.options(cache)
 	var last string
-	o.Progress = func(file string, done, total int64) { last = fmt.Sprint(file, " ", done, "/", total) }
+	o.Progress = func(file string, done,
+		total int64) {
+		last = fmt.Sprint(file, " ", done, "/", total)
+	}
 	tok, where, err := Open(t.Context(), "org/model", o)
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +159,8 @@ func TestDownload(t *testing.T) {
 			t.Errorf("%s: %q, %v", path, b, err)
 		}
 	}
-	if to, err := os.Readlink(filepath.Join(dir, "snapshots", commit, "tokenizer.json")); err != nil || filepath.ToSlash(to) != "../../blobs/"+sum(tiny) {
+	if to, err := os.Readlink(filepath.Join(dir, "snapshots", commit, "tokenizer.json")); err != nil ||
+		filepath.ToSlash(to) != "../../blobs/"+sum(tiny) {
 		t.Errorf("link to %q, %v", to, err)
 	}
 
@@ -195,7 +200,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// An interrupted download leaves nothing that looks whole, and the next one goes on from there.
+// An interrupted download leaves nothing that looks whole, and the next one
+// goes on from there.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -238,7 +244,8 @@ func TestWrongStart(t *testing.T) {
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(blobs, sum(tiny)+".incomplete"), []byte("{other"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(blobs, sum(tiny)+".incomplete"), []byte("{other"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := Open(t.Context(), "org/model", f.options(cache)); err != nil {
@@ -282,18 +289,23 @@ func TestErrors(t *testing.T) {
 		set     func(*Options)
 		contain []string
 	}{
-		{"unknown model", status(401, "RepoNotFound"), "", nil, []string{"no such model, or it is private", "may not read it"}},
-		{"no token", status(401, ""), "", func(o *Options) { o.Token = "" }, []string{"no such model", "set HF_TOKEN"}},
+		{"unknown model", status(401, "RepoNotFound"), "", nil,
+			[]string{"no such model, or it is private", "may not read it"}},
+		{"no token", status(401, ""), "", func(o *Options) { o.Token = "" },
+			[]string{"no such model", "set HF_TOKEN"}},
 		{"gated", status(403, "GatedRepo"), "", nil, []string{"gated", "accept its terms"}},
 		{"forbidden", status(403, ""), "", nil, []string{"refuses access (403 Forbidden)"}},
 		{"no tokenizer.json", status(404, "EntryNotFound"), "", nil, []string{"has no tokenizer.json"}},
-		{"revision", status(404, "RevisionNotFound"), "", func(o *Options) { o.Revision = "v9" }, []string{`no revision "v9"`}},
+		{"revision", status(404, "RevisionNotFound"), "", func(o *Options) { o.Revision = "v9" },
+			[]string{`no revision "v9"`}},
 		{"404", status(404, ""), "", nil, []string{"no such model"}},
 		{"500", status(500, ""), "", nil, []string{"500 Internal Server Error", "try again"}},
 		{"not a hub", status(200, ""), "", nil, []string{"does not answer like a hub", "HF_ENDPOINT"}},
-		{"offline", nil, "", func(o *Options) { o.Offline = true }, []string{"not in the cache", "HF_HUB_OFFLINE", "o200k_base"}},
+		{"offline", nil, "", func(o *Options) { o.Offline = true },
+			[]string{"not in the cache", "HF_HUB_OFFLINE", "o200k_base"}},
 		{"no cache", nil, "", func(o *Options) { o.Cache = "" }, []string{"no cache", "HF_HOME"}},
-		{"unreachable", nil, "", func(o *Options) { o.Endpoint = "http://127.0.0.1:1" }, []string{"cannot be reached"}},
+		{"unreachable", nil, "", func(o *Options) { o.Endpoint = "http://127.0.0.1:1" },
+			[]string{"cannot be reached"}},
 		{"path", nil, "./models/x", nil, []string{"no such file or folder"}},
 		{"file", nil, "x/tokenizer.json", nil, []string{"no such file or folder"}},
 		{"empty", nil, "-", nil, []string{"not the name of a model"}},
@@ -319,7 +331,8 @@ func TestErrors(t *testing.T) {
 					t.Errorf("%v\n\tdoes not say %q", err, s)
 				}
 			}
-			if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "signature") || strings.Contains(err.Error(), "\n") {
+			if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "signature") ||
+				strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v", err)
 			}
 		})
@@ -342,7 +355,8 @@ func TestHostileHub(t *testing.T) {
 			w.Write([]byte(tiny))
 			return true
 		}
-		if _, _, err := Open(t.Context(), "org/model", f.options(t.TempDir())); err == nil || !strings.Contains(err.Error(), "like a hub") {
+		if _, _, err := Open(t.Context(), "org/model", f.options(t.TempDir())); err == nil ||
+			!strings.Contains(err.Error(), "like a hub") {
 			t.Errorf("%v: %v", h, err)
 		}
 	}
@@ -363,7 +377,8 @@ func TestRenamedModel(t *testing.T) {
 	if _, _, err := Open(t.Context(), "old/name", f.options(cache)); err != nil {
 		t.Fatal(err)
 	}
-	if _, where, err := Open(t.Context(), "old/name", Options{Cache: cache, Offline: true}); err != nil || where != Cache {
+	if _, where, err := Open(t.Context(), "old/name",
+		Options{Cache: cache, Offline: true}); err != nil || where != Cache {
 		t.Error(where, err)
 	}
 }
@@ -396,14 +411,18 @@ func TestFromEnvironment(t *testing.T) {
 		env  map[string]string
 		want Options
 	}{
-		{nil, Options{Cache: "/home/u/.cache/huggingface/hub", TokenFile: "/home/u/.cache/huggingface/token"}},
-		{map[string]string{"XDG_CACHE_HOME": "/x"}, Options{Cache: "/x/huggingface/hub", TokenFile: "/x/huggingface/token"}},
+		{nil, Options{Cache: "/home/u/.cache/huggingface/hub",
+			TokenFile: "/home/u/.cache/huggingface/token"}},
+		{map[string]string{"XDG_CACHE_HOME": "/x"},
+			Options{Cache: "/x/huggingface/hub", TokenFile: "/x/huggingface/token"}},
 		{map[string]string{"HF_HOME": "~/hf", "HF_TOKEN": secret, "HF_HUB_OFFLINE": "1"},
 			Options{Cache: "/home/u/hf/hub", TokenFile: "/home/u/hf/token", Token: secret, Offline: true}},
-		{map[string]string{"HF_HOME": "/hf", "HF_HUB_CACHE": "/c", "HF_ENDPOINT": "http://mirror", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "true"},
+		{map[string]string{"HF_HOME": "/hf", "HF_HUB_CACHE": "/c", "HF_ENDPOINT": "http://mirror",
+			"HF_HUB_DISABLE_IMPLICIT_TOKEN": "true"},
 			Options{Cache: "/c", Endpoint: "http://mirror"}},
 	} {
-		if got := FromEnvironment(func(k string) string { return c.env[k] }, "/home/u"); got.Cache != c.want.Cache || got.Endpoint != c.want.Endpoint ||
+		if got := FromEnvironment(func(k string) string { return c.env[k] },
+			"/home/u"); got.Cache != c.want.Cache || got.Endpoint != c.want.Endpoint ||
 			got.Token != c.want.Token || got.TokenFile != c.want.TokenFile || got.Offline != c.want.Offline {
 			t.Errorf("%v: %+v, want %+v", c.env, got, c.want)
 		}

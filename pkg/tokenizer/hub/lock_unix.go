@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock takes the lock file of path, which huggingface_hub takes in the same way, and returns what gives it back.
-// Whoever waits for it waits for another download of the same file.
+// lock takes the lock file of path, as huggingface_hub does, and returns a
+// function that releases it. It waits while another process downloads the same
+// file.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
