@@ -86,24 +86,25 @@ const (
 	OpenItem                    // the text ends inside an array or object
 	TooDeep                     // brackets nested deeper than MaxDepth
 	TooLarge                    // an item larger than the limit
-	LongNumber                  // an integer of more digits than Python takes (only with Cursor.Python)
+	LongNumber                  // an integer of more digits than Python takes (Cursor.Python)
 )
 
 var kinds = map[Kind]string{
-	WantValue:   "want a value here",
-	WantKey:     "want a key in quotes here",
-	WantColon:   "want a colon behind a key",
-	WantComma:   "want a comma or a closing bracket here",
-	OpenString:  "a string has no closing quote",
-	ControlChar: "a string holds a line break or another control character as such (is its closing quote missing?)",
-	BadEscape:   "a string holds a backslash escape that JSON does not know",
-	BadUnicode:  "a string holds \\u without four hexadecimal digits",
-	BadUTF8:     "text is not UTF-8",
-	ExtraData:   "something follows the value",
-	OpenItem:    "the input ends inside an array or object",
-	TooDeep:     "brackets are nested too deeply",
-	TooLarge:    "the item is too large",
-	LongNumber:  "a number has more than 4300 digits",
+	WantValue:  "want a value here",
+	WantKey:    "want a key in quotes here",
+	WantColon:  "want a colon behind a key",
+	WantComma:  "want a comma or a closing bracket here",
+	OpenString: "a string has no closing quote",
+	ControlChar: "a string holds a line break or another control character as such " +
+		"(is its closing quote missing?)",
+	BadEscape:  "a string holds a backslash escape that JSON does not know",
+	BadUnicode: "a string holds \\u without four hexadecimal digits",
+	BadUTF8:    "text is not UTF-8",
+	ExtraData:  "something follows the value",
+	OpenItem:   "the input ends inside an array or object",
+	TooDeep:    "brackets are nested too deeply",
+	TooLarge:   "the item is too large",
+	LongNumber: "a number has more than 4300 digits",
 }
 
 func (k Kind) String() string { return kinds[k] }
@@ -160,9 +161,11 @@ type Scanner struct {
 	closed bool // nothing more can be cut
 	stack  []byte
 
-	lead   []byte // white space so far in the line of pos
-	fresh  bool   // nothing but lead stands before pos in its line
-	indent []byte // the beginning of the line of the first item of this array, or of the stream, with the item's bracket
+	lead  []byte // white space so far in the line of pos
+	fresh bool   // nothing but lead stands before pos in its line
+	// indent is how the line of the first item of this array, or of the stream,
+	// begins: white space and the item's bracket.
+	indent []byte
 }
 
 // NewScanner returns a Scanner that reads from r. It does not unpack: see
@@ -311,9 +314,9 @@ func (s *Scanner) broken(start, at, line, errLine int, kind Kind) bool {
 	if n := bytes.IndexByte(begin, '\n'); n >= 0 {
 		begin = begin[:n]
 	}
-	s.item = Item{Data: bytes.Clone(begin), Number: s.number, Line: line, Offset: s.base +
-		int64(start),
-		Err: &SyntaxError{Kind: kind, Offset: s.base + int64(at), Line: errLine}}
+	s.item = Item{Data: bytes.Clone(begin), Number: s.number, Line: line,
+		Offset: s.base + int64(start),
+		Err:    &SyntaxError{Kind: kind, Offset: s.base + int64(at), Line: errLine}}
 	s.pos, s.line = start, line
 	s.resume()
 	return true

@@ -117,7 +117,8 @@ func log(x float64) float64 {
 // pow returns x to the power of y for positive, finite x.
 func pow(x, y float64) float64 {
 	l := logDouble(x)
-	if rough := l.hi * y; math.Abs(rough) > 1000 { // far out of range; the exact product could overflow
+	// Beyond 1000 the result is 0 or infinite, and the exact product could overflow.
+	if rough := l.hi * y; math.Abs(rough) > 1000 {
 		return exp(rough)
 	}
 	return expDouble(l.scale(y))

@@ -5,7 +5,8 @@
 // A stream of conversations is a JSON array, JSONL, or any sequence of the two.
 // Each item is an object:
 //
-//	{"id": "CONV_ID_0", "messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}
+//	{"id": "CONV_ID_0", "messages": [
+//	    {"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}
 //
 // id is a non-empty string, unique in the stream; messages is not empty; role
 // is a string. Other keys of a message (name, tool_calls, content given as

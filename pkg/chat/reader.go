@@ -150,11 +150,13 @@ func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 		return nil, syntax.Line, errors.New(syntax.Kind.String())
 	}
 	if r.config {
-		return nil, item.Line, errors.New("a generator's config stands alone: put what follows it into a stream of its own")
+		return nil, item.Line, errors.New("a generator's config stands alone: " +
+			"put what follows it into a stream of its own")
 	}
 	cur := jsonseq.Cursor{Text: item.Data}
 	if cur.Peek() != '{' {
-		return nil, item.Line, errors.New(`want a conversation, {"id": ..., "messages": [...]}, or an array of them`)
+		return nil, item.Line, errors.New(
+			`want a conversation, {"id": ..., "messages": [...]}, or an array of them`)
 	}
 	c := &Conversation{}
 	var bad error // the first one
@@ -198,9 +200,12 @@ func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 	case bad != nil:
 		return nil, item.Line, bad
 	case !hasID && !hasMessages && fileType(item.Data) != "":
-		return nil, item.Line, fmt.Errorf("filetype is %q: want conversations, or a config with %q as the only item", fileType(item.Data), generatorType)
+		return nil, item.Line, fmt.Errorf(
+			"filetype is %q: want conversations, or a config with %q as the only item",
+			fileType(item.Data), generatorType)
 	case !hasMessages:
-		return nil, item.Line, errors.New(`messages is missing, want {"id": ..., "messages": [...]} (for ShareGPT's "conversations" run sharegpt2openai first)`)
+		return nil, item.Line, errors.New(`messages is missing, want {"id": ..., "messages": [...]} ` +
+			`(for ShareGPT's "conversations" run sharegpt2openai first)`)
 	case !hasID:
 		return nil, item.Line, errors.New("id is missing, want a string that no other conversation has")
 	case c.ID == "":
@@ -290,7 +295,8 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 		wrong("role is missing")
 	case content == 0 || content == 'n':
 		if m.Role != Assistant || !calls && m.OutputTokens == 0 {
-			wrong("content is missing (only an assistant message with tool_calls or output_tokens can do without)")
+			wrong("content is missing " +
+				"(only an assistant message with tool_calls or output_tokens can do without)")
 		}
 		extra = true
 	case steered && m.Role != Assistant:
@@ -320,9 +326,6 @@ func (r *Reader) role(quoted []byte) string {
 }
 
 func (r *Reader) text(quoted []byte) string {
-	if quoted == nil {
-		return ""
-	}
 	r.scratch, _ = jsonseq.Unquote(r.scratch[:0], quoted)
 	return string(r.scratch)
 }

@@ -5,7 +5,8 @@
 // # The format
 //
 //	constant     value              the value itself; takes nothing from the stream
-//	uniform      min, max           0 < min <= max. Both integers: an integer from min to max; else a real in [min, max)
+//	uniform      min, max           0 < min <= max; an integer from min to max if both
+//	                                are integers, otherwise a real in [min, max)
 //	zipf         alpha, max?        1 or more, k as likely as k^-alpha; 1.000001 <= alpha < 1025
 //	poisson      alpha, max?        a count whose mean is alpha >= 0
 //	lognormal    average, median_ratio?, max?     average >= 1, 0 < median_ratio < 1 (0.85)

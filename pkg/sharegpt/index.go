@@ -25,8 +25,10 @@ type entry struct {
 	line   int32
 	key    int32 // of its conversation, in index.keys
 	turns  int32
-	first  int32 // role of its first turn, and of the last: numbers that are equal for equal roles; -1 = none
-	last   int32
+	// first and last are the roles of its first and last turn: equal numbers
+	// for equal roles, -1 if there is no turn.
+	first int32
+	last  int32
 }
 
 // ref is an item's part in a conversation.
@@ -48,11 +50,12 @@ type index struct {
 	// separate takes every id for that of a whole conversation. joinAll takes
 	// every NAME_INDEX for a part, whatever the shape of the item.
 	separate, joinAll bool
-	counted           map[string]string // names of ids with an index that were not taken apart, and the first such id
-	apart             int               // items among them that share a name
-	apartID           string
-	cutOff            *CutOff
-	bad               map[int32]error // of entries that end a run in parity, when their turn comes
+	// counted maps the NAME of ids that are not split to the first such id.
+	counted map[string]string
+	apart   int // items among them that share a name
+	apartID string
+	cutOff  *CutOff
+	bad     map[int32]error // of entries that end a run in parity, when their turn comes
 }
 
 // batch is some items on their way through a worker.

@@ -74,7 +74,7 @@ func (it *item) parse(data []byte, parity bool) error {
 func (it *item) readID(cur *jsonseq.Cursor) {
 	it.idKind = cur.Peek()
 	if it.idKind == '"' {
-		it.scratch, _ = jsonseq.Unquote(it.scratch[:0], orEmpty(cur.String()))
+		it.scratch, _ = jsonseq.Unquote(it.scratch[:0], cur.String())
 		it.id = string(it.scratch)
 		return
 	}
@@ -132,7 +132,7 @@ func (it *item) readFrom(cur *jsonseq.Cursor, t *turn) {
 	case `"assistant"`:
 		t.from = "assistant"
 	default:
-		it.scratch, _ = jsonseq.Unquote(it.scratch[:0], orEmpty(quoted))
+		it.scratch, _ = jsonseq.Unquote(it.scratch[:0], quoted)
 		t.from = string(it.scratch)
 	}
 }
@@ -168,19 +168,10 @@ func (it *item) appendText(quoted []byte, t *turn) {
 		return
 	}
 	var whole bool
-	it.arena, whole = jsonseq.Unquote(it.arena, orEmpty(quoted))
+	it.arena, whole = jsonseq.Unquote(it.arena, quoted)
 	if !whole {
 		t.halfPair = bytes.Clone(quoted)
 	}
-}
-
-// orEmpty guards Unquote against a string that could not be read; the Cursor
-// has its error.
-func orEmpty(quoted []byte) []byte {
-	if quoted == nil {
-		return []byte(`""`)
-	}
-	return quoted
 }
 
 // role returns the role for a name, "" if it is unknown.

@@ -272,7 +272,8 @@ func pythonSyntaxError(src *Source, kind jsonseq.Kind, offset int64) error {
 			n--
 		}
 		return &ReferenceError{"ValueError",
-			fmt.Sprintf("Exceeds the limit (4300 digits) for integer string conversion: value has %d digits; use sys.set_int_max_str_digits() to increase the limit", n)}
+			fmt.Sprintf("Exceeds the limit (4300 digits) for integer string conversion: "+
+				"value has %d digits; use sys.set_int_max_str_digits() to increase the limit", n)}
 	case jsonseq.TooDeep:
 		return &ReferenceError{"RecursionError",
 			"maximum recursion depth exceeded while decoding a JSON array from a unicode string"}
@@ -354,7 +355,8 @@ func (t *Transcript) header(o *Options) {
 		}
 		return strconv.Itoa(*l)
 	}
-	t.printf("Input parameters:\nseed=%s, max_items=%s, min_content_len=%s, max_content_len=%s, min_turns=%s, max_turns=%s\n\n",
+	t.printf("Input parameters:\nseed=%s, max_items=%s, min_content_len=%s, max_content_len=%s, "+
+		"min_turns=%s, max_turns=%s\n\n",
 		o.seed(), limit(o.MaxItems), limit(o.MinLength), limit(o.MaxLength), limit(o.MinTurns),
 		limit(o.MaxTurns))
 	if t != nil && t.Model != "" {

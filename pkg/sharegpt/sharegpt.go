@@ -5,7 +5,8 @@
 //
 // A collection is a JSON array or JSONL, packed with gzip or not, of items like
 //
-//	{"id": "QWJhYvA_0", "conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}
+//	{"id": "QWJhYvA_0", "conversations": [
+//	    {"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}
 //
 // A turn here is one message, as in the input. The list may also be called
 // conversation, messages or items, and the keys of a turn role and content;
@@ -71,7 +72,7 @@ type Language string
 const (
 	Any      Language = "any"       // no filter
 	ASCII    Language = "ascii"     // every message is ASCII only: mostly English, and code
-	NonASCII Language = "non-ascii" // every message has a character beyond ASCII, as the reference requires
+	NonASCII Language = "non-ascii" // every message has a character beyond ASCII, as in the reference
 )
 
 // Languages lists the language filters.

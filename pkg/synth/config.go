@@ -93,6 +93,7 @@ func whole(o *field.Object, key string, none bool) dist.Distribution {
 	if c, ok := d.(dist.Constant); ok && none && !c.Text && c.Value <= 0 {
 		return d
 	}
-	o.Notef(key, "holds %s, which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or \"3\")", o.Holds(key))
+	o.Notef(key, "holds %s, which gives reals or text, "+
+		"want a distribution of whole numbers (write 3, not 3.0 or \"3\")", o.Holds(key))
 	return nil
 }

@@ -51,7 +51,8 @@ func (p *planner) draft() (draft, error) {
 	turns := max(2, integer(p.turns.Next()))
 	d := draft{number: p.next, base: p.base, prefix: max(0, integer(p.prefixes.Next()))}
 	if turns > MaxTurns {
-		return d, fmt.Errorf("prompt_input.num_turns: %d turns were drawn for conversation %d, at most %d are allowed (max caps them)",
+		return d, fmt.Errorf("prompt_input.num_turns: %d turns were drawn for conversation %d, "+
+			"at most %d are allowed (max caps them)",
 			turns, p.next, MaxTurns)
 	}
 	d.turns = turns + turns%2

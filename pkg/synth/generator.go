@@ -35,7 +35,9 @@ type Generator struct {
 	opts        Options
 	instruction int
 	common      string
-	openings    [1024]atomic.Pointer[string] // by number of tokens; answers are cut from there again and again
+	// openings caches the texts of answers by number of tokens, since all
+	// answers are the same opening. Few answers are longer than 1024 tokens.
+	openings [1024]atomic.Pointer[string]
 }
 
 // New prepares a run. It returns a *ShortTextError if the text is too short for

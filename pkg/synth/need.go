@@ -33,7 +33,8 @@ func (e *ShortTextError) Error() string {
 	if e.Part {
 		need = "more than " + need
 	}
-	return fmt.Sprintf("the text is too short: it has %s tokens, the config needs %s; %s, or give more text",
+	return fmt.Sprintf("the text is too short: it has %s tokens, "+
+		"the config needs %s; %s, or give more text",
 		human.Thousands(e.Have), need, advice)
 }
 

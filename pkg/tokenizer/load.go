@@ -99,7 +99,8 @@ func missing(dir string) error {
 		{"vocab.json", "an old-style vocabulary"},
 	} {
 		if found, _ := filepath.Glob(filepath.Join(dir, f.glob)); len(found) > 0 {
-			return fmt.Errorf("%s: no %s, only %s (%s), which is not supported: look for a tokenizer.json of this model",
+			return fmt.Errorf("%s: no %s, only %s (%s), which is not supported: "+
+				"look for a tokenizer.json of this model",
 				dir, tokenizerFile, filepath.Base(found[0]), f.what)
 		}
 	}

@@ -16,9 +16,11 @@ type Tokenizer struct {
 	model           model
 
 	decodings  []decoding
-	plainBytes bool              // the decoder is ByteLevel and nothing else
-	spelled    map[uint32]string // tokens whose spelling is not that of their bytes in the byte-level alphabet
-	special    []bool            // by id
+	plainBytes bool // the decoder is ByteLevel and nothing else
+	// spelled has the tokens that are not spelled as their bytes in the
+	// byte-level alphabet.
+	spelled map[uint32]string
+	special []bool // by id
 
 	added   int  // special tokens around a text
 	cleanUp bool // clean_up_tokenization_spaces

@@ -104,7 +104,8 @@ func (r *repo) look(ctx context.Context, file, revision string) (remote, error) 
 			f.size = n
 		}
 		if !safeCommit.MatchString(f.commit) || !safeETag.MatchString(f.etag) {
-			return remote{}, fmt.Errorf("%s does not answer like a hub (no commit or ETag for %s): look at HF_ENDPOINT", r.Endpoint, file)
+			return remote{}, fmt.Errorf("%s does not answer like a hub "+
+				"(no commit or ETag for %s): look at HF_ENDPOINT", r.Endpoint, file)
 		}
 		return f, nil
 	}

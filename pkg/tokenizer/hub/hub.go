@@ -158,7 +158,8 @@ func Find(ctx context.Context, name string, o Options) (path, where string, err 
 	}
 	if !repository.MatchString(name) || strings.Contains(name, "..") ||
 		strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".gz") {
-		return "", "", fmt.Errorf("tokenizer %q: no such file or folder, and not the name of a model on the hub (ORG/NAME)", name)
+		return "", "", fmt.Errorf("tokenizer %q: no such file or folder, "+
+			"and not the name of a model on the hub (ORG/NAME)", name)
 	}
 	r := repo{name: name, Options: o}
 	if r.Endpoint = strings.TrimRight(o.Endpoint, "/"); r.Endpoint == "" {
