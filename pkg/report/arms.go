@@ -146,12 +146,12 @@ func describeArm(name string, turns []*turn) Arm {
 			continue
 		}
 		a.Turns++
-		ttft = append(ttft, t.sample.TTFTMS)
-		a.Prompt += int64(max(0, t.count.input))
-		if t.cached >= 0 && t.count.input >= 0 {
+		ttft = append(ttft, t.sample().TTFTMS)
+		a.Prompt += int64(max(0, t.count().input))
+		if t.cached >= 0 && t.count().input >= 0 {
 			a.Known++
 			a.Cached += Number(t.cached)
-			known += int64(t.count.input)
+			known += int64(t.count().input)
 		}
 	}
 	a.Conversations = len(conversations)
@@ -175,7 +175,7 @@ func (c *Collector) effect(measured, control []*turn) Effect {
 		m := make(map[place]*turn)
 		for _, t := range turns {
 			if t.good {
-				m[place{t.conversation, t.index}] = t
+				m[place{t.conversation, int(t.index)}] = t
 			}
 		}
 		return m
@@ -240,7 +240,7 @@ func paired(one, two map[place]*turn) (list []difference) {
 			if m.batch != t.batch {
 				batch = 0
 			}
-			list = append(list, difference{p.conversation, p.index, batch, m.sample.TTFTMS, t.sample.TTFTMS})
+			list = append(list, difference{p.conversation, p.index, int(batch), m.sample().TTFTMS, t.sample().TTFTMS})
 		}
 	}
 	return inPlace(list)
@@ -249,10 +249,10 @@ func paired(one, two map[place]*turn) (list []difference) {
 // unpaired keeps the turns of both arms as they are. A conversation is a cluster of its arm.
 func unpaired(one, two map[place]*turn) (list []difference) {
 	for p, t := range one {
-		list = append(list, difference{"m" + p.conversation, p.index, 0, t.sample.TTFTMS, math.NaN()})
+		list = append(list, difference{"m" + p.conversation, p.index, 0, t.sample().TTFTMS, math.NaN()})
 	}
 	for p, t := range two {
-		list = append(list, difference{"c" + p.conversation, p.index, 0, math.NaN(), t.sample.TTFTMS})
+		list = append(list, difference{"c" + p.conversation, p.index, 0, math.NaN(), t.sample().TTFTMS})
 	}
 	return inPlace(list)
 }

@@ -175,29 +175,6 @@ func (c *Collector) beginnings(texts map[string]*chat.Conversation) map[string]*
 	return out
 }
 
-// maxTokens is the longest prompt or answer that is believed. A plan has memory for every token.
-const maxTokens = 1 << 24
-
-// record is as much of the turn as a plan needs.
-func (t *turn) record() *record.Turn {
-	r := &record.Turn{
-		Conversation: t.conversation, Turn: t.index, Messages: t.messages, Warmup: t.warmup,
-		Arm: t.arm, Exchange: record.Exchange{Outcome: t.outcome,
-			ChunksReasoning: t.reasoningChunks, Sent: t.sent, FirstToken: t.firstToken, End: t.end},
-	}
-	if max(t.prompt, t.completion, t.counted.Input, t.counted.Output) > maxTokens {
-		return r // a broken record: its tokens are not known
-	}
-	r.Counted = t.counted
-	if t.usage {
-		r.Usage = &record.Usage{Prompt: t.prompt, Completion: t.completion}
-		if t.reasoning >= 0 {
-			r.Usage.Reasoning = &t.reasoning
-		}
-	}
-	return r
-}
-
 // cacheRows fills the rows from the turns.
 func (c *Collector) cacheRows(p *CachePlan) {
 	predicted := p.Shape.config != nil
@@ -208,7 +185,7 @@ func (c *Collector) cacheRows(p *CachePlan) {
 		if !t.measured || k == nil {
 			continue
 		}
-		from, to := turnRange(t.index + 1)
+		from, to := turnRange(int(t.index) + 1)
 		row := byTurn[from]
 		if row == nil {
 			row = &CacheRow{From: from, To: to}
@@ -297,7 +274,7 @@ func (r *CacheRow) finish(c *Collector, predicted bool) {
 	}
 	ttft := make([]float64, len(r.members))
 	for i, m := range r.members {
-		ttft[i] = c.turns[m].sample.TTFTMS
+		ttft[i] = c.turns[m].sample().TTFTMS
 	}
 	r.TTFT50 = Number(measure.New(ttft).Median())
 }

@@ -140,7 +140,7 @@ func (c *Collector) cachedUnit() int {
 	seen := make(map[int]bool)
 	unit := 0
 	for i := range c.turns {
-		n := c.turns[i].cached
+		n := int(c.turns[i].cached)
 		if n <= 0 {
 			continue
 		}

@@ -106,8 +106,8 @@ func (c *Collector) Certificate(self record.Certificate) record.Certificate {
 	c.settle()
 	for i := range c.turns {
 		t := &c.turns[i]
-		if t.issued {
-			lag = append(lag, t.lagMS)
+		if late := since(t.sent, t.scheduled); !math.IsNaN(late) {
+			lag = append(lag, late)
 		}
 		if t.readLateUS > 0 {
 			readLate = append(readLate, float64(t.readLateUS)/1000)
@@ -123,7 +123,7 @@ func (c *Collector) Certificate(self record.Certificate) record.Certificate {
 			reconnects++
 		}
 		if t.measured {
-			ttft = append(ttft, t.sample.TTFTMS)
+			ttft = append(ttft, t.sample().TTFTMS)
 		}
 	}
 	self.Lag, self.ReadLate = quantiles(measure.New(lag)), quantiles(measure.New(readLate))

@@ -100,7 +100,7 @@ func (c *Collector) costModel(p *CachePlan) *CostModel {
 		if !t.good || !t.streamed || !t.usage || t.cached < 0 || t.prompt < t.cached || !ok {
 			continue
 		}
-		o := observation{turn: i, ttft: first.Seconds() * 1000, computed: t.prompt - t.cached}
+		o := observation{turn: i, ttft: first.Seconds() * 1000, computed: int(t.prompt - t.cached)}
 		if o.loaded, ok = split.of(i); ok {
 			all = append(all, o)
 		}
@@ -171,7 +171,7 @@ func (s tierSplit) of(i int) (loaded [kvcache.NumTiers]int, ok bool) {
 		if t.cached == 0 {
 			return loaded, true
 		}
-		if k == nil || abs(k.Predicted()-t.cached) > s.p.Shape.BlockSize {
+		if k == nil || abs(k.Predicted()-int(t.cached)) > s.p.Shape.BlockSize {
 			return loaded, false
 		}
 		loaded[kvcache.CPU], loaded[kvcache.Disk] = k.Hit[kvcache.CPU], k.Hit[kvcache.Disk]
@@ -361,7 +361,7 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 		if !ok {
 			unsplit++
 		}
-		longest = max(longest, t.prompt)
+		longest = max(longest, int(t.prompt))
 		whole[1] += float64(t.prompt)
 		saved[1] += float64(t.cached)
 		for j, name := range m.names[2:] {

@@ -134,10 +134,10 @@ func (c *Collector) tokens() (TokenCounts, Lengths) {
 			continue
 		}
 		switch {
-		case t.count.output < 0:
+		case t.count().output < 0:
 			n.Unknown++
 			continue
-		case t.count.estimated:
+		case t.count().estimated:
 			n.Estimated++
 		default:
 			n.Usage++
@@ -147,9 +147,9 @@ func (c *Collector) tokens() (TokenCounts, Lengths) {
 		}
 		l.Asked++
 		switch {
-		case t.count.output < t.asked:
+		case t.count().output < int(t.asked):
 			l.Shorter++
-		case t.count.output > t.asked:
+		case t.count().output > int(t.asked):
 			l.Longer++
 		default:
 			l.Met++
@@ -199,13 +199,13 @@ func (c *Collector) throughput() Throughput {
 		return Number(float64(total) / sec)
 	}
 	p.Requests = sum(func(*turn) int { return 1 })
-	p.Input = sum(func(t *turn) int { return t.count.input })
-	p.Output = sum(func(t *turn) int { return t.count.output })
+	p.Input = sum(func(t *turn) int { return t.count().input })
+	p.Output = sum(func(t *turn) int { return t.count().output })
 	p.NewInput = sum(func(t *turn) int {
-		if t.cached < 0 || t.count.input < 0 {
+		if t.cached < 0 || t.count().input < 0 {
 			return -1
 		}
-		return max(0, t.count.input-t.cached)
+		return max(0, t.count().input-int(t.cached))
 	})
 	return p
 }
@@ -229,10 +229,10 @@ func (c *Collector) cache() Cache {
 			}
 			k.Tiers[tier] += int64(n)
 		}
-		if t.cached >= 0 && t.count.input >= 0 {
+		if t.cached >= 0 && t.count().input >= 0 {
 			k.Known++
 			k.Cached += int64(t.cached)
-			k.Input += int64(t.count.input)
+			k.Input += int64(t.count().input)
 		}
 	}
 	if k.Known > 0 {

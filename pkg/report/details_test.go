@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
@@ -121,6 +122,12 @@ func TestJSONAndCSVAgree(t *testing.T) {
 	}
 }
 
+// sampleOf is the sample of a turn, and whether it has one.
+func sampleOf(t *record.Turn, prefer Tokens) (record.Sample, bool) {
+	k := NewCollector("", Options{Tokens: prefer}).reduce(t)
+	return k.sample(), k.good
+}
+
 func TestSampleOf(t *testing.T) {
 	t.Parallel()
 	ms := func(f float64) record.Clock { return record.Clock(f * 1e6) }
@@ -164,7 +171,7 @@ func TestSampleOf(t *testing.T) {
 			usage := *base.Usage
 			turn.Usage = &usage
 			tc.change(&turn)
-			s, ok := SampleOf(&turn, tc.prefer)
+			s, ok := sampleOf(&turn, tc.prefer)
 			if !ok {
 				t.Fatal("no sample")
 			}
@@ -184,14 +191,24 @@ func TestSampleOf(t *testing.T) {
 	for _, o := range record.Outcomes {
 		turn := base
 		turn.Outcome = o
-		if _, ok := SampleOf(&turn, ""); ok != o.OK() {
+		if _, ok := sampleOf(&turn, ""); ok != o.OK() {
 			t.Errorf("outcome %s: sample %v", o, ok)
 		}
 	}
 	never := base
 	never.Sent, never.Issued = 0, 0
-	if _, ok := SampleOf(&never, ""); ok {
+	if _, ok := sampleOf(&never, ""); ok {
 		t.Error("a turn that was never sent has a sample")
+	}
+}
+
+// All turns of a run are kept: a million of them in under 200 MB.
+func TestTurnIsSmall(t *testing.T) {
+	t.Parallel()
+	if size := unsafe.Sizeof(turn{}); size > 192 {
+		t.Errorf("a turn takes %d bytes", size)
+	} else {
+		t.Logf("a turn takes %d bytes", size)
 	}
 }
 
@@ -388,7 +405,7 @@ func TestLimits(t *testing.T) {
 		l    Limits
 		want bool
 	}{{Limits{}, true}, {Limits{TTFTMS: 10}, true}, {Limits{TTFTMS: 9}, false}, {Limits{TPOTMS: 1}, true}, {Limits{TPOTMS: 1, LatencyMS: 9}, false}} {
-		if got := tc.l.met(&s); got != tc.want {
+		if got := tc.l.met(s); got != tc.want {
 			t.Errorf("%+v: %v", tc.l, got)
 		}
 	}

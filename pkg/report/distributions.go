@@ -31,11 +31,11 @@ func (c *Collector) distributions() []Row {
 	if g := c.gaps[c.arm]; g != nil {
 		rows = append(rows, Row{"chunk_gap_ms", describeGaps(g.chunk)}, Row{"inter_token_ms", describeGaps(g.token)})
 	}
-	ofTurns("headers_ms", func(t *turn) float64 { return t.headersMS })
-	if slices.ContainsFunc(c.turns, func(t turn) bool { return t.measured && t.reasoned }) {
-		ofTurns("first_answer_ms", func(t *turn) float64 { return t.answerMS })
+	ofTurns("headers_ms", func(t *turn) float64 { return since(t.headers, t.sent) })
+	if slices.ContainsFunc(c.turns, func(t turn) bool { return t.measured && t.reasoned() }) {
+		ofTurns("first_answer_ms", func(t *turn) float64 { return since(t.firstAnswer, t.sent) })
 	}
-	ofTurns("latency_from_scheduled_ms", func(t *turn) float64 { return t.scheduledMS })
+	ofTurns("latency_from_scheduled_ms", func(t *turn) float64 { return since(t.end, t.scheduled) })
 	ofTurns("reasoning_tokens", func(t *turn) float64 {
 		if t.reasoning < 0 {
 			return math.NaN()
@@ -43,12 +43,12 @@ func (c *Collector) distributions() []Row {
 		return float64(t.reasoning)
 	})
 
-	type talk struct {
+	type visit struct {
 		first, last record.Clock
 		turns       int
 		failed      bool
 	}
-	talks := make(map[string]*talk)
+	talks := make(map[string]*visit)
 	for i := range c.turns {
 		t := &c.turns[i]
 		if t.warmup || !t.sent.OK() || t.arm != c.arm {
@@ -56,7 +56,7 @@ func (c *Collector) distributions() []Row {
 		}
 		k := talks[t.conversation]
 		if k == nil {
-			k = &talk{first: t.sent}
+			k = &visit{first: t.sent}
 			talks[t.conversation] = k
 		}
 		k.last = max(k.last, t.end)

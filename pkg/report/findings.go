@@ -179,7 +179,7 @@ func (f *finder) warm() {
 			early = append(early, t)
 		}
 	}
-	if len(early) > 0 && !slices.ContainsFunc(early, func(t *turn) bool { return !t.usage || !found(t.cached, t.prompt) }) {
+	if len(early) > 0 && !slices.ContainsFunc(early, func(t *turn) bool { return !t.usage || !found(int(t.cached), int(t.prompt)) }) {
 		var cached, prompt int64
 		for _, t := range early {
 			cached += int64(t.cached)

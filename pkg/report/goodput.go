@@ -57,7 +57,7 @@ func (l Limits) String() string {
 }
 
 // met says whether a measured turn stays within all limits. An answer in one chunk has no tpot to exceed.
-func (l Limits) met(s *record.Sample) bool {
+func (l Limits) met(s record.Sample) bool {
 	return within(s.TTFTMS, l.TTFTMS) && within(s.TPOTMS, l.TPOTMS) && within(s.LatencyMS, l.LatencyMS)
 }
 
@@ -84,7 +84,7 @@ func (c *Collector) goodput(d *Details) *Goodput {
 			continue
 		}
 		g.Of++
-		if t.measured && g.Limits.met(&t.sample) {
+		if t.measured && g.Limits.met(t.sample()) {
 			g.Good++
 		}
 	}

@@ -50,10 +50,10 @@ func (c *Collector) groups() (first, later Group, turns, contexts []Group) {
 		} else {
 			rest = append(rest, t)
 		}
-		from, to := turnRange(t.index + 1)
+		from, to := turnRange(int(t.index) + 1)
 		byTurn[[2]int{from, to}] = append(byTurn[[2]int{from, to}], t)
-		if t.count.input >= 0 {
-			from, to = promptRange(t.count.input)
+		if t.count().input >= 0 {
+			from, to = promptRange(t.count().input)
 			byPrompt[[2]int{from, to}] = append(byPrompt[[2]int{from, to}], t)
 		}
 	}
@@ -82,22 +82,22 @@ func group(from, to int, turns []*turn) Group {
 		return float64(n)
 	}
 	var (
-		ttft   = values(func(t *turn) float64 { return t.sample.TTFTMS })
-		cached = values(func(t *turn) float64 { return known(t.cached) })
+		ttft   = values(func(t *turn) float64 { return t.sample().TTFTMS })
+		cached = values(func(t *turn) float64 { return known(int(t.cached)) })
 		input  float64
 	)
 	for _, t := range turns {
-		if t.cached >= 0 && t.count.input >= 0 {
-			input += float64(t.count.input)
+		if t.cached >= 0 && t.count().input >= 0 {
+			input += float64(t.count().input)
 		}
 	}
 	return Group{
 		From: from, To: to, N: len(turns),
 		TTFT50: Number(ttft.Median()), TTFT99: Number(ttft.Percentile(99)),
-		TPOT50:  Number(values(func(t *turn) float64 { return t.sample.TPOTMS }).Median()),
-		Latency: Number(values(func(t *turn) float64 { return t.sample.LatencyMS }).Median()),
-		Input:   Number(values(func(t *turn) float64 { return known(t.count.input) }).Mean()),
-		Output:  Number(values(func(t *turn) float64 { return known(t.count.output) }).Mean()),
+		TPOT50:  Number(values(func(t *turn) float64 { return t.sample().TPOTMS }).Median()),
+		Latency: Number(values(func(t *turn) float64 { return t.sample().LatencyMS }).Median()),
+		Input:   Number(values(func(t *turn) float64 { return known(t.count().input) }).Mean()),
+		Output:  Number(values(func(t *turn) float64 { return known(t.count().output) }).Mean()),
 		Cached:  Number(cached.Mean()), CachedShare: Number(cached.Sum() / input), CachedKnown: cached.N(),
 	}
 }

@@ -58,7 +58,7 @@ func (c *Collector) reuses() []reuse {
 		if v, ok := last[key]; ok && t.measured && v.end.OK() {
 			out = append(out, reuse{i, float64(t.sent-v.end) / 1e9, sent - v.at - 1, tokens - v.tokens})
 		}
-		tokens += int64(max(0, t.count.input))
+		tokens += int64(max(0, t.count().input))
 		last[key] = visit{sent, tokens, t.end}
 		sent++
 	}

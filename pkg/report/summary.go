@@ -163,7 +163,7 @@ func (c *Collector) Summary() *Summary {
 	c.settle()
 	for i := range c.turns {
 		if c.turns[i].measured {
-			s.Samples = append(s.Samples, c.turns[i].sample)
+			s.Samples = append(s.Samples, c.turns[i].sample())
 		}
 	}
 	warmup := math.NaN()

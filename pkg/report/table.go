@@ -103,7 +103,7 @@ func percentilesFor(n int) []float64 {
 
 // timed is a sample and the time since the start of its conversation's last one, in seconds; NaN of a first.
 type timed struct {
-	record.Sample
+	*record.Sample
 	between float64
 }
 
@@ -111,7 +111,7 @@ type timed struct {
 func inOrder(samples []record.Sample) []timed {
 	rows := make([]timed, len(samples))
 	for i := range samples {
-		rows[i] = timed{samples[i], math.NaN()}
+		rows[i] = timed{&samples[i], math.NaN()}
 	}
 	slices.SortStableFunc(rows, func(a, b timed) int {
 		switch {

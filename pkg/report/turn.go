@@ -1,0 +1,245 @@
+package report
+
+import (
+	"math"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"multiturn/pkg/record"
+)
+
+// turn is what a summary needs of a record.Turn, in under 200 bytes, since all
+// turns of a run are kept. What follows from it is a method.
+type turn struct {
+	*talk   // conversation and arm
+	*ending // outcome, connection, verify
+
+	// sent is when the request went out, as far as that was seen.
+	scheduled, sent, headers, firstToken, firstAnswer, end record.Clock
+
+	queueMS   float64 // see queueMS
+	connectMS float64
+	tiers     map[string]int // of usage
+
+	index, client, messages, batch  int32
+	attempts, asked                 int32 // asked is max_tokens
+	chunks, reasoningChunks         int32
+	reads, merged, readLateUS       int32
+	prompt, completion              int32 // of usage
+	cached, reasoning               int32 // of usage; -1 is unknown
+	counted, countedNew, countedOut int32 // input, new input and output by the client's tokenizer
+	countedFirst                    int32 // the first chunk by the client's tokenizer
+
+	usage     bool // the server sent one
+	tokenizer bool // its count goes before usage
+	warmup    bool
+	streamed  bool
+	good      bool // went well and is no warm-up
+	measured  bool // good, and of the arm that is measured
+}
+
+// talk is a conversation in one arm. Its turns share one.
+type talk struct{ conversation, arm string }
+
+// ending is how a turn ended. All turns that ended alike share one.
+type ending struct {
+	outcome            record.Outcome
+	connection, verify string
+}
+
+// reduce returns what is kept of a turn.
+func (c *Collector) reduce(t *record.Turn) turn {
+	k := turn{
+		talk:      shared(c.talks, talk{t.Conversation, t.Arm}),
+		ending:    shared(c.endings, ending{t.Outcome, t.Connection, t.Verify}),
+		scheduled: t.Scheduled, sent: start(t), headers: t.Headers,
+		firstToken: t.FirstToken, firstAnswer: t.FirstAnswer, end: t.End,
+		queueMS: queueMS(t), connectMS: t.ConnectMS,
+		index: narrow(t.Turn), client: narrow(t.Client), messages: narrow(t.Messages), batch: narrow(t.Batch),
+		attempts: narrow(t.Attempts), asked: narrow(t.MaxTokens),
+		chunks: narrow(t.Chunks), reasoningChunks: narrow(t.ChunksReasoning),
+		reads: narrow(t.Reads), merged: narrow(t.Merged), readLateUS: narrow(int(t.ReadLateUS)),
+		cached: -1, reasoning: -1,
+		counted: narrow(t.Counted.Input), countedNew: narrow(t.Counted.NewInput),
+		countedOut: narrow(t.Counted.Output), countedFirst: narrow(t.Counted.FirstChunk),
+		tokenizer: c.o.Tokens == Tokenizer, warmup: t.Warmup, streamed: t.Stream,
+	}
+	if u := t.Usage; u != nil {
+		k.usage, k.prompt, k.completion, k.tiers = true, narrow(u.Prompt), narrow(u.Completion), u.Tiers
+		if u.Cached != nil {
+			k.cached = narrow(*u.Cached)
+		}
+		if u.Reasoning != nil {
+			k.reasoning = narrow(*u.Reasoning)
+		}
+	}
+	_, sent := k.end.Since(k.sent)
+	k.good = t.Outcome.OK() && sent && !t.Warmup
+	return k
+}
+
+// shared returns the one copy of v.
+func shared[T comparable](all map[T]*T, v T) *T {
+	kept, ok := all[v]
+	if !ok {
+		kept = &v
+		all[v] = kept
+	}
+	return kept
+}
+
+// narrow is n within 32 bits: a larger number is a broken record's.
+func narrow(n int) int32 { return int32(max(math.MinInt32, min(n, math.MaxInt32))) }
+
+// start is when the turn's request went out, as far as that was seen.
+func start(t *record.Turn) record.Clock {
+	if t.Sent.OK() {
+		return t.Sent
+	}
+	return t.Issued
+}
+
+// queueMS returns the time from a turn's sending to the begin of its prefill as
+// the server reports it, NaN if it does not: vLLM reports that time, llama.cpp how
+// long the prefill took.
+func queueMS(t *record.Turn) float64 {
+	if len(t.ServerTimings) == 0 {
+		return math.NaN()
+	}
+	if q := gjson.GetBytes(t.ServerTimings, "queue_time_ms"); q.Type == gjson.Number {
+		return q.Num
+	}
+	if p := gjson.GetBytes(t.ServerTimings, "prompt_ms"); p.Type == gjson.Number {
+		if first := since(t.FirstToken, start(t)); !math.IsNaN(first) {
+			return max(0, first-p.Num)
+		}
+	}
+	return math.NaN()
+}
+
+// since is the time from one clock to another in ms, NaN if one was not set.
+func since(at, from record.Clock) float64 {
+	d, ok := at.Since(from)
+	if !ok {
+		return math.NaN()
+	}
+	return d.Seconds() * 1000
+}
+
+// reasoned reports whether something came before the answer's first content.
+func (t *turn) reasoned() bool { return t.firstAnswer != t.firstToken }
+
+// count is a turn's tokens as a summary uses them; -1 is unknown.
+type count struct {
+	input, output int
+	firstChunk    int
+	// estimated means that the client's tokenizer counted input and output.
+	estimated bool
+}
+
+// count returns the tokens by whose count goes first.
+func (t *turn) count() count {
+	var (
+		counted = t.counted > 0 || t.countedOut > 0
+		n       = count{input: -1, output: -1, firstChunk: 1}
+	)
+	switch {
+	case t.usage && (!t.tokenizer || !counted):
+		n.input, n.output = int(t.prompt), int(t.completion)
+	case counted:
+		n.input, n.output, n.estimated = int(t.counted), int(t.countedOut), true
+	}
+	// What was counted is the first chunk of content. When reasoning came before
+	// it, that was not the first.
+	if counted && (!t.reasoned() || !t.firstToken.OK()) {
+		n.firstChunk = int(t.countedFirst)
+	}
+	if t.usage && !n.estimated {
+		// The client's tokenizer may not be the model's, and cuts a text by itself
+		// otherwise than a model wrote it. Every later chunk has a token of its
+		// own, so the server's count limits what the first can have had.
+		n.firstChunk = max(1, min(n.firstChunk, n.output-(int(t.chunks)-1)))
+	}
+	return n
+}
+
+// sample returns the reference's measurement of a good turn.
+func (t *turn) sample() record.Sample {
+	var (
+		n   = t.count()
+		ms  = since(t.end, t.sent)
+		raw = ms
+	)
+	if first := since(t.firstToken, t.sent); t.streamed && !math.IsNaN(first) {
+		raw = first
+	}
+	// An answer that came at once has no time between its tokens.
+	tpot := math.NaN()
+	if t.streamed && t.chunks > 1 && n.output > 1 && n.output > n.firstChunk {
+		tpot = (ms - raw) / float64(n.output-n.firstChunk)
+	}
+	ttft := raw
+	if n.firstChunk > 1 {
+		if !math.IsNaN(tpot) {
+			ttft -= float64(n.firstChunk-1) * tpot
+		}
+		ttft = max(0.1, ttft)
+	}
+	cached := 0.0
+	if t.counted > 0 {
+		cached = 100 * float64(t.counted-t.countedNew) / float64(t.counted)
+	}
+	return record.Sample{
+		TTFTMS: ttft, TPOTMS: tpot, LatencyMS: ms, StartMS: t.sent.MS(),
+		InputTurns: int(t.messages), InputTokens: max(0, n.input), OutputTokens: max(0, n.output),
+		OutputChunks: int(max(0, t.chunks-1)), FirstChunkTokens: n.firstChunk,
+		ApproxCachedPercent: cached, Conversation: t.conversation, Client: int(t.client),
+	}
+}
+
+// maxTokens is the longest prompt or answer that is believed. A plan has memory
+// for every token.
+const maxTokens = 1 << 24
+
+// record returns as much of the turn as a plan needs.
+func (t *turn) record() *record.Turn {
+	r := &record.Turn{
+		Conversation: t.conversation, Turn: int(t.index), Messages: int(t.messages), Warmup: t.warmup, Arm: t.arm,
+		Exchange: record.Exchange{
+			Outcome: t.outcome, ChunksReasoning: int(t.reasoningChunks),
+			Sent: t.sent, FirstToken: t.firstToken, End: t.end,
+		},
+	}
+	if max(t.prompt, t.completion, t.counted, t.countedOut) > maxTokens {
+		return r // a broken record: its tokens are not known
+	}
+	r.Counted = record.Counted{
+		Input: int(t.counted), NewInput: int(t.countedNew), Output: int(t.countedOut), FirstChunk: int(t.countedFirst),
+	}
+	if t.usage {
+		r.Usage = &record.Usage{Prompt: int(t.prompt), Completion: int(t.completion)}
+		if t.reasoning >= 0 {
+			reasoning := int(t.reasoning)
+			r.Usage.Reasoning = &reasoning
+		}
+	}
+	return r
+}
+
+// failure is a way to fail: an outcome and the first words of its error.
+type failure struct {
+	outcome record.Outcome
+	status  int
+	text    string
+}
+
+// firstWords is the first line of an error, cut to what fits a line of a report.
+func firstWords(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	const most = 90
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "..."
+	}
+	return s
+}
