@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"multiturn/cmd/internal/texts"
@@ -15,7 +16,7 @@ import (
 	"multiturn/pkg/report"
 )
 
-// cacheFlags state a server's KV cache: of `mtbench plan` and `mtbench report`.
+// cacheFlags state a server's KV cache, in run, plan and report.
 type cacheFlags struct {
 	blockSize   int
 	tiers       [kvcache.NumTiers]tierFlags
@@ -45,26 +46,47 @@ func writeModels(c *cli.Call) error {
 
 func newCacheFlags() cacheFlags { return cacheFlags{kvDtype: "auto", tp: 1, store: defaultStores()} }
 
-// flags are the flags. blockSize is what stands in for a size of blocks that is not given, in words.
+// flags returns the flags. blockSize is what a size of blocks that is not given
+// is, in words.
 func (f *cacheFlags) flags(blockSize string) []cli.Flag {
+	gpu, cpu, disk := &f.tiers[kvcache.GPU], &f.tiers[kvcache.CPU], &f.tiers[kvcache.Disk]
 	return []cli.Flag{
-		{Name: "gpu-blocks", Value: cli.Int(&f.tiers[kvcache.GPU].blocks, 1), DefaultText: "what the records say", Usage: "usable blocks of the GPU: vLLM's num_gpu_blocks less 1"},
-		{Name: "gpu-gib", Value: cli.Float(&f.tiers[kvcache.GPU].gib, 0), DefaultText: "none", Usage: "the same in GiB on each GPU"},
-		{Name: "cpu-blocks", Value: cli.Int(&f.tiers[kvcache.CPU].blocks, 1), DefaultText: "no such tier", Usage: "blocks of a tier in main memory"},
-		{Name: "cpu-gib", Value: cli.Float(&f.tiers[kvcache.CPU].gib, 0), DefaultText: "none", Usage: "the same in GiB, of all GPUs together"},
-		{Name: "disk-blocks", Value: cli.Int(&f.tiers[kvcache.Disk].blocks, 1), DefaultText: "no such tier", Usage: "blocks of a tier on disk"},
-		{Name: "disk-gib", Value: cli.Float(&f.tiers[kvcache.Disk].gib, 0), DefaultText: "none", Usage: "the same in GiB, of all GPUs together"},
-		{Name: "store", Value: cli.Parsed(&f.store, "[TIER=]POLICY,...", parseStores, storePolicies.String), Usage: "what a tier (gpu, cpu, disk) keeps: prompt, prompt+output or nothing; without a name it is the GPU's"},
-		{Name: "exclusive", Value: cli.Bool(&f.exclusive), Usage: "a block is in one tier only; otherwise lower tiers get a copy of all that is computed"},
-		{Name: "block-size", Value: cli.Int(&f.blockSize, 1), DefaultText: blockSize, Usage: "tokens in a block"},
-		{Name: "kv-model", Value: cli.String(&f.kvModel), Meta: "NAME", DefaultText: "--model, or the run's", Usage: "built-in model to take sizes in GiB from; '" + listModels + "' prints their names"},
-		{Name: "model-config", Value: cli.File(&f.modelConfig), Usage: "the model's config.json, to take sizes in GiB from"},
-		{Name: "kv-dtype", Aliases: []string{"kv-cache-dtype"}, Value: cli.String(&f.kvDtype), Meta: "TYPE", Usage: "the cache's type, as vLLM's --kv-cache-dtype: auto, bfloat16, fp8"},
-		{Name: "tp", Aliases: []string{"tensor-parallel-size"}, Value: cli.Int(&f.tp, 1), Usage: "tensor-parallel GPUs"},
+		{Name: "gpu-blocks", Value: cli.Int(&gpu.blocks, 1), DefaultText: "what the records say",
+			Usage: "usable blocks of the GPU: vLLM's num_gpu_blocks less 1"},
+		{Name: "gpu-gib", Value: cli.Float(&gpu.gib, 0), DefaultText: "none",
+			Usage: "the same in GiB on each GPU"},
+		{Name: "cpu-blocks", Value: cli.Int(&cpu.blocks, 1), DefaultText: "no such tier",
+			Usage: "blocks of a tier in main memory"},
+		{Name: "cpu-gib", Value: cli.Float(&cpu.gib, 0), DefaultText: "none",
+			Usage: "the same in GiB, of all GPUs together"},
+		{Name: "disk-blocks", Value: cli.Int(&disk.blocks, 1), DefaultText: "no such tier",
+			Usage: "blocks of a tier on disk"},
+		{Name: "disk-gib", Value: cli.Float(&disk.gib, 0), DefaultText: "none",
+			Usage: "the same in GiB, of all GPUs together"},
+		{Name: "store",
+			Value: cli.Parsed(&f.store, "[TIER=]POLICY,...", parseStores, storePolicies.String),
+			Usage: "what a tier (gpu, cpu, disk) keeps: prompt, prompt+output or nothing; " +
+				"without a name it is the GPU's"},
+		{Name: "exclusive", Value: cli.Bool(&f.exclusive),
+			Usage: "a block is in one tier only; otherwise lower tiers get a copy of " +
+				"everything computed"},
+		{Name: "block-size", Value: cli.Int(&f.blockSize, 1), DefaultText: blockSize,
+			Usage: "tokens in a block"},
+		{Name: "kv-model", Value: cli.String(&f.kvModel), Meta: "NAME",
+			DefaultText: "--model, or the run's",
+			Usage: "built-in model to take sizes in GiB from; '" + listModels +
+				"' prints their names"},
+		{Name: "model-config", Value: cli.File(&f.modelConfig),
+			Usage: "the model's config.json, to take sizes in GiB from"},
+		{Name: "kv-dtype", Aliases: []string{"kv-cache-dtype"}, Value: cli.String(&f.kvDtype),
+			Meta:  "TYPE",
+			Usage: "the cache's type, as vLLM's --kv-cache-dtype: auto, bfloat16, fp8"},
+		{Name: "tp", Aliases: []string{"tensor-parallel-size"}, Value: cli.Int(&f.tp, 1),
+			Usage: "tensor-parallel GPUs"},
 	}
 }
 
-// stated is what a run's header says of the flags.
+// stated returns the flags as a run's header has them.
 func (f *cacheFlags) stated() *record.StatedCache {
 	s := &record.StatedCache{
 		BlockSize: f.blockSize, Exclusive: f.exclusive, Model: cmp.Or(f.kvModel, f.modelConfig),
@@ -78,8 +100,8 @@ func (f *cacheFlags) stated() *record.StatedCache {
 	return s
 }
 
-// statedFlags are the flags with which a run was started, by its header; what is
-// unknown is the default.
+// statedFlags returns the flags of a run by its header. What the header lacks is
+// the default.
 func statedFlags(s *record.StatedCache) cacheFlags {
 	f := newCacheFlags()
 	if s == nil {
@@ -91,20 +113,28 @@ func statedFlags(s *record.StatedCache) cacheFlags {
 	}
 	f.kvDtype, f.tp = cmp.Or(s.KVDtype, f.kvDtype), cmp.Or(s.TP, f.tp)
 	for _, tier := range s.Tiers {
-		for t := range f.tiers {
-			if tier.Tier != kvcache.Tier(t).String() {
-				continue
-			}
-			f.tiers[t] = tierFlags{blocks: tier.Blocks, gib: tier.GiB}
-			if store, err := kvcache.ParseStore(tier.Store); err == nil {
-				f.store[t] = store
-			}
+		t := slices.Index(tierNames(), tier.Tier)
+		if t < 0 {
+			continue
+		}
+		f.tiers[t] = tierFlags{blocks: tier.Blocks, gib: tier.GiB}
+		if store, err := kvcache.ParseStore(tier.Store); err == nil {
+			f.store[t] = store
 		}
 	}
 	return f
 }
 
-// check says which flags do not go together.
+// tierNames returns the names of the tiers, from the GPU down.
+func tierNames() []string {
+	var names []string
+	for t := range kvcache.NumTiers {
+		names = append(names, kvcache.Tier(t).String())
+	}
+	return names
+}
+
+// check returns an error for flags that exclude each other.
 func (f *cacheFlags) check() error {
 	for t := range f.tiers {
 		if f.tiers[t].blocks > 0 && f.tiers[t].gib > 0 {
@@ -117,8 +147,8 @@ func (f *cacheFlags) check() error {
 	return nil
 }
 
-// sizes finds the model whose cache is counted in bytes: the one that is named here, else the built-in one that otherwise
-// names, else none.
+// sizes returns the model whose cache is counted in bytes: the one that the flags
+// name, else the built-in one named otherwise, else none.
 func (f *cacheFlags) sizes(c *cli.Call, otherwise string) (s plan.Sizes, err error) {
 	bits, err := kvcache.ParseKVBits(f.kvDtype)
 	if err != nil {
@@ -145,7 +175,8 @@ func (f *cacheFlags) sizes(c *cli.Call, otherwise string) (s plan.Sizes, err err
 	case f.kvModel != "":
 		m, ok := kvcache.ModelByName(f.kvModel)
 		if !ok {
-			return s, cli.UsageErrorf("--kv-model %q is not built in; --kv-model %s lists those that are, --model-config takes any model's config.json", f.kvModel, listModels)
+			return s, cli.UsageErrorf("--kv-model %q is not built in; --kv-model %s lists those that are,"+
+				" --model-config takes any model's config.json", f.kvModel, listModels)
 		}
 		s.Model = m
 	default:
@@ -154,12 +185,13 @@ func (f *cacheFlags) sizes(c *cli.Call, otherwise string) (s plan.Sizes, err err
 	return s, nil
 }
 
-// noModel says that a size in bytes means nothing by itself.
+// noModel is the error of a size in bytes without a model.
 func noModel(t kvcache.Tier) error {
-	return cli.UsageErrorf("--%v-gib: GiB can be counted in blocks only for a model; name one with --kv-model or --model-config", t)
+	return cli.UsageErrorf("--%v-gib: GiB can be counted in blocks only for a model; "+
+		"name one with --kv-model or --model-config", t)
 }
 
-// options are the flags as a report takes them; otherwise is as for sizes.
+// options returns the flags as a report takes them; otherwise is as for sizes.
 func (f *cacheFlags) options(c *cli.Call, otherwise string) (o report.CacheOptions, err error) {
 	if err := f.check(); err != nil {
 		return o, err
@@ -168,7 +200,10 @@ func (f *cacheFlags) options(c *cli.Call, otherwise string) (o report.CacheOptio
 	if err != nil {
 		return o, err
 	}
-	o = report.CacheOptions{BlockSize: f.blockSize, Store: f.store, Exclusive: f.exclusive, Model: size.Model, Serving: size.Serving}
+	o = report.CacheOptions{
+		BlockSize: f.blockSize, Store: f.store, Exclusive: f.exclusive,
+		Model: size.Model, Serving: size.Serving,
+	}
 	for t, tier := range f.tiers {
 		if tier.gib > 0 && size.Model == nil {
 			return o, noModel(kvcache.Tier(t))
@@ -183,7 +218,10 @@ type storePolicies [kvcache.NumTiers]kvcache.Store
 
 // defaultStores are vLLM's: offloading keeps prompts only.
 func defaultStores() storePolicies {
-	return storePolicies{kvcache.GPU: kvcache.PromptAndOutput, kvcache.CPU: kvcache.PromptOnly, kvcache.Disk: kvcache.PromptOnly}
+	return storePolicies{
+		kvcache.GPU: kvcache.PromptAndOutput, kvcache.CPU: kvcache.PromptOnly,
+		kvcache.Disk: kvcache.PromptOnly,
+	}
 }
 
 func parseStores(s string) (storePolicies, error) {
@@ -195,17 +233,14 @@ func parseStores(s string) (storePolicies, error) {
 		}
 		store, err := kvcache.ParseStore(strings.TrimSpace(policy))
 		if err != nil {
-			return out, errors.New("is not a list of prompt, prompt+output or nothing, or of gpu=, cpu= or disk= and one of them")
+			return out, errors.New("is not a list of prompt, prompt+output or nothing, " +
+				"or of gpu=, cpu= or disk= and one of them")
 		}
-		found := false
-		for t := range out {
-			if strings.TrimSpace(tier) == kvcache.Tier(t).String() {
-				out[t], found = store, true
-			}
+		t := slices.Index(tierNames(), strings.TrimSpace(tier))
+		if t < 0 {
+			return out, errors.New("names a tier other than gpu, cpu and disk")
 		}
-		if !found {
-			return out, errors.New("names a tier that is none of gpu, cpu, disk")
-		}
+		out[t] = store
 	}
 	return out, nil
 }

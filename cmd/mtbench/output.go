@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"strings"
 	"sync"
 	"time"
@@ -15,8 +14,8 @@ import (
 	"multiturn/pkg/report"
 )
 
-// outputs are the files of a run and its table. They are opened before anything is sent: a run whose results cannot be
-// kept is not begun.
+// outputs are the files of a run and its table. They are opened before anything is
+// sent: a run whose results cannot be kept does not begin.
 type outputs struct {
 	call *cli.Call
 	f    *runFlags
@@ -28,58 +27,75 @@ type outputs struct {
 	statsFile  *cli.Output
 	excelFile  *cli.Output
 
-	mu        sync.Mutex // turns and readings of metrics come from two goroutines, neither of which sends requests
+	// Turns and readings of metrics come from two goroutines, neither of which sends
+	// requests.
+	mu        sync.Mutex
 	collector *report.Collector
 }
 
-func openOutputs(c *cli.Call, f *runFlags) (_ *outputs, err error) {
-	o := &outputs{call: c, f: f}
-	defer func() {
-		if err != nil {
-			o.close()
-		}
-	}()
-	ro := f.report
+// openOutputs opens the files that the flags name.
+func openOutputs(c *cli.Call, f *runFlags) (*outputs, error) {
+	options := f.report
 	if f.bench.Warmup {
-		ro.WarmupPercentages = nil // the reference ignores them, too: the start is not in the numbers
+		options.WarmupPercentages = nil // as the reference: the warm-up is not in the numbers
 	}
-	if err := ro.Validate(); err != nil {
-		return nil, cli.Exit(cli.Usage, err)
+	if err := options.Validate(); err != nil {
+		return nil, err
 	}
-	o.collector = report.NewCollector("", ro)
-	if f.output != "" {
-		format, err := chat.FormatFor(f.output, f.outputFormat, chat.Generated)
-		if err != nil {
-			return nil, cli.UsageErrorf("--output-file: %w", err)
-		}
-		if o.convFile, err = c.Create(f.output); err != nil {
-			return nil, err
-		}
-		o.convs = chat.NewWriter(o.convFile, format)
-	}
-	if f.files.statsJSON != "" {
-		if o.statsFile, err = c.Create(f.files.statsJSON); err != nil {
-			return nil, err
-		}
-	}
-	if f.files.excel && f.files.excelFile == "" {
-		f.files.excelFile = report.WorkbookName(f.bench.Clients, time.Now())
-	}
-	if f.files.excelFile != "" {
-		if o.excelFile, err = c.Create(f.files.excelFile); err != nil {
-			return nil, err
-		}
-	}
-	for name, file := range map[string]string{"records": f.records, "stats-json-output": f.files.statsJSON} {
-		if strings.HasSuffix(file, ".gz") {
-			return nil, cli.UsageErrorf("--%s is written as it is, not packed: leave .gz off", name)
-		}
+	o := &outputs{call: c, f: f, collector: report.NewCollector("", options)}
+	if err := errors.Join(o.openConversations(), o.openTables(), o.checkNames()); err != nil {
+		o.close()
+		return nil, err
 	}
 	return o, nil
 }
 
-// begin writes the header. The records are under their own name from here on, for those of a run that is killed are worth
-// having; not before, for a run that cannot start must not cost an earlier one's records.
+func (o *outputs) openConversations() error {
+	if o.f.output == "" {
+		return nil
+	}
+	format, err := chat.FormatFor(o.f.output, o.f.outputFormat, chat.Generated)
+	if err != nil {
+		return cli.UsageErrorf("--output-file: %w", err)
+	}
+	if o.convFile, err = o.call.Create(o.f.output); err != nil {
+		return err
+	}
+	o.convs = chat.NewWriter(o.convFile, format)
+	return nil
+}
+
+func (o *outputs) openTables() (err error) {
+	files := &o.f.files
+	if files.statsJSON != "" {
+		if o.statsFile, err = o.call.Create(files.statsJSON); err != nil {
+			return err
+		}
+	}
+	if files.excel && files.excelFile == "" {
+		files.excelFile = report.WorkbookName(o.f.bench.Clients, time.Now())
+	}
+	if files.excelFile != "" {
+		o.excelFile, err = o.call.Create(files.excelFile)
+	}
+	return err
+}
+
+// checkNames refuses names that promise compressed files.
+func (o *outputs) checkNames() error {
+	for _, file := range []struct{ flag, name string }{
+		{"records", o.f.records}, {"stats-json-output", o.f.files.statsJSON},
+	} {
+		if strings.HasSuffix(file.name, ".gz") {
+			return cli.UsageErrorf("--%s is not compressed: leave .gz off", file.flag)
+		}
+	}
+	return nil
+}
+
+// begin writes the header. From here on the records have their own name: those of
+// a run that is killed are useful. They do not have it before, so that a run that
+// cannot start leaves an earlier run's records alone.
 func (o *outputs) begin(h *record.Run) (err error) {
 	o.collector.Add(h)
 	if o.f.records == "" {
@@ -100,7 +116,7 @@ func (o *outputs) turn(t *record.Turn) error {
 	return o.records.Turn(t)
 }
 
-// scrape takes a reading of metrics. A file that cannot be written is found by the turns.
+// scrape takes a reading of metrics. An error of the file comes back with a turn.
 func (o *outputs) scrape(s record.Scrape) {
 	o.collect(&s)
 	if o.records != nil {
@@ -108,7 +124,7 @@ func (o *outputs) scrape(s record.Scrape) {
 	}
 }
 
-// prefix takes what was found of a turn's prefix.
+// prefix takes the finding about a turn's prefix.
 func (o *outputs) prefix(p *record.Prefix) error {
 	o.collect(p)
 	if o.records == nil {
@@ -123,7 +139,8 @@ func (o *outputs) collect(rec any) {
 	o.collector.Add(rec)
 }
 
-// finish judges the client, ends the records and writes all that is made of the whole run.
+// finish rates the client, ends the records and writes everything that is made of
+// the whole run.
 func (o *outputs) finish(end *record.End) error {
 	if o.records != nil {
 		end.Certificate.DroppedWrites = o.records.Waits()
@@ -141,7 +158,7 @@ func (o *outputs) finish(end *record.End) error {
 	}
 	if o.convs != nil {
 		keep(o.convs.Close())
-		// A run that finished no conversation leaves an earlier file as it was.
+		// If no conversation finished, an earlier file stays as it was.
 		if end.Conversations.Finished > 0 {
 			keep(o.convFile.Commit())
 		}
@@ -170,5 +187,3 @@ func (o *outputs) close() {
 		}
 	}
 }
-
-var _ io.Writer = (*cli.Output)(nil)

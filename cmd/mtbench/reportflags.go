@@ -1,9 +1,104 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"slices"
+
 	"multiturn/pkg/cli"
+	"multiturn/pkg/render"
 	"multiturn/pkg/report"
 )
+
+// reportFlags are what the flags of `mtbench report` are bound to.
+type reportFlags struct {
+	options   report.Options
+	cache     cacheFlags
+	sent      string // the file of conversations
+	tokenizer string
+	model     string
+	format    render.Format
+	tableOnly bool
+	merge     bool
+	output    string
+	files     tableFiles
+}
+
+// reportCommand is `mtbench report`.
+func reportCommand() *cli.Command {
+	f := &reportFlags{
+		options: newReportOptions(), cache: newCacheFlags(), format: render.Text, output: "-",
+	}
+	return &cli.Command{
+		Name:  "report",
+		Usage: "tables and files from the records of runs",
+		Description: "Reads records (mtbench --records), also compressed and several runs in one " +
+			"file, or the reference's array of measurements (--stats-json-output). Prints for " +
+			"each run the reference's table and what that lacks: what the cache did, beside what " +
+			"an unlimited one and one of the server's size should have hit, and what that was " +
+			"worth in time.",
+		Args:    "[FILE...]",
+		Groups:  f.groups(),
+		Options: []any{&f.options},
+		Examples: []cli.Example{
+			{About: "the table of a run, and the same without its first half",
+				Line: "mtbench report run.jsonl --warmup-percentages 0%,50%"},
+			{About: "what the reference measured", Line: "mtbench report stats.json"},
+			{About: "one table of what two machines sent together",
+				Line: "mtbench report --merge a.jsonl b.jsonl"},
+			{About: "what a server with 40 GiB of offloading should have hit",
+				Line: "mtbench report run.jsonl --gpu-blocks 7999 --cpu-gib 40 " +
+					"--kv-model Llama-3.1-8B --conversations conversations.json"},
+			{About: "all numbers for another program",
+				Line: "mtbench report *.jsonl --format csv -o runs.csv"},
+		},
+		// An interrupt of a pipe reaches all of its commands. The run at its head then
+		// drains, and the report is still to come out. A second interrupt ends even a
+		// read that nothing else ends.
+		Drain: true,
+		Run: func(ctx context.Context, c *cli.Call) error {
+			done := make(chan error, 1)
+			go func() { done <- runReport(ctx, c, f) }()
+			select {
+			case err := <-done:
+				return err
+			case <-ctx.Done():
+				return cli.Exit(cli.Interrupted, errors.New("interrupted"))
+			}
+		},
+	}
+}
+
+func (f *reportFlags) groups() []cli.Group {
+	return []cli.Group{
+		{Title: "Numbers", Flags: append([]cli.Flag{
+			{Name: "merge", Value: cli.Bool(&f.merge),
+				Usage: "treat all runs as parts of one load, which several clients sent " +
+					"at the same time"},
+		}, numberFlags(&f.options)...)},
+		{Title: "Cache", Flags: append(f.cache.flags("what the records say, else 16"), []cli.Flag{
+			{Name: "conversations", Value: cli.File(&f.sent),
+				Usage: "the conversations that were sent, so that predictions know what they share"},
+			cli.TokenizerFlag(&f.tokenizer),
+			{Name: "model", Short: "m", Value: cli.String(&f.model), DefaultText: "the run's",
+				Usage: "model; names the tokenizer of --conversations and, if it is built in, " +
+					"the sizes in GiB"},
+		}...)},
+		{Title: "Output", Flags: slices.Concat([]cli.Flag{
+			formatFlag(&f.format),
+			{Name: "table-only", Value: cli.Bool(&f.tableOnly),
+				Usage: "text: only what the reference prints"},
+			{Name: "output-file", Short: "o", Value: cli.File(&f.output), DefaultText: "stdout",
+				Usage: "write the summary to this file"},
+		}, f.files.flags())},
+	}
+}
+
+// formatFlag is --format, which run, report and plan share.
+func formatFlag(p *render.Format) cli.Flag {
+	return cli.Flag{Name: "format", Value: cli.Enum(p, render.Formats()...),
+		Usage: "form of the summary"}
+}
 
 // newReportOptions returns the defaults of the flags below.
 func newReportOptions() report.Options {

@@ -100,8 +100,8 @@ package report
 
 import (
 	"errors"
-	"fmt"
 
+	"multiturn/internal/field"
 	"multiturn/pkg/measure"
 )
 
@@ -132,16 +132,19 @@ type Options struct {
 
 // Validate says what is wrong with the options.
 func (o *Options) Validate() error {
+	var errs field.Errors
 	for _, p := range o.WarmupPercentages {
 		if !(p >= 0 && p < 100) {
-			return fmt.Errorf("a warm-up of %v %% leaves nothing to measure: from 0 to below 100 is due", p)
+			errs.Addf("WarmupPercentages", "has %v %%, which leaves nothing to measure; "+
+				"want 0 or more and less than 100", p)
 		}
 	}
 	switch o.Tokens {
 	case "", Usage, Tokenizer:
-		return nil
+	default:
+		errs.Addf("Tokens", "is %q, want usage or tokenizer", o.Tokens)
 	}
-	return fmt.Errorf("token counts %q: usage or tokenizer is due", o.Tokens)
+	return errs.Err()
 }
 
 // ErrNoSamples is what a run without a single good turn gives in place of a table; the rest of its summary exists.
