@@ -187,8 +187,16 @@ func seconds(v *atomic.Int64) func() float64 {
 // cache.
 func (m *metrics) vllm(s *Server) {
 	f := family{m, "vllm:", prometheus.Labels{"engine": "0", "model_name": s.modelName("")}}
-	gpu, cpu, disk := &m.cached[kvcache.GPU], &m.cached[kvcache.CPU], &m.cached[kvcache.Disk]
+	m.vllmState(f, s)
+	m.vllmCounters(f)
+	if s.o.Cache.Tiers[kvcache.CPU].Blocks != 0 || s.o.Cache.Tiers[kvcache.Disk].Blocks != 0 {
+		m.vllmOffload(f, s)
+	}
+	m.vllmHistograms(f)
+}
 
+// vllmState registers gauges.
+func (m *metrics) vllmState(f family, s *Server) {
 	f.gauge("num_requests_running", "Number of requests in model execution batches.",
 		level(&m.running))
 	f.gauge("num_requests_waiting", "Number of requests waiting to be processed.", m.queued)
@@ -203,7 +211,11 @@ func (m *metrics) vllm(s *Server) {
 		"block_size", strconv.Itoa(s.o.Cache.BlockSize), "num_gpu_blocks", strconv.Itoa(blocks),
 		"num_cpu_blocks", strconv.Itoa(s.o.Cache.Tiers[kvcache.CPU].Blocks),
 		"kv_cache_size_tokens", strconv.Itoa(s.o.room()), "enable_prefix_caching", "True")
+}
 
+// vllmCounters registers the counters of tokens and requests.
+func (m *metrics) vllmCounters(f family) {
+	gpu, cpu, disk := &m.cached[kvcache.GPU], &m.cached[kvcache.CPU], &m.cached[kvcache.Disk]
 	f.counter("prefix_cache_queries_total", "Prefix cache queries, in terms of number of queried tokens.",
 		count(&m.prompt))
 	f.counter("prefix_cache_hits_total", "Prefix cache hits, in terms of number of cached tokens.",
@@ -238,16 +250,22 @@ func (m *metrics) vllm(s *Server) {
 		f.counter("request_success_total", "Count of successfully processed requests.",
 			count(v), "finished_reason", reason)
 	}
-	if s.o.Cache.Tiers[kvcache.CPU].Blocks != 0 || s.o.Cache.Tiers[kvcache.Disk].Blocks != 0 {
-		bytes := func(tokens float64) float64 { return tokens * float64(s.o.BytesPerToken) }
-		f.counter("kv_offload_load_bytes_total", "Bytes loaded to the GPU.",
-			func() float64 { return bytes(sum(cpu, disk)()) })
-		f.counter("kv_offload_store_bytes_total", "Bytes stored from the GPU.", func() float64 {
-			return bytes(sum(&m.stored[kvcache.CPU], &m.stored[kvcache.Disk])() * float64(s.o.Cache.BlockSize))
-		})
-		f.counter("kv_offload_load_time_total", "Seconds that loads took.", seconds(&m.loadNS))
-	}
+}
 
+// vllmOffload registers the counters of lower tiers.
+func (m *metrics) vllmOffload(f family, s *Server) {
+	cpu, disk := &m.cached[kvcache.CPU], &m.cached[kvcache.Disk]
+	bytes := func(tokens float64) float64 { return tokens * float64(s.o.BytesPerToken) }
+	f.counter("kv_offload_load_bytes_total", "Bytes loaded to the GPU.",
+		func() float64 { return bytes(sum(cpu, disk)()) })
+	f.counter("kv_offload_store_bytes_total", "Bytes stored from the GPU.", func() float64 {
+		return bytes(sum(&m.stored[kvcache.CPU], &m.stored[kvcache.Disk])() * float64(s.o.Cache.BlockSize))
+	})
+	f.counter("kv_offload_load_time_total", "Seconds that loads took.", seconds(&m.loadNS))
+}
+
+// vllmHistograms registers the histograms of times and lengths.
+func (m *metrics) vllmHistograms(f family) {
 	m.h.ttft = f.histogram("time_to_first_token_seconds", "Histogram of time to first token in seconds.",
 		ttftBounds)
 	m.h.itl = f.histogram("inter_token_latency_seconds", "Histogram of inter-token latency in seconds.",

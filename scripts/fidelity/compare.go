@@ -31,9 +31,12 @@ type compareRow struct {
 }
 
 var compareRows = []compareRow{
-	{"ttft_ms", func(s *record.Sample) float64 { return s.TTFTMS }, false, func(r *result) *spread { return r.TTFT }},
-	{"tpot_ms", func(s *record.Sample) float64 { return s.TPOTMS }, false, func(r *result) *spread { return r.TPOT }},
-	{"latency_ms", func(s *record.Sample) float64 { return s.LatencyMS }, false, func(r *result) *spread { return r.Latency }},
+	{"ttft_ms", func(s *record.Sample) float64 { return s.TTFTMS }, false,
+		func(r *result) *spread { return r.TTFT }},
+	{"tpot_ms", func(s *record.Sample) float64 { return s.TPOTMS }, false,
+		func(r *result) *spread { return r.TPOT }},
+	{"latency_ms", func(s *record.Sample) float64 { return s.LatencyMS }, false,
+		func(r *result) *spread { return r.Latency }},
 	{"input_num_turns", func(s *record.Sample) float64 { return float64(s.InputTurns) }, true, nil},
 	{"input_num_tokens", func(s *record.Sample) float64 { return float64(s.InputTokens) }, true, nil},
 	{"output_num_tokens", func(s *record.Sample) float64 { return float64(s.OutputTokens) }, true, nil},
@@ -43,15 +46,18 @@ var compareRows = []compareRow{
 // byDesign explains the differences, below the tables.
 const byDesign = `
 Differences by design:
-- The reference starts its clock before it encodes the body and, for a client's first request, before it connects. It
-  stops the clock when its own code has the line. mtbench takes the times of the request's first write and of the kernel's
-  receipt. So the reference's ttft_ms and latency_ms are longer, by the column "reference off".
-- tpot_ms of both is (latency - time to first token) / (tokens - tokens of the first chunk), and includes the time between
-  the last token and the end of the stream. If it does not exist, mtbench leaves the answer out, and the reference has 0.
-- mtbench starts a turn when the previous answer has ended; the reference tokenizes the whole history first. That time is
-  in neither table, but in the duration of the run.
-- With several clients the reference deals conversations at random, mtbench to the client that is free first. With one
-  active conversation for each client (k = p) and no limit of requests, both play all turns of all conversations.
+- The reference starts its clock before it encodes the body and, for a client's first request,
+  before it connects. It stops the clock when its own code has the line. mtbench takes the times
+  of the request's first write and of the kernel's receipt. So the reference's ttft_ms and
+  latency_ms are longer, by the column "reference off".
+- tpot_ms of both is (latency - time to first token) / (tokens - tokens of the first chunk), and
+  includes the time between the last token and the end of the stream. If it does not exist,
+  mtbench leaves the answer out, and the reference has 0.
+- mtbench starts a turn when the previous answer has ended; the reference tokenizes the whole
+  history first. That time is in neither table, but in the duration of the run.
+- With several clients the reference deals conversations at random, mtbench to the client that
+  is free first. With one active conversation for each client (k = p) and no limit of requests,
+  both play all turns of all conversations.
 `
 
 // compare runs both clients on the same conversations and prints their tables

@@ -94,10 +94,12 @@ func (p *point) conversations() int {
 // vocabulary has the words of texts. With a space before it, each is one token
 // in all current tokenizers, so that clients with different ones ask for
 // answers of the same length.
-var vocabulary = strings.Fields(`the and you that was for are with his they one have this from had but some what there we can out
-	other were all your when use word how said each she which their time will way about many then them would write like these
-	her long make thing see him two has look more day could come did sound most number who over know water than call first
-	people may down side been now find any new work part take get place made live where after back little only round man year`)
+var vocabulary = strings.Fields(`
+	the and you that was for are with his they one have this from had but some what there we can
+	out other were all your when use word how said each she which their time will way about many
+	then them would write like these her long make thing see him two has look more day could
+	come did sound most number who over know water than call first people may down side been now
+	find any new work part take get place made live where after back little only round man year`)
 
 // writeConversations writes the conversations of a point. Their answers only
 // set the length of the server's.
