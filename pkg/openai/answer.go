@@ -76,7 +76,7 @@ func newAnswer(o *Options, s secrets) *answer {
 	a := answers.Get().(*answer)
 	a.res = &Result{}
 	a.secrets, a.maxEvent, a.keep = s, o.MaxEvent, o.KeepHeaders
-	a.parser.Limit, a.decoder.read = o.MaxEvent, o.api().read
+	a.parser.Limit, a.decoder.api = o.MaxEvent, o.api()
 	return a
 }
 
@@ -208,7 +208,7 @@ func (a *answer) event(e sse.Event, frame int) {
 	case string(e.Type) == "error":
 		a.fail(failureText(e.Data))
 	}
-	a.chunk(&c, e.Data, frame)
+	a.chunk(c, e.Data, frame)
 }
 
 // clip returns the beginning of b for an error. Secrets are removed first: half
@@ -374,7 +374,7 @@ func (a *answer) json(at record.Clock) {
 	}
 	a.arrived = at
 	a.res.FirstEvent = at
-	a.chunk(&c, body, 0)
+	a.chunk(c, body, 0)
 }
 
 // outcome returns how the request ended and, if it failed, why.

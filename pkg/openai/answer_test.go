@@ -23,7 +23,9 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(b[min(len(b), 300):], uint8(i), uint16(37*i), uint16(91*i))
 	}
 	for i, s := range []string{
-		roleEvent + textEvent("a") + stopEvent + doneEvent, `{"choices":[{"message":{"content":"a"}}]}`, `{"error":{"message":1}}`, "data: {\"error\":[]}\n\n",
+		roleEvent + textEvent("a") + stopEvent + doneEvent,
+		`{"choices":[{"message":{"content":"a"}}]}`, `{"error":{"message":1}}`,
+		"data: {\"error\":[]}\n\n",
 		"data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-1,\"function\":{}}]}}],\"usage\":[]}\n\n", "\xef\xbb\xbf{}", "<html>", "data: {\"detail\":[{\"loc\":1}]}",
 	} {
 		f.Add([]byte(s), uint8(i), uint16(3), uint16(9))
@@ -74,7 +76,8 @@ func FuzzAnswer(f *testing.F) {
 func dump(r *Result) string {
 	usage := "none"
 	if r.Usage != nil {
-		usage = fmt.Sprintf("%+v %s %s %s", r.Usage.Tiers, show(r.Usage.Cached), show(r.Usage.Created), show(r.Usage.Reasoning))
+		usage = fmt.Sprintf("%+v %s %s %s",
+			r.Usage.Tiers, show(r.Usage.Cached), show(r.Usage.Created), show(r.Usage.Reasoning))
 	}
 	c := *r
 	c.Usage = nil

@@ -9,9 +9,9 @@ type api struct {
 	open, close string
 	maxTokens   string   // default of Options.MaxTokensField
 	reserved    []string // body fields that Options.Fields cannot set
-	// read reads the data of an event, or a whole answer in JSON. The result ok is
-	// false if it is not JSON, or not part of an answer.
-	read func(data []byte) (c chunk, ok bool)
+	// read reads the data of an event, or a whole answer in JSON, into c, which is
+	// zero. It returns false if data is not JSON, or not part of an answer.
+	read func(data []byte, c *chunk) bool
 }
 
 // api returns the endpoint in use. There is one so far.

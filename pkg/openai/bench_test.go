@@ -102,7 +102,8 @@ func BenchmarkTurn(b *testing.B) {
 						c.Write(answer)
 					}
 				})
-				client := newClient(b, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
+				client := newClient(b, Options{URL: url, Transport: transport.Transport,
+					Clocks: transport.Clocks})
 				request := &Request{MaxTokens: 16}
 				for n := 0; n < size; n += 100 { // a history of many messages, each a piece of its own
 					request.Messages = append(request.Messages, []byte(`,{"role":"user","content":"`+strings.Repeat("x", 71)+`"}`))

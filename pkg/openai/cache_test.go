@@ -21,7 +21,8 @@ func served(t *testing.T, answers map[string]string) (c *Client, asked func() []
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
-		list = append(list, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization")+" "+string(body)))
+		list = append(list,
+			strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization")+" "+string(body)))
 		mu.Unlock()
 		answer, ok := answers[r.URL.RequestURI()]
 		if !ok {
@@ -123,7 +124,8 @@ func TestTokenize(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	none, _ := served(t, nil)
-	if _, err := none.Tokenize(t.Context(), nil, false); err == nil || !strings.Contains(err.Error(), "status 404") {
+	if _, err := none.Tokenize(t.Context(), nil, false); err == nil ||
+		!strings.Contains(err.Error(), "status 404") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -17,14 +17,15 @@ var chatCompletions = api{
 	read:      readChat,
 }
 
-// readChat reads an event of a stream of chat completions, or a whole one.
-func readChat(data []byte) (c chunk, ok bool) {
+// readChat reads an event of a stream, or a whole answer.
+func readChat(data []byte, c *chunk) bool {
 	if string(bytes.TrimSpace(data)) == "[DONE]" {
-		return chunk{done: true}, true
+		c.done = true
+		return true
 	}
 	cur := jsonseq.Cursor{Text: data, AnyBytes: true}
 	if cur.Peek() != '{' {
-		return c, false
+		return false
 	}
 	var wrong, isError bool
 	var message []byte
@@ -36,7 +37,7 @@ func readChat(data []byte) (c chunk, ok bool) {
 				continue
 			}
 			for range cur.Array {
-				wrong = !readChoice(&cur, &c) || wrong
+				wrong = !readChoice(&cur, c) || wrong
 				c.choices++
 			}
 		case "usage":
@@ -56,12 +57,12 @@ func readChat(data []byte) (c chunk, ok bool) {
 		}
 	}
 	if cur.End() != nil || wrong {
-		return c, false
+		return false
 	}
 	if c.failure == nil && c.choices == 0 && (isError || message != nil && c.usage == nil) {
 		c.failure = data // vLLM's older {"object":"error","message":...}, FastAPI's {"detail":...}
 	}
-	return c, true
+	return true
 }
 
 // readChoice reads one element of choices; only the one with index 0 counts. It

@@ -41,7 +41,8 @@ func (t textSpan) append(dst, data []byte) []byte {
 // remembers what was before and after the text of the last event that it read
 // completely: an event with the same around a valid string is just as valid.
 type decoder struct {
-	read          func(data []byte) (c chunk, ok bool) // of the API
+	api           *api
+	last          chunk // reused: it is large
 	before, after []byte
 	reasoning     bool // the text between them is reasoning
 	known         bool
@@ -61,14 +62,15 @@ func (d *decoder) text(data []byte) (t textSpan, reasoning, ok bool) {
 	return textSpan{len(d.before), end, escaped}, d.reasoning, true
 }
 
-// chunk reads an event completely. The result ok is false if it is not JSON or not
-// part of an answer.
-func (d *decoder) chunk(data []byte) (c chunk, ok bool) {
-	c, ok = d.read(data)
-	if ok {
-		d.learn(data, &c)
+// chunk reads an event completely. The chunk is valid until the next call. The
+// result ok is false if the event is not JSON or not part of an answer.
+func (d *decoder) chunk(data []byte) (c *chunk, ok bool) {
+	d.last = chunk{}
+	if !d.api.read(data, &d.last) {
+		return &d.last, false
 	}
-	return c, ok
+	d.learn(data, &d.last)
+	return &d.last, true
 }
 
 // learn remembers what is around the text of a chunk that has nothing else of

@@ -18,8 +18,10 @@ import (
 // FuzzScanner compares what is JSON with encoding/json, and what a string says.
 func FuzzScanner(f *testing.F) {
 	for _, s := range []string{
-		`{"a":[1,-0.5e+3,true,false,null,"x\u00e9\n\ud83d\ude42\ud83d"],"b":{}}`, `[]`, `"`, `{"a":1,}`, `[1,]`, `01`, `-`, `1.`, `"\u12"`,
-		"\"\x01\"", `{"a" : "b"} x`, ` {} `, `nul`, `{"a":"b" "c":1}`, `[[[[]]]]`, `{1:2}`, `"\ud83dx"`, `"\ud83d\u0041"`,
+		`{"a":[1,-0.5e+3,true,false,null,"x\u00e9\n\ud83d\ude42\ud83d"],"b":{}}`, `[]`, `"`,
+		`{"a":1,}`, `[1,]`, `01`, `-`, `1.`, `"\u12"`,
+		"\"\x01\"", `{"a" : "b"} x`, ` {} `, `nul`, `{"a":"b" "c":1}`, `[[[[]]]]`, `{1:2}`,
+		`"\ud83dx"`, `"\ud83d\u0041"`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -62,18 +64,31 @@ func TestChunk(t *testing.T) {
 		failure    bool
 	}{
 		{name: "plain", data: `{"choices":[{"index":0,"delta":{"content":"a\"b"}}]}`, content: `a"b`},
-		{name: "spaces", data: " {\n\"choices\" : [ { \"delta\" : { \"content\" : \"x\" } , \"finish_reason\" : \"stop\" } ] } ", content: "x", finish: "stop"},
+		{name: "spaces",
+			data: " {\n\"choices\" : [ { \"delta\" : { \"content\" : \"x\" } , \"finish_reason\" : \"stop\" } ] } ", content: "x", finish: "stop"},
 		{name: "escaped names", data: `{"cho\u0069ces":[{"d\u0065lta":{"c\u006fntent":"x"}}]}`, content: "x"},
 		{name: "null everywhere", data: `{"choices":null,"usage":null,"error":null,"timings":null}`},
-		{name: "null inside", data: `{"choices":[{"index":0,"delta":{"content":null,"reasoning":null,"tool_calls":null,"role":"assistant"},"finish_reason":null}]}`},
-		{name: "null delta", data: `{"choices":[{"index":0,"delta":null,"finish_reason":"stop"}]}`, finish: "stop"},
+		{name: "null inside",
+			data: `{"choices":[{"index":0,"delta":{"content":null,"reasoning":null,"tool_calls":null,"role":"assistant"},"finish_reason":null}]}`},
+		{name: "null delta",
+			data: `{"choices":[{"index":0,"delta":null,"finish_reason":"stop"}]}`, finish: "stop"},
 		{name: "reasoning", data: `{"choices":[{"delta":{"reasoning":"hm"}}]}`, reasoning: "hm"},
-		{name: "reasoning_content", data: `{"choices":[{"delta":{"reasoning_content":"hm","content":""}}]}`, reasoning: "hm"},
-		{name: "both fields say the same", data: `{"choices":[{"delta":{"reasoning":"hm","reasoning_content":"hm"}}]}`, reasoning: "hm"},
-		{name: "one of both is empty", data: `{"choices":[{"delta":{"reasoning":"hm","reasoning_content":""}}]}`, reasoning: "hm"},
-		{name: "content and reasoning", data: `{"choices":[{"delta":{"reasoning":"hm","content":"x"}}]}`, reasoning: "hm", content: "x"},
-		{name: "parts", data: `{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"x"}]}}]}`, reasoning: "hm", content: "x"},
-		{name: "first choice only", data: `{"choices":[{"index":1,"delta":{"content":"no"}},{"index":0,"delta":{"content":"x"}}]}`, content: "x"},
+		{name: "reasoning_content",
+			data:      `{"choices":[{"delta":{"reasoning_content":"hm","content":""}}]}`,
+			reasoning: "hm"},
+		{name: "both fields say the same",
+			data:      `{"choices":[{"delta":{"reasoning":"hm","reasoning_content":"hm"}}]}`,
+			reasoning: "hm"},
+		{name: "one of both is empty",
+			data:      `{"choices":[{"delta":{"reasoning":"hm","reasoning_content":""}}]}`,
+			reasoning: "hm"},
+		{name: "content and reasoning",
+			data: `{"choices":[{"delta":{"reasoning":"hm","content":"x"}}]}`, reasoning: "hm",
+			content: "x"},
+		{name: "parts",
+			data: `{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"x"}]}}]}`, reasoning: "hm", content: "x"},
+		{name: "first choice only",
+			data: `{"choices":[{"index":1,"delta":{"content":"no"}},{"index":0,"delta":{"content":"x"}}]}`, content: "x"},
 		{name: "message", data: `{"choices":[{"message":{"role":"assistant","content":"x"}}]}`, content: "x"},
 		{name: "legacy text", data: `{"choices":[{"text":"x","index":0}]}`, content: "x"},
 		{name: "a ping", data: `{"type":"ping"}`},
@@ -97,7 +112,7 @@ func TestChunk(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			d := decoder{read: readChat}
+			d := decoder{api: &chatCompletions}
 			for range 2 { // the second time by the quick way, where there is one
 				chunk, ok := d.chunk([]byte(c.data))
 				if ok == c.bad {
@@ -111,12 +126,16 @@ func TestChunk(t *testing.T) {
 				if chunk.parts != nil {
 					content, reasoning = partsText(chunk.parts)
 				}
-				if content != c.content || reasoning != c.reasoning || unquote(chunk.finish) != c.finish || (chunk.failure != nil) != c.failure {
-					t.Errorf("content %q, reasoning %q, finish %q, failure %q", content, reasoning, chunk.finish, chunk.failure)
+				if content != c.content || reasoning != c.reasoning ||
+					unquote(chunk.finish) != c.finish || (chunk.failure != nil) != c.failure {
+					t.Errorf("content %q, reasoning %q, finish %q, failure %q", content, reasoning,
+						chunk.finish, chunk.failure)
 				}
 				if text, thinking, ok := d.text([]byte(c.data)); ok {
-					if thinking != (c.reasoning != "") || string(text.append(nil, []byte(c.data))) != c.content+c.reasoning {
-						t.Errorf("the quick way: %q, reasoning %v", text.append(nil, []byte(c.data)), thinking)
+					if thinking != (c.reasoning != "") ||
+						string(text.append(nil, []byte(c.data))) != c.content+c.reasoning {
+						t.Errorf("the quick way: %q, reasoning %v",
+							text.append(nil, []byte(c.data)), thinking)
 					}
 				}
 			}
@@ -127,17 +146,18 @@ func TestChunk(t *testing.T) {
 // FuzzQuick checks that the quick way accepts only what the full way reads the same.
 func FuzzQuick(f *testing.F) {
 	before, after := `{"choices":[{"index":0,"delta":{"content":"`, `"},"finish_reason":null}]}`
-	for _, s := range []string{"a", `\"`, `\\`, `","x":"`, `"},"finish_reason":null}]}`, `\u00e9`, `\`, "\x00", "é", `x"},"finish_reason":null}],"a":[{"b":{"content":"`} {
+	for _, s := range []string{"a", `\"`, `\\`, `","x":"`, `"},"finish_reason":null}]}`, `\u00e9`,
+		`\`, "\x00", "é", `x"},"finish_reason":null}],"a":[{"b":{"content":"`} {
 		f.Add([]byte(before+s+after), []byte(before+"learn"+after))
 	}
 	f.Fuzz(func(t *testing.T, data, first []byte) {
-		d := decoder{read: readChat}
+		d := decoder{api: &chatCompletions}
 		d.chunk(first)
 		text, thinking, quick := d.text(data)
 		if !quick {
 			return
 		}
-		full := decoder{read: readChat}
+		full := decoder{api: &chatCompletions}
 		c, ok := full.chunk(data)
 		if !ok {
 			t.Fatalf("%q was taken for a chunk after %q", data, first)
@@ -184,13 +204,20 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ usage, timings, sglext, want string }{
 		{`{"prompt_tokens":5,"completion_tokens":2}`, "", "", "5 2 unknown unknown"},
-		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":0}}`, "", "", "5 2 0 usage.prompt_tokens_details.cached_tokens"},
-		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":null}`, "", "", "5 2 unknown unknown"},
+		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":0}}`,
+			"", "", "5 2 0 usage.prompt_tokens_details.cached_tokens"},
+		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":null}`, "", "",
+			"5 2 unknown unknown"},
 		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":null},"prompt_cache_hit_tokens":3}`, "", "", "5 2 3 usage.prompt_cache_hit_tokens"},
-		{`{"prompt_tokens":5,"completion_tokens":2,"cache_read_input_tokens":3,"cached_tokens":4}`, "", "", "5 2 3 usage.cache_read_input_tokens"},
-		{`{"prompt_tokens":5,"completion_tokens":2,"cached_tokens":4}`, `{"cache_n":1}`, "", "5 2 4 usage.cached_tokens"},
-		{`{"prompt_tokens":5,"completion_tokens":2}`, `{"cache_n":1,"prompt_n":4}`, `{"cached_tokens_details":{"device":3}}`, "5 2 1 timings.cache_n map[device:3]"},
-		{`{"prompt_tokens":5,"completion_tokens":2}`, "", `{"cached_tokens_details":{"device":3,"host":1,"storage_backend":"x"}}`, "5 2 4 sglext.cached_tokens_details map[device:3 host:1]"},
+		{`{"prompt_tokens":5,"completion_tokens":2,"cache_read_input_tokens":3,"cached_tokens":4}`,
+			"", "", "5 2 3 usage.cache_read_input_tokens"},
+		{`{"prompt_tokens":5,"completion_tokens":2,"cached_tokens":4}`, `{"cache_n":1}`, "",
+			"5 2 4 usage.cached_tokens"},
+		{`{"prompt_tokens":5,"completion_tokens":2}`, `{"cache_n":1,"prompt_n":4}`,
+			`{"cached_tokens_details":{"device":3}}`, "5 2 1 timings.cache_n map[device:3]"},
+		{`{"prompt_tokens":5,"completion_tokens":2}`, "",
+			`{"cached_tokens_details":{"device":3,"host":1,"storage_backend":"x"}}`,
+			"5 2 4 sglext.cached_tokens_details map[device:3 host:1]"},
 		{`{"input_tokens":5,"output_tokens":2}`, "", "", "5 2 unknown unknown"},
 		{``, `{"cache_n":1}`, "", "none"},
 		{`"x"`, "", "", "none"},
@@ -230,10 +257,13 @@ func TestBody(t *testing.T) {
 		{"least", Options{}, Request{}, `"stream":true,"stream_options":{"include_usage":true}`},
 		{"no usage", Options{NoUsage: true}, Request{}, `"stream":true`},
 		{"no stream", Options{NoStream: true}, Request{}, `"stream":false`},
-		{"lengths", Options{NoUsage: true}, Request{MaxTokens: 5, MinTokens: 4, IgnoreEOS: true}, `"stream":true,"max_tokens":5,"min_tokens":4,"ignore_eos":true`},
+		{"lengths", Options{NoUsage: true}, Request{MaxTokens: 5, MinTokens: 4, IgnoreEOS: true},
+			`"stream":true,"max_tokens":5,"min_tokens":4,"ignore_eos":true`},
 		{"other name of the limit", Options{NoUsage: true, MaxTokensField: "max_completion_tokens"}, Request{MaxTokens: 5}, `"stream":true,"max_completion_tokens":5`},
-		{"sampling", Options{NoUsage: true, Temperature: &zero, Seed: &seed}, Request{}, `"stream":true,"temperature":0,"seed":-1`},
-		{"session", Options{NoUsage: true, SendSession: true, Fields: []Field{session}}, Request{Session: "c\"1"},
+		{"sampling", Options{NoUsage: true, Temperature: &zero, Seed: &seed}, Request{},
+			`"stream":true,"temperature":0,"seed":-1`},
+		{"session", Options{NoUsage: true, SendSession: true,
+			Fields: []Field{session}}, Request{Session: "c\"1"},
 			`"stream":true,"prompt_cache_key":"s-c\"1","conversation_id":"c\"1"`},
 		{"fields win", Options{Fields: []Field{{"stream_options", []byte(`{"x":1}`)}, {"max_tokens", []byte("7")}, {"cache_salt", []byte(`"s"`)}}},
 			Request{MaxTokens: 5}, `"stream":true,"stream_options":{"x":1},"max_tokens":7,"cache_salt":"s"`},
@@ -259,7 +289,8 @@ func TestBody(t *testing.T) {
 func TestParseField(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"a=1": "a 1", `a={"b":[1]}`: `a {"b":[1]}`, "a=x y": `a "x y"`, "a=": `a ""`, `a="q"`: `a "q"`, " a =true": "a true", "a=b=c": `a "b=c"`,
+		"a=1": "a 1", `a={"b":[1]}`: `a {"b":[1]}`, "a=x y": `a "x y"`, "a=": `a ""`,
+		`a="q"`: `a "q"`, " a =true": "a true", "a=b=c": `a "b=c"`,
 		"a": "error", "=1": "error", "": "error",
 	} {
 		got := "error"
@@ -284,9 +315,13 @@ func TestValidate(t *testing.T) {
 		{Options{URL: "localhost:8000", Model: "m"}, "URL: is not a server's address; want"},
 		{Options{URL: "http://u:pass word@h", Model: "m"}, "URL: cannot be parsed: "},
 		{Options{URL: "ftp://h", Model: "m"}, "URL: is not a server's address; want"},
-		{Options{URL: "http://h", Model: "m", Config: httpclient.Config{Header: map[string][]string{"A b": {"x"}}}}, `Header: "A b"`},
-		{Options{URL: "http://h", Model: "m", Config: httpclient.Config{Header: map[string][]string{"A": {"x\r\nB: y"}}}}, `Header: "A"`},
-		{Options{URL: "http://h", Model: "m", Fields: []Field{{"messages", []byte("[]")}}}, `Fields: "messages"`},
+		{Options{URL: "http://h", Model: "m",
+			Config: httpclient.Config{Header: map[string][]string{"A b": {"x"}}}}, `Header: "A b"`},
+		{Options{URL: "http://h", Model: "m",
+			Config: httpclient.Config{Header: map[string][]string{"A": {"x\r\nB: y"}}}},
+			`Header: "A"`},
+		{Options{URL: "http://h", Model: "m",
+			Fields: []Field{{"messages", []byte("[]")}}}, `Fields: "messages"`},
 		{Options{URL: "http://h", Model: "m", Fields: []Field{{"x", []byte("{")}}}, `Fields: "x"`},
 		{Options{URL: "https://h", Model: "m", Transport: Reactor}, "Transport: reactor"},
 		{Options{URL: "http://h", Model: "m", Transport: "x"}, `Transport: is "x"`},
@@ -295,7 +330,8 @@ func TestValidate(t *testing.T) {
 		if c.want == "" && err == nil {
 			continue
 		}
-		if err == nil || c.want == "" || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "pass word") {
+		if err == nil || c.want == "" || !strings.Contains(err.Error(), c.want) ||
+			strings.Contains(err.Error(), "pass word") {
 			t.Errorf("%+v: %v, want %q", c.o, err, c.want)
 		}
 	}

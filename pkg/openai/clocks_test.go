@@ -82,7 +82,8 @@ func TestClocks(t *testing.T) {
 			}{
 				{"sent", r.Sent, start}, {"written", r.Written, start}, {"headers", r.Headers, start + 10*ms},
 				{"first event", r.FirstEvent, start + 100*ms}, {"first token", r.FirstToken, start + 105*ms},
-				{"first answer", r.FirstAnswer, start + 125*ms}, {"last token", r.LastToken, start + 168*ms}, {"end", r.End, start + 186*ms},
+				{"first answer", r.FirstAnswer, start + 125*ms}, {"last token",
+					r.LastToken, start + 168*ms}, {"end", r.End, start + 186*ms},
 			} {
 				if got := time.Duration(clock.got); got != clock.want {
 					t.Errorf("request %d, %s: %v, want %v", i, clock.name, got, clock.want)
@@ -92,14 +93,16 @@ func TestClocks(t *testing.T) {
 				t.Errorf("gaps %v, want %s", r.GapsUS, want)
 			}
 			if r.Chunks != 5 || r.Reads != 4 || r.Merged != 1 || r.ReadLateUS != 0 {
-				t.Errorf("chunks %d, reads %d, merged %d, read late %v us; want 5, 4, 1, 0", r.Chunks, r.Reads, r.Merged, r.ReadLateUS)
+				t.Errorf("chunks %d, reads %d, merged %d, read late %v us; want 5, 4, 1, 0",
+					r.Chunks, r.Reads, r.Merged, r.ReadLateUS)
 			}
 			wantConnection, wantTime := record.ConnectionNew, 7.0
 			if i == 1 {
 				wantConnection, wantTime = record.ConnectionReused, 0
 			}
 			if r.Connection != wantConnection || r.ConnectMS != wantTime {
-				t.Errorf("connection %s in %v ms, want %s in %v ms", r.Connection, r.ConnectMS, wantConnection, wantTime)
+				t.Errorf("connection %s in %v ms, want %s in %v ms", r.Connection,
+					r.ConnectMS, wantConnection, wantTime)
 			}
 		}
 		c.Close()
@@ -117,7 +120,8 @@ func TestTimeouts(t *testing.T) {
 		end     time.Duration
 	}{
 		{"in time", []time.Duration{s, 50 * s, s, 9 * s, 9 * s}, record.OK, 70 * s},
-		{"idle after the first token", []time.Duration{s, 50 * s, s, 9 * s, 11 * s}, record.IdleTimeout, 71 * s},
+		{"idle after the first token", []time.Duration{s, 50 * s, s, 9 * s, 11 * s},
+			record.IdleTimeout, 71 * s},
 		{"a long prefill", []time.Duration{s, 98 * s, s / 2}, record.OK, 99*s + s/2},
 		{"too late in all", []time.Duration{s, 90 * s, s, 5 * s, 5 * s}, record.Timeout, 100 * s},
 		{"no head", []time.Duration{200 * s}, record.Timeout, 100 * s},
@@ -147,7 +151,8 @@ func TestTimeouts(t *testing.T) {
 				request.Timeout = 100*s + connect
 				r := client.Do(context.Background(), request)
 				if end := time.Duration(r.End); r.Outcome != c.outcome || end != c.end+connect {
-					t.Errorf("%s at %v (%s), want %s at %v", r.Outcome, end, r.Error, c.outcome, c.end+connect)
+					t.Errorf("%s at %v (%s), want %s at %v", r.Outcome, end, r.Error, c.outcome,
+						c.end+connect)
 				}
 				client.Close()
 				time.Sleep(time.Hour) // the server's side ends
@@ -175,7 +180,8 @@ func TestTLS(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	for _, h2 := range []bool{false, true} {
-		c := newClient(t, Options{URL: server.URL, Config: httpclient.Config{Insecure: true}, HTTP2: h2, KeepHeaders: []string{"x-proto"}})
+		c := newClient(t, Options{URL: server.URL,
+			Config: httpclient.Config{Insecure: true}, HTTP2: h2, KeepHeaders: []string{"x-proto"}})
 		if err := c.Preconnect(context.Background(), 2); err != nil {
 			t.Fatal(err)
 		}

@@ -41,7 +41,8 @@ func chunked(parts ...string) string {
 const lastChunk = "0\r\n\r\n"
 
 // goodAnswer is a whole response that leaves the connection open.
-var goodAnswer = streamHead + chunked(roleEvent, textEvent("Hi"), textEvent(" there"), stopEvent, doneEvent) + lastChunk
+var goodAnswer = streamHead + chunked(roleEvent, textEvent("Hi"),
+	textEvent(" there"), stopEvent, doneEvent) + lastChunk
 
 // fault answers one request in its own way. It returns false to have the connection closed.
 type fault func(w net.Conn, r *bufio.Reader) (keep bool)
@@ -103,7 +104,8 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	page := "<html><head><title>502 Bad\nGateway</title></head><body>nginx</body></html>"
 	plain := func(status, kind, body string, more ...string) string {
-		return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s", status, kind, strings.Join(more, ""), len(body), body)
+		return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s",
+			status, kind, strings.Join(more, ""), len(body), body)
 	}
 	untilEOF := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 	for _, c := range []struct {
@@ -118,81 +120,145 @@ func TestFaults(t *testing.T) {
 		check   func(t *testing.T, r *Result)
 	}{
 		{name: "none", fault: says(true, goodAnswer), outcome: record.OK, status: 200, text: "Hi there"},
-		{name: "a piece at a time", fault: says(true, streamHead, chunked(roleEvent), chunked(textEvent("Hi")), chunked(textEvent(" there")), chunked(stopEvent), chunked(doneEvent), lastChunk),
+		{name: "a piece at a time",
+			fault:   says(true, streamHead, chunked(roleEvent), chunked(textEvent("Hi")), chunked(textEvent(" there")), chunked(stopEvent), chunked(doneEvent), lastChunk),
 			outcome: record.OK, status: 200, text: "Hi there", check: func(t *testing.T, r *Result) {
-				if r.Chunks != 2 || len(r.GapsUS) != 1 || r.GapsUS[0] != r.LastToken.Microseconds()-r.FirstToken.Microseconds() {
+				if r.Chunks != 2 || len(r.GapsUS) != 1 ||
+					r.GapsUS[0] != r.LastToken.Microseconds()-r.FirstToken.Microseconds() {
 					t.Errorf("chunks %d, gaps %v", r.Chunks, r.GapsUS)
 				}
 			}},
-		{name: "chunks with extensions and trailers", fault: says(true, streamHead+"5;a=b\r\ndata:\r\n"+chunked(textEvent("x")[5:], stopEvent, doneEvent)+"0\r\nX-Trailer: 1\r\n\r\n"),
+		{name: "chunks with extensions and trailers",
+			fault:   says(true, streamHead+"5;a=b\r\ndata:\r\n"+chunked(textEvent("x")[5:], stopEvent, doneEvent)+"0\r\nX-Trailer: 1\r\n\r\n"),
 			outcome: record.OK, status: 200, text: "x"},
-		{name: "content length", fault: says(true, plain("200 OK", "text/event-stream", textEvent("x")+stopEvent+doneEvent)), outcome: record.OK, status: 200, text: "x"},
-		{name: "until the connection ends", fault: says(false, untilEOF+textEvent("x")+stopEvent, doneEvent), outcome: record.OK, status: 200, text: "x"},
-		{name: "100 and 103 first", fault: says(true, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", goodAnswer), outcome: record.OK, status: 200, text: "Hi there"},
-		{name: "HTTP/1.0", fault: says(false, "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"+textEvent("x")+stopEvent+doneEvent), outcome: record.OK, status: 200, text: "x"},
-		{name: "no content type", fault: says(false, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\r\n: hi\n\n"+textEvent("x")+stopEvent+doneEvent), outcome: record.OK, status: 200, text: "x"},
-		{name: "JSON without content type", fault: says(false, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+`{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}`), outcome: record.OK, status: 200, text: "x"},
+		{name: "content length", fault: says(true, plain("200 OK", "text/event-stream",
+			textEvent("x")+stopEvent+doneEvent)), outcome: record.OK, status: 200, text: "x"},
+		{name: "until the connection ends",
+			fault:   says(false, untilEOF+textEvent("x")+stopEvent, doneEvent),
+			outcome: record.OK, status: 200, text: "x"},
+		{name: "100 and 103 first", fault: says(true,
+			"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", goodAnswer), outcome: record.OK, status: 200, text: "Hi there"},
+		{name: "HTTP/1.0", fault: says(false,
+			"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"+textEvent("x")+stopEvent+doneEvent), outcome: record.OK, status: 200, text: "x"},
+		{name: "no content type", fault: says(false,
+			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\r\n: hi\n\n"+textEvent("x")+stopEvent+doneEvent), outcome: record.OK, status: 200, text: "x"},
+		{name: "JSON without content type", fault: says(false,
+			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+`{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}`), outcome: record.OK, status: 200, text: "x"},
 
-		{name: "no byte", fault: says(false), outcome: record.Connect, err: "closed the connection before it answered"},
+		{name: "no byte", fault: says(false),
+			outcome: record.Connect, err: "closed the connection before it answered"},
 		{name: "reset", fault: thenResets(says(false)), outcome: record.Connect},
 		{name: "half a head", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Ty"), outcome: record.Connect},
-		{name: "not HTTP", fault: says(false, "SSH-2.0-OpenSSH_9.2\r\n\r\n"), outcome: record.Connect, err: "malformed HTTP"},
-		{name: "no head in time", fault: thenWaits(says(false)), timeout: 50 * time.Millisecond, outcome: record.Timeout},
-		{name: "head, but no end in time", fault: thenWaits(says(false, streamHead+chunked(textEvent("x")))), timeout: 100 * time.Millisecond, outcome: record.Timeout, status: 200, text: "x"},
-		{name: "a stall", fault: thenWaits(says(false, streamHead+chunked(textEvent("x")))), idle: 50 * time.Millisecond, outcome: record.IdleTimeout, status: 200, text: "x"},
+		{name: "not HTTP", fault: says(false, "SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+			outcome: record.Connect, err: "malformed HTTP"},
+		{name: "no head in time", fault: thenWaits(says(false)), timeout: 50 * time.Millisecond,
+			outcome: record.Timeout},
+		{name: "head, but no end in time",
+			fault:   thenWaits(says(false, streamHead+chunked(textEvent("x")))),
+			timeout: 100 * time.Millisecond, outcome: record.Timeout, status: 200, text: "x"},
+		{name: "a stall", fault: thenWaits(says(false, streamHead+chunked(textEvent("x")))),
+			idle: 50 * time.Millisecond, outcome: record.IdleTimeout, status: 200, text: "x"},
 		{name: "a long prefill is not a stall", fault: func(w net.Conn, r *bufio.Reader) bool {
 			io.WriteString(w, streamHead+chunked(roleEvent))
 			time.Sleep(150 * time.Millisecond)
 			io.WriteString(w, chunked(textEvent("x"), stopEvent, doneEvent)+lastChunk)
 			return true
 		}, idle: 50 * time.Millisecond, outcome: record.OK, status: 200, text: "x"},
-		{name: "cut inside a chunk", fault: says(false, streamHead+chunked(textEvent("x")), "80\r\ndata: {\"cho"), outcome: record.Truncated, status: 200, text: "x", err: "no finish_reason: connection closed"},
-		{name: "cut between chunks", fault: says(false, streamHead+chunked(textEvent("x"))), outcome: record.Truncated, status: 200, text: "x"},
-		{name: "cut inside an event, until the connection ends", fault: says(false, untilEOF+textEvent("x")+`data: {"choices":[{"ind`), outcome: record.Truncated, status: 200, text: "x"},
-		{name: "cut content length", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"+textEvent("x")), outcome: record.Truncated, status: 200, text: "x"},
-		{name: "reset in the stream", fault: thenResets(says(false, streamHead+chunked(textEvent("x")))), outcome: record.Truncated, status: 200, text: "x"},
-		{name: "bad chunk size", fault: says(false, streamHead+chunked(textEvent("x"))+"zz\r\n"), outcome: record.Truncated, status: 200, text: "x"},
-		{name: "cut after the finish", fault: says(false, streamHead+chunked(textEvent("x"), stopEvent)), outcome: record.OKNoDone, status: 200, text: "x"},
-		{name: "cut after DONE", fault: says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent)), outcome: record.OK, status: 200, text: "x"},
-		{name: "open after DONE", fault: thenWaits(says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent))), outcome: record.OK, status: 200, text: "x",
+		{name: "cut inside a chunk", fault: says(false, streamHead+chunked(textEvent("x")),
+			"80\r\ndata: {\"cho"),
+			outcome: record.Truncated, status: 200, text: "x",
+			err: "no finish_reason: connection closed"},
+		{name: "cut between chunks", fault: says(false, streamHead+chunked(textEvent("x"))),
+			outcome: record.Truncated, status: 200, text: "x"},
+		{name: "cut inside an event, until the connection ends",
+			fault:   says(false, untilEOF+textEvent("x")+`data: {"choices":[{"ind`),
+			outcome: record.Truncated, status: 200, text: "x"},
+		{name: "cut content length", fault: says(false,
+			"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"+textEvent("x")), outcome: record.Truncated, status: 200, text: "x"},
+		{name: "reset in the stream",
+			fault:   thenResets(says(false, streamHead+chunked(textEvent("x")))),
+			outcome: record.Truncated, status: 200, text: "x"},
+		{name: "bad chunk size", fault: says(false, streamHead+chunked(textEvent("x"))+"zz\r\n"),
+			outcome: record.Truncated, status: 200, text: "x"},
+		{name: "cut after the finish",
+			fault:   says(false, streamHead+chunked(textEvent("x"), stopEvent)),
+			outcome: record.OKNoDone, status: 200, text: "x"},
+		{name: "cut after DONE",
+			fault:   says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent)),
+			outcome: record.OK, status: 200, text: "x"},
+		{name: "open after DONE",
+			fault:   thenWaits(says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent))),
+			outcome: record.OK, status: 200, text: "x",
 			check: func(t *testing.T, r *Result) {
 				if d, _ := r.End.Since(r.LastToken); d > doneGrace/2 {
 					t.Errorf("the end is %v after the last token, not at [DONE]", d)
 				}
 			}},
-		{name: "DONE without finish", fault: says(true, streamHead+chunked(textEvent("x"), doneEvent)+lastChunk), outcome: record.Truncated, status: 200, text: "x"},
-		{name: "no text", fault: says(true, streamHead+chunked(roleEvent, stopEvent, doneEvent)+lastChunk), outcome: record.Empty, status: 200},
+		{name: "DONE without finish",
+			fault:   says(true, streamHead+chunked(textEvent("x"), doneEvent)+lastChunk),
+			outcome: record.Truncated, status: 200, text: "x"},
+		{name: "no text",
+			fault:   says(true, streamHead+chunked(roleEvent, stopEvent, doneEvent)+lastChunk),
+			outcome: record.Empty, status: 200},
 		{name: "no body", fault: says(true, streamHead+lastChunk), outcome: record.Truncated, status: 200},
-		{name: "error event", fault: says(true, streamHead+chunked(textEvent("x"), "event: error\ndata: out of\ndata: memory\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, text: "x", err: "out of memory"},
-		{name: "error object", fault: says(true, streamHead+chunked(`data: {"error":{"message":"dead","type":"E","code":500}}`+"\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, err: "dead (E, 500)"},
-		{name: "older vLLM's error object", fault: says(true, streamHead+chunked(`data: {"object":"error","message":"dead","type":"E","code":500}`+"\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, err: "dead (E, 500)"},
-		{name: "not JSON", fault: says(true, streamHead+chunked("data: ping\n\n", textEvent("x"), stopEvent, doneEvent)+lastChunk), outcome: record.BadEvent, status: 200, text: "x", err: "event 1 is not a chunk"},
-		{name: "an event over the limit", fault: says(true, streamHead+chunked(textEvent("x"), textEvent(strings.Repeat("y", 2<<20)), stopEvent, doneEvent)+lastChunk), outcome: record.BadEvent, status: 200, text: "x", err: "limit of 1 MiB"},
-		{name: "an answer over the limit", fault: says(true, plain("200 OK", "application/json", `{"choices":[{"message":{"content":"`+strings.Repeat("y", 2<<20)+`"}}]}`)), outcome: record.BadEvent, status: 200, err: "limit of 1 MiB"},
-		{name: "JSON without choices", fault: says(true, plain("200 OK", "application/json", `{"data":[]}`)), outcome: record.BadEvent, status: 200, err: "without choices"},
-		{name: "JSON cut", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"), outcome: record.Truncated, status: 200},
-		{name: "error in JSON under 200", fault: says(true, plain("200 OK", "application/json", `{"error":"loading"}`)), outcome: record.ErrorInStream, status: 200, err: "loading"},
-		{name: "a page under 200", fault: says(true, plain("200 OK", "text/html", page)), outcome: record.BadEvent, status: 200, err: "a page: 502 Bad Gateway"},
-		{name: "compressed", fault: says(true, plain("200 OK", "text/event-stream", "\x1f\x8b\x08", "Content-Encoding: gzip\r\n")), outcome: record.BadEvent, status: 200, err: "compressed the answer (gzip)"},
+		{name: "error event", fault: says(true, streamHead+chunked(textEvent("x"),
+			"event: error\ndata: out of\ndata: memory\n\n", doneEvent)+lastChunk),
+			outcome: record.ErrorInStream, status: 200, text: "x", err: "out of memory"},
+		{name: "error object",
+			fault: says(true, streamHead+chunked(`data: {"error":{"message":"dead","type":"E","code":500}}`+"\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, err: "dead (E, 500)"},
+		{name: "older vLLM's error object",
+			fault: says(true, streamHead+chunked(`data: {"object":"error","message":"dead","type":"E","code":500}`+"\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, err: "dead (E, 500)"},
+		{name: "not JSON", fault: says(true, streamHead+chunked("data: ping\n\n",
+			textEvent("x"), stopEvent, doneEvent)+lastChunk),
+			outcome: record.BadEvent, status: 200, text: "x", err: "event 1 is not a chunk"},
+		{name: "an event over the limit", fault: says(true, streamHead+chunked(textEvent("x"),
+			textEvent(strings.Repeat("y", 2<<20)), stopEvent, doneEvent)+lastChunk),
+			outcome: record.BadEvent, status: 200, text: "x", err: "limit of 1 MiB"},
+		{name: "an answer over the limit", fault: says(true, plain("200 OK", "application/json",
+			`{"choices":[{"message":{"content":"`+strings.Repeat("y", 2<<20)+`"}}]}`)),
+			outcome: record.BadEvent, status: 200, err: "limit of 1 MiB"},
+		{name: "JSON without choices", fault: says(true, plain("200 OK", "application/json",
+			`{"data":[]}`)), outcome: record.BadEvent, status: 200, err: "without choices"},
+		{name: "JSON cut", fault: says(false,
+			"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"),
+			outcome: record.Truncated, status: 200},
+		{name: "error in JSON under 200", fault: says(true, plain("200 OK", "application/json",
+			`{"error":"loading"}`)), outcome: record.ErrorInStream, status: 200, err: "loading"},
+		{name: "a page under 200", fault: says(true, plain("200 OK", "text/html", page)),
+			outcome: record.BadEvent, status: 200, err: "a page: 502 Bad Gateway"},
+		{name: "compressed", fault: says(true, plain("200 OK", "text/event-stream", "\x1f\x8b\x08",
+			"Content-Encoding: gzip\r\n")),
+			outcome: record.BadEvent, status: 200, err: "compressed the answer (gzip)"},
 
-		{name: "429", fault: says(true, plain("429 Too Many Requests", "application/json", `{"error":{"message":"slow\ndown","type":"rate_limit_error","code":"x"}}`, "Retry-After: 7\r\n")), outcome: record.HTTPStatus, status: 429,
-			err: "HTTP 429 Too Many Requests: slow down (rate_limit_error, x); retry after 7s", check: func(t *testing.T, r *Result) {
+		{name: "429", fault: says(true, plain("429 Too Many Requests", "application/json",
+			`{"error":{"message":"slow\ndown","type":"rate_limit_error","code":"x"}}`,
+			"Retry-After: 7\r\n")), outcome: record.HTTPStatus, status: 429,
+			err: "HTTP 429 Too Many Requests: slow down (rate_limit_error, x); retry after 7s",
+			check: func(t *testing.T, r *Result) {
 				if r.RetryAfter != 7*time.Second {
 					t.Errorf("retry after %v", r.RetryAfter)
 				}
 			}},
-		{name: "500 with a stream's type", fault: says(true, plain("500 Internal Server Error", "text/event-stream", "data: {\"error\":\"x\"}\n\n")), outcome: record.HTTPStatus, status: 500},
-		{name: "502 with a page", fault: says(false, plain("502 Bad Gateway", "text/html", page, "Connection: close\r\n")), outcome: record.HTTPStatus, status: 502, err: "a page: 502 Bad Gateway"},
-		{name: "204", fault: says(true, "HTTP/1.1 204 No Content\r\n\r\n"), outcome: record.HTTPStatus, status: 204},
-		{name: "redirect", fault: says(true, plain("307 Temporary Redirect", "text/plain", "", "Location: /elsewhere\r\n")), outcome: record.HTTPStatus, status: 307},
-		{name: "422", fault: says(true, plain("422 Unprocessable Entity", "application/json", `{"detail":[{"loc":["body","messages",0],"msg":"field required"},{"loc":["body","n"],"msg":"too large"}]}`)), outcome: record.HTTPStatus, status: 422,
+		{name: "500 with a stream's type", fault: says(true, plain("500 Internal Server Error",
+			"text/event-stream", "data: {\"error\":\"x\"}\n\n")),
+			outcome: record.HTTPStatus, status: 500},
+		{name: "502 with a page", fault: says(false, plain("502 Bad Gateway", "text/html", page,
+			"Connection: close\r\n")),
+			outcome: record.HTTPStatus, status: 502, err: "a page: 502 Bad Gateway"},
+		{name: "204", fault: says(true, "HTTP/1.1 204 No Content\r\n\r\n"),
+			outcome: record.HTTPStatus, status: 204},
+		{name: "redirect", fault: says(true, plain("307 Temporary Redirect", "text/plain", "",
+			"Location: /elsewhere\r\n")), outcome: record.HTTPStatus, status: 307},
+		{name: "422", fault: says(true, plain("422 Unprocessable Entity", "application/json",
+			`{"detail":[{"loc":["body","messages",0],"msg":"field required"},{"loc":["body","n"],"msg":"too large"}]}`)), outcome: record.HTTPStatus, status: 422,
 			err: "body.messages.0: field required; body.n: too large"},
 	} {
 		for _, transport := range transports() {
 			t.Run(c.name+"/"+transport.String(), func(t *testing.T) {
 				t.Parallel()
 				url, requests := faulty(t, c.fault)
-				client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks, MaxEvent: 1 << 20})
+				client := newClient(t, Options{URL: url, Transport: transport.Transport,
+					Clocks: transport.Clocks, MaxEvent: 1 << 20})
 				request := hello()
 				request.IdleTimeout = c.idle
 				if c.timeout != 0 {
@@ -200,9 +266,11 @@ func TestFaults(t *testing.T) {
 				}
 				r := client.Do(context.Background(), request)
 				if r.Outcome != c.outcome || r.Status != c.status || r.Text != c.text {
-					t.Errorf("outcome %s (%s), status %d, text %q; want %s, %d, %q", r.Outcome, r.Error, r.Status, r.Text, c.outcome, c.status, c.text)
+					t.Errorf("outcome %s (%s), status %d, text %q; want %s, %d, %q", r.Outcome,
+						r.Error, r.Status, r.Text, c.outcome, c.status, c.text)
 				}
-				if !strings.Contains(r.Error, c.err) || (r.Error == "") != r.Outcome.OK() || strings.ContainsAny(r.Error, "\r\n") {
+				if !strings.Contains(r.Error, c.err) || (r.Error == "") != r.Outcome.OK() ||
+					strings.ContainsAny(r.Error, "\r\n") {
 					t.Errorf("error %q, want one line with %q", r.Error, c.err)
 				}
 				ordered(t, r)
@@ -217,8 +285,10 @@ func TestFaults(t *testing.T) {
 				}
 				// Nothing else is hurt.
 				for i := range 2 {
-					if r := client.Do(context.Background(), hello()); r.Outcome != record.OK || r.Text != "Hi there" {
-						t.Errorf("request %d after the fault: %s (%s), text %q", i+1, r.Outcome, r.Error, r.Text)
+					if r := client.Do(context.Background(), hello()); r.Outcome != record.OK ||
+						r.Text != "Hi there" {
+						t.Errorf("request %d after the fault: %s (%s), text %q", i+1, r.Outcome,
+							r.Error, r.Text)
 					}
 				}
 			})
@@ -235,15 +305,20 @@ func TestRefused(t *testing.T) {
 	url := "http://user:hunter2hunter2@" + l.Addr().String()
 	l.Close()
 	for _, transport := range transports() {
-		c := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks, Config: httpclient.Config{APIKey: "sk-very-secret"}})
+		c := newClient(t, Options{URL: url, Transport: transport.Transport,
+			Clocks: transport.Clocks, Config: httpclient.Config{APIKey: "sk-very-secret"}})
 		r := c.Do(context.Background(), hello())
-		if r.Outcome != record.Connect || !strings.Contains(r.Error, "refused") || r.Sent != 0 || r.Connection != "" {
-			t.Errorf("%s: %s (%s), sent %v, connection %q", transport, r.Outcome, r.Error, r.Sent, r.Connection)
+		if r.Outcome != record.Connect || !strings.Contains(r.Error, "refused") || r.Sent != 0 ||
+			r.Connection != "" {
+			t.Errorf("%s: %s (%s), sent %v, connection %q", transport, r.Outcome, r.Error, r.Sent,
+				r.Connection)
 		}
-		if err := c.Preconnect(context.Background(), 2); err == nil || !strings.Contains(err.Error(), "refused") {
+		if err := c.Preconnect(context.Background(), 2); err == nil ||
+			!strings.Contains(err.Error(), "refused") {
 			t.Errorf("%s: preconnect: %v", transport, err)
 		}
-		if _, err := c.Identify(context.Background()); err == nil || !strings.Contains(err.Error(), "cannot be reached") ||
+		if _, err := c.Identify(context.Background()); err == nil || !strings.Contains(err.Error(),
+			"cannot be reached") ||
 			strings.Contains(err.Error(), "hunter") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: identify: %v", transport, err)
 		}
@@ -267,7 +342,8 @@ func TestCancel(t *testing.T) {
 				io.Copy(io.Discard, r)
 				close(closed)
 			})
-			client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
+			client := newClient(t, Options{URL: url, Transport: transport.Transport,
+				Clocks: transport.Clocks})
 			ctx, cancel := context.WithCancel(context.Background())
 			go func() {
 				<-started
@@ -327,13 +403,15 @@ func TestPooledConnections(t *testing.T) {
 						}
 					}
 				})
-				client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
+				client := newClient(t, Options{URL: url, Transport: transport.Transport,
+					Clocks: transport.Clocks})
 				if r := client.Do(context.Background(), hello()); r.Connection != record.ConnectionNew || r.Outcome != record.OK {
 					t.Fatalf("first: %s on a %s connection (%s)", r.Outcome, r.Connection, r.Error)
 				}
 				r := client.Do(context.Background(), hello())
 				if r.Outcome != record.OK || r.Connection != c.want {
-					t.Errorf("second: %s (%s) on a %s connection, want ok on a %s one", r.Outcome, r.Error, r.Connection, c.want)
+					t.Errorf("second: %s (%s) on a %s connection, want ok on a %s one", r.Outcome,
+						r.Error, r.Connection, c.want)
 				}
 				want := Stats{Opened: 1}
 				if c.want == record.ConnectionRetried {
@@ -365,15 +443,18 @@ func TestIdleClose(t *testing.T) {
 					io.WriteString(w, goodAnswer)
 				}
 			})
-			client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
+			client := newClient(t, Options{URL: url, Transport: transport.Transport,
+				Clocks: transport.Clocks})
 			if err := client.Preconnect(context.Background(), 3); err != nil {
 				t.Fatal(err)
 			}
 			if s := client.Stats(); s.Opened != 3 {
 				t.Errorf("%d connections opened ahead, want 3", s.Opened)
 			}
-			if r := client.Do(context.Background(), hello()); r.Outcome != record.OK || r.Connection != record.ConnectionReused || r.ConnectMS != 0 {
-				t.Errorf("on a connection opened ahead: %s (%s), %s, connected in %v", r.Outcome, r.Error, r.Connection, r.ConnectMS)
+			if r := client.Do(context.Background(), hello()); r.Outcome != record.OK ||
+				r.Connection != record.ConnectionReused || r.ConnectMS != 0 {
+				t.Errorf("on a connection opened ahead: %s (%s), %s, connected in %v", r.Outcome,
+					r.Error, r.Connection, r.ConnectMS)
 			}
 			time.Sleep(250 * time.Millisecond) // the other two are closed by now
 			for i := range 20 {
@@ -396,14 +477,18 @@ func TestEarlyAnswer(t *testing.T) {
 				if _, err := http.ReadRequest(r); err != nil {
 					return
 				}
-				io.WriteString(w, "HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large")
+				io.WriteString(w,
+					"HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large")
 				time.Sleep(50 * time.Millisecond)
 				io.Copy(io.Discard, r)
 			})
-			client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
+			client := newClient(t, Options{URL: url, Transport: transport.Transport,
+				Clocks: transport.Clocks})
 			request := hello()
-			request.Messages = append(request.Messages, []byte(`,{"role":"user","content":"`), bytes.Repeat([]byte("x"), 16<<20), []byte(`"}`))
-			if r := client.Do(context.Background(), request); r.Outcome != record.HTTPStatus || r.Status != 413 {
+			request.Messages = append(request.Messages, []byte(`,{"role":"user","content":"`),
+				bytes.Repeat([]byte("x"), 16<<20), []byte(`"}`))
+			if r := client.Do(context.Background(), request); r.Outcome != record.HTTPStatus ||
+				r.Status != 413 {
 				t.Errorf("%s (%s), status %d", r.Outcome, r.Error, r.Status)
 			}
 		})
@@ -421,13 +506,17 @@ func TestSecrets(t *testing.T) {
 				if err != nil {
 					return
 				}
-				body := fmt.Sprintf(`{"error":{"message":"who are you? %s %s %s"}}`, req.Header.Get("Authorization"), req.Header.Get("X-Token"), strings.Repeat("long ", 200))
+				body := fmt.Sprintf(`{"error":{"message":"who are you? %s %s %s"}}`,
+					req.Header.Get("Authorization"), req.Header.Get("X-Token"),
+					strings.Repeat("long ", 200))
 				fmt.Fprintf(w, "HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 			}
 		})
 		withUser := strings.Replace(url, "http://", "http://me:open-sesame@", 1)
 		for _, o := range []Options{
-			{URL: url, Config: httpclient.Config{APIKey: "sk-12345678", Header: http.Header{"X-Token": {"another-secret"}, "Authorization": {"Bearer loser"}}}},
+			{URL: url, Config: httpclient.Config{APIKey: "sk-12345678",
+				Header: http.Header{"X-Token": {"another-secret"},
+					"Authorization": {"Bearer loser"}}}},
 			{URL: withUser, Config: httpclient.Config{Header: http.Header{"X-Token": {"another-secret"}}}},
 			{URL: url, Config: httpclient.Config{Header: http.Header{"Authorization": {"Bearer abcdefgh"}, "x-token": {"another-secret"}}}},
 		} {
@@ -436,7 +525,8 @@ func TestSecrets(t *testing.T) {
 			if r.Outcome != record.HTTPStatus || !strings.Contains(r.Error, "who are you?") {
 				t.Errorf("%s: %s (%s)", transport, r.Outcome, r.Error)
 			}
-			for _, secret := range []string{"12345678", "another-secret", "open-sesame", "bWU6b3Blbi1zZXNhbWU", "abcdefgh", "loser"} {
+			for _, secret := range []string{"12345678", "another-secret", "open-sesame",
+				"bWU6b3Blbi1zZXNhbWU", "abcdefgh", "loser"} {
 				if strings.Contains(r.Error, secret) {
 					t.Errorf("%s: %q shows %q", transport, r.Error, secret)
 				}
@@ -455,7 +545,8 @@ func TestConcurrent(t *testing.T) {
 		t.Run(transport.String(), func(t *testing.T) {
 			t.Parallel()
 			url, requests := faulty(t, nil)
-			client := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
+			client := newClient(t, Options{URL: url, Transport: transport.Transport,
+				Clocks: transport.Clocks})
 			if err := client.Preconnect(context.Background(), 10); err != nil {
 				t.Fatal(err)
 			}

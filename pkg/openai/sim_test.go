@@ -48,8 +48,10 @@ func tokens(completion, cached int) func(r *openai.Result) string {
 func texts(content, reasoning, tool int) func(r *openai.Result) string {
 	return func(r *openai.Result) string {
 		if r.ChunksContent != content || r.ChunksReasoning != reasoning || r.ChunksTool != tool ||
-			(r.Text == "") != (content == 0) || (r.Reasoning == "") != (reasoning == 0) || gjson.ValidBytes(r.ToolCalls) != (tool > 0) {
-			return fmt.Sprintf("chunks %d, %d, %d; text %q, reasoning %q, tool calls %s", r.ChunksContent, r.ChunksReasoning, r.ChunksTool, r.Text, r.Reasoning, r.ToolCalls)
+			(r.Text == "") != (content == 0) || (r.Reasoning == "") != (reasoning == 0) ||
+			gjson.ValidBytes(r.ToolCalls) != (tool > 0) {
+			return fmt.Sprintf("chunks %d, %d, %d; text %q, reasoning %q, tool calls %s",
+				r.ChunksContent, r.ChunksReasoning, r.ChunksTool, r.Text, r.Reasoning, r.ToolCalls)
 		}
 		return ""
 	}
@@ -75,7 +77,8 @@ var faultCases = []faultCase{
 	{fault: "cut=3", outcome: record.Truncated, clocks: "heta", chunks: 3},
 	// head
 	{fault: "status=500", outcome: record.HTTPStatus, clocks: "h", check: errorHas("HTTP 500")},
-	{fault: "status=429,retry-after=7", outcome: record.HTTPStatus, clocks: "h", check: errorHas("retry after 7s")},
+	{fault: "status=429,retry-after=7",
+		outcome: record.HTTPStatus, clocks: "h", check: errorHas("retry after 7s")},
 	{fault: "status=502,html", outcome: record.HTTPStatus, clocks: "h", check: errorHas("a page: ")},
 	{fault: "headers=30ms", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "json", outcome: record.OK, clocks: "heta", chunks: 1, check: tokens(8, 0)},
@@ -83,7 +86,8 @@ var faultCases = []faultCase{
 	{fault: "stall=3/20s", outcome: record.IdleTimeout, clocks: "heta", chunks: 3, idle: time.Second},
 	{fault: "stall=0/100ms", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "truncate=3", outcome: record.Truncated, clocks: "heta", chunks: 3},
-	{fault: "error=3", outcome: record.ErrorInStream, clocks: "heta", chunks: 3, check: errorHas("error in the stream: ")},
+	{fault: "error=3", outcome: record.ErrorInStream, clocks: "heta", chunks: 3,
+		check: errorHas("error in the stream: ")},
 	{fault: "error=0", outcome: record.ErrorInStream, clocks: "he"},
 	{fault: "error-text=3", outcome: record.ErrorInStream, clocks: "heta", chunks: 3},
 	{fault: "error-type=3", outcome: record.ErrorInStream, clocks: "heta", chunks: 3},
@@ -101,7 +105,8 @@ var faultCases = []faultCase{
 	{fault: "role=null", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "role=bare", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "reasoning=4/reasoning", outcome: record.OK, clocks: "heta", chunks: 7, check: texts(4, 3, 0)},
-	{fault: "reasoning=4/reasoning_content", outcome: record.OK, clocks: "heta", chunks: 7, check: texts(4, 3, 0)},
+	{fault: "reasoning=4/reasoning_content",
+		outcome: record.OK, clocks: "heta", chunks: 7, check: texts(4, 3, 0)},
 	{fault: "tools", outcome: record.OK, clocks: "het", chunks: -1},
 	{fault: "tokens=4", outcome: record.OK, clocks: "heta", chunks: 2, check: tokens(8, 0)},
 	{fault: "finish=last", outcome: record.OK, clocks: "heta", chunks: 8},
@@ -149,7 +154,8 @@ func TestSimulatedFaults(t *testing.T) {
 			t.Errorf("the fault %s is not tried", name)
 		}
 	}
-	for _, o := range []openai.Options{{Transport: openai.NetHTTP}, {Transport: openai.Reactor, Clocks: record.ClockKernel}} {
+	for _, o := range []openai.Options{{Transport: openai.NetHTTP}, {Transport: openai.Reactor,
+		Clocks: record.ClockKernel}} {
 		t.Run(string(o.Transport), func(t *testing.T) {
 			t.Parallel()
 			server, err := sim.New(sim.Options{Fixed: engine.FixedOptions{Base: 10 * time.Millisecond, Interval: 2 * time.Millisecond}})
@@ -194,7 +200,8 @@ func TestSimulatedFaults(t *testing.T) {
 					}
 					t.Logf("%-32s %-16s clocks %-5s %s", c.fault, r.Outcome, clocks, r.Error)
 					if r.Outcome != c.outcome || clocks != c.clocks || c.chunks >= 0 && r.Chunks != c.chunks {
-						t.Errorf("%s: %s (%s), clocks %q, %d chunks; want %s, %q, %d", c.fault, r.Outcome, r.Error, clocks, r.Chunks, c.outcome, c.clocks, c.chunks)
+						t.Errorf("%s: %s (%s), clocks %q, %d chunks; want %s, %q, %d", c.fault,
+							r.Outcome, r.Error, clocks, r.Chunks, c.outcome, c.clocks, c.chunks)
 					}
 					if c.check != nil {
 						if wrong := c.check(r); wrong != "" {
@@ -203,8 +210,10 @@ func TestSimulatedFaults(t *testing.T) {
 					}
 				})
 				wg.Go(func() {
-					if r := ask("", fmt.Sprintf("%d, a neighbour", i), 0); r.Outcome != record.OK || r.Chunks != 8 || r.Usage == nil || r.Usage.Completion != 8 {
-						t.Errorf("a request next to %s: %s (%s), %d chunks", c.fault, r.Outcome, r.Error, r.Chunks)
+					if r := ask("", fmt.Sprintf("%d, a neighbour", i), 0); r.Outcome != record.OK ||
+						r.Chunks != 8 || r.Usage == nil || r.Usage.Completion != 8 {
+						t.Errorf("a request next to %s: %s (%s), %d chunks", c.fault, r.Outcome,
+							r.Error, r.Chunks)
 					}
 				})
 			}

@@ -33,7 +33,8 @@ func (v variant) String() string { return string(v.Transport) + "-" + string(v.C
 var transports = sync.OnceValue(func() []variant {
 	all := []variant{{NetHTTP, ""}}
 	for _, v := range []variant{{Reactor, record.ClockKernel}, {Reactor, record.ClockPackets}} {
-		if c, err := New(Options{URL: "http://localhost", Model: "m", Transport: v.Transport, Clocks: v.Clocks}); err == nil {
+		if c, err := New(Options{URL: "http://localhost", Model: "m", Transport: v.Transport,
+			Clocks: v.Clocks}); err == nil {
 			c.Close()
 			all = append(all, v)
 		}
@@ -114,7 +115,8 @@ type expectation struct {
 
 // outcomes are the index's words for ours. A JSON body under 200 is an answer if it has choices.
 var outcomes = map[string]record.Outcome{
-	"ok": record.OK, "ok, no DONE": record.OKNoDone, "error": record.ErrorInStream, "truncated": record.Truncated, "empty": record.Empty, "bad json": record.BadEvent,
+	"ok": record.OK, "ok, no DONE": record.OKNoDone, "error": record.ErrorInStream,
+	"truncated": record.Truncated, "empty": record.Empty, "bad json": record.BadEvent,
 	"http": record.HTTPStatus, "json body": record.OK, "connection closed": record.Connect,
 }
 
@@ -174,7 +176,8 @@ func testStreams(t *testing.T, dir string) {
 							rest = rest[n:]
 						}
 					})
-					c := newClient(t, Options{URL: url, Transport: transport.Transport, Clocks: transport.Clocks})
+					c := newClient(t, Options{URL: url, Transport: transport.Transport,
+						Clocks: transport.Clocks})
 					check(t, &want, c.Do(context.Background(), hello()))
 				})
 			}
@@ -205,15 +208,18 @@ func check(t *testing.T, want *expectation, got *Result) {
 		return
 	}
 	if got.Headers == 0 || got.Sent == 0 || got.Written == 0 {
-		t.Errorf("sent %v, written %v, headers %v: all should have ticked", got.Sent, got.Written, got.Headers)
+		t.Errorf("sent %v, written %v, headers %v: all should have ticked", got.Sent, got.Written,
+			got.Headers)
 	}
 	if want.Body != "" {
-		if message := errorMessage([]byte(want.Body)); message != "" && !strings.Contains(got.Error, message) {
+		if message := errorMessage([]byte(want.Body)); message != "" &&
+			!strings.Contains(got.Error, message) {
 			t.Errorf("error %q, want %q in it", got.Error, message)
 		}
 		if want.Outcome == "json body" && outcome == record.OK {
 			if got.Text == "" || got.Stream || got.Chunks != 1 || got.Usage == nil {
-				t.Errorf("a whole answer: text %q, stream %v, chunks %d, usage %v", got.Text, got.Stream, got.Chunks, got.Usage)
+				t.Errorf("a whole answer: text %q, stream %v, chunks %d, usage %v", got.Text,
+					got.Stream, got.Chunks, got.Usage)
 			}
 		}
 		return
@@ -267,12 +273,14 @@ func check(t *testing.T, want *expectation, got *Result) {
 	}
 	if len(want.Timings) > 0 && string(want.Timings) != "null" {
 		for _, name := range []string{"cache_n", "prompt_n", "predicted_n"} {
-			equal("timings "+name, gjson.GetBytes(got.ServerTimings, name).Int(), gjson.GetBytes(want.Timings, name).Int())
+			equal("timings "+name, gjson.GetBytes(got.ServerTimings, name).Int(),
+				gjson.GetBytes(want.Timings, name).Int())
 		}
 	}
 	var tools [][2]string
 	gjson.ParseBytes(got.ToolCalls).ForEach(func(_, v gjson.Result) bool {
-		tools = append(tools, [2]string{v.Get("function.name").String(), v.Get("function.arguments").String()})
+		tools = append(tools, [2]string{v.Get("function.name").String(),
+			v.Get("function.arguments").String()})
 		return true
 	})
 	equal("tool calls", fmt.Sprint(tools), fmt.Sprint(want.Tools))
@@ -309,7 +317,8 @@ func ordered(t *testing.T, r *Result) {
 		name string
 		at   record.Clock
 	}{
-		{"sent", r.Sent}, {"headers", r.Headers}, {"first event", r.FirstEvent}, {"first token", r.FirstToken},
+		{"sent", r.Sent}, {"headers", r.Headers}, {"first event", r.FirstEvent}, {"first token",
+			r.FirstToken},
 		{"last token", r.LastToken}, {"end", r.End},
 	} {
 		if c.at == 0 {
@@ -324,6 +333,7 @@ func ordered(t *testing.T, r *Result) {
 		t.Error("the end did not tick")
 	}
 	if (r.FirstToken == 0) != (r.Chunks == 0) || (r.FirstAnswer == 0) != (r.ChunksContent == 0) {
-		t.Errorf("chunks %d, content %d, first token %v, first answer %v", r.Chunks, r.ChunksContent, r.FirstToken, r.FirstAnswer)
+		t.Errorf("chunks %d, content %d, first token %v, first answer %v", r.Chunks,
+			r.ChunksContent, r.FirstToken, r.FirstAnswer)
 	}
 }
