@@ -36,7 +36,7 @@ func header(
 		Server: record.Server{
 			Kind: s.Name, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen,
 		},
-		Load: askedLoad(o), Cache: f.cache.stated(),
+		Load: askedLoad(o),
 	}
 	if o.Control != load.NoControl {
 		h.Control = string(o.Control)

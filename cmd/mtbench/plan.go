@@ -24,9 +24,6 @@ func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 		return cli.UsageErrorf("--no-tokenizer and --conversations: " +
 			"texts cannot be compared without a tokenizer; give one of the two")
 	}
-	if err := f.check(); err != nil {
-		return err
-	}
 	slices.Sort(f.capacities)
 	p := &planner{planFlags: f, call: c}
 	p.load.DatasetHistory = f.history == bench.DatasetAnswers
@@ -35,7 +32,7 @@ func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 		return cli.Exit(cli.Usage, err)
 	}
 	var err error
-	if p.size, err = f.sizes(c, f.model); err != nil {
+	if p.stated, err = f.given(c); err != nil {
 		return err
 	}
 	if f.svg != "" && len(names) > 1 {

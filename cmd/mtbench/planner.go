@@ -4,16 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
-	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
-	"multiturn/pkg/server"
 	"multiturn/pkg/synth"
 	"multiturn/pkg/tokenizer"
 )
@@ -21,10 +18,10 @@ import (
 // planner turns files into plans.
 type planner struct {
 	*planFlags
-	call  *cli.Call
-	size  plan.Sizes
-	texts map[string]*chat.Conversation // of --conversations, once they were read
-	tok   template.Tokenizer
+	call   *cli.Call
+	stated *record.StatedCache           // by flags; nil = by the runs' headers
+	texts  map[string]*chat.Conversation // of --conversations, once they were read
+	tok    template.Tokenizer
 }
 
 func (p *planner) template() *template.Template {
@@ -34,40 +31,15 @@ func (p *planner) template() *template.Template {
 	return template.Opaque(p.overhead)
 }
 
-// config is the shape of the cache that was stated, nil if none was. gpuBlocks is what the server said of itself, 0 = nothing.
-func (p *planner) config(blockSize, gpuBlocks int, size plan.Sizes) (*kvcache.Config, error) {
-	c := &kvcache.Config{BlockSize: blockSize, Exclusive: p.exclusive}
-	for t, given := range p.tiers {
-		blocks := given.blocks
-		if given.gib > 0 {
-			if size.Model == nil {
-				return nil, noModel(kvcache.Tier(t))
-			}
-			bytes := given.gib * kvcache.GiB
-			if kvcache.Tier(t) != kvcache.GPU {
-				bytes /= float64(p.tp) // each rank has its part of a block there
-			}
-			if blocks = size.Model.Blocks(bytes, blockSize, size.Serving); blocks == 0 {
-				return nil, cli.UsageErrorf("--%v-gib %g holds no block of %d tokens of %s", kvcache.Tier(t), given.gib, blockSize, size.Model.Name)
-			}
-		}
-		c.Tiers[t] = kvcache.TierConfig{Blocks: blocks, Store: p.store[t]}
+// shape returns the cache to predict for. Flags that cannot be met are an error;
+// what a run was started with is not.
+func (p *planner) shape(e *plan.Evidence, stated *record.StatedCache) (plan.Shape, error) {
+	s, err := e.Shape(stated, p.model)
+	if err != nil && p.stated == nil {
+		s.Notes = append(s.Notes, fmt.Sprintf("nothing is predicted: %v", err))
+		return s, nil
 	}
-	if c.Tiers[kvcache.GPU].Blocks == 0 {
-		c.Tiers[kvcache.GPU].Blocks = gpuBlocks
-	}
-	if c.Tiers[kvcache.GPU].Blocks == 0 {
-		for t, tier := range c.Tiers {
-			if tier.Blocks != 0 {
-				return nil, cli.UsageErrorf("a %v tier is given, but no GPU: add --gpu-blocks or --gpu-gib", kvcache.Tier(t))
-			}
-		}
-		return nil, nil
-	}
-	if err := c.Validate(); err != nil {
-		return nil, cli.Exit(cli.Usage, err)
-	}
-	return c, nil
+	return s, p.refused(err)
 }
 
 // read makes the plans of a file: one, or one for each run.
@@ -92,18 +64,18 @@ func (p *planner) read(ctx context.Context, name string) ([]*plan.Summary, error
 	case plan.Records, plan.Samples:
 		return p.records(ctx, in, title, kind)
 	case plan.Trace:
-		w, err := plan.FromTrace(in, p.blockSize, p.load.Speed)
+		w, err := plan.FromTrace(in, p.state.BlockSize, p.load.Speed)
 		if err != nil {
 			return nil, cli.UsageErrorf("%s: %w", title, err)
 		}
-		return p.one(w, title, kind, 0, p.size)
+		return p.unsent(w, title, kind)
 	}
 	d, tok, err := p.dataset(ctx, in, name, p.tokenizer, p.model)
 	if err != nil {
 		return nil, err
 	}
 	load := p.load
-	load.BlockSize = p.blockSize
+	load.BlockSize = p.state.BlockSize
 	if err := enough(title, len(d), &load.Options); err != nil {
 		return nil, err
 	}
@@ -115,7 +87,7 @@ func (p *planner) read(ctx context.Context, name string) ([]*plan.Summary, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", title, err)
 	}
-	return p.one(w, title, plan.Conversations, 0, p.size)
+	return p.unsent(w, title, plan.Conversations)
 }
 
 // dataset reads conversations, or makes them by a generator's config, and opens
@@ -140,32 +112,37 @@ func (p *planner) dataset(
 	return d.conversations, tok, nil
 }
 
+// unsent plans a workload that is not of a run: its blocks are what they are.
+func (p *planner) unsent(w *plan.Workload, title string, kind plan.Kind) ([]*plan.Summary, error) {
+	stated := p.state
+	if p.stated != nil {
+		stated = *p.stated
+	}
+	stated.BlockSize = w.BlockSize
+	s, err := p.shape(&plan.Evidence{}, &stated)
+	if err != nil {
+		return nil, err
+	}
+	one, err := p.one(w, title, kind, &s)
+	return []*plan.Summary{one}, err
+}
+
 // one analyses a workload.
-func (p *planner) one(w *plan.Workload, title string, kind plan.Kind, gpuBlocks int, size plan.Sizes) ([]*plan.Summary, error) {
-	config, err := p.config(w.BlockSize, gpuBlocks, size)
+func (p *planner) one(w *plan.Workload, title string, kind plan.Kind, s *plan.Shape) (*plan.Summary, error) {
+	a, err := plan.Analyse(w, s.Config, s.Store)
 	if err != nil {
 		return nil, err
 	}
-	// The ideal cache keeps what the tier that keeps most does.
-	store := p.store[kvcache.GPU]
-	for t, tier := range p.store {
-		if config != nil && config.Tiers[t].Blocks != 0 {
-			store = min(store, tier)
-		}
-	}
-	a, err := plan.Analyse(w, config, store)
-	if err != nil {
-		return nil, err
-	}
-	return []*plan.Summary{plan.Summarise(a, plan.View{Name: title, Kind: kind, Sizes: size, Capacities: p.capacities})}, nil
+	return plan.Summarise(a, plan.View{
+		Name: title, Kind: kind, Sizes: s.Sizes, Capacities: p.capacities,
+	}), nil
 }
 
 // planRun is one run of a file of records.
 type planRun struct {
-	header    *record.Run
-	turns     []*record.Turn
-	blockSize int            // what the server says of its cache, in tokens; 0 = nothing
-	blocks    map[string]int // usable blocks, by the address that said so
+	plan.Evidence
+	header *record.Run
+	turns  []*record.Turn
 }
 
 func (p *planner) records(ctx context.Context, in io.Reader, title string, kind plan.Kind) ([]*plan.Summary, error) {
@@ -186,53 +163,50 @@ func (p *planner) records(ctx context.Context, in io.Reader, title string, kind 
 	}
 	var out []*plan.Summary
 	for i, run := range runs {
-		e := plan.Executed{
-			BlockSize: p.blockSize, Template: p.template(), DatasetHistory: p.load.DatasetHistory, Texts: p.texts, Tokenizer: p.tok,
-			MaxTurns: p.load.MaxTurns,
-		}
-		if e.BlockSize == 0 {
-			e.BlockSize = run.blockSize
-		}
-		blocks := 0
-		for _, n := range run.blocks {
-			blocks += n
-		}
-		size, name := p.size, title
+		name := title
 		if len(runs) > 1 {
 			name = fmt.Sprintf("%s, run %d", title, i+1)
 		}
-		if h := run.header; h != nil {
-			if l := h.Load; l != nil {
-				e.DatasetHistory = e.DatasetHistory || l.History == record.HistoryDataset
-				e.MaxTurns = max(e.MaxTurns, l.MaxMessages)
-			}
-			if size.Model == nil {
-				size.Model, _ = kvcache.ModelByName(h.Model)
-			}
-			if h.Label != "" {
-				name += " (" + h.Label + ")"
-			}
+		if h := run.header; h != nil && h.Label != "" {
+			name += " (" + h.Label + ")"
 		}
-		w := plan.FromTurns(run.turns, e)
-		if len(w.Requests) == 0 {
-			return nil, fmt.Errorf("%s: no turn of %d has reached a server and has its tokens counted", name, len(run.turns))
-		}
-		if blocks > 0 && p.tiers[kvcache.GPU] == (tierFlags{}) {
-			p.call.Remarkf("%s: predicted for the %d blocks of %d tokens that the server said it has; --gpu-blocks predicts for others", name, blocks, w.BlockSize)
-			if n := len(run.blocks); n > 1 {
-				w.Notes = append(w.Notes, fmt.Sprintf("the blocks of %d servers are taken for one cache: requests that are spread at random hit less", n))
-			}
-		}
-		more, err := p.one(w, name, kind, blocks, size)
+		one, err := p.run(run, name, kind)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, more...)
+		out = append(out, one)
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("%s holds no turns; they are written by mtbench --records FILE", title)
 	}
 	return out, nil
+}
+
+// run plans one run.
+func (p *planner) run(run *planRun, name string, kind plan.Kind) (*plan.Summary, error) {
+	shape, err := p.shape(&run.Evidence, p.stated)
+	if err != nil {
+		return nil, err
+	}
+	e := plan.Executed{
+		Template: p.template(), DatasetHistory: p.load.DatasetHistory, Texts: p.texts,
+		Tokenizer: p.tok, MaxTurns: p.load.MaxTurns,
+	}.Of(run.header)
+	e.BlockSize = shape.BlockSize
+	w := plan.FromTurns(run.turns, e)
+	if len(w.Requests) == 0 {
+		return nil, fmt.Errorf("%s: no turn of %d has reached a server and has its tokens counted",
+			name, len(run.turns))
+	}
+	w.Notes = append(w.Notes, shape.Notes...)
+	if a := shape.Assumption(); a != "" {
+		w.Notes = append(w.Notes, a)
+	}
+	if t := shape.Tiers; len(t) > 0 && t[0].From == plan.FromServer {
+		p.call.Remarkf("%s: predicted for the %d blocks of %d tokens that the server said it has; "+
+			"--gpu-blocks predicts for others", name, t[0].Blocks, shape.BlockSize)
+	}
+	return p.one(w, name, kind, &shape)
 }
 
 // readTexts reads --conversations, once, and opens the tokenizer: the runs' own if none is named.
@@ -276,55 +250,17 @@ func readRuns(r *record.Reader) ([]*planRun, error) {
 		return run
 	}
 	for r.Scan() {
-		switch x := r.Record().(type) {
-		case *record.Run:
+		if h, ok := r.Record().(*record.Run); ok {
 			run = nil
-			begin().open(x)
+			begin().header = h
+		}
+		begin().Add(r.Record())
+		switch x := r.Record().(type) {
 		case *record.Turn:
-			begin().turns = append(run.turns, x)
+			run.turns = append(run.turns, x)
 		case *record.Sample:
-			begin().turns = append(run.turns, plan.SampleTurn(x))
-		case *record.Scrape:
-			begin().cache(x)
+			run.turns = append(run.turns, plan.SampleTurn(x))
 		}
 	}
 	return slices.DeleteFunc(runs, func(run *planRun) bool { return len(run.turns) == 0 }), r.Err()
-}
-
-// open begins the run with its header.
-func (r *planRun) open(h *record.Run) {
-	r.header = h
-	r.blockSize = server.Of(h.Server.Kind).BlockSize
-	r.shape("", h.Server.BlockSize, h.Server.GPUBlocks)
-}
-
-// cache takes the shape of the GPU's cache from what a server's metrics say.
-func (r *planRun) cache(s *record.Scrape) {
-	whole := func(f float64) int {
-		if f >= 1 && f <= math.MaxInt32/2 {
-			return int(f)
-		}
-		return 0
-	}
-	r.shape(s.URL, whole(s.Values["block_size"]), whole(s.Values["gpu_blocks"]))
-}
-
-// shape notes what the server at an address says of its GPU's cache; the header's word, without an address, gives way.
-func (r *planRun) shape(url string, blockSize, blocks int) {
-	if blockSize > 0 {
-		r.blockSize = blockSize
-	}
-	if blocks <= 0 {
-		return
-	}
-	if r.header != nil && server.Of(r.header.Server.Kind).NullBlock {
-		blocks = max(1, blocks-1) // one is the null block
-	}
-	if r.blocks == nil {
-		r.blocks = map[string]int{}
-	}
-	if url != "" {
-		delete(r.blocks, "")
-	}
-	r.blocks[url] = blocks
 }

@@ -26,7 +26,7 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Preflight, h.Salt = k.preflight, s.salts.used
+	h.Cache, h.Preflight, h.Salt = s.cache.Stated, k.preflight, s.salts.used
 	k.metrics.describe(&h.Server)
 	if err := s.out.begin(h); err != nil {
 		return nil, err

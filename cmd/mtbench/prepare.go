@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/openai"
+	"multiturn/pkg/plan"
 	"multiturn/pkg/report"
 )
 
@@ -36,7 +38,7 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	if err := s.options.Validate(); err != nil {
 		return nil, cli.Exit(cli.Usage, err)
 	}
-	if s.cache, err = f.cache.options(c, f.model); err != nil {
+	if err := s.stateCache(); err != nil {
 		return nil, err
 	}
 	if s.out, err = openOutputs(c, f); err != nil {
@@ -49,6 +51,22 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 		return nil, cli.Exit(cli.Usage, err)
 	}
 	return s, nil
+}
+
+// stateCache takes what the flags state of the server's cache. The GPU's size may
+// yet come from the server's metrics.
+func (s *setup) stateCache() (err error) {
+	f := &s.runFlags.cache
+	if s.cache.Stated, err = f.stated(s.call); err != nil {
+		return err
+	}
+	s.cache.Model = s.model
+	var nothing plan.Evidence
+	_, err = nothing.Shape(s.cache.Stated, s.model)
+	if errors.Is(err, plan.ErrNoGPU) {
+		return nil
+	}
+	return f.refused(err)
 }
 
 // newClient returns the client of the measured requests.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,7 +22,8 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 	if err := f.options.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	if f.options.Cache, err = f.cache.options(c, f.model); err != nil {
+	f.options.Cache.Model = f.model
+	if f.options.Cache.Stated, err = f.cache.given(c); err != nil {
 		return err
 	}
 	names := c.Args
@@ -104,7 +104,8 @@ func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string
 	return out, broken, nil
 }
 
-// setCaches tells each run's cache: as the flags state it, or else those that the run was started with.
+// setCaches sets the cache of each run: as the flags state it, else as the run's
+// header does.
 func (f *reportFlags) setCaches(ctx context.Context, c *cli.Call, runs []*report.Collector) error {
 	p := &planner{call: c, planFlags: &planFlags{conversations: f.sent, tokenizer: f.tokenizer, model: f.model}}
 	var headers []*planRun
@@ -116,14 +117,11 @@ func (f *reportFlags) setCaches(ctx context.Context, c *cli.Call, runs []*report
 	}
 	for _, run := range runs {
 		o := f.options.Cache
-		if h := run.Header(); h != nil && f.cache == newCacheFlags() {
-			then := statedFlags(h.Cache)
-			if told, err := then.options(c, cmp.Or(f.model, h.Model)); err == nil {
-				o = told
-			}
-		}
 		o.Turns.Texts, o.Turns.Tokenizer = p.texts, p.tok
 		run.SetCache(o)
+		if _, err := run.Shape(); err != nil && o.Stated != nil {
+			return f.cache.refused(err)
+		}
 	}
 	return nil
 }

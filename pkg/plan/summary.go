@@ -7,20 +7,6 @@ import (
 	"multiturn/pkg/kvcache"
 )
 
-// Sizes turns blocks into bytes. The zero value knows none.
-type Sizes struct {
-	Model   *kvcache.Model
-	Serving kvcache.Serving
-}
-
-// bytes of a block on one GPU; 0 = not known.
-func (s Sizes) block(size int) int64 {
-	if s.Model == nil {
-		return 0
-	}
-	return s.Model.BlockBytes(size, s.Serving)
-}
-
 // Summary is what a plan says, for every format (Document) or drawn (SVG).
 // Rates are shares of the prompt tokens, 0 to 1.
 type Summary struct {

@@ -28,6 +28,17 @@ type Executed struct {
 	MaxTurns  int
 }
 
+// Of returns how the turns of the run of a header are read: with the
+// history and the limit on messages that the header has, if o has none. The header
+// may be nil.
+func (o Executed) Of(h *record.Run) Executed {
+	if h != nil && h.Load != nil {
+		o.DatasetHistory = o.DatasetHistory || h.Load.History == record.HistoryDataset
+		o.MaxTurns = max(o.MaxTurns, h.Load.MaxMessages)
+	}
+	return o
+}
+
 // FromTurns returns the workload of the turns of one run, as they were sent and
 // ended. Turns may come in any order.
 //

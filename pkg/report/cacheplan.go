@@ -16,7 +16,7 @@ import (
 
 // CachePlan puts what caches would have hit beside what the server says it did. Tokens are sums over the turns.
 type CachePlan struct {
-	Shape CacheShape `json:"shape"`
+	Shape plan.Shape `json:"shape"`
 	// UniqueBlocks were used by all requests, LiveBlocks at most of those at one time were used and would be again.
 	UniqueBlocks int `json:"unique_blocks"`
 	LiveBlocks   int `json:"live_blocks"`
@@ -66,7 +66,8 @@ type CacheRow struct {
 func (c *Collector) cachePlan() *CachePlan {
 	p := &CachePlan{by: make([]*plan.Turn, len(c.turns))}
 	p.Shape, p.Notes = c.shape()
-	e := c.executed(p.Shape.BlockSize)
+	e := c.o.Cache.Turns.Of(c.run)
+	e.BlockSize = p.Shape.BlockSize
 	p.SharedKnown = len(e.Texts) > 0 && e.Tokenizer != nil
 	switch {
 	case !p.SharedKnown:
@@ -78,7 +79,7 @@ func (c *Collector) cachePlan() *CachePlan {
 	for i := range c.turns {
 		turns[i] = c.turns[i].record()
 	}
-	config := p.Shape.config
+	config := p.Shape.Config
 	step := stride(turns, p.Shape.BlockSize)
 	if step > 1 {
 		e.BlockSize *= step
@@ -105,8 +106,8 @@ func (c *Collector) cachePlan() *CachePlan {
 		p.LiveBlocks = max(p.LiveBlocks, u.Live*step)
 	}
 	p.Notes = append(p.Notes, w.Notes...)
-	if p.Shape.BlockSizeFrom == FromGuess {
-		p.Notes = append(p.Notes, fmt.Sprintf("blocks are assumed to be of %s: the records do not say", human.Count(p.Shape.BlockSize, "token")))
+	if a := p.Shape.Assumption(); a != "" {
+		p.Notes = append(p.Notes, a)
 	}
 	c.cacheRows(p)
 	if p.All.N == 0 {
@@ -177,7 +178,7 @@ func (c *Collector) beginnings(texts map[string]*chat.Conversation) map[string]*
 
 // cacheRows fills the rows from the turns.
 func (c *Collector) cacheRows(p *CachePlan) {
-	predicted := p.Shape.config != nil
+	predicted := p.Shape.Config != nil
 	p.All, p.First, p.Later = CacheRow{From: 1}, CacheRow{From: 1, To: 1}, CacheRow{From: 2}
 	byTurn := make(map[int]*CacheRow)
 	for i := range c.turns {

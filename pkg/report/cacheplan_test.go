@@ -82,6 +82,9 @@ func TestShape(t *testing.T) {
 		s.Kind = kind
 		return &record.Run{Model: "Qwen3-8B", Server: s}
 	}
+	gib := func(n float64) CacheOptions {
+		return CacheOptions{Stated: &record.StatedCache{Tiers: []record.StatedTier{{Tier: "gpu", GiB: n}}}}
+	}
 	for _, tc := range []struct {
 		name string
 		o    CacheOptions
@@ -101,13 +104,13 @@ func TestShape(t *testing.T) {
 			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; keeps prompt+output)", ""},
 		{"two servers", CacheOptions{}, []any{at("a", map[string]float64{"gpu_blocks": 10}), at("b", map[string]float64{"gpu_blocks": 20})},
 			"predicted: blocks of 16 tokens (assumed), gpu 30 blocks (the server says; keeps prompt+output)", "the pools of 2 servers"},
-		{"stated", CacheOptions{BlockSize: 8, Blocks: [3]int{7, 9, -1}, Store: [3]kvcache.Store{0, kvcache.PromptOnly, kvcache.PromptOnly}},
+		{"stated", stated(kvcache.Config{BlockSize: 8, Tiers: shape(7, 9, -1).Tiers}),
 			[]any{at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
 			"predicted: blocks of 8 tokens (stated), gpu 7 blocks (stated; keeps prompt+output), cpu 9 blocks (stated; keeps prompt), disk no limit (stated; keeps prompt)", ""},
-		{"GiB of the run's model", CacheOptions{GiB: [3]float64{1}}, []any{header("", record.Server{})}, "predicted: blocks of 16 tokens (assumed), gpu 455 blocks (stated; keeps prompt+output)", ""},
-		{"GiB of no model", CacheOptions{GiB: [3]float64{1}}, nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "only of a known model"},
-		{"GiB too few", CacheOptions{GiB: [3]float64{0.0001}}, []any{header("", record.Server{})}, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "hold no block"},
-		{"no GPU", CacheOptions{Blocks: [3]int{0, 9, 0}}, nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "the GPU's size is not known"},
+		{"GiB of the run's model", gib(1), []any{header("", record.Server{})}, "predicted: blocks of 16 tokens (assumed), gpu 455 blocks (stated; keeps prompt+output)", ""},
+		{"GiB of no model", gib(1), nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "only for a known model"},
+		{"GiB too few", gib(0.0001), []any{header("", record.Server{})}, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "hold no block"},
+		{"no GPU", CacheOptions{Stated: &record.StatedCache{Tiers: []record.StatedTier{{Tier: "cpu", Blocks: 9}}}}, nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "the GPU's size is not known"},
 		{"a preflight's guess", CacheOptions{}, []any{&record.Run{Preflight: &record.Preflight{BlockSize: 64}}}, "predicted: the size of the cache is not known (blocks of 64 tokens, the preflight's guess)", ""},
 		{"numbers that are none", CacheOptions{}, []any{at("a", map[string]float64{"block_size": math.NaN(), "gpu_blocks": math.Inf(1)})},
 			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
@@ -115,14 +118,14 @@ func TestShape(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s, notes := collected(Options{Cache: tc.o}, tc.recs...).shape()
-			if got := s.String(); got != tc.want {
+			if got := shapeText(&s); got != tc.want {
 				t.Errorf("%s\nwant %s", got, tc.want)
 			}
 			if got := strings.Join(notes, "\n"); !strings.Contains(got, tc.note) || (tc.note == "") != (got == "") {
 				t.Errorf("notes %q, want %q", got, tc.note)
 			}
-			if (s.config == nil) != (len(s.Tiers) == 0) {
-				t.Errorf("config %v for %v", s.config, s.Tiers)
+			if (s.Config == nil) != (len(s.Tiers) == 0) {
+				t.Errorf("config %v for %v", s.Config, s.Tiers)
 			}
 		})
 	}

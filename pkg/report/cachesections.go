@@ -9,6 +9,7 @@ import (
 
 	"multiturn/internal/human"
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/plan"
 	"multiturn/pkg/render"
 )
 
@@ -196,7 +197,7 @@ func tierOrder(names map[string]bool) []string {
 
 // cacheNotes are the sentences below the cache's table.
 func (d *Details) cacheNotes(p *CachePlan) []string {
-	notes := []string{p.Shape.String()}
+	notes := []string{shapeText(&p.Shape)}
 	if p.All.Known < p.All.N && p.All.Known > 0 {
 		notes = append(notes, fmt.Sprintf("usage: known for %d of %s; the mean and the rates are of those",
 			p.All.Known, human.Count(p.All.N, "turn")))
@@ -212,8 +213,8 @@ func (d *Details) cacheNotes(p *CachePlan) []string {
 	return notes
 }
 
-// String describes the shape in a line.
-func (s *CacheShape) String() string {
+// shapeText describes a shape in a line.
+func shapeText(s *plan.Shape) string {
 	if len(s.Tiers) == 0 {
 		return fmt.Sprintf("predicted: the size of the cache is not known (blocks of %s, %s)",
 			human.Count(s.BlockSize, "token"), by(s.BlockSizeFrom))
@@ -234,16 +235,16 @@ func (s *CacheShape) String() string {
 }
 
 // by says where a number comes from.
-func by(from string) string {
+func by(from plan.Source) string {
 	switch from {
-	case FromServer:
+	case plan.FromServer:
 		return "the server says"
-	case FromProbe:
+	case plan.FromProbe:
 		return "the preflight's guess"
-	case FromUsage:
+	case plan.FromUsage:
 		return "as usage has it"
 	}
-	return from
+	return string(from)
 }
 
 // counters returns what the server's counters say. In text, a sentence below the

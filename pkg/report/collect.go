@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"multiturn/pkg/measure"
+	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
 )
 
@@ -17,6 +18,7 @@ type Collector struct {
 	turns    []turn
 	samples  []record.Sample // of the reference's array
 	scrapes  []*record.Scrape
+	evidence plan.Evidence
 	prefixes []*record.Prefix
 	gaps     map[string]*gaps // by arm
 	errors   map[failure]int
@@ -46,6 +48,7 @@ func (c *Collector) SetCache(o CacheOptions) { c.o.Cache = o }
 // Add takes a record: a *record.Run, *record.Turn, *record.Scrape, *record.Prefix, *record.End or *record.Sample. Others
 // are ignored.
 func (c *Collector) Add(rec any) {
+	c.evidence.Add(rec)
 	switch r := rec.(type) {
 	case *record.Run:
 		c.run = r

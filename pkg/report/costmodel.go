@@ -144,7 +144,7 @@ func (c *Collector) tierSplit(p *CachePlan) tierSplit {
 			return s
 		}
 	}
-	if p != nil && p.Shape.config != nil && len(p.Shape.Tiers) > 1 {
+	if p != nil && p.Shape.Config != nil && len(p.Shape.Tiers) > 1 {
 		s.from = tiersFromPrediction
 	}
 	return s
@@ -383,7 +383,7 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 	switch {
 	case m.TiersFrom == tiersFromPrediction:
 		m.Notes = append(m.Notes, "which tier tokens were loaded from is the prediction's word, for turns where it agrees with usage on their number")
-	case m.TiersFrom == "" && (p == nil || p.Shape.config == nil):
+	case m.TiersFrom == "" && (p == nil || p.Shape.Config == nil):
 		m.Notes = append(m.Notes, "usage does not tell tiers apart: cached tokens are taken to cost nothing")
 	}
 	most := 0

@@ -321,11 +321,11 @@ func (f *finder) capacity(p *CachePlan) {
 	if p.All.Ideal == 0 {
 		return
 	}
-	if p.Shape.config != nil {
+	if p.Shape.Config != nil {
 		gpu := p.All.PredictedTier[kvcache.GPU.String()]
 		if float64(gpu) >= FitsShare*float64(p.All.Ideal) {
 			size := "without limit"
-			if n := p.Shape.config.Tiers[kvcache.GPU].Blocks; n >= 0 {
+			if n := p.Shape.Config.Tiers[kvcache.GPU].Blocks; n >= 0 {
 				size = "of " + human.Thousands(int64(n)) + " blocks"
 			}
 			f.add(FitsGPU, "The working set fits into the GPU's cache: this run cannot show what offloading is worth.",
@@ -360,14 +360,14 @@ func (f *finder) statedTooSmall(p *CachePlan) bool {
 	}
 	if n > 0 {
 		f.add(StatedTooSmall, "The stated cache is smaller than the server's: requests ran that do not fit into it.", "%s do not fit into %s", human.Count(n, "request"),
-			strings.TrimPrefix(p.Shape.String(), "predicted: "))
+			strings.TrimPrefix(shapeText(&p.Shape), "predicted: "))
 	}
 	return n > 0
 }
 
 // predicted holds hits against those of a cache of the stated shape.
 func (f *finder) predicted(p *CachePlan) {
-	if p.Shape.config == nil {
+	if p.Shape.Config == nil {
 		return
 	}
 	from := -1 // the row from which on all are far below

@@ -83,7 +83,7 @@ func TestFindings(t *testing.T) {
 		},
 		{
 			name: "all held by a cache of unknown size", w: func(w *world) { w.config = shape(4000, 0, 0) },
-			change: func(recs []any) []any { return recs[: len(recs)-3 : len(recs)-3] }, o: func(o *Options) { o.Cache = CacheOptions{BlockSize: 16} },
+			change: func(recs []any) []any { return recs[: len(recs)-3 : len(recs)-3] }, o: func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
 			kinds: []FindingKind{FitsGPU}, // the server's metrics say the size
 		},
 		{
@@ -91,7 +91,7 @@ func TestFindings(t *testing.T) {
 			change: func(recs []any) []any {
 				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
 			},
-			o:     func(o *Options) { o.Cache = CacheOptions{BlockSize: 16} },
+			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
 			kinds: []FindingKind{AllHeld}, shown: "tokens that could be cached",
 		},
 		{
@@ -219,7 +219,7 @@ func TestFindings(t *testing.T) {
 			change: func(recs []any) []any {
 				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
 			},
-			o:     func(o *Options) { o.Cache = CacheOptions{BlockSize: 16} },
+			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
 			kinds: []FindingKind{BelowIdeal}, text: "--gpu-blocks", shown: "blocks of 16 tokens",
 		},
 		{
@@ -237,7 +237,7 @@ func TestFindings(t *testing.T) {
 			kinds: []FindingKind{SlowTier}, text: "Loading from the cpu tier takes longer than computing", shown: "prefill: ",
 		},
 		{
-			name: "stated too small", o: func(o *Options) { o.Cache.Blocks = [3]int{60, 0, 0} },
+			name: "stated too small", o: func(o *Options) { o.Cache = stated(shape(60, 0, 0)) },
 			kinds: []FindingKind{StatedTooSmall}, text: "requests ran that do not fit", shown: "do not fit into blocks of 16 tokens",
 		},
 		{
@@ -342,7 +342,7 @@ func TestSharedTexts(t *testing.T) {
 			},
 		})
 	}
-	o := Options{Cache: CacheOptions{BlockSize: 16}}
+	o := Options{Cache: stated(kvcache.Config{BlockSize: 16})}
 	o.Cache.Turns.Texts, o.Cache.Turns.Tokenizer = texts, spaces{}
 	s := collected(o, recs...).Summary()
 	p := s.Details.Prediction

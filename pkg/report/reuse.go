@@ -105,7 +105,7 @@ func (c *Collector) buckets(p *CachePlan, all []reuse, edges []float64, of func(
 		if !found {
 			i--
 		}
-		rows[max(0, i)].add(r.turn, &c.turns[r.turn], p.by[r.turn], p.Shape.config != nil)
+		rows[max(0, i)].add(r.turn, &c.turns[r.turn], p.by[r.turn], p.Shape.Config != nil)
 	}
 	var (
 		out   []ReuseBucket
@@ -120,7 +120,7 @@ func (c *Collector) buckets(p *CachePlan, all []reuse, edges []float64, of func(
 		if row.N == 0 {
 			continue
 		}
-		row.finish(c, p.Shape.config != nil)
+		row.finish(c, p.Shape.Config != nil)
 		seen += row.N
 		b := ReuseBucket{
 			From: edges[i], To: Unknown, N: row.N, Share: Number(float64(seen) / float64(total)), HitRate: row.HitRate,

@@ -219,11 +219,13 @@ func shape(gpu, cpu, disk int) kvcache.Config {
 
 // stated is a shape as options.
 func stated(c kvcache.Config) CacheOptions {
-	o := CacheOptions{BlockSize: c.BlockSize, Exclusive: c.Exclusive}
+	s := &record.StatedCache{BlockSize: c.BlockSize, Exclusive: c.Exclusive}
 	for t, tier := range c.Tiers {
-		o.Blocks[t], o.Store[t] = tier.Blocks, tier.Store
+		s.Tiers = append(s.Tiers, record.StatedTier{
+			Tier: kvcache.Tier(t).String(), Blocks: tier.Blocks, Store: tier.Store.String(),
+		})
 	}
-	return o
+	return CacheOptions{Stated: s}
 }
 
 // small is a world of twelve conversations that a cache of some 1,000 blocks holds.

@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"math"
+
+	"multiturn/pkg/record"
+	"multiturn/pkg/server"
+)
+
+// Evidence is what the records of one run say of the server's KV cache. The zero
+// value has seen no record.
+type Evidence struct {
+	header    *record.Run
+	blockSize int            // of the metrics, in tokens
+	blocks    map[string]int // of the metrics, as exposed, by URL
+	cached    unit
+}
+
+// Add takes a record of the run: a *record.Run, *record.Scrape or *record.Turn.
+// Others are ignored. Records may come in any order.
+func (e *Evidence) Add(rec any) {
+	switch r := rec.(type) {
+	case *record.Run:
+		e.header = r
+	case *record.Scrape:
+		e.scrape(r)
+	case *record.Turn:
+		if r.Usage != nil && r.Usage.Cached != nil {
+			e.cached.add(*r.Usage.Cached)
+		}
+	}
+}
+
+func (e *Evidence) scrape(r *record.Scrape) {
+	if n := whole(r.Values["block_size"]); n > 0 {
+		e.blockSize = n
+	}
+	if n := whole(r.Values["gpu_blocks"]); n > 0 {
+		if e.blocks == nil {
+			e.blocks = map[string]int{}
+		}
+		e.blocks[r.URL] = n
+	}
+}
+
+// whole returns a gauge as a count, 0 if it cannot be one.
+func whole(f float64) int {
+	if f >= 1 && f <= math.MaxInt32/2 {
+		return int(f)
+	}
+	return 0
+}
+
+// server returns the entry of the run's server.
+func (e *Evidence) server() *server.Server {
+	if e.header == nil {
+		return server.Of("")
+	}
+	return server.Of(e.header.Server.Kind)
+}
+
+// block returns the size of a block in tokens, and where it comes from.
+func (e *Evidence) block(stated int) (int, Source) {
+	var h record.Run
+	if e.header != nil {
+		h = *e.header
+	}
+	probed := 0
+	if h.Preflight != nil {
+		probed = h.Preflight.BlockSize
+	}
+	for _, s := range []struct {
+		size int
+		from Source
+	}{
+		{stated, FromStated},
+		{e.blockSize, FromServer},
+		{h.Server.BlockSize, FromServer},
+		{probed, FromProbe},
+		{e.cached.size(), FromUsage},
+	} {
+		if s.size > 0 {
+			return s.size, s.from
+		}
+	}
+	return e.server().BlockSize, FromHabit
+}
+
+// pool returns the usable blocks of all servers' GPUs, 0 if they are unknown, and
+// the number of servers.
+func (e *Evidence) pool() (blocks, servers int) {
+	exposed := e.blocks
+	if len(exposed) == 0 && e.header != nil && e.header.Server.GPUBlocks > 0 {
+		exposed = map[string]int{"": e.header.Server.GPUBlocks}
+	}
+	for _, n := range exposed {
+		if e.server().NullBlock {
+			n = max(1, n-1)
+		}
+		blocks += n
+	}
+	return blocks, len(exposed)
+}
+
+// minCounts is how many different counts of cached tokens show the size of a
+// block: fewer may share a larger divisor by chance.
+const minCounts = 8
+
+// unit is the largest number that all counts are multiples of.
+type unit struct {
+	divisor int
+	seen    map[int]bool // different counts, up to minCounts
+}
+
+func (u *unit) add(n int) {
+	if n <= 0 {
+		return
+	}
+	if len(u.seen) < minCounts {
+		if u.seen == nil {
+			u.seen = map[int]bool{}
+		}
+		u.seen[n] = true
+	}
+	for n != 0 {
+		u.divisor, n = n, u.divisor%n
+	}
+}
+
+// size returns the unit, 0 if there were too few counts.
+func (u *unit) size() int {
+	if len(u.seen) < minCounts {
+		return 0
+	}
+	return u.divisor
+}

@@ -1,0 +1,183 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+
+	"multiturn/internal/human"
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/record"
+)
+
+// Source is where a number of a shape comes from.
+type Source string
+
+// Sources, in the order in which they are asked.
+const (
+	FromStated Source = "stated"  // by the user, now or when the run was started
+	FromServer Source = "server"  // its metrics
+	FromProbe  Source = "probe"   // the preflight's guess
+	FromUsage  Source = "usage"   // what all counts of cached tokens are multiples of
+	FromHabit  Source = "assumed" // what is usual for such a server
+)
+
+// Shape is the cache that hits are predicted for, and where its numbers come
+// from.
+type Shape struct {
+	BlockSize     int    `json:"block_size"` // tokens
+	BlockSizeFrom Source `json:"block_size_from"`
+	// Tiers are from the GPU down. There are none if the size is unknown; nothing is
+	// predicted then.
+	Tiers     []ShapeTier `json:"tiers"`
+	Exclusive bool        `json:"exclusive"`
+	// Model is whose keys and values are counted in bytes.
+	Model         string `json:"model,omitempty"`
+	BytesPerToken int64  `json:"bytes_per_token,omitempty"`
+
+	// Sizes turn blocks into bytes.
+	Sizes Sizes `json:"-"`
+	// Config is the cache itself; nil if there are no tiers.
+	Config *kvcache.Config `json:"-"`
+	// Store is the policy of the tier that keeps most: what an unlimited cache of
+	// this shape would keep.
+	Store kvcache.Store `json:"-"`
+	// Notes say what was assumed of the sizes of tiers.
+	Notes []string `json:"-"`
+}
+
+// Assumption says that the block size is a guess of no more than the kind of
+// server; "" if it is not.
+func (s *Shape) Assumption() string {
+	if s.BlockSizeFrom != FromHabit {
+		return ""
+	}
+	return fmt.Sprintf("blocks are assumed to be of %s: the records do not say",
+		human.Count(s.BlockSize, "token"))
+}
+
+// ShapeTier is one tier of a shape.
+type ShapeTier struct {
+	Tier   string `json:"tier"`
+	Blocks int    `json:"blocks"` // -1 = no limit
+	Store  string `json:"store"`
+	From   Source `json:"from"`
+}
+
+// Errors of Evidence.Shape.
+var (
+	// ErrNoModel is a size in GiB without a model.
+	ErrNoModel = errors.New("GiB can be counted in blocks only for a known model")
+	// ErrNoGPU is the size of a lower tier without that of the GPU.
+	ErrNoGPU = errors.New("the GPU's size is not known")
+)
+
+// Shape finds the cache to predict for. Every command that predicts asks here,
+// so all predict the same from the same records.
+//
+// What is stated goes before everything else; nil is what the run's header
+// states. The block size then comes from the server's metrics, the preflight's
+// guess, the common divisor of all counts of cached tokens, and last what is
+// usual for such a server. The size of the GPU's tier then comes from the
+// metrics, without the block that the server keeps for itself. Lower tiers are
+// stated or do not exist.
+//
+// Model names the model whose keys and values fill sizes in GiB, unless one is
+// stated; "" is the run's.
+//
+// With an error the shape has no tiers, and the error says why. Only what is
+// stated can cause one.
+func (e *Evidence) Shape(stated *record.StatedCache, model string) (Shape, error) {
+	var h record.Run
+	if e.header != nil {
+		h = *e.header
+	}
+	if stated == nil {
+		stated = h.Cache
+	}
+	if stated == nil {
+		stated = &record.StatedCache{}
+	}
+	if model == "" {
+		model = h.Model
+	}
+	var s Shape
+	var err error
+	s.BlockSize, s.BlockSizeFrom = e.block(stated.BlockSize)
+	if s.Sizes, err = sizes(stated, model); err != nil {
+		return s, err
+	}
+	if m := s.Sizes.Model; m != nil {
+		s.Model, s.BytesPerToken = m.Name, m.BytesPerToken(s.Sizes.Serving)
+	}
+	return s, s.size(stated, e)
+}
+
+// size fills in the tiers.
+func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
+	config := kvcache.Config{BlockSize: s.BlockSize, Exclusive: stated.Exclusive}
+	s.Exclusive = stated.Exclusive
+	stores, err := Stores(stated)
+	if err != nil {
+		return err
+	}
+	s.Store = stores[kvcache.GPU]
+	var tiers []ShapeTier
+	for t := range config.Tiers {
+		tier, from := kvcache.Tier(t), FromStated
+		n, err := s.blocks(tier, statedTier(stated, tier))
+		if err != nil {
+			return err
+		}
+		if n == 0 && tier == kvcache.GPU {
+			n, from = s.pool(e), FromServer
+		}
+		if n == 0 {
+			continue
+		}
+		s.Store = min(s.Store, stores[t])
+		config.Tiers[t] = kvcache.TierConfig{Blocks: n, Store: stores[t]}
+		tiers = append(tiers, ShapeTier{tier.String(), n, stores[t].String(), from})
+	}
+	switch {
+	case len(tiers) == 0:
+		return nil
+	case config.Tiers[kvcache.GPU].Blocks == 0:
+		return fmt.Errorf("a %s tier is stated, but %w", tiers[0].Tier, ErrNoGPU)
+	}
+	if err := config.Validate(); err != nil {
+		return err
+	}
+	s.Tiers, s.Config = tiers, &config
+	return nil
+}
+
+// pool returns the blocks of the servers' GPUs; 0 = unknown.
+func (s *Shape) pool(e *Evidence) int {
+	blocks, servers := e.pool()
+	if servers > 1 {
+		s.Notes = append(s.Notes, fmt.Sprintf("the pools of %d servers are taken for one: "+
+			"a prediction for requests that are spread at random is lower", servers))
+	}
+	return blocks
+}
+
+// blocks returns the stated size of a tier; 0 = not stated.
+func (s *Shape) blocks(tier kvcache.Tier, t record.StatedTier) (int, error) {
+	if t.Blocks != 0 || t.GiB == 0 {
+		return t.Blocks, nil
+	}
+	m := s.Sizes.Model
+	if m == nil {
+		return 0, fmt.Errorf("the %v tier: %w", tier, ErrNoModel)
+	}
+	bytes := t.GiB * kvcache.GiB
+	if tier != kvcache.GPU {
+		bytes /= float64(s.Sizes.Serving.TP) // each rank has its part of a block there
+	}
+	n := m.Blocks(bytes, s.BlockSize, s.Sizes.Serving)
+	if n == 0 {
+		return 0, fmt.Errorf("%g GiB of the %v tier hold no block of %d tokens of %s",
+			t.GiB, tier, s.BlockSize, m.Name)
+	}
+	return n, nil
+}
