@@ -172,7 +172,7 @@ func (o *outputs) finish(end *record.End) error {
 		keep(o.excelFile.Commit())
 		o.call.Remarkf("wrote %s", o.excelFile.Name())
 	}
-	keep(writeSummary(o.call, "-", render.Text, []render.Document{s.Document()}))
+	keep(printSummary(o.call, o.f.format, []render.Document{s.Document()}))
 	return errors.Join(errs...)
 }
 

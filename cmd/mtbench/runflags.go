@@ -11,6 +11,7 @@ import (
 	"multiturn/pkg/load"
 	"multiturn/pkg/openai"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 	"multiturn/pkg/report"
 )
 
@@ -41,6 +42,7 @@ type runFlags struct {
 	records      string
 	output       string
 	outputFormat string
+	format       render.Format // of the summary
 	files        tableFiles
 	printContent bool
 	label        string
@@ -77,7 +79,7 @@ func newRunFlags() *runFlags {
 		openai: openai.Options{
 			URL: "http://localhost:8000", Config: httpclient.Config{Header: http.Header{}},
 		},
-		report: newReportOptions(), cache: newCacheFlags(),
+		report: newReportOptions(), cache: newCacheFlags(), format: render.Text,
 		preconnect: true, identify: true, length: lengthAuto,
 		metrics: auto, metricsInterval: time.Second, preflight: auto,
 		cacheSalt: saltNone, prefixSample: 16,
@@ -232,8 +234,10 @@ func (f *runFlags) outputFlags() []cli.Flag {
 			Usage: "write every turn as a line of JSON; - is stdout (the table then goes to stderr)"},
 		{Name: "output-file", Short: "o", Value: cli.File(&f.output),
 			Usage: "write the finished conversations, with the server's answers"},
-		{Name: "format", Value: cli.Enum(&f.outputFormat, "json", "jsonl"),
+		{Name: "output-format", Value: cli.Enum(&f.outputFormat, "json", "jsonl"),
 			DefaultText: "by the file's name", Usage: "form of --output-file"},
+		{Name: "format", Value: cli.Enum(&f.format, render.Formats()...),
+			Usage: "form of the summary"},
 	}, f.files.flags(), []cli.Flag{
 		{Name: "print-content", Value: cli.Bool(&f.printContent),
 			Usage: "print questions and answers to stderr as they end"},

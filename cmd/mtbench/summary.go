@@ -15,10 +15,19 @@ import (
 // people: it gives way when stdout carries data.
 func writeSummary(c *cli.Call, name string, f render.Format, docs []render.Document) error {
 	if name == "-" && f == render.Text {
-		w := c.TextOut()
-		return render.WriteText(w, docs, color(c, w))
+		return printSummary(c, f, docs)
 	}
 	return writeFile(c, name, func(w io.Writer) error { return render.Write(w, f, docs) })
+}
+
+// printSummary writes documents to stdout, or to stderr when stdout carries
+// data.
+func printSummary(c *cli.Call, f render.Format, docs []render.Document) error {
+	w := c.TextOut()
+	if f == render.Text {
+		return render.WriteText(w, docs, color(c, w))
+	}
+	return render.Write(w, f, docs)
 }
 
 // writeFile writes an output as a whole or not at all.

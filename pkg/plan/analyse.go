@@ -12,25 +12,32 @@ type Turn struct {
 	Prompt int
 	// New is Request's: the prompt less what the turn before it left.
 	New int
-	// Ideal is what an unlimited cache would have hit under the same interleaving: whole blocks that any request before it
-	// had used, and never the last token.
+	// Ideal is what an unlimited cache would have hit under the same
+	// interleaving: whole blocks that any request before it had used, and never
+	// the last token.
 	Ideal int
-	// Hit is what the cache of the stated shape would have hit, by tier; zero when no shape was stated.
+	// Hit is what the cache of the stated shape would have hit, by tier; zero
+	// when no shape was stated.
 	Hit [kvcache.NumTiers]int
-	// Waited says that this cache had no room when the request came, TooLarge that it could never run it.
+	// Waited says that this cache had no room when the request came, TooLarge
+	// that it could never run it.
 	Waited, TooLarge bool
 }
 
-// Predicted is what the cache of the stated shape would have hit in all its tiers.
+// Predicted is what the cache of the stated shape would have hit in all its
+// tiers.
 func (t *Turn) Predicted() int { return t.Hit[kvcache.GPU] + t.Hit[kvcache.CPU] + t.Hit[kvcache.Disk] }
 
-// Compare is the turns of one run beside what caches would have done for them, for a report to put beside what was
-// measured. Config is the shape of the cache, nil if it is not known: Predicted is then 0. Its block size counts, not that
-// of o.
+// Compare is the turns of one run beside what caches would have done for them,
+// for a report to put beside what was measured. Config is the shape of the
+// cache, nil if it is not known: Predicted is then 0. Its block size counts,
+// not that of o.
 //
-// The answer has one Turn for each turn given, at the same index; nil for a turn that no cache saw (see FromTurns). Warm-up
-// turns fill the caches and should be among the turns; their Ideal is 0. Turns of different runs must not be mixed: they
-// have clocks of their own. Notes say what had to be assumed, one sentence each.
+// The answer has one Turn for each turn given, at the same index; nil for a
+// turn that no cache saw (see FromTurns). Warm-up turns fill the caches and
+// should be among the turns; their Ideal is 0. Turns of different runs must not
+// be mixed: they have clocks of their own. Notes say what had to be assumed,
+// one sentence each.
 func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*Turn, notes []string, err error) {
 	if config != nil {
 		o.BlockSize = config.BlockSize
@@ -52,13 +59,15 @@ type Analysis struct {
 	Workload *Workload
 	// Store is what the unlimited cache and those of the curve keep.
 	Store kvcache.Store
-	// Curve is the hits of one LRU cache against its capacity, nothing pinned. Its last point is the unlimited cache.
+	// Curve is the hits of one LRU cache against its capacity, nothing pinned.
+	// Its last point is the unlimited cache.
 	Curve *kvcache.Curve
 	// Config is the shape that was stated, if one was.
 	Config *kvcache.Config
 	// Turns are by request, in the workload's order.
 	Turns []Turn
-	// Pinned is the most blocks that running requests need at one time; blocks that several of them share count for each.
+	// Pinned is the most blocks that running requests need at one time; blocks
+	// that several of them share count for each.
 	Pinned int
 	// WorkingSet is by request, when it ends.
 	WorkingSet []Use
@@ -67,13 +76,14 @@ type Analysis struct {
 // Use is how many blocks matter at a time.
 type Use struct {
 	At time.Duration
-	// Unique is the number of different blocks used so far, Live of those the ones that will be used again, Running what
-	// running requests need.
+	// Unique is the number of different blocks used so far, Live of those the
+	// ones that will be used again, Running what running requests need.
 	Unique, Live, Running int
 }
 
-// Analyse takes a workload through an unlimited cache and LRU caches of every capacity, which keep what store says, and
-// through a cache of the shape config if that is not nil. Its block size must be the workload's.
+// Analyse takes a workload through an unlimited cache and LRU caches of every
+// capacity, which keep what store says, and through a cache of the shape config
+// if that is not nil. Its block size must be the workload's.
 func Analyse(w *Workload, config *kvcache.Config, store kvcache.Store) (*Analysis, error) {
 	a := &Analysis{Workload: w, Store: store, Config: config, Turns: make([]Turn, len(w.Requests))}
 	plays := make([]kvcache.Play, len(w.Requests))
@@ -145,7 +155,8 @@ func (a *Analysis) measure(plays []kvcache.Play) {
 			n := r.Lookup(keep, q.Prompt) * w.BlockSize
 			a.Turns[now.play].Ideal = max(0, min(n, q.Prompt-1))
 		}
-		// What comes between the start and the end of a request finds its prompt; when nothing does, one use is enough.
+		// What comes between the start and the end of a request finds its
+		// prompt; when nothing does, one use is enough.
 		if m+1 < len(moments) && moments[m+1] != (moment{now.play, true}) {
 			r.Use(keep[:min(len(keep), q.Prompt/w.BlockSize)])
 			calls++

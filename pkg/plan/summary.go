@@ -25,14 +25,17 @@ type Summary struct {
 	PinnedBlocks  int        `json:"pinned_blocks"` // most that running requests need at a time
 	Store         string     `json:"store"`
 	Model         *ModelSize `json:"model,omitempty"`
-	// Ideal is the unlimited cache: its hits are the eligible tokens, all that any cache could hit.
+	// Ideal is the unlimited cache: its hits are the eligible tokens, all that
+	// any cache could hit.
 	Ideal Capacity   `json:"ideal"`
 	Curve []Capacity `json:"curve"`
 	Cliff *Cliff     `json:"cliff,omitempty"`
 	Reach []Reach    `json:"reach"`
-	// WorkingSet is the workload cut into equal parts, of time or else of requests: the most that was live in each.
+	// WorkingSet is the workload cut into equal parts, of time or else of
+	// requests: the most that was live in each.
 	WorkingSet []WorkingSet `json:"working_set"`
-	// Turns are by number of the request in its conversation, First and Later all first ones and all others.
+	// Turns are by number of the request in its conversation, First and Later
+	// all first ones and all others.
 	Turns      []Row       `json:"turns,omitempty"`
 	First      *Row        `json:"first_turns,omitempty"`
 	Later      *Row        `json:"later_turns,omitempty"`
@@ -71,7 +74,8 @@ type Cliff struct {
 	Rise float64  `json:"rise_of_ideal"`
 }
 
-// Reach is the smallest capacity that hits a share of what the unlimited cache hits.
+// Reach is the smallest capacity that hits a share of what the unlimited cache
+// hits.
 type Reach struct {
 	Share float64 `json:"share_of_ideal"`
 	Capacity
@@ -154,7 +158,8 @@ type View struct {
 	Name  string
 	Kind  Kind
 	Sizes Sizes
-	// Capacities, in blocks, are those of the curve; none: round ones between the largest request and the ideal hit.
+	// Capacities, in blocks, are those of the curve; none: round ones between
+	// the largest request and the ideal hit.
 	Capacities []int
 }
 
@@ -269,8 +274,9 @@ func (s *Summary) rows(a *Analysis) {
 	}
 }
 
-// steps are the capacities to print: 1, 2, 5, 10, 20, ... or a denser row where those are few, from the largest request's
-// size, below which a server could not run it, to where the ideal is reached.
+// steps are the capacities to print: 1, 2, 5, 10, 20, ... or a denser row where
+// those are few, from the largest request's size, below which a server could
+// not run it, to where the ideal is reached.
 func steps(c *kvcache.Curve) []int {
 	ideal := c.Ideal()
 	if ideal.HitTokens == 0 {

@@ -20,8 +20,9 @@ const (
 	curveTop, setTop    = 50, 320
 )
 
-// SVG draws the summary: hits against capacity, with the capacities that were stated, and the working set. The picture stands
-// alone: no scripts, no fonts, nothing from elsewhere.
+// SVG draws the summary: hits against capacity, with the capacities that were
+// stated, and the working set. The picture stands alone: no scripts, no fonts,
+// nothing from elsewhere.
 func SVG(w io.Writer, s *Summary) error {
 	d := &drawing{Summary: s}
 	d.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11" fill="#222">`, svgWidth, svgHeight)
@@ -90,7 +91,8 @@ func (d *drawing) curve() {
 		at := (math.Log10(float64(max(1, blocks))) - low) / (high - low)
 		return panelLeft + panelWidth*max(0, min(1, at))
 	}
-	// Labels at capacities of 1, 2 and 5 tokens times a power of ten, as many as there is room for.
+	// Labels at capacities of 1, 2 and 5 tokens times a power of ten, as many
+	// as there is room for.
 	last := math.Inf(-1)
 	for decade := 1.0; decade <= 1e15; decade *= 10 {
 		for _, n := range []float64{1, 2, 5} {
@@ -177,7 +179,8 @@ func (d *drawing) set() {
 	d.text(panelLeft+panelWidth, setTop+panelHeight+15, "end", label)
 }
 
-// round is the next number of one digit 1, 2, 4 or 8 and zeros, whose quarters read well.
+// round is the next number of one digit 1, 2, 4 or 8 and zeros, whose quarters
+// read well.
 func round(v float64) float64 {
 	for n := 1.0; ; n *= 10 {
 		for _, digit := range []float64{1, 2, 4, 8} {

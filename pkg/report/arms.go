@@ -11,9 +11,11 @@ import (
 	"multiturn/pkg/record"
 )
 
-// Arms compares the arms of a run with control arms: what its cache did for the time to the first token.
+// Arms compares the arms of a run with control arms: what its cache did for the
+// time to the first token.
 type Arms struct {
-	// Measured is the arm that every other number of the report is of, throughput, work and counters left out.
+	// Measured is the arm that every other number of the report is of,
+	// throughput, work and counters left out.
 	Measured string   `json:"measured"`
 	Arms     []Arm    `json:"arms"` // the measured one first, the others by name
 	Effects  []Effect `json:"effects"`
@@ -26,7 +28,8 @@ type Arm struct {
 	Turns         int    `json:"turns"`
 	Failed        int    `json:"failed"`
 	Prompt        int64  `json:"prompt_tokens"`
-	// Cached is what usage says was cached, of the Known turns for which it says so; CachedShare by their prompt tokens.
+	// Cached is what usage says was cached, of the Known turns for which it
+	// says so; CachedShare by their prompt tokens.
 	Cached      Number `json:"cached_tokens"`
 	Known       int    `json:"cached_known"`
 	CachedShare Number `json:"cached_share"`
@@ -34,15 +37,19 @@ type Arm struct {
 	TTFTMean    Number `json:"ttft_ms_mean"`
 }
 
-// Effect is how much later the first token of a control arm came than that of the measured one.
+// Effect is how much later the first token of a control arm came than that of
+// the measured one.
 type Effect struct {
 	Control string `json:"control"`
-	// Paired says that both arms played the same conversations: differences are between equal turns then, and otherwise
-	// between the means of turns of the same number.
+	// Paired says that both arms played the same conversations: differences are
+	// between equal turns then, and otherwise between the means of turns of the
+	// same number.
 	Paired        bool `json:"paired"`
 	Conversations int  `json:"conversations"`
-	// Batches is how many pairs of batches there are when arms were played one after the other. The server's own drift from
-	// batch to batch is then part of the difference, so batches, not conversations, are what its interval comes from.
+	// Batches is how many pairs of batches there are when arms were played one
+	// after the other. The server's own drift from batch to batch is then part
+	// of the difference, so batches, not conversations, are what its interval
+	// comes from.
 	Batches int          `json:"batches,omitempty"`
 	Later   EffectRow    `json:"later_turns"`
 	All     EffectRow    `json:"all_turns"`
@@ -62,7 +69,8 @@ type EffectRow struct {
 	To   int `json:"to"`
 	// N is how many pairs there are, or turns of the arm that has fewer.
 	N int `json:"n"`
-	// Difference is the control's mean ttft_ms less the measured arm's, with its 95 % interval; Relative is it by the control's.
+	// Difference is the control's mean ttft_ms less the measured arm's, with
+	// its 95 % interval; Relative is it by the control's.
 	Difference Estimate `json:"difference_ms"`
 	Relative   Number   `json:"relative"`
 }
@@ -72,7 +80,8 @@ func (r *EffectRow) significant() bool { return beyondChance(r.Difference.Low, r
 
 func beyondChance(low, high Number) bool { return low.OK() && high.OK() && (low > 0 || high < 0) }
 
-// primaryArm is the arm that tables are of: the measured one, in an A/A run the first one.
+// primaryArm is the arm that tables are of: the measured one, in an A/A run the
+// first one.
 func primaryArm(turns []turn) string {
 	first := -1
 	for i := range turns {
@@ -157,7 +166,7 @@ func describeArm(name string, turns []*turn) Arm {
 	a.Conversations = len(conversations)
 	a.CachedShare = share(a.Cached, known)
 	if a.Known == 0 {
-		a.Cached = Unknown
+		a.Cached = unknown
 	}
 	s := measure.New(ttft)
 	a.TTFT50, a.TTFTMean = Number(s.Median()), Number(s.Mean())
@@ -246,7 +255,8 @@ func paired(one, two map[place]*turn) (list []difference) {
 	return inPlace(list)
 }
 
-// unpaired keeps the turns of both arms as they are. A conversation is a cluster of its arm.
+// unpaired keeps the turns of both arms as they are. A conversation is a
+// cluster of its arm.
 func unpaired(one, two map[place]*turn) (list []difference) {
 	for p, t := range one {
 		list = append(list, difference{"m" + p.conversation, p.index, 0, t.sample().TTFTMS, math.NaN()})
@@ -265,7 +275,8 @@ func inPlace(list []difference) []difference {
 	return list
 }
 
-// effectOf is the difference over turns from to to (from 0; to below 0: all), with its interval.
+// effectOf is the difference over turns from to to (from 0; to below 0: all),
+// with its interval.
 func effectOf(list []difference, from, to int, boot measure.Bootstrap, paired, batches bool) EffectRow {
 	var part []difference
 	for _, d := range list {
@@ -273,7 +284,7 @@ func effectOf(list []difference, from, to int, boot measure.Bootstrap, paired, b
 			part = append(part, d)
 		}
 	}
-	r := EffectRow{Difference: noEstimate("ttft_ms"), Relative: Unknown}
+	r := EffectRow{Difference: noEstimate("ttft_ms"), Relative: unknown}
 	var base float64
 	var value float64
 	if paired {
@@ -306,13 +317,14 @@ func effectOf(list []difference, from, to int, boot measure.Bootstrap, paired, b
 	}
 	r.Difference.Value, r.Relative = Number(value), Number(value/base)
 	if r.N == 0 {
-		r.Difference, r.Relative = noEstimate("ttft_ms"), Unknown
+		r.Difference, r.Relative = noEstimate("ttft_ms"), unknown
 	}
 	return r
 }
 
-// strata are turns of two arms that played different conversations, by their number: turns are compared with turns of the
-// same number, which are about as long.
+// strata are turns of two arms that played different conversations, by their
+// number: turns are compared with turns of the same number, which are about as
+// long.
 type strata struct {
 	clusters [2][][]value // by arm
 	weight   map[int]float64
@@ -361,7 +373,8 @@ func (s *strata) once() [2][]int {
 	return times
 }
 
-// difference is the control's mean less the measured arm's over turn numbers that both have, and the control's mean.
+// difference is the control's mean less the measured arm's over turn numbers
+// that both have, and the control's mean.
 func (s *strata) difference(times [2][]int) (diff, control float64, ok bool) {
 	type cell struct {
 		sum [2]float64

@@ -138,7 +138,7 @@ func TestEffectOfFew(t *testing.T) {
 		t.Errorf("%+v", e.Later)
 	}
 	for _, f := range s.Details.Findings {
-		if f.Kind == EffectFound || f.Kind == EffectNotFound {
+		if f.Kind == effectFound || f.Kind == effectNotFound {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -14,13 +14,16 @@ import (
 	"multiturn/pkg/record"
 )
 
-// CachePlan puts what caches would have hit beside what the server says it did. Tokens are sums over the turns.
+// CachePlan puts what caches would have hit beside what the server says it did.
+// Tokens are sums over the turns.
 type CachePlan struct {
 	Shape plan.Shape `json:"shape"`
-	// UniqueBlocks were used by all requests, LiveBlocks at most of those at one time were used and would be again.
+	// UniqueBlocks were used by all requests, LiveBlocks at most of those at
+	// one time were used and would be again.
 	UniqueBlocks int `json:"unique_blocks"`
 	LiveBlocks   int `json:"live_blocks"`
-	// ReachBlocks is the size of an LRU cache, nothing pinned, that hits 99 % of ideal.
+	// ReachBlocks is the size of an LRU cache, nothing pinned, that hits 99 %
+	// of ideal.
 	ReachBlocks int        `json:"blocks_for_99_percent_of_ideal"`
 	SharedKnown bool       `json:"shared_known"` // what conversations share is in ideal and predicted: their texts were given
 	All         CacheRow   `json:"all_turns"`
@@ -28,7 +31,8 @@ type CachePlan struct {
 	Later       CacheRow   `json:"later_turns"`
 	Turns       []CacheRow `json:"by_turn"` // From and To are numbers of turns, from 1
 	Notes       []string   `json:"notes,omitempty"`
-	// by is what caches would have done for the collector's turns, nil for turns that no cache saw.
+	// by is what caches would have done for the collector's turns, nil for
+	// turns that no cache saw.
 	by []*plan.Turn
 }
 
@@ -43,18 +47,22 @@ type CacheRow struct {
 	New int64 `json:"new_tokens"`
 	// Ideal is what an unlimited cache would have hit: what could be cached.
 	Ideal int64 `json:"ideal_tokens"`
-	// Predicted is what the cache of the stated shape would have hit, by tier too; it does not exist without a shape.
+	// Predicted is what the cache of the stated shape would have hit, by tier
+	// too; it does not exist without a shape.
 	Predicted     Number            `json:"predicted_tokens"`
 	PredictedTier map[string]Number `json:"predicted_by_tier,omitempty"`
-	// Cached is what usage says was cached, of the Known turns for which it says so; nothing is known of the others.
+	// Cached is what usage says was cached, of the Known turns for which it
+	// says so; nothing is known of the others.
 	Cached     Number            `json:"cached_tokens"`
 	Known      int               `json:"cached_known"`
 	CachedTier map[string]Number `json:"cached_by_tier,omitempty"`
-	// HitRate is cached by prompt tokens, of the known turns; EligibleRate cached by ideal; PredictedRate predicted by ideal.
+	// HitRate is cached by prompt tokens, of the known turns; EligibleRate
+	// cached by ideal; PredictedRate predicted by ideal.
 	HitRate       Number `json:"hit_rate"`
 	EligibleRate  Number `json:"eligible_hit_rate"`
 	PredictedRate Number `json:"predicted_eligible_hit_rate"`
-	// TTFT50 is the median of ttft_ms, Recompute50 that of what the cost model gives to computing the whole prompt.
+	// TTFT50 is the median of ttft_ms, Recompute50 that of what the cost model
+	// gives to computing the whole prompt.
 	TTFT50      Number `json:"ttft_ms_p50"`
 	Recompute50 Number `json:"recompute_ttft_ms_p50"`
 
@@ -62,7 +70,8 @@ type CacheRow struct {
 	members                 []int
 }
 
-// cachePlan replays the run through the caches; nil if no turn's tokens are known.
+// cachePlan replays the run through the caches; nil if no turn's tokens are
+// known.
 func (c *Collector) cachePlan() *CachePlan {
 	p := &CachePlan{by: make([]*plan.Turn, len(c.turns))}
 	p.Shape, p.Notes = c.shape()
@@ -116,10 +125,12 @@ func (c *Collector) cachePlan() *CachePlan {
 	return p
 }
 
-// maxBlocks is how many blocks are followed one by one: a plan takes some 110 bytes for each.
+// maxBlocks is how many blocks are followed one by one: a plan takes some 110
+// bytes for each.
 const maxBlocks = 4 << 20
 
-// stride is how many blocks of so many tokens have to be taken for one so that there are not too many: a power of two.
+// stride is how many blocks of so many tokens have to be taken for one so that
+// there are not too many: a power of two.
 func stride(turns []*record.Turn, blockSize int) int {
 	type dialogue struct{ conversation, arm string }
 	longest := make(map[dialogue]int)
@@ -157,8 +168,9 @@ func coarse(c kvcache.Config, n int) *kvcache.Config {
 	return &c
 }
 
-// beginnings are the conversations of the run up to their first answer. What the server answered is in no other conversation,
-// so none shares what comes behind it: its text need not be tokenized.
+// beginnings are the conversations of the run up to their first answer. What
+// the server answered is in no other conversation, so none shares what comes
+// behind it: its text need not be tokenized.
 func (c *Collector) beginnings(texts map[string]*chat.Conversation) map[string]*chat.Conversation {
 	out := make(map[string]*chat.Conversation)
 	for i := range c.turns {
@@ -262,14 +274,14 @@ func tierName(s string) string {
 }
 
 func (r *CacheRow) finish(c *Collector, predicted bool) {
-	r.HitRate, r.EligibleRate, r.PredictedRate, r.Recompute50 = Unknown, Unknown, Unknown, Unknown
+	r.HitRate, r.EligibleRate, r.PredictedRate, r.Recompute50 = unknown, unknown, unknown, unknown
 	if !predicted {
-		r.Predicted = Unknown
+		r.Predicted = unknown
 	} else {
 		r.PredictedRate = share(r.Predicted, r.Ideal)
 	}
 	if r.Known == 0 {
-		r.Cached = Unknown
+		r.Cached = unknown
 	} else {
 		r.HitRate, r.EligibleRate = share(r.Cached, r.knownPrompt), share(r.Cached, r.knownIdeal)
 	}
@@ -283,7 +295,7 @@ func (r *CacheRow) finish(c *Collector, predicted bool) {
 // share is a part of a whole, which does not exist of nothing.
 func share(part Number, whole int64) Number {
 	if whole <= 0 {
-		return Unknown
+		return unknown
 	}
 	return part / Number(whole)
 }

@@ -111,7 +111,7 @@ func (p *CachePlan) named() []namedRow {
 // of the table.
 func (d *Details) countersOf(p *CachePlan) Number {
 	if d.Counters.Turns != p.All.N {
-		return Unknown
+		return unknown
 	}
 	return d.Counters.value("cached_tokens")
 }
@@ -158,9 +158,10 @@ func (d *Details) tiersSection(p *CachePlan, rows []namedRow) render.Section {
 	for _, tier := range tiers {
 		if usage {
 			column("usage "+tier, "cached_"+tier+"_tokens", func(row *CacheRow, n float64) Number {
-				// A server that reports tiers leaves them out where nothing was cached.
+				// A server that reports tiers leaves them out where nothing was
+				// cached.
 				if row.CachedTier == nil && row.Cached != 0 {
-					return Unknown
+					return unknown
 				}
 				return share(orNothing(n), int64(row.Known))
 			})

@@ -10,10 +10,11 @@ import (
 // CacheOptions state the server's cache, for predictions, and what else they
 // need. The zero value takes what the records say of it.
 type CacheOptions struct {
-	// Stated goes before what the records say; nil = what the run's header states.
+	// Stated goes before what the records say; nil = what the run's header
+	// states.
 	Stated *record.StatedCache
-	// Model names the model whose keys and values fill sizes in GiB, unless Stated
-	// does; "" = the run's.
+	// Model names the model whose keys and values fill sizes in GiB, unless
+	// Stated does; "" = the run's.
 	Model string
 	// Turns are how turns are read, with the conversations' texts if they are
 	// known. Its BlockSize is not used; history and number of turns are the run's

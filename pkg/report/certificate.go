@@ -10,31 +10,40 @@ import (
 	"multiturn/pkg/render"
 )
 
-// The certificate's thresholds, all of them. What goes beyond one is named with the numbers that it makes doubtful.
+// The certificate's thresholds. What goes beyond one is named, with the numbers
+// that it makes doubtful.
 const (
-	// MaxLateShare is how late the client may be, as a share of the median TTFT: its sends (p99 of lag), its timers
-	// (p99 of wake), its longest garbage collection. MaxLateMS is late enough to be named only beyond that, whatever the
-	// share: a TTFT of a fraction of a millisecond is measured well enough.
-	MaxLateShare = 0.10
-	MaxLateMS    = 1.0
-	// MaxMergedShare is which share of chunks may have an arrival that is known only as not later than something.
-	MaxMergedShare = 0.01
-	// MaxCoalescedShare is which share of chunks may have come in the read of another one.
-	MaxCoalescedShare = 0.05
-	// MaxCPUShare is how much of the machine the client may use. Beyond it, it waits for processors.
-	MaxCPUShare = 0.80
-	// MaxReconnectShare is which share of turns may have been sent twice because the server had closed the connection.
-	MaxReconnectShare = 0.01
+	// maxLateShare is how late the client may be, as a share of the median TTFT:
+	// its sends (p99 of lag), its timers (p99 of wake), its longest garbage
+	// collection. A tenth is what servers themselves differ by from run to run.
+	// maxLateMS is late enough to be named whatever the share: timers of a busy
+	// kernel are not better, and nobody feels a millisecond.
+	maxLateShare = 0.10
+	maxLateMS    = 1.0
+	// maxMergedShare is the share of chunks whose arrival may be known only as an
+	// upper limit: more would show in the 99th percentile of gaps.
+	maxMergedShare = 0.01
+	// maxCoalescedShare is the share of chunks that may have come in the read of
+	// another one: more would show in the 95th percentile of gaps.
+	maxCoalescedShare = 0.05
+	// maxCPUShare is how much of the machine the client may use. Above it,
+	// goroutines begin to wait for processors.
+	maxCPUShare = 0.80
+	// maxReconnectShare is the share of turns that may have been sent twice
+	// because the server had closed the connection: more would show in the 99th
+	// percentile of TTFT.
+	maxReconnectShare = 0.01
 )
 
-// certify judges: what is measured goes in, the verdict and its reasons come out. Of turns it takes how many there were,
-// and the median of ttft in ms (NaN: not known).
+// certify judges: what is measured goes in, the verdict and its reasons come
+// out. Of turns it takes how many there were, and the median of ttft in ms
+// (NaN: not known).
 func certify(c record.Certificate, turns int, ttft float64) record.Certificate {
 	c.Reasons = nil
 	doubt := func(format string, args ...any) { c.Reasons = append(c.Reasons, fmt.Sprintf(format, args...)) }
-	late := max(MaxLateMS, MaxLateShare*ttft)
+	late := max(maxLateMS, maxLateShare*ttft)
 	if math.IsNaN(ttft) {
-		late = MaxLateMS
+		late = maxLateMS
 	}
 	if c.Lag.N > 0 && c.Lag.P99 > late {
 		doubt("turns were sent late, p99 %s ms (median TTFT %s ms): think times, request rate and concurrency are not as asked; "+
@@ -47,21 +56,21 @@ func certify(c record.Certificate, turns int, ttft float64) record.Certificate {
 	if c.GCPauseMaxMS > late {
 		doubt("garbage collection stopped the client for up to %s ms: do not trust maxima%s", render.Short(c.GCPauseMaxMS), orTimes(c.Clocks))
 	}
-	if c.CPUShare > MaxCPUShare {
+	if c.CPUShare > maxCPUShare {
 		doubt("the client used %.0f %% of the machine: throughput may be the client's limit, not the server's%s", 100*c.CPUShare, orTimes(c.Clocks))
 	}
-	if share := ratio(c.Merged, c.Chunks); share > MaxMergedShare {
+	if share := ratio(c.Merged, c.Chunks); share > maxMergedShare {
 		doubt("%.1f %% of chunks waited together to be read: of their arrivals only the last is known, do not trust chunk_gap_ms and inter_token_ms",
 			100*share)
 	}
 	if c.Reads > 0 {
 		// Those that waited together are named above.
-		if share := ratio(c.Chunks-c.Reads-c.Merged, c.Chunks); share > MaxCoalescedShare {
+		if share := ratio(c.Chunks-c.Reads-c.Merged, c.Chunks); share > maxCoalescedShare {
 			doubt("%.0f %% of chunks came in one read with another, as sent by the server or held up on the way: chunk_gap_ms has zeros for them",
 				100*share)
 		}
 	}
-	if share := ratio(int64(c.Reconnects), int64(turns)); share > MaxReconnectShare {
+	if share := ratio(int64(c.Reconnects), int64(turns)); share > maxReconnectShare {
 		doubt("%.1f %% of turns were sent twice because the server had closed the connection: their TTFT holds the second try only", 100*share)
 	}
 	if c.DroppedWrites > 0 {
@@ -74,7 +83,8 @@ func certify(c record.Certificate, turns int, ttft float64) record.Certificate {
 	return c
 }
 
-// orTimes adds what else is doubtful when arrivals are stamped by a program that is itself late.
+// orTimes adds what else is doubtful when arrivals are stamped by a program
+// that is itself late.
 func orTimes(clocks record.ClockSource) string {
 	if clocks == record.ClockKernel || clocks == record.ClockPackets {
 		return ""
@@ -97,8 +107,9 @@ func quantiles(s measure.Sample) record.Quantiles {
 	return record.Quantiles{N: s.N(), P50: s.Median(), P99: s.Percentile(99), Max: s.Max()}
 }
 
-// Certificate completes what the client measured of itself (wake, processor, memory, garbage collections, waits for the
-// writer, clocks) with what its turns show (lag, reads, connections, requests in flight), and judges it.
+// Certificate completes what the client measured of itself (wake, processor,
+// memory, garbage collections, waits for the writer, clocks) with what its
+// turns show (lag, reads, connections, requests in flight), and judges it.
 func (c *Collector) Certificate(self record.Certificate) record.Certificate {
 	var lag, readLate, ttft []float64
 	var opened, reconnects int
@@ -127,7 +138,8 @@ func (c *Collector) Certificate(self record.Certificate) record.Certificate {
 		}
 	}
 	self.Lag, self.ReadLate = quantiles(measure.New(lag)), quantiles(measure.New(readLate))
-	// The transport knows better, if it was asked: it also opens connections before the first turn.
+	// The transport knows better, if it was asked: it also opens connections
+	// before the first turn.
 	self.Opened, self.Reconnects = max(self.Opened, opened), max(self.Reconnects, reconnects)
 	self.MaxInFlight = maxInFlight(c.turns)
 	return certify(self, len(c.turns), measure.New(ttft).Median())

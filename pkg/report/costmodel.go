@@ -16,32 +16,40 @@ import (
 
 // The cost model's thresholds.
 const (
-	// MaxQueueShare and MaxQueueMS are how long a fitted turn may have waited in the server before its prefill, where the
-	// server tells it: at most the larger of a share of its time to the first token and a time. Elsewhere the share is that of
-	// its time to the first token during which others waited for theirs.
-	MaxQueueShare = 0.10
-	MaxQueueMS    = 5.0
-	// MinFitTurns is how many turns a fit needs, and how many for each of its terms.
-	MinFitTurns, MinFitTurnsPerTerm = 8, 4
-	// MinR2 is the share of the variance that a fit must explain.
-	MinR2 = 0.5
-	// MaxCurvature is how much a fit with a square may differ, at the longest prompt, from the fit without one.
-	MaxCurvature = 0.10
+	// maxQueueShare and maxQueueMS are how long a fitted turn may have waited
+	// in the server before its prefill, where the server tells it: at most the
+	// larger of a share of its time to the first token and a time. Elsewhere
+	// the share is that of its time to the first token during which others
+	// waited for theirs.
+	maxQueueShare = 0.10
+	maxQueueMS    = 5.0
+	// minFitTurns is how many turns a fit needs, and how many for each of its
+	// terms.
+	minFitTurns, minFitTurnsPerTerm = 8, 4
+	// minR2 is the share of the variance that a fit must explain.
+	minR2 = 0.5
+	// maxCurvature is how much a fit with a square may differ, at the longest
+	// prompt, from the fit without one.
+	maxCurvature = 0.10
 )
 
-// CostModel is what a first token costs: a base, so much for each prompt token that is computed, and so much for each that
-// is loaded from a tier below the GPU. It is fitted by least squares to turns that did not queue, and its intervals are of 95 %,
-// with conversations as clusters where there are enough of them (see measure.Regress).
+// CostModel is what a first token costs: a base, so much for each prompt token
+// that is computed, and so much for each that is loaded from a tier below the
+// GPU. It is fitted by least squares to turns that did not queue, and its
+// intervals are of 95 %, with conversations as clusters where there are enough
+// of them (see measure.Regress).
 type CostModel struct {
 	// Fit says that the numbers can be used; Why says why not.
 	Fit bool   `json:"fit"`
 	Why string `json:"unfit_because,omitempty"`
-	// Rule says in words which turns were fitted: N of the Of that have the numbers.
+	// Rule says in words which turns were fitted: N of the Of that have the
+	// numbers.
 	Rule          string `json:"rule"`
 	N             int    `json:"turns"`
 	Of            int    `json:"of_turns"`
 	Conversations int    `json:"clusters"` // of the intervals; 0: turns are taken for independent
-	// Terms are base (ms), computed (ms a token), and one (ms a token) for each tier that was loaded from.
+	// Terms are base (ms), computed (ms a token), and one (ms a token) for each
+	// tier that was loaded from.
 	Terms []Estimate `json:"terms"`
 	R2    Number     `json:"r2"`
 	// Residuals: their standard deviation, and percentiles of their size, in ms.
@@ -49,17 +57,20 @@ type CostModel struct {
 	Residual50  Number `json:"residual_ms_p50"`
 	Residual95  Number `json:"residual_ms_p95"`
 	ResidualMax Number `json:"residual_ms_max"`
-	// TiersFrom says who tells which tier cached tokens came from: usage, or prediction where it agrees with usage on their
-	// number; empty: nobody, cached tokens are taken to cost nothing.
+	// TiersFrom says who tells which tier cached tokens came from: usage, or
+	// prediction where it agrees with usage on their number; empty: nobody,
+	// cached tokens are taken to cost nothing.
 	TiersFrom string `json:"tiers_from,omitempty"`
 
-	// What follows is of a fit only. Prefill is tokens per second; a tier that is slower is worth nothing, so it is the
-	// break-even, and BreakEvenBytes the same in bytes per second where the size of a token is known.
+	// What follows is of a fit only. Prefill is tokens per second; a tier that
+	// is slower is worth nothing, so it is the break-even, and BreakEvenBytes
+	// the same in bytes per second where the size of a token is known.
 	Prefill        Estimate   `json:"prefill_tokens_per_sec"`
 	BreakEvenBytes Estimate   `json:"break_even_bytes_per_sec"`
 	Tiers          []TierRate `json:"tiers,omitempty"`
-	// Saved is the prefill time that the cache saved over the measured turns whose cached tokens are known, loads paid for;
-	// Whole what computing all their prompt tokens would have cost.
+	// Saved is the prefill time that the cache saved over the measured turns
+	// whose cached tokens are known, loads paid for; Whole what computing all
+	// their prompt tokens would have cost.
 	Saved Estimate `json:"prefill_sec_saved"`
 	Whole Estimate `json:"prefill_sec_without_cache"`
 	Notes []string `json:"notes,omitempty"`
@@ -68,7 +79,8 @@ type CostModel struct {
 	names []string // of terms
 }
 
-// TierRate is how fast a tier was loaded from. High is infinite, null in JSON, where a load costs too little to tell.
+// TierRate is how fast a tier was loaded from. High is infinite, null in JSON,
+// where a load costs too little to tell.
 type TierRate struct {
 	Tier   string   `json:"tier"`
 	Tokens Estimate `json:"tokens_per_sec"`
@@ -84,11 +96,11 @@ type observation struct {
 	loaded   [kvcache.NumTiers]int
 }
 
-// costModel fits; nil if no turn tells its time to the first token and its cached tokens. The turns are in the order of their
-// sending.
+// costModel fits; nil if no turn tells its time to the first token and its
+// cached tokens. The turns are in the order of their sending.
 func (c *Collector) costModel(p *CachePlan) *CostModel {
 	m := &CostModel{
-		R2: Unknown, ResidualStd: Unknown, Residual50: Unknown, Residual95: Unknown, ResidualMax: Unknown, Prefill: noEstimate("tokens/s"),
+		R2: unknown, ResidualStd: unknown, Residual50: unknown, Residual95: unknown, ResidualMax: unknown, Prefill: noEstimate("tokens/s"),
 		BreakEvenBytes: noEstimate("bytes/s"), Saved: noEstimate("s"), Whole: noEstimate("s"),
 	}
 	split := c.tierSplit(p)
@@ -120,7 +132,7 @@ func (c *Collector) costModel(p *CachePlan) *CostModel {
 }
 
 func noEstimate(name string) Estimate {
-	return Estimate{Name: name, Value: Unknown, Low: Unknown, High: Unknown}
+	return Estimate{Name: name, Value: unknown, Low: unknown, High: unknown}
 }
 
 // tierSplit tells what a turn's cached tokens were loaded from.
@@ -181,22 +193,24 @@ func (s tierSplit) of(i int) (loaded [kvcache.NumTiers]int, ok bool) {
 
 func abs(n int) int { return max(n, -n) }
 
-// unqueued are the turns whose first token was not held up by others: by the server's own word where it gives one, else
-// those during whose wait hardly any other request of the run waited for its first token.
+// unqueued are the turns whose first token was not held up by others: by the
+// server's own word where it gives one, else those during whose wait hardly any
+// other request of the run waited for its first token.
 func (c *Collector) unqueued(all []observation) ([]observation, string) {
 	told := !slices.ContainsFunc(all, func(o observation) bool { return math.IsNaN(c.turns[o.turn].queueMS) })
 	if told {
-		rule := fmt.Sprintf("the server says it waited at most %g ms, or %g %% of its TTFT, before its prefill", MaxQueueMS, 100*MaxQueueShare)
+		rule := fmt.Sprintf("the server says it waited at most %g ms, or %g %% of its TTFT, before its prefill", maxQueueMS, 100*maxQueueShare)
 		return keep(all, func(o observation) bool {
-			return c.turns[o.turn].queueMS <= max(MaxQueueMS, MaxQueueShare*o.ttft)
+			return c.turns[o.turn].queueMS <= max(maxQueueMS, maxQueueShare*o.ttft)
 		}), rule
 	}
 	shared := c.waitedBeside()
-	return keep(all, func(o observation) bool { return shared[o.turn] <= MaxQueueShare*o.ttft }),
-		fmt.Sprintf("other requests waited for their first token during at most %g %% of its own wait", 100*MaxQueueShare)
+	return keep(all, func(o observation) bool { return shared[o.turn] <= maxQueueShare*o.ttft }),
+		fmt.Sprintf("other requests waited for their first token during at most %g %% of its own wait", 100*maxQueueShare)
 }
 
-// waitedBeside is for how long other requests waited for their first token while each turn did, in ms, added over them.
+// waitedBeside is for how long other requests waited for their first token
+// while each turn did, in ms, added over them.
 func (c *Collector) waitedBeside() []float64 {
 	type edge struct {
 		at   record.Clock
@@ -263,7 +277,7 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 			columns, terms = append(columns, load), append(terms, tier.String())
 		}
 	}
-	if need := max(MinFitTurns, MinFitTurnsPerTerm*len(columns)); n < need {
+	if need := max(minFitTurns, minFitTurnsPerTerm*len(columns)); n < need {
 		if m.Why = fmt.Sprintf("%d turns qualify and %d are needed", n, need); n < m.Of {
 			m.Why += "; with one request at a time (-p 1) all do"
 		}
@@ -293,8 +307,8 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 	case !(a.Low > 0):
 		m.Why = fmt.Sprintf("the first token does not surely come later when more is computed (%s ms a token, [%s, %s])",
 			significant(a.Value), significant(a.Low), significant(a.High))
-	case !(r.R2 >= MinR2):
-		m.Why = fmt.Sprintf("it explains %s %% of the variance of TTFT, and %g %% are asked for: something else decides", fixed(100*m.R2, 0), 100*MinR2)
+	case !(r.R2 >= minR2):
+		m.Why = fmt.Sprintf("it explains %s %% of the variance of TTFT, and %g %% are asked for: something else decides", fixed(100*m.R2, 0), 100*minR2)
 	default:
 		m.Fit = true
 	}
@@ -303,7 +317,8 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 	}
 }
 
-// curvature notes when a square of the computed tokens changes what the longest prompt fitted would take.
+// curvature notes when a square of the computed tokens changes what the longest
+// prompt fitted would take.
 func (m *CostModel) curvature(y []float64, columns [][]float64, names []string) {
 	square := make([]float64, len(y))
 	for i, v := range columns[1] {
@@ -316,7 +331,7 @@ func (m *CostModel) curvature(y []float64, columns [][]float64, names []string) 
 	most := slices.Max(columns[1])
 	line, _ := m.r.Combine([]float64{1, most})
 	curve, _ := r.Combine([]float64{1, most, most * most})
-	if math.Abs(curve-line) > MaxCurvature*line {
+	if math.Abs(curve-line) > maxCurvature*line {
 		m.Notes = append(m.Notes, fmt.Sprintf("the cost of a token is not constant: with a square, computing %d tokens takes %s ms, without %s", int(most), render.Short(curve), render.Short(line)))
 	}
 }
@@ -349,7 +364,8 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 		m.Tiers = append(m.Tiers, t)
 	}
 
-	// Weights of the terms: tokens that were not computed, and those that were loaded instead.
+	// Weights of the terms: tokens that were not computed, and those that were
+	// loaded instead.
 	saved, whole := make([]float64, len(m.names)), make([]float64, len(m.names))
 	longest, unsplit := 0, 0
 	for i := range c.turns {
@@ -411,7 +427,8 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 	}
 }
 
-// rate turns milliseconds a token into tokens a second. Where the cost may be nothing there is no upper end.
+// rate turns milliseconds a token into tokens a second. Where the cost may be
+// nothing there is no upper end.
 func rate(cost Estimate) Estimate {
 	inverse := func(ms Number) Number {
 		if ms <= 0 {

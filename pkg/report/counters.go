@@ -16,8 +16,8 @@ import (
 // all clients, and never a single turn.
 type Counters struct {
 	Servers int `json:"servers"` // addresses whose metrics were read before and after
-	// Absent is why there are no numbers, Invalid why they mean nothing: a counter
-	// went back.
+	// Absent is why there are no numbers, Invalid why they mean nothing: a
+	// counter went back.
 	Absent  string `json:"absent,omitempty"`
 	Invalid string `json:"invalid,omitempty"`
 	// Values are differences by quantity (package server's catalogue), Names the
@@ -28,9 +28,9 @@ type Counters struct {
 	Seconds float64            `json:"seconds,omitempty"`
 	// States are the catalogue's gauges during the run.
 	States map[string]State `json:"states,omitempty"`
-	// Turns were sent and ended between the readings: of all arms, failed ones too.
-	// Prompt and Cached are their tokens by usage, Unknown the turns that lack one
-	// of the two.
+	// Turns were sent and ended between the readings: of all arms, failed ones
+	// too. Prompt and Cached are their tokens by usage, Unknown the turns that
+	// lack one of the two.
 	Turns   int   `json:"turns"`
 	Unknown int   `json:"turns_unknown"`
 	Prompt  int64 `json:"usage_prompt_tokens"`
@@ -42,12 +42,12 @@ type Counters struct {
 // OK reports whether the counters can be used.
 func (k *Counters) OK() bool { return k.Absent == "" && k.Invalid == "" }
 
-// value is what a counter has grown by, Unknown if that is not known.
+// value is what a counter has grown by, unknown if that is not known.
 func (k *Counters) value(name string) Number {
 	if v, ok := k.Values[name]; ok && k.OK() {
 		return Number(v)
 	}
-	return Unknown
+	return unknown
 }
 
 // name is the metric that a quantity was read from.

@@ -31,18 +31,18 @@ func TestCounters(t *testing.T) {
 		prompt, cached Number
 		turns          int
 	}{
-		{name: "not read", absent: "were not read", prompt: Unknown, cached: Unknown},
+		{name: "not read", absent: "were not read", prompt: unknown, cached: unknown},
 		{
 			name: "not there", recs: []any{&record.Scrape{When: record.Before, Error: "404 Not Found"}}, absent: "could not be read: 404 Not Found",
-			prompt: Unknown, cached: Unknown,
+			prompt: unknown, cached: unknown,
 		},
 		{
-			name: "only before", recs: []any{at(1, "a", record.Before, v(5, 1), named)}, absent: "both before and after", prompt: Unknown, cached: Unknown,
+			name: "only before", recs: []any{at(1, "a", record.Before, v(5, 1), named)}, absent: "both before and after", prompt: unknown, cached: unknown,
 		},
 		{
 			name:   "only after",
 			recs:   []any{at(1, "a", record.During, v(5, 1), named), at(9, "a", record.After, v(5, 1), nil)},
-			absent: "both before and after", prompt: Unknown, cached: Unknown,
+			absent: "both before and after", prompt: unknown, cached: unknown,
 		},
 		{
 			name: "the last before counts, in any order",
@@ -66,28 +66,28 @@ func TestCounters(t *testing.T) {
 				at(1, "a", record.Before, v(10, 0), named), at(2, "b", record.Before, map[string]float64{"prompt_tokens": 0}, named), at(90, "a", record.After, v(30, 5), nil),
 				at(91, "b", record.After, v(7, 1), nil),
 			},
-			prompt: 27, cached: Unknown,
+			prompt: 27, cached: unknown,
 		},
 		{
 			name: "started anew, and past its old numbers in the end",
 			recs: []any{
 				at(1, "a", record.Before, v(10, 5), named), at(5, "a", record.During, v(2, 1), nil), at(90, "a", record.After, v(30, 15), nil),
 			},
-			bad: "x:prompt went back from 10 to 2 (and more)", prompt: Unknown, cached: Unknown,
+			bad: "x:prompt went back from 10 to 2 (and more)", prompt: unknown, cached: unknown,
 		},
 		{
 			name: "another metric",
 			recs: []any{
 				at(1, "a", record.Before, v(10, 5), named), at(90, "a", record.After, v(30, 15), map[string]string{"cached_tokens": "y:hits"}),
 			},
-			bad: "cached_tokens was read from x:hits, then from y:hits", prompt: Unknown, cached: Unknown,
+			bad: "cached_tokens was read from x:hits, then from y:hits", prompt: unknown, cached: unknown,
 		},
 		{
 			name: "states are no counters",
 			recs: []any{
 				at(1, "a", record.Before, map[string]float64{"running": 3, "gpu_blocks": 9}, nil), at(90, "a", record.After, map[string]float64{"running": 0}, nil),
 			},
-			absent: "none of the counters", prompt: Unknown, cached: Unknown,
+			absent: "none of the counters", prompt: unknown, cached: unknown,
 		},
 		{
 			name: "one reading failed on the way",

@@ -160,7 +160,7 @@ func (c *Collector) tokens() (TokenCounts, Lengths) {
 
 func (c *Collector) throughput() Throughput {
 	p := Throughput{
-		Seconds: Unknown, DrainSec: Unknown, Requests: Unknown, Input: Unknown, NewInput: Unknown, Output: Unknown, InFlight: Unknown,
+		Seconds: unknown, DrainSec: unknown, Requests: unknown, Input: unknown, NewInput: unknown, Output: unknown, InFlight: unknown,
 	}
 	var (
 		first, lastSent, lastEnd record.Clock
@@ -191,7 +191,7 @@ func (c *Collector) throughput() Throughput {
 			if t := &c.turns[i]; t.good {
 				n := of(t)
 				if n < 0 {
-					return Unknown
+					return unknown
 				}
 				total += int64(n)
 			}
@@ -216,7 +216,7 @@ func measuredLoad(turns []turn) []turn {
 }
 
 func (c *Collector) cache() Cache {
-	k := Cache{Share: Unknown}
+	k := Cache{Share: unknown}
 	for i := range c.turns {
 		t := &c.turns[i]
 		if !t.measured {

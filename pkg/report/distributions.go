@@ -70,7 +70,8 @@ func (c *Collector) distributions() []Row {
 			turns = append(turns, float64(k.turns))
 		}
 	}
-	// Which conversations were finished is known only of a run that finished all it could.
+	// Which conversations were finished is known only of a run that finished
+	// all it could.
 	if c.end != nil && c.end.Why == record.WhyDone {
 		add("conversation_sec", length)
 		add("conversation_turns", turns)
@@ -89,7 +90,7 @@ func (c *Collector) distributions() []Row {
 // describeGaps turns microseconds into milliseconds. A histogram has no std.
 func describeGaps(h *measure.Histogram) Description {
 	d := Description{
-		Count: int(h.N()), Mean: Number(h.Mean() / 1000), Std: Unknown, Min: Number(h.Min() / 1000), Max: Number(h.Max() / 1000),
+		Count: int(h.N()), Mean: Number(h.Mean() / 1000), Std: unknown, Min: Number(h.Min() / 1000), Max: Number(h.Max() / 1000),
 	}
 	for _, p := range detailPercentiles {
 		d.Percentiles = append(d.Percentiles, Percentile{p, Number(h.Percentile(p) / 1000)})

@@ -68,23 +68,23 @@ func TestFindings(t *testing.T) {
 		w      func(*world)
 		change func([]any) []any
 		o      func(*Options)
-		kinds  []FindingKind
+		kinds  []string
 		text   string // a part of the first one
 		shown  string // a part of its evidence
 	}{
 		{name: "nothing to say"},
 		{
 			name: "fits", w: func(w *world) { w.config = shape(4000, 0, 0) },
-			kinds: []FindingKind{FitsGPU}, text: "cannot show what offloading is worth", shown: "a GPU tier of 4,000 blocks alone would hit 100.0 %",
+			kinds: []string{fitsGPU}, text: "cannot show what offloading is worth", shown: "a GPU tier of 4,000 blocks alone would hit 100.0 %",
 		},
 		{
 			name: "fits, without limit", w: func(w *world) { w.config = shape(kvcache.Unlimited, 0, 0) },
-			kinds: []FindingKind{FitsGPU}, shown: "a GPU tier without limit alone would hit 100.0 %",
+			kinds: []string{fitsGPU}, shown: "a GPU tier without limit alone would hit 100.0 %",
 		},
 		{
 			name: "all held by a cache of unknown size", w: func(w *world) { w.config = shape(4000, 0, 0) },
 			change: func(recs []any) []any { return recs[: len(recs)-3 : len(recs)-3] }, o: func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds: []FindingKind{FitsGPU}, // the server's metrics say the size
+			kinds: []string{fitsGPU}, // the server's metrics say the size
 		},
 		{
 			name: "all held by a cache of unknown size, without metrics", w: func(w *world) { w.config = shape(4000, 0, 0) },
@@ -92,19 +92,19 @@ func TestFindings(t *testing.T) {
 				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
 			},
 			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds: []FindingKind{AllHeld}, shown: "tokens that could be cached",
+			kinds: []string{allHeld}, shown: "tokens that could be cached",
 		},
 		{
 			name: "not reported, vLLM", w: func(w *world) { w.silent, w.kind = true, "vllm" },
-			kinds: []FindingKind{NotReported}, text: "start vLLM with --enable-prompt-tokens-details", shown: "0 of 72 turns with usage have them",
+			kinds: []string{notReported}, text: "start vLLM with --enable-prompt-tokens-details", shown: "0 of 72 turns with usage have them",
 		},
 		{
 			name: "not reported, SGLang", w: func(w *world) { w.silent, w.kind = true, "sglang" },
-			kinds: []FindingKind{NotReported}, text: "--enable-cache-report",
+			kinds: []string{notReported}, text: "--enable-cache-report",
 		},
 		{
 			name: "not reported, by somebody", w: func(w *world) { w.silent, w.kind = true, "other" },
-			kinds: []FindingKind{NotReported}, text: "vLLM has --enable-prompt-tokens-details for it, SGLang --enable-cache-report",
+			kinds: []string{notReported}, text: "vLLM has --enable-prompt-tokens-details for it, SGLang --enable-cache-report",
 		},
 		{
 			name: "not reported, the preflight knows more", w: func(w *world) { w.silent, w.kind = true, "vllm" },
@@ -112,7 +112,7 @@ func TestFindings(t *testing.T) {
 				recs[0].(*record.Run).Preflight = &record.Preflight{Caching: record.CachingUnknown, Advice: "Ask for it."}
 				return recs
 			},
-			kinds: []FindingKind{NotReported}, text: "does not report cached tokens: Ask for it.",
+			kinds: []string{notReported}, text: "does not report cached tokens: Ask for it.",
 		},
 		{
 			name: "no usage at all",
@@ -123,7 +123,7 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []FindingKind{NotReported}, text: "sent no usage", shown: "0 of 72 turns have usage",
+			kinds: []string{notReported}, text: "sent no usage", shown: "0 of 72 turns have usage",
 		},
 		{
 			name: "zeros left out",
@@ -135,11 +135,11 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []FindingKind{PartlyReported}, shown: "known for 60 of 72 turns; 12 of the others are first turns",
+			kinds: []string{partlyReported}, shown: "known for 60 of 72 turns; 12 of the others are first turns",
 		},
 		{
 			name: "off", w: func(w *world) { w.kind = "vllm" }, change: func(recs []any) []any { lose(recs, 0, 0); return recs },
-			kinds: []FindingKind{CacheOff}, text: "--no-enable-prefix-caching", shown: "in 60 later turns",
+			kinds: []string{cacheOff}, text: "--no-enable-prefix-caching", shown: "in 60 later turns",
 		},
 		{
 			name: "off, by the preflight",
@@ -148,16 +148,16 @@ func TestFindings(t *testing.T) {
 				recs[0].(*record.Run).Preflight = &record.Preflight{Caching: record.CachingOff, Evidence: "usage", Advice: "Turn it on."}
 				return recs
 			},
-			kinds: []FindingKind{CacheOff}, text: "Turn it on.", shown: "the preflight sent one prompt twice",
+			kinds: []string{cacheOff}, text: "Turn it on.", shown: "the preflight sent one prompt twice",
 		},
 		{
 			name: "far below from turn 3 on", change: func(recs []any) []any { lose(recs, 2, 0.4); return recs },
-			kinds: []FindingKind{BelowPredicted}, text: "from turn 3 on", shown: "tokens cached by usage",
+			kinds: []string{belowPredicted}, text: "from turn 3 on", shown: "tokens cached by usage",
 		},
 		{name: "a little below", change: func(recs []any) []any { lose(recs, 0, 0.9); return recs }},
 		{
 			name: "warm", w: func(w *world) { w.warm = true },
-			kinds: []FindingKind{WarmStart}, text: "--cache-salt", shown: "all of the 1 request sent before any was answered hit, 1,168 of their 1,169 tokens",
+			kinds: []string{warmStart}, text: "--cache-salt", shown: "all of the 1 request sent before any was answered hit, 1,168 of their 1,169 tokens",
 		},
 		{
 			name: "warm, and the generator put nothing in common", w: func(w *world) { w.warm = true },
@@ -165,7 +165,7 @@ func TestFindings(t *testing.T) {
 				recs[0].(*record.Run).Dataset.Generator = json.RawMessage(`{"prompt_input":{"common_prefix_num_tokens":{"distribution":"constant","value":20}}}`)
 				return recs
 			},
-			kinds: []FindingKind{WarmStart, WarmFirstTurns},
+			kinds: []string{warmStart, warmFirstTurns},
 		},
 		{
 			name: "other traffic",
@@ -173,7 +173,7 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[2].Values["prompt_tokens"] += 5000
 				return recs
 			},
-			kinds: []FindingKind{OtherTraffic}, shown: "by vllm:prompt_tokens_total",
+			kinds: []string{otherTraffic}, shown: "by vllm:prompt_tokens_total",
 		},
 		{
 			name: "counters of half of the servers",
@@ -182,7 +182,7 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[2].Values["prompt_tokens"] = 2000
 				return recs
 			},
-			kinds: []FindingKind{MissingTraffic}, text: "--metrics-url",
+			kinds: []string{missingTraffic}, text: "--metrics-url",
 		},
 		{
 			name: "counters disagree",
@@ -190,7 +190,7 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[2].Values["cached_tokens"] += 5000
 				return recs
 			},
-			kinds: []FindingKind{CountersDisagree}, shown: "+5.3 % of the prompt tokens apart",
+			kinds: []string{countersDisagree}, shown: "+5.3 % of the prompt tokens apart",
 		},
 		{
 			name: "restarted in between",
@@ -198,7 +198,7 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[1].Values["prompt_tokens"] = 3
 				return recs
 			},
-			kinds: []FindingKind{CountersInvalid}, shown: "vllm:prompt_tokens_total went back from 1000 to 3",
+			kinds: []string{countersInvalid}, shown: "vllm:prompt_tokens_total went back from 1000 to 3",
 		},
 		{
 			name: "preemptions",
@@ -208,11 +208,11 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []FindingKind{Preemptions}, shown: "6 preemptions by the server's counters",
+			kinds: []string{preemptions}, shown: "6 preemptions by the server's counters",
 		},
 		{
 			name: "too small", w: func(w *world) { w.config = shape(300, 0, 0) },
-			kinds: []FindingKind{TooSmall}, shown: "would hit 99 %",
+			kinds: []string{cacheTooSmall}, shown: "would hit 99 %",
 		},
 		{
 			name: "too small, of unknown size", w: func(w *world) { w.config = shape(300, 0, 0) },
@@ -220,7 +220,7 @@ func TestFindings(t *testing.T) {
 				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
 			},
 			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds: []FindingKind{BelowIdeal}, text: "--gpu-blocks", shown: "blocks of 16 tokens",
+			kinds: []string{belowIdeal}, text: "--gpu-blocks", shown: "blocks of 16 tokens",
 		},
 		{
 			name: "only the second of two early requests hits", w: func(w *world) { w.clients, w.warm = 2, true },
@@ -230,30 +230,30 @@ func TestFindings(t *testing.T) {
 				countAgain(recs)
 				return recs
 			},
-			kinds: []FindingKind{},
+			kinds: []string{},
 		},
 		{
 			name: "a tier slower than computing", w: func(w *world) { w.loaded[kvcache.CPU] = 0.09 },
-			kinds: []FindingKind{SlowTier}, text: "Loading from the cpu tier takes longer than computing", shown: "prefill: ",
+			kinds: []string{slowTier}, text: "Loading from the cpu tier takes longer than computing", shown: "prefill: ",
 		},
 		{
 			name: "stated too small", o: func(o *Options) { o.Cache = stated(shape(60, 0, 0)) },
-			kinds: []FindingKind{StatedTooSmall}, text: "requests ran that do not fit", shown: "do not fit into blocks of 16 tokens",
+			kinds: []string{statedTooSmall}, text: "requests ran that do not fit", shown: "do not fit into blocks of 16 tokens",
 		},
 		{
 			name: "prefixes broken",
 			change: func(recs []any) []any {
 				return append(recs, &record.Prefix{Before: 100, Shared: 100}, &record.Prefix{Before: 100, Shared: 60, Broken: record.BrokenReasoning, Role: "assistant", Field: "reasoning"})
 			},
-			kinds: []FindingKind{PrefixBroken}, shown: "1 of 2 turns checked; 40 of the 200 tokens before them are lost; mostly (1): reasoning, in the reasoning of a message of role assistant",
+			kinds: []string{prefixBroken}, shown: "1 of 2 turns checked; 40 of the 200 tokens before them are lost; mostly (1): reasoning, in the reasoning of a message of role assistant",
 		},
 		{
 			name: "the cache's effect", w: func(w *world) { w.arms = []string{record.ArmMeasured, record.ArmNoReuse} },
-			kinds: []FindingKind{EffectFound}, text: "The cache brings the first token of later turns", shown: "95 % interval from 12 conversations",
+			kinds: []string{effectFound}, text: "The cache brings the first token of later turns", shown: "95 % interval from 12 conversations",
 		},
 		{
 			name: "no effect in a run of the same twice", w: func(w *world) { w.arms = []string{record.ArmAA1, record.ArmAA2} },
-			kinds: []FindingKind{EffectNotFound}, text: `No difference between arms "no-reuse-1" and "no-reuse-2"`,
+			kinds: []string{effectNotFound}, text: `No difference between arms "no-reuse-1" and "no-reuse-2"`,
 		},
 		{
 			name: "a control arm that hits", w: func(w *world) { w.arms = []string{record.ArmMeasured, record.ArmNoReuse} },
@@ -267,7 +267,7 @@ func TestFindings(t *testing.T) {
 				countAgain(recs)
 				return recs
 			},
-			kinds: []FindingKind{ControlHits, EffectFound}, text: `The control arm "no-reuse" is contaminated`, shown: "in 72 turns",
+			kinds: []string{controlHits, effectFound}, text: `The control arm "no-reuse" is contaminated`, shown: "in 72 turns",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -285,7 +285,7 @@ func TestFindings(t *testing.T) {
 				tc.o(&o)
 			}
 			s := collected(o, recs...).Summary()
-			var kinds []FindingKind
+			var kinds []string
 			for _, f := range s.Details.Findings {
 				kinds = append(kinds, f.Kind)
 				if f.Text == "" || f.Evidence == "" || !strings.HasSuffix(f.Text, ".") {
@@ -356,7 +356,7 @@ func TestSharedTexts(t *testing.T) {
 		}
 	}
 	s = collected(o, recs...).Summary()
-	if f := s.Details.Findings; len(f) != 1 || f[0].Kind != WarmFirstTurns || !strings.Contains(f[0].Evidence, "their texts share 1,760") {
+	if f := s.Details.Findings; len(f) != 1 || f[0].Kind != warmFirstTurns || !strings.Contains(f[0].Evidence, "their texts share 1,760") {
 		t.Errorf("%+v", f)
 	}
 }

@@ -9,14 +9,16 @@ import (
 	"multiturn/pkg/record"
 )
 
-// Limits are what a turn must stay within to count towards goodput; 0 asks for nothing.
+// Limits are what a turn must stay within to count towards goodput; 0 asks for
+// nothing.
 type Limits struct {
 	TTFTMS    float64 `json:"ttft_ms,omitempty"`
 	TPOTMS    float64 `json:"tpot_ms,omitempty"`
 	LatencyMS float64 `json:"latency_ms,omitempty"`
 }
 
-// ParseLimits reads "ttft:200 tpot:50 latency:5000", milliseconds; commas may part them too.
+// ParseLimits reads "ttft:200 tpot:50 latency:5000", milliseconds; commas may
+// part them too.
 func ParseLimits(s string) (Limits, error) {
 	var l Limits
 	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) {
@@ -56,15 +58,16 @@ func (l Limits) String() string {
 	return strings.Join(parts, " ")
 }
 
-// met says whether a measured turn stays within all limits. An answer in one chunk has no tpot to exceed.
+// met says whether a measured turn stays within all limits. An answer in one
+// chunk has no tpot to exceed.
 func (l Limits) met(s record.Sample) bool {
 	return within(s.TTFTMS, l.TTFTMS) && within(s.TPOTMS, l.TPOTMS) && within(s.LatencyMS, l.LatencyMS)
 }
 
 func within(v, limit float64) bool { return limit == 0 || !(v > limit) }
 
-// Goodput is how many turns met all limits. Failed ones count against it, and so do those that an earlier failure kept
-// from being sent.
+// Goodput is how many turns met all limits. Failed ones count against it, and
+// so do those that an earlier failure kept from being sent.
 type Goodput struct {
 	Limits Limits `json:"limits"`
 	Good   int    `json:"good"`
@@ -77,7 +80,7 @@ func (c *Collector) goodput(d *Details) *Goodput {
 	if !c.o.Goodput.OK() {
 		return nil
 	}
-	g := &Goodput{Limits: c.o.Goodput, Share: Unknown, PerSec: Unknown}
+	g := &Goodput{Limits: c.o.Goodput, Share: unknown, PerSec: unknown}
 	for i := range c.turns {
 		t := &c.turns[i]
 		if t.warmup || t.arm != c.arm {

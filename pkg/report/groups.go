@@ -18,11 +18,13 @@ func turnRange(n int) (from, to int) {
 	return doubling(n, singleTurns+1, 20)
 }
 
-// promptRange is the range of input tokens that n belongs to: up to 1,024, then each twice the one before.
+// promptRange is the range of input tokens that n belongs to: up to 1,024, then
+// each twice the one before.
 func promptRange(n int) (from, to int) { return doubling(n, 0, 1024) }
 
-// doubling is the range that n belongs to: the first one, or one of those after it, each of which ends at twice the end
-// of the one before. A number that only a broken record can hold is in the last one, which has no end.
+// doubling is the range that n belongs to: the first one, or one of those after
+// it, each of which ends at twice the end of the one before. A number that only
+// a broken record can hold is in the last one, which has no end.
 func doubling(n, from, to int) (int, int) {
 	for n > to {
 		from, to = to+1, 2*to

@@ -67,7 +67,8 @@ func (c *Collector) bootstrap(samples int) measure.Bootstrap {
 		boot.Seed = uint64(c.run.Seed)
 	}
 	if boot.Resamples == 0 {
-		// The time of a resample grows with the samples, the need for many does not.
+		// The time of a resample grows with the samples, the need for many does
+		// not.
 		boot.Resamples = max(200, min(1000, 50_000_000/max(1, samples)))
 	}
 	return boot

@@ -85,7 +85,7 @@ func (k *Counters) metrics() []metricRow {
 	all := server.Quantities()
 	for i := range all {
 		q := &all[i]
-		r := metricRow{q, k.value(q.Name), Unknown, Unknown, Unknown}
+		r := metricRow{q, k.value(q.Name), unknown, unknown, unknown}
 		if s, ok := k.States[q.Name]; ok {
 			r.mean, r.max = s.Mean, s.Max
 		}

@@ -11,8 +11,8 @@ import (
 // infinite.
 type Number float64
 
-// Unknown is a number that does not exist.
-var Unknown = Number(math.NaN())
+// unknown is a number that does not exist.
+var unknown = Number(math.NaN())
 
 // MarshalJSON writes the shortest number that reads back as n, or null.
 func (n Number) MarshalJSON() ([]byte, error) {

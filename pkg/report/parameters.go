@@ -9,7 +9,8 @@ import (
 	"multiturn/pkg/record"
 )
 
-// Parameter is a name and what the reference prints for it. Value is a string, an int or an int64.
+// Parameter is a name and what the reference prints for it. Value is a string,
+// an int or an int64.
 type Parameter struct {
 	Name  string `json:"name"`
 	Value any    `json:"value"`
@@ -32,7 +33,8 @@ func parameters(r *record.Run) (run, generation []Parameter) {
 	return run, generationParameters(r.Dataset.Generator)
 }
 
-// generationParameters are what the reference prints of a generator's config; nil if it is none.
+// generationParameters are what the reference prints of a generator's config;
+// nil if it is none.
 func generationParameters(config json.RawMessage) []Parameter {
 	type spec map[string]any
 	var in struct {

@@ -6,16 +6,18 @@ import (
 	"multiturn/pkg/record"
 )
 
-// ReuseDistance is how hits depend on how long a conversation was away: from the end of its last answer to its next turn. A
-// cache that is too small misses beyond the distance that it can hold.
+// ReuseDistance is how hits depend on how long a conversation was away: from
+// the end of its last answer to its next turn. A cache that is too small misses
+// beyond the distance that it can hold.
 type ReuseDistance struct {
 	Seconds []ReuseBucket `json:"seconds"`
 	Turns   []ReuseBucket `json:"turns"`  // of other conversations, sent in between
 	Tokens  []ReuseBucket `json:"tokens"` // input tokens of those
 }
 
-// ReuseBucket is the measured later turns of one range of distances: From <= distance < To. Tokens are sums; what is not
-// known of every turn is as in CacheRow.
+// ReuseBucket is the measured later turns of one range of distances: From <=
+// distance < To. Tokens are sums; what is not known of every turn is as in
+// CacheRow.
 type ReuseBucket struct {
 	From float64 `json:"from"`
 	To   Number  `json:"to"` // does not exist in the last range, which has no end
@@ -36,7 +38,8 @@ type reuse struct {
 	tokens  int64
 }
 
-// reuses are the measured turns that follow another one of their conversation, in the order of their sending.
+// reuses are the measured turns that follow another one of their conversation,
+// in the order of their sending.
 func (c *Collector) reuses() []reuse {
 	type visit struct {
 		at     int   // position among all turns sent
@@ -81,7 +84,8 @@ func doublingEdges(from, to float64) []float64 {
 	return edges
 }
 
-// reuseDistance is nil if no conversation came back, or nothing is known of what could be hit.
+// reuseDistance is nil if no conversation came back, or nothing is known of
+// what could be hit.
 func (c *Collector) reuseDistance(p *CachePlan) *ReuseDistance {
 	all := c.reuses()
 	if p == nil || len(all) == 0 {
@@ -123,7 +127,7 @@ func (c *Collector) buckets(p *CachePlan, all []reuse, edges []float64, of func(
 		row.finish(c, p.Shape.Config != nil)
 		seen += row.N
 		b := ReuseBucket{
-			From: edges[i], To: Unknown, N: row.N, Share: Number(float64(seen) / float64(total)), HitRate: row.HitRate,
+			From: edges[i], To: unknown, N: row.N, Share: Number(float64(seen) / float64(total)), HitRate: row.HitRate,
 			EligibleRate: row.EligibleRate, PredictedRate: row.PredictedRate, Known: row.Known,
 		}
 		if i+1 < len(edges) {

@@ -37,7 +37,7 @@ func TestReuseBuckets(t *testing.T) {
 func TestReuseSpans(t *testing.T) {
 	t.Parallel()
 	for want, b := range map[string]ReuseBucket{
-		"below 1": {To: 1}, "below 0.01": {To: 0.01}, "1024 to 2048": {From: 1024, To: 2048}, "3000 or more": {From: 3000, To: Unknown},
+		"below 1": {To: 1}, "below 0.01": {To: 0.01}, "1024 to 2048": {From: 1024, To: 2048}, "3000 or more": {From: 3000, To: unknown},
 	} {
 		if got := b.span(); got != want {
 			t.Errorf("%q, want %q", got, want)

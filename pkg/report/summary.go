@@ -39,7 +39,8 @@ type Details struct {
 	Turns         []Group        `json:"by_turn"`   // From and To are numbers of turns, from 1
 	Contexts      []Group        `json:"by_prompt"` // From and To are tokens of input
 	Cache         Cache          `json:"cache"`
-	// Findings are what the records show of the cache, in words; the blocks below are their evidence.
+	// Findings are what the records show of the cache, in words; the blocks
+	// below are their evidence.
 	Findings    []Finding          `json:"findings"`
 	Prediction  *CachePlan         `json:"cache_plan,omitempty"` // nil: no turn's tokens are known
 	Counters    *Counters          `json:"counters"`
@@ -54,10 +55,12 @@ type Details struct {
 
 // Work is what was planned and what became of it.
 type Work struct {
-	// Why the run ended; empty when it has no end record: it was killed, or goes on.
+	// Why the run ended; empty when it has no end record: it was killed, or
+	// goes on.
 	Why   string `json:"why"`
 	Error string `json:"error,omitempty"`
-	// Without an end record, planned is what the header says, and nothing is known to be abandoned.
+	// Without an end record, planned is what the header says, and nothing is
+	// known to be abandoned.
 	Conversations record.Tally `json:"conversations"`
 	Turns         record.Tally `json:"turns"`
 	Warmup        int          `json:"warmup_turns"`
@@ -92,7 +95,8 @@ type TokenCounts struct {
 	OutputLength string           `json:"output_length,omitempty"`
 }
 
-// Lengths compares answers with the length that was asked for, of the measured turns.
+// Lengths compares answers with the length that was asked for, of the measured
+// turns.
 type Lengths struct {
 	Asked   int `json:"asked"` // answers with a length asked for and a known one
 	Met     int `json:"met"`
@@ -100,8 +104,9 @@ type Lengths struct {
 	Longer  int `json:"longer"`
 }
 
-// Throughput is of the turns that are no warm-up, those of control arms too, from the first send to the last end; per
-// second. Tokens that are not known for every turn do not exist.
+// Throughput is of the turns that are no warm-up, those of control arms too,
+// from the first send to the last end; per second. Tokens that are not known
+// for every turn do not exist.
 type Throughput struct {
 	Seconds     Number `json:"seconds"`
 	DrainSec    Number `json:"drain_sec"` // of which after the last send
@@ -125,7 +130,8 @@ type Group struct {
 	Latency Number `json:"latency_ms_p50"`
 	Input   Number `json:"input_tokens_mean"`
 	Output  Number `json:"output_tokens_mean"`
-	// Cached is the mean of those turns for which the server said it, CachedShare their cached tokens by their input.
+	// Cached is the mean of those turns for which the server said it,
+	// CachedShare their cached tokens by their input.
 	Cached      Number `json:"cached_tokens_mean"`
 	CachedShare Number `json:"cached_share"`
 	CachedKnown int    `json:"cached_known"` // turns
@@ -180,7 +186,8 @@ func (c *Collector) Summary() *Summary {
 	return s
 }
 
-// window is to the last end of any turn that was sent in it, failed ones too: the server was busy with them.
+// window is to the last end of any turn that was sent in it, failed ones too:
+// the server was busy with them.
 func (c *Collector) window(rows []timed) float64 {
 	var (
 		from = rows[0].StartMS

@@ -12,7 +12,8 @@ import (
 	"multiturn/pkg/render"
 )
 
-// Table is the reference's summary of the samples that are left after a share of them was taken for warm-up.
+// Table is the reference's summary of the samples that are left after a share
+// of them was taken for warm-up.
 type Table struct {
 	// Warmup is that share, 0 to below 1.
 	Warmup           float64 `json:"warmup_share"`
@@ -29,7 +30,8 @@ type Row struct {
 	Description
 }
 
-// Description is what pandas' describe tells of a sample. What does not exist is NaN.
+// Description is what pandas' describe tells of a sample. What does not exist
+// is NaN.
 type Description struct {
 	Count               int
 	Mean, Std, Min, Max Number
@@ -101,13 +103,15 @@ func percentilesFor(n int) []float64 {
 	return ps
 }
 
-// timed is a sample and the time since the start of its conversation's last one, in seconds; NaN of a first.
+// timed is a sample and the time since the start of its conversation's last
+// one, in seconds; NaN of a first.
 type timed struct {
 	*record.Sample
 	between float64
 }
 
-// inOrder sorts samples by their start and measures between those of a conversation.
+// inOrder sorts samples by their start and measures between those of a
+// conversation.
 func inOrder(samples []record.Sample) []timed {
 	rows := make([]timed, len(samples))
 	for i := range samples {
@@ -133,7 +137,8 @@ func inOrder(samples []record.Sample) []timed {
 	return rows
 }
 
-// window is the time in ms that a table's throughput is of, given the samples it counts.
+// window is the time in ms that a table's throughput is of, given the samples
+// it counts.
 type window func(rows []timed) float64
 
 // referenceWindow is the reference's: to the end of the sample that started last.

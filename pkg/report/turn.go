@@ -101,8 +101,8 @@ func start(t *record.Turn) record.Clock {
 }
 
 // queueMS returns the time from a turn's sending to the begin of its prefill as
-// the server reports it, NaN if it does not: vLLM reports that time, llama.cpp how
-// long the prefill took.
+// the server reports it, NaN if it does not: vLLM reports that time, llama.cpp
+// how long the prefill took.
 func queueMS(t *record.Turn) float64 {
 	if len(t.ServerTimings) == 0 {
 		return math.NaN()
@@ -156,9 +156,9 @@ func (t *turn) count() count {
 		n.firstChunk = int(t.countedFirst)
 	}
 	if t.usage && !n.estimated {
-		// The client's tokenizer may not be the model's, and cuts a text by itself
-		// otherwise than a model wrote it. Every later chunk has a token of its
-		// own, so the server's count limits what the first can have had.
+		// The client's tokenizer may not be the model's, and cuts a text by
+		// itself otherwise than a model wrote it. Every later chunk has a token
+		// of its own, so the server's count limits what the first can have had.
 		n.firstChunk = max(1, min(n.firstChunk, n.output-(int(t.chunks)-1)))
 	}
 	return n
