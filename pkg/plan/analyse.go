@@ -38,7 +38,8 @@ func (t *Turn) Predicted() int { return t.Hit[kvcache.GPU] + t.Hit[kvcache.CPU] 
 // should be among the turns; their Ideal is 0. Turns of different runs must not
 // be mixed: they have clocks of their own. Notes say what had to be assumed,
 // one sentence each.
-func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*Turn, notes []string, err error) {
+func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*Turn,
+	notes []string, err error) {
 	if config != nil {
 		o.BlockSize = config.BlockSize
 	}

@@ -25,7 +25,8 @@ func (s *Summary) Document() render.Document {
 
 // facts returns what the workload is, and what an unlimited cache hits.
 func (s *Summary) facts() []render.Section {
-	all := render.List("plan", render.Cells(s, "all_turns", "first_turns", "later_turns", "cliff", "prediction")...)
+	all := render.List("plan", render.Cells(s, "all_turns", "first_turns", "later_turns", "cliff",
+		"prediction")...)
 	all.About = "What was sent, and what a cache without limit hits."
 	all.Text = func(heading func(string) string) string {
 		lines := []string{heading(s.title()), s.How, ""}
@@ -61,8 +62,10 @@ func (s *Summary) factRows() [][2]string {
 	rows := [][2]string{
 		{"Prompt tokens", fmt.Sprintf("%s; %s generated", prompts, human.Thousands(s.OutputTokens))},
 		{"Blocks", fmt.Sprintf("%s used, %s different (of %d tokens: %s)",
-			human.Thousands(s.BlockAccesses), human.Thousands(s.UniqueBlocks), s.BlockSize, blocks(s.UniqueBlocks))},
-		{"Largest request", fmt.Sprintf("%s blocks (%s)", human.Thousands(s.LargestBlocks), blocks(s.LargestBlocks))},
+			human.Thousands(s.BlockAccesses), human.Thousands(s.UniqueBlocks), s.BlockSize,
+			blocks(s.UniqueBlocks))},
+		{"Largest request", fmt.Sprintf("%s blocks (%s)", human.Thousands(s.LargestBlocks),
+			blocks(s.LargestBlocks))},
 		{"Running requests", fmt.Sprintf("%s blocks at most at a time (%s)",
 			human.Thousands(s.PinnedBlocks), blocks(s.PinnedBlocks))},
 		{"Ideal hit", fmt.Sprintf("%s tokens, %s of the prompt tokens: an unlimited cache that keeps %s",
@@ -77,7 +80,8 @@ func (s *Summary) factRows() [][2]string {
 	if m.TP > 1 {
 		per = fmt.Sprintf(" on each of %d GPUs, as all sizes in GiB here but those of lower tiers", m.TP)
 	}
-	rows = append(rows, [2]string{"Model", fmt.Sprintf("%s: %s bytes a token%s", m.Name, human.Thousands(m.BytesPerToken), per)})
+	rows = append(rows, [2]string{"Model", fmt.Sprintf("%s: %s bytes a token%s", m.Name,
+		human.Thousands(m.BytesPerToken), per)})
 	for _, n := range m.Notes {
 		rows = append(rows, [2]string{"", n})
 	}
@@ -99,7 +103,8 @@ func (s *Summary) tokens(blocks int) int64 { return int64(blocks) * int64(s.Bloc
 // curve returns hits against capacity, and the capacities that matter.
 func (s *Summary) curve() []render.Section {
 	if len(s.Curve) == 0 {
-		return []render.Section{{Name: "curve", Title: "Nothing is ever used again: no cache hits anything."}}
+		return []render.Section{{Name: "curve", Title: "Nothing is ever used again: no cache hits " +
+			"anything."}}
 	}
 	curve := render.Section{
 		Name: "curve", Title: "Hits against capacity (one LRU cache, nothing pinned):",
@@ -142,10 +147,12 @@ func (c *Cliff) text() string {
 
 func (s *Summary) reach() render.Section {
 	reach := render.Section{
-		Name: "reach", Title: "Capacity that reaches a share of the ideal hit (what running requests pin comes on top):",
+		Name: "reach", Title: "Capacity that reaches a share of the ideal hit (what running requests " +
+			"pin comes on top):",
 		About: "The smallest capacity for a share of the ideal hit.", RowHead: "of ideal",
 		Columns: []render.Column{
-			thousands("tokens", "tokens"), thousands("blocks", "blocks"), gibColumn("gib"), percent("hit", "hit_rate"),
+			thousands("tokens", "tokens"), thousands("blocks", "blocks"), gibColumn("gib"), percent("hit",
+				"hit_rate"),
 		},
 	}
 	for _, r := range s.Reach {
@@ -170,12 +177,14 @@ func (s *Summary) workingSet() []render.Section {
 		}}
 	}
 	set := render.Section{
-		Name:    "working_set",
-		Title:   "Working set: blocks used so far that will be used again (live), all used so far, those of running requests:",
+		Name: "working_set",
+		Title: "Working set: blocks used so far that will be used again (live), all used so far, " +
+			"those of running requests:",
 		About:   "How many blocks matter, over the time of the workload.",
 		RowHead: "requests",
 		Columns: []render.Column{
-			tokens("live tokens", "live_blocks"), gibColumn("live_gib"), tokens("all tokens", "unique_blocks"),
+			tokens("live tokens", "live_blocks"), gibColumn("live_gib"), tokens("all tokens",
+				"unique_blocks"),
 			tokens("running", "running_blocks"),
 			{Left: true, Text: func(r render.Row) string { return render.Bar(r.Number("live_blocks") / float64(most)) }},
 		},
@@ -184,7 +193,8 @@ func (s *Summary) workingSet() []render.Section {
 		set.RowHead = "until"
 	}
 	for i, p := range s.WorkingSet {
-		row := render.Row{Name: strconv.Itoa(i + 1), Label: human.Thousands(p.Requests), Cells: render.Cells(p)}
+		row := render.Row{Name: strconv.Itoa(i + 1), Label: human.Thousands(p.Requests),
+			Cells: render.Cells(p)}
 		if p.AtMS != nil {
 			row.Label = seconds(*p.AtMS)
 		}
@@ -199,7 +209,8 @@ const textTurns = 24
 // turns returns what caches hit, turn by turn.
 func (s *Summary) turns() []render.Section {
 	shown := render.Section{
-		Name: "turns", Title: "By turn:", About: "Tokens by number of the turn, and what caches hit of them.",
+		Name: "turns", Title: "By turn:", About: "Tokens by number of the turn, and what caches hit of " +
+			"them.",
 		RowHead: "turn", Columns: s.turnColumns(),
 	}
 	hidden := render.Section{Name: "turns", About: "The later turns one by one."}
@@ -225,17 +236,20 @@ func (s *Summary) turns() []render.Section {
 	}
 	row(&shown, "all", &s.All)
 	if n := s.All.Waited; n > 0 {
-		shown.Notes = append(shown.Notes, human.Thousands(n)+" requests found no room when they came and waited.")
+		shown.Notes = append(shown.Notes, human.Thousands(n)+" requests found no room when they came "+
+			"and waited.")
 	}
 	if n := s.All.TooLarge; n > 0 {
-		shown.Notes = append(shown.Notes, human.Thousands(n)+" requests are too large for this GPU tier and could never run.")
+		shown.Notes = append(shown.Notes, human.Thousands(n)+" requests are too large for this GPU tier "+
+			"and could never run.")
 	}
 	out := []render.Section{shown, hidden}
 	if p := s.Prediction; p != nil {
 		out[0].Title = p.text()
 		shape := render.Section{Name: "prediction", About: "The cache of the stated size."}
 		for i := range p.Tiers {
-			shape.Rows = append(shape.Rows, render.Row{Name: p.Tiers[i].Tier, Cells: render.Cells(p.Tiers[i], "tier")})
+			shape.Rows = append(shape.Rows, render.Row{Name: p.Tiers[i].Tier,
+				Cells: render.Cells(p.Tiers[i], "tier")})
 		}
 		out = append(out, render.List("prediction", render.Cells(p)...), shape)
 	}
@@ -269,7 +283,8 @@ func (s *Summary) turnColumns() []render.Column {
 		columns = append(columns, share(tier.Tier, prompt, tier.Tier+"_tokens"))
 	}
 	hits := []string{"gpu_tokens", "cpu_tokens", "disk_tokens"}
-	return append(columns, share("predicted", prompt, hits...), share("of ideal", "ideal_tokens", hits...))
+	return append(columns, share("predicted", prompt, hits...), share("of ideal", "ideal_tokens",
+		hits...))
 }
 
 // text returns the shape in a line.
@@ -278,7 +293,8 @@ func (p *Prediction) text() string {
 	for _, tier := range p.Tiers {
 		text := tier.Tier + " without limit"
 		if tier.Blocks >= 0 {
-			text = fmt.Sprintf("%s %s blocks (%s tokens", tier.Tier, human.Thousands(tier.Blocks), human.Thousands(tier.Tokens))
+			text = fmt.Sprintf("%s %s blocks (%s tokens", tier.Tier, human.Thousands(tier.Blocks),
+				human.Thousands(tier.Tokens))
 			if tier.GiB != nil {
 				text += ", " + size(*tier.GiB) + " GiB"
 			}
@@ -293,7 +309,8 @@ func (p *Prediction) text() string {
 	case len(p.Tiers) > 1:
 		how = ", inclusive"
 	}
-	return fmt.Sprintf("Predicted hits: %s%s; running requests pinned:", strings.Join(shape, "; "), how)
+	return fmt.Sprintf("Predicted hits: %s%s; running requests pinned:", strings.Join(shape, "; "),
+		how)
 }
 
 // notes returns what was assumed or left out; the list of facts has them, too.
@@ -309,11 +326,13 @@ func (s *Summary) notes() []render.Section {
 }
 
 func thousands(head, cell string) render.Column {
-	return render.Column{Head: head, Text: func(r render.Row) string { return human.Thousands(int64(r.Number(cell))) }}
+	return render.Column{Head: head,
+		Text: func(r render.Row) string { return human.Thousands(int64(r.Number(cell))) }}
 }
 
 func percent(head, cell string) render.Column {
-	return render.Column{Head: head, Text: func(r render.Row) string { return render.Percent(r.Number(cell)) }}
+	return render.Column{Head: head,
+		Text: func(r render.Row) string { return render.Percent(r.Number(cell)) }}
 }
 
 // gibColumn is empty where sizes are not known.

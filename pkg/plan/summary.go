@@ -146,11 +146,12 @@ type Prediction struct {
 
 // TierSize is one tier of the stated shape.
 type TierSize struct {
-	Tier   string   `json:"tier"`
-	Blocks int      `json:"blocks"` // -1 = no limit
-	Tokens int64    `json:"tokens"`
-	GiB    *float64 `json:"gib,omitempty"` // of a GPU tier on one GPU, of a lower one all GPUs' parts together
-	Store  string   `json:"store"`
+	Tier   string `json:"tier"`
+	Blocks int    `json:"blocks"` // -1 = no limit
+	Tokens int64  `json:"tokens"`
+	// of a GPU tier on one GPU, of a lower one all GPUs' parts together
+	GiB   *float64 `json:"gib,omitempty"`
+	Store string   `json:"store"`
 }
 
 // View says what of an analysis a summary shows.
@@ -176,13 +177,16 @@ const (
 func Summarise(a *Analysis, v View) *Summary {
 	w := a.Workload
 	s := &Summary{
-		Name: v.Name, Kind: v.Kind, How: w.How, BlockSize: w.BlockSize, Store: a.Store.String(), Notes: slices.Clone(w.Notes),
-		BlockAccesses: a.Curve.Accesses, UniqueBlocks: a.Curve.Unique, LargestBlocks: a.Curve.Largest, PinnedBlocks: a.Pinned,
+		Name: v.Name, Kind: v.Kind, How: w.How, BlockSize: w.BlockSize, Store: a.Store.String(),
+		Notes:         slices.Clone(w.Notes),
+		BlockAccesses: a.Curve.Accesses, UniqueBlocks: a.Curve.Unique, LargestBlocks: a.Curve.Largest,
+		PinnedBlocks: a.Pinned,
 		PromptTokens: a.Curve.PromptTokens, All: Row{Turn: -1}, timed: w.Timed,
 		blockBytes: v.Sizes.block(w.BlockSize), points: a.Curve.Points(curvePoints),
 	}
 	if m := v.Sizes.Model; m != nil {
-		s.Model = &ModelSize{Name: m.Name, BytesPerToken: m.BytesPerToken(v.Sizes.Serving), TP: max(1, v.Sizes.Serving.TP), Notes: m.Notes}
+		s.Model = &ModelSize{Name: m.Name, BytesPerToken: m.BytesPerToken(v.Sizes.Serving), TP: max(1,
+			v.Sizes.Serving.TP), Notes: m.Notes}
 	}
 	s.rows(a)
 	capacity := func(p kvcache.Point) Capacity { return s.capacity(a.Curve, p) }
@@ -210,7 +214,8 @@ func Summarise(a *Analysis, v View) *Summary {
 			if tier.Blocks == 0 {
 				continue
 			}
-			size := TierSize{Tier: kvcache.Tier(t).String(), Blocks: tier.Blocks, Tokens: -1, Store: tier.Store.String()}
+			size := TierSize{Tier: kvcache.Tier(t).String(), Blocks: tier.Blocks, Tokens: -1,
+				Store: tier.Store.String()}
 			if tier.Blocks > 0 {
 				size.Tokens, size.GiB = int64(tier.Blocks)*int64(c.BlockSize), s.gib(tier.Blocks)
 				if size.GiB != nil && kvcache.Tier(t) != kvcache.GPU {
@@ -233,7 +238,8 @@ func (s *Summary) gib(blocks int) *float64 {
 }
 
 func (s *Summary) capacity(c *kvcache.Curve, p kvcache.Point) Capacity {
-	out := Capacity{Blocks: p.Capacity, Tokens: int64(p.Capacity) * int64(s.BlockSize), GiB: s.gib(p.Capacity), HitBlocks: p.HitBlocks, HitTokens: p.HitTokens, Rate: c.Rate(p)}
+	out := Capacity{Blocks: p.Capacity, Tokens: int64(p.Capacity) * int64(s.BlockSize),
+		GiB: s.gib(p.Capacity), HitBlocks: p.HitBlocks, HitTokens: p.HitTokens, Rate: c.Rate(p)}
 	if ideal := c.Ideal().HitTokens; ideal > 0 {
 		out.OfIdeal = float64(p.HitTokens) / float64(ideal)
 	}
@@ -321,7 +327,8 @@ func (s *Summary) cutWorkingSet(a *Analysis) {
 		var p WorkingSet
 		for at < n && part(at) == part(i) {
 			u := a.WorkingSet[at]
-			p.LiveBlocks, p.UniqueBlocks, p.RunningBlocks = max(p.LiveBlocks, u.Live), u.Unique, max(p.RunningBlocks, u.Running)
+			p.LiveBlocks, p.UniqueBlocks, p.RunningBlocks = max(p.LiveBlocks, u.Live), u.Unique,
+				max(p.RunningBlocks, u.Running)
 			at++
 		}
 		p.Requests, p.LiveGiB = at, s.gib(p.LiveBlocks)

@@ -27,9 +27,11 @@ func SVG(w io.Writer, s *Summary) error {
 	d := &drawing{Summary: s}
 	d.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11" fill="#222">`, svgWidth, svgHeight)
 	d.add(`<rect width="%d" height="%d" fill="#fff"/>`, svgWidth, svgHeight)
-	d.text(panelLeft, 20, "start", s.Name+": hit rate of prompt tokens against the capacity of an LRU cache")
+	d.text(panelLeft, 20, "start", s.Name+": hit rate of prompt tokens against the capacity of an "+
+		"LRU cache")
 	d.curve()
-	d.text(panelLeft, setTop-25, "start", "Working set in tokens: used so far and to be used again (blue), all used so far (grey), of running requests (red)")
+	d.text(panelLeft, setTop-25, "start", "Working set in tokens: used so far and to be used again "+
+		"(blue), all used so far (grey), of running requests (red)")
 	d.set()
 	d.add(`</svg>`)
 	_, err := w.Write(d.b)
@@ -69,7 +71,8 @@ const (
 )
 
 // scale draws the horizontal lines of a panel and returns where a value lies.
-func (d *drawing) scale(top float64, most float64, label func(float64) string) func(float64) float64 {
+func (d *drawing) scale(top float64, most float64,
+	label func(float64) string) func(float64) float64 {
 	y := func(v float64) float64 { return top + panelHeight*(1-v/most) }
 	for i := range 5 {
 		v := most * float64(i) / 4

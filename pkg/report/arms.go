@@ -249,7 +249,8 @@ func paired(one, two map[place]*turn) (list []difference) {
 			if m.batch != t.batch {
 				batch = 0
 			}
-			list = append(list, difference{p.conversation, p.index, int(batch), m.sample().TTFTMS, t.sample().TTFTMS})
+			list = append(list, difference{p.conversation, p.index, int(batch), m.sample().TTFTMS,
+				t.sample().TTFTMS})
 		}
 	}
 	return inPlace(list)
@@ -277,7 +278,8 @@ func inPlace(list []difference) []difference {
 
 // effectOf is the difference over turns from to to (from 0; to below 0: all),
 // with its interval.
-func effectOf(list []difference, from, to int, boot measure.Bootstrap, paired, batches bool) EffectRow {
+func effectOf(list []difference, from, to int, boot measure.Bootstrap, paired,
+	batches bool) EffectRow {
 	var part []difference
 	for _, d := range list {
 		if d.index >= from && (to < 0 || d.index <= to) {

@@ -24,8 +24,9 @@ type CachePlan struct {
 	LiveBlocks   int `json:"live_blocks"`
 	// ReachBlocks is the size of an LRU cache, nothing pinned, that hits 99 %
 	// of ideal.
-	ReachBlocks int        `json:"blocks_for_99_percent_of_ideal"`
-	SharedKnown bool       `json:"shared_known"` // what conversations share is in ideal and predicted: their texts were given
+	ReachBlocks int `json:"blocks_for_99_percent_of_ideal"`
+	// what conversations share is in ideal and predicted: their texts were given
+	SharedKnown bool       `json:"shared_known"`
 	All         CacheRow   `json:"all_turns"`
 	First       CacheRow   `json:"first_turns"`
 	Later       CacheRow   `json:"later_turns"`
@@ -92,7 +93,8 @@ func (c *Collector) cachePlan() *CachePlan {
 	step := stride(turns, p.Shape.BlockSize)
 	if step > 1 {
 		e.BlockSize *= step
-		p.Notes = append(p.Notes, fmt.Sprintf("the run used too many blocks to follow each: they are followed %d at a time, and ideal and predicted hits are up to %s a turn too low",
+		p.Notes = append(p.Notes, fmt.Sprintf("the run used too many blocks to follow each: they are "+
+			"followed %d at a time, and ideal and predicted hits are up to %s a turn too low",
 			step, human.Count(e.BlockSize-p.Shape.BlockSize, "token")))
 		if config != nil {
 			config = coarse(*config, step)

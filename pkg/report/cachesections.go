@@ -19,7 +19,8 @@ func (d *Details) findings() []render.Section {
 		return nil
 	}
 	s := render.Section{
-		Name: "findings", Title: "Findings:", About: "What a reader should know first.", Rows: numbered(d.Findings),
+		Name: "findings", Title: "Findings:", About: "What a reader should know first.",
+		Rows: numbered(d.Findings),
 	}
 	for _, f := range d.Findings {
 		s.Notes = append(s.Notes, "  - "+f.Text, "      "+f.Evidence)
@@ -37,7 +38,8 @@ func (d *Details) cachePlan() []render.Section {
 		shape.Cells = append(shape.Cells, render.Value(t.Tier+"_blocks", t.Blocks),
 			render.Value(t.Tier+"_from", t.From), render.Value(t.Tier+"_store", t.Store))
 	}
-	shape.Cells = append(shape.Cells, render.Cells(p, "shape", "all_turns", "first_turns", "later_turns")...)
+	shape.Cells = append(shape.Cells, render.Cells(p, "shape", "all_turns", "first_turns",
+		"later_turns")...)
 	rows := p.named()
 	return []render.Section{
 		{Name: "cache_plan", About: "The cache that hits are predicted for.", Rows: []render.Row{shape}},
@@ -49,7 +51,8 @@ func (d *Details) cachePlan() []render.Section {
 func (d *Details) cacheRowsSection(p *CachePlan, rows []namedRow) render.Section {
 	s := render.Section{
 		Name: "cache_plan", Title: "Cache, predicted beside measured (mean tokens a turn; ms):",
-		About: "What a cache without limit and one of the stated size would have hit, beside what usage and counters say.",
+		About: "What a cache without limit and one of the stated size would have hit, beside what usage " +
+			"and counters say.",
 		Columns: []render.Column{
 			render.Count("turns", "n"),
 			render.Mean("prompt", "prompt_tokens", "n"),
@@ -200,12 +203,14 @@ func tierOrder(names map[string]bool) []string {
 func (d *Details) cacheNotes(p *CachePlan) []string {
 	notes := []string{shapeText(&p.Shape)}
 	if p.All.Known < p.All.N && p.All.Known > 0 {
-		notes = append(notes, fmt.Sprintf("usage: known for %d of %s; the mean and the rates are of those",
+		notes = append(notes, fmt.Sprintf("usage: known for %d of %s; the mean and the rates are of "+
+			"those",
 			p.All.Known, human.Count(p.All.N, "turn")))
 	}
 	if !p.SharedKnown {
-		notes = append(notes, "ideal, predicted: what conversations share with each other is not in them, "+
-			"their texts were not given (report takes them with --conversations FILE)")
+		notes = append(notes, "ideal, predicted: what conversations share with each other is not in "+
+			"them, "+
+			"their texts were not given")
 	}
 	notes = append(append(notes, d.Counters.String()), p.Notes...)
 	for i := range notes {
@@ -228,7 +233,8 @@ func shapeText(s *plan.Shape) string {
 		}
 		parts = append(parts, fmt.Sprintf("%s %s (%s; keeps %s)", t.Tier, size, by(t.From), t.Store))
 	}
-	line := fmt.Sprintf("predicted: blocks of %s (%s), %s", human.Count(s.BlockSize, "token"), by(s.BlockSizeFrom), strings.Join(parts, ", "))
+	line := fmt.Sprintf("predicted: blocks of %s (%s), %s", human.Count(s.BlockSize, "token"),
+		by(s.BlockSizeFrom), strings.Join(parts, ", "))
 	if s.Exclusive {
 		line += ", exclusive"
 	}
@@ -253,14 +259,18 @@ func by(from plan.Source) string {
 func (d *Details) counters() []render.Section {
 	k := d.Counters
 	values := render.Section{Name: "counters", About: "By how much the server's counters grew."}
-	names := render.Section{Name: "counter_names", About: "The metrics that the counters were read from."}
+	names := render.Section{Name: "counter_names", About: "The metrics that the counters were read " +
+		"from."}
 	for _, q := range slices.Sorted(maps.Keys(k.Values)) {
-		values.Rows = append(values.Rows, render.Row{Name: q, Cells: []render.Cell{render.Value("", k.Values[q])}})
+		values.Rows = append(values.Rows, render.Row{Name: q, Cells: []render.Cell{render.Value("",
+			k.Values[q])}})
 	}
 	for _, q := range slices.Sorted(maps.Keys(k.Names)) {
-		names.Rows = append(names.Rows, render.Row{Name: q, Cells: []render.Cell{render.Value("", k.Names[q])}})
+		names.Rows = append(names.Rows, render.Row{Name: q, Cells: []render.Cell{render.Value("",
+			k.Names[q])}})
 	}
-	return []render.Section{list("counters", "What the counters are of.", render.Cells(k)...), values, names}
+	return []render.Section{list("counters", "What the counters are of.", render.Cells(k)...), values,
+		names}
 }
 
 // String says in a sentence what the counters show of tokens.
@@ -273,8 +283,10 @@ func (k *Counters) String() string {
 	}
 	var parts []string
 	for _, q := range []struct{ name, short string }{
-		{"prompt_tokens", "prompt"}, {"cached_tokens", "cached"}, {"cached_tokens_gpu", "gpu"}, {"cached_tokens_cpu", "cpu"},
-		{"cached_tokens_disk", "disk"}, {"cached_tokens_external", "external"}, {"computed_tokens", "computed"},
+		{"prompt_tokens", "prompt"}, {"cached_tokens", "cached"}, {"cached_tokens_gpu", "gpu"},
+		{"cached_tokens_cpu", "cpu"},
+		{"cached_tokens_disk", "disk"}, {"cached_tokens_external", "external"}, {"computed_tokens",
+			"computed"},
 	} {
 		if v := k.value(q.name); v.OK() {
 			parts = append(parts, q.short+" "+human.Thousands(int64(v)))
@@ -283,7 +295,8 @@ func (k *Counters) String() string {
 	if len(parts) == 0 {
 		return "counters: the server exposes none of tokens"
 	}
-	return fmt.Sprintf("counters (of the whole run, all requests; they do not tell turns apart): %s tokens", strings.Join(parts, ", "))
+	return fmt.Sprintf("counters (of the whole run, all requests; they do not tell turns apart): %s "+
+		"tokens", strings.Join(parts, ", "))
 }
 
 func (d *Details) reuse() []render.Section {
@@ -302,7 +315,8 @@ func (d *Details) reuse() []render.Section {
 	for _, part := range []struct {
 		name, label string
 		buckets     []ReuseBucket
-	}{{"seconds", " s", r.Seconds}, {"turns", " other turns", r.Turns}, {"tokens", " tokens of those", r.Tokens}} {
+	}{{"seconds", " s", r.Seconds}, {"turns", " other turns", r.Turns}, {"tokens", " tokens of those",
+		r.Tokens}} {
 		s := render.Section{
 			Name: "reuse_" + part.name, About: "Hits by how long a conversation was away.",
 			Rows: rows(part.buckets, (*ReuseBucket).span), Columns: columns,

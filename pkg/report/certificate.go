@@ -40,38 +40,48 @@ const (
 // (NaN: not known).
 func certify(c record.Certificate, turns int, ttft float64) record.Certificate {
 	c.Reasons = nil
-	doubt := func(format string, args ...any) { c.Reasons = append(c.Reasons, fmt.Sprintf(format, args...)) }
+	doubt := func(format string, args ...any) {
+		c.Reasons = append(c.Reasons, fmt.Sprintf(format,
+			args...))
+	}
 	late := max(maxLateMS, maxLateShare*ttft)
 	if math.IsNaN(ttft) {
 		late = maxLateMS
 	}
 	if c.Lag.N > 0 && c.Lag.P99 > late {
-		doubt("turns were sent late, p99 %s ms (median TTFT %s ms): think times, request rate and concurrency are not as asked; "+
+		doubt("turns were sent late, p99 %s ms (median TTFT %s ms): think times, request rate and "+
+			"concurrency are not as asked; "+
 			"latency from sent is still right", render.Short(c.Lag.P99), render.Short(ttft))
 	}
 	if c.Wake.N > 0 && c.Wake.P99 > late {
-		doubt("the client's timers woke late, p99 %s ms: it had to wait for a processor, do not trust think times%s",
+		doubt("the client's timers woke late, p99 %s ms: it had to wait for a processor, do not trust "+
+			"think times%s",
 			render.Short(c.Wake.P99), orTimes(c.Clocks))
 	}
 	if c.GCPauseMaxMS > late {
-		doubt("garbage collection stopped the client for up to %s ms: do not trust maxima%s", render.Short(c.GCPauseMaxMS), orTimes(c.Clocks))
+		doubt("garbage collection stopped the client for up to %s ms: do not trust maxima%s",
+			render.Short(c.GCPauseMaxMS), orTimes(c.Clocks))
 	}
 	if c.CPUShare > maxCPUShare {
-		doubt("the client used %.0f %% of the machine: throughput may be the client's limit, not the server's%s", 100*c.CPUShare, orTimes(c.Clocks))
+		doubt("the client used %.0f %% of the machine: throughput may be the client's limit, not the "+
+			"server's%s", 100*c.CPUShare, orTimes(c.Clocks))
 	}
 	if share := ratio(c.Merged, c.Chunks); share > maxMergedShare {
-		doubt("%.1f %% of chunks waited together to be read: of their arrivals only the last is known, do not trust chunk_gap_ms and inter_token_ms",
+		doubt("%.1f %% of chunks waited together to be read: of their arrivals only the last is known, "+
+			"do not trust chunk_gap_ms and inter_token_ms",
 			100*share)
 	}
 	if c.Reads > 0 {
 		// Those that waited together are named above.
 		if share := ratio(c.Chunks-c.Reads-c.Merged, c.Chunks); share > maxCoalescedShare {
-			doubt("%.0f %% of chunks came in one read with another, as sent by the server or held up on the way: chunk_gap_ms has zeros for them",
+			doubt("%.0f %% of chunks came in one read with another, as sent by the server or held up on "+
+				"the way: chunk_gap_ms has zeros for them",
 				100*share)
 		}
 	}
 	if share := ratio(int64(c.Reconnects), int64(turns)); share > maxReconnectShare {
-		doubt("%.1f %% of turns were sent twice because the server had closed the connection: their TTFT holds the second try only", 100*share)
+		doubt("%.1f %% of turns were sent twice because the server had closed the connection: their "+
+			"TTFT holds the second try only", 100*share)
 	}
 	if c.DroppedWrites > 0 {
 		doubt("%d records had to wait to be written: the disk slowed the client down", c.DroppedWrites)

@@ -84,7 +84,8 @@ type CostModel struct {
 type TierRate struct {
 	Tier   string   `json:"tier"`
 	Tokens Estimate `json:"tokens_per_sec"`
-	Bytes  Estimate `json:"bytes_per_sec"` // of one GPU; does not exist where the size of a token is not known
+	// of one GPU; does not exist where the size of a token is not known
+	Bytes  Estimate `json:"bytes_per_sec"`
 	Loaded int64    `json:"loaded_tokens"` // of the fitted turns
 }
 
@@ -100,7 +101,8 @@ type observation struct {
 // cached tokens. The turns are in the order of their sending.
 func (c *Collector) costModel(p *CachePlan) *CostModel {
 	m := &CostModel{
-		R2: unknown, ResidualStd: unknown, Residual50: unknown, Residual95: unknown, ResidualMax: unknown, Prefill: noEstimate("tokens/s"),
+		R2: unknown, ResidualStd: unknown, Residual50: unknown, Residual95: unknown,
+		ResidualMax: unknown, Prefill: noEstimate("tokens/s"),
 		BreakEvenBytes: noEstimate("bytes/s"), Saved: noEstimate("s"), Whole: noEstimate("s"),
 	}
 	split := c.tierSplit(p)
@@ -197,16 +199,19 @@ func abs(n int) int { return max(n, -n) }
 // server's own word where it gives one, else those during whose wait hardly any
 // other request of the run waited for its first token.
 func (c *Collector) unqueued(all []observation) ([]observation, string) {
-	told := !slices.ContainsFunc(all, func(o observation) bool { return math.IsNaN(c.turns[o.turn].queueMS) })
+	told := !slices.ContainsFunc(all,
+		func(o observation) bool { return math.IsNaN(c.turns[o.turn].queueMS) })
 	if told {
-		rule := fmt.Sprintf("the server says it waited at most %g ms, or %g %% of its TTFT, before its prefill", maxQueueMS, 100*maxQueueShare)
+		rule := fmt.Sprintf("the server says it waited at most %g ms, or %g %% of its TTFT, before its "+
+			"prefill", maxQueueMS, 100*maxQueueShare)
 		return keep(all, func(o observation) bool {
 			return c.turns[o.turn].queueMS <= max(maxQueueMS, maxQueueShare*o.ttft)
 		}), rule
 	}
 	shared := c.waitedBeside()
 	return keep(all, func(o observation) bool { return shared[o.turn] <= maxQueueShare*o.ttft }),
-		fmt.Sprintf("other requests waited for their first token during at most %g %% of its own wait", 100*maxQueueShare)
+		fmt.Sprintf("other requests waited for their first token during at most %g %% of its own wait",
+			100*maxQueueShare)
 }
 
 // waitedBeside is for how long other requests waited for their first token
@@ -228,7 +233,10 @@ func (c *Collector) waitedBeside() []float64 {
 			edges = append(edges, edge{t.sent, i, 1}, edge{first, i, -1})
 		}
 	}
-	slices.SortStableFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), a.step-b.step) })
+	slices.SortStableFunc(edges, func(a, b edge) int {
+		return cmp.Or(cmp.Compare(a.at, b.at),
+			a.step-b.step)
+	})
 	var (
 		beside  = make([]float64, len(c.turns))
 		waited  float64 // request-milliseconds until now
@@ -279,14 +287,15 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 	}
 	if need := max(minFitTurns, minFitTurnsPerTerm*len(columns)); n < need {
 		if m.Why = fmt.Sprintf("%d turns qualify and %d are needed", n, need); n < m.Of {
-			m.Why += "; with one request at a time (-p 1) all do"
+			m.Why += "; with one request at a time all do"
 		}
 		return
 	}
 	r, err := measure.Regress(y, columns, names, 0.95)
 	if err != nil {
 		if m.Why = "there are too few turns"; errors.Is(err, measure.ErrDependent) {
-			m.Why = "computed and loaded tokens do not vary by themselves, so their costs cannot be told apart"
+			m.Why = "computed and loaded tokens do not vary by themselves, so their costs cannot be told " +
+				"apart"
 		}
 		return
 	}
@@ -296,19 +305,23 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 		size[i] = math.Abs(e)
 	}
 	s := measure.New(size)
-	m.Residual50, m.Residual95, m.ResidualMax = Number(s.Median()), Number(s.Percentile(95)), Number(s.Max())
+	m.Residual50, m.Residual95, m.ResidualMax = Number(s.Median()), Number(s.Percentile(95)),
+		Number(s.Max())
 	for j, name := range terms {
 		in := r.Interval(j)
-		m.Terms = append(m.Terms, Estimate{name, Number(r.Coefficients[j]), Number(in.Low), Number(in.High)})
+		m.Terms = append(m.Terms, Estimate{name, Number(r.Coefficients[j]), Number(in.Low),
+			Number(in.High)})
 	}
 	m.r, m.names = r, terms
 	a := m.Terms[1]
 	switch {
 	case !(a.Low > 0):
-		m.Why = fmt.Sprintf("the first token does not surely come later when more is computed (%s ms a token, [%s, %s])",
+		m.Why = fmt.Sprintf("the first token does not surely come later when more is computed (%s ms a "+
+			"token, [%s, %s])",
 			significant(a.Value), significant(a.Low), significant(a.High))
 	case !(r.R2 >= minR2):
-		m.Why = fmt.Sprintf("it explains %s %% of the variance of TTFT, and %g %% are asked for: something else decides", fixed(100*m.R2, 0), 100*minR2)
+		m.Why = fmt.Sprintf("it explains %s %% of the variance of TTFT, and %g %% are asked for: "+
+			"something else decides", fixed(100*m.R2, 0), 100*minR2)
 	default:
 		m.Fit = true
 	}
@@ -332,7 +345,9 @@ func (m *CostModel) curvature(y []float64, columns [][]float64, names []string) 
 	line, _ := m.r.Combine([]float64{1, most})
 	curve, _ := r.Combine([]float64{1, most, most * most})
 	if math.Abs(curve-line) > maxCurvature*line {
-		m.Notes = append(m.Notes, fmt.Sprintf("the cost of a token is not constant: with a square, computing %d tokens takes %s ms, without %s", int(most), render.Short(curve), render.Short(line)))
+		m.Notes = append(m.Notes, fmt.Sprintf("the cost of a token is not constant: with a square, "+
+			"computing %d tokens takes %s ms, without %s", int(most), render.Short(curve),
+			render.Short(line)))
 	}
 }
 
@@ -394,20 +409,24 @@ func (m *CostModel) apply(c *Collector, p *CachePlan, split tierSplit, fitted []
 	}
 	m.Saved, m.Whole = seconds(saved), seconds(whole)
 	if unsplit > 0 {
-		m.Notes = append(m.Notes, fmt.Sprintf("the loads of %s are not known and cost nothing in what was saved", human.Count(unsplit, "turn")))
+		m.Notes = append(m.Notes, fmt.Sprintf("the loads of %s are not known and cost nothing in what "+
+			"was saved", human.Count(unsplit, "turn")))
 	}
 	switch {
 	case m.TiersFrom == tiersFromPrediction:
-		m.Notes = append(m.Notes, "which tier tokens were loaded from is the prediction's word, for turns where it agrees with usage on their number")
+		m.Notes = append(m.Notes, "which tier tokens were loaded from is the prediction's word, for "+
+			"turns where it agrees with usage on their number")
 	case m.TiersFrom == "" && (p == nil || p.Shape.Config == nil):
-		m.Notes = append(m.Notes, "usage does not tell tiers apart: cached tokens are taken to cost nothing")
+		m.Notes = append(m.Notes, "usage does not tell tiers apart: cached tokens are taken to cost "+
+			"nothing")
 	}
 	most := 0
 	for _, o := range fitted {
 		most = max(most, o.computed)
 	}
 	if float64(longest) > 1.5*float64(most) {
-		m.Notes = append(m.Notes, fmt.Sprintf("recomputing is extrapolated: no fitted turn computed more than %s tokens, prompts have up to %s",
+		m.Notes = append(m.Notes, fmt.Sprintf("recomputing is extrapolated: no fitted turn computed "+
+			"more than %s tokens, prompts have up to %s",
 			human.Thousands(int64(most)), human.Thousands(int64(longest))))
 	}
 	if p == nil {

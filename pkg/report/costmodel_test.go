@@ -131,7 +131,7 @@ func TestCostModelUnfit(t *testing.T) {
 		why  string
 	}{
 		{"too few", func(w *world) { w.conversations, w.turns, w.active = 1, 4, 1 }, nil, "4 turns qualify and 8 are needed"},
-		{"always at once", func(w *world) { w.clients = 6 }, func(_ int, t *record.Turn) { t.FirstToken = t.End - 1 }, "with one request at a time (-p 1) all do"},
+		{"always at once", func(w *world) { w.clients = 6 }, func(_ int, t *record.Turn) { t.FirstToken = t.End - 1 }, "with one request at a time all do"},
 		{"nothing to do with tokens", nil, func(_ int, t *record.Turn) { t.FirstToken = t.Sent + record.Clock(1e6*(1+20*rng.Float64())) }, "does not surely come later"},
 		{"mostly something else", func(w *world) { w.noise, w.conversations, w.base = 25, 60, 80 }, nil, "of the variance of TTFT"},
 		{"always as many computed", nil, func(_ int, t *record.Turn) { c := t.Usage.Prompt - 100; t.Usage.Cached = &c }, "cannot be told apart"},

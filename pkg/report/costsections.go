@@ -14,10 +14,13 @@ func (d *Details) cost() []render.Section {
 	}
 	const name = "cost_model"
 	model := list(name, "What a first token costs, by least squares.",
-		render.Cells(m, "prefill_tokens_per_sec", "break_even_bytes_per_sec", "prefill_sec_saved", "prefill_sec_without_cache")...)
-	terms := render.Section{Name: name, About: "The fitted costs and what follows from them, with 95 % intervals."}
+		render.Cells(m, "prefill_tokens_per_sec", "break_even_bytes_per_sec", "prefill_sec_saved",
+			"prefill_sec_without_cache")...)
+	terms := render.Section{Name: name, About: "The fitted costs and what follows from them, with 95 " +
+		"% intervals."}
 	add := func(name string, e Estimate, more ...render.Cell) {
-		terms.Rows = append(terms.Rows, render.Row{Name: name, Cells: append(render.Cells(e, "name"), more...)})
+		terms.Rows = append(terms.Rows, render.Row{Name: name, Cells: append(render.Cells(e, "name"),
+			more...)})
 	}
 	for _, t := range m.Terms {
 		add(t.Name+"_ms", t)
@@ -37,24 +40,30 @@ func (d *Details) cost() []render.Section {
 // text returns the model in sentences.
 func (m *CostModel) text() []string {
 	notes := m.termsText()
-	add := func(format string, args ...any) { notes = append(notes, "  "+fmt.Sprintf(format, args...)) }
+	add := func(format string, args ...any) {
+		notes = append(notes, "  "+fmt.Sprintf(format,
+			args...))
+	}
 	add("fitted to %d of %s: %s", m.N, human.Count(m.Of, "turn"), m.Rule)
 	if m.R2.OK() {
 		add("R2 %s; residuals: std %s ms, half within %s, 95 %% within %s, largest %s", fixed(m.R2, 3),
-			render.Short(float64(m.ResidualStd)), render.Short(float64(m.Residual50)), render.Short(float64(m.Residual95)),
+			render.Short(float64(m.ResidualStd)), render.Short(float64(m.Residual50)),
+			render.Short(float64(m.Residual95)),
 			render.Short(float64(m.ResidualMax)))
 	}
 	if !m.Fit {
 		add("unfit, nothing is concluded from it: %s", m.Why)
 		return notes
 	}
-	add("prefill: %s%s; a tier that loads more slowly is worth nothing", perSecond(m.Prefill), inBytes(m.BreakEvenBytes))
+	add("prefill: %s%s; a tier that loads more slowly is worth nothing", perSecond(m.Prefill),
+		inBytes(m.BreakEvenBytes))
 	for i := range m.Tiers {
 		r := &m.Tiers[i]
 		add("%s: %s%s", r.Tier, perSecond(r.Tokens), inBytes(r.Bytes))
 	}
 	add("the cache saved %s s [%s, %s] of the %s s that computing all prompts would have taken",
-		significant(m.Saved.Value), significant(m.Saved.Low), significant(m.Saved.High), significant(m.Whole.Value))
+		significant(m.Saved.Value), significant(m.Saved.Low), significant(m.Saved.High),
+		significant(m.Whole.Value))
 	for _, n := range m.Notes {
 		add("%s", n)
 	}

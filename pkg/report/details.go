@@ -61,7 +61,8 @@ func (c *Collector) work() Work {
 		}
 	}
 	if c.end != nil {
-		w.Why, w.Error, w.Conversations, w.Turns = c.end.Why, c.end.Error, c.end.Conversations, c.end.Turns
+		w.Why, w.Error, w.Conversations, w.Turns = c.end.Why, c.end.Error, c.end.Conversations,
+			c.end.Turns
 		return w
 	}
 	if c.run != nil {
@@ -115,7 +116,8 @@ func (c *Collector) failures() []Failure {
 		out = append(out, Failure{f.outcome, f.status, f.text, n})
 	}
 	slices.SortFunc(out, func(a, b Failure) int {
-		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Error, b.Error))
+		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Status,
+			b.Status), cmp.Compare(a.Error, b.Error))
 	})
 	return out[:min(len(out), maxListed)]
 }
@@ -160,7 +162,8 @@ func (c *Collector) tokens() (TokenCounts, Lengths) {
 
 func (c *Collector) throughput() Throughput {
 	p := Throughput{
-		Seconds: unknown, DrainSec: unknown, Requests: unknown, Input: unknown, NewInput: unknown, Output: unknown, InFlight: unknown,
+		Seconds: unknown, DrainSec: unknown, Requests: unknown, Input: unknown, NewInput: unknown,
+		Output: unknown, InFlight: unknown,
 	}
 	var (
 		first, lastSent, lastEnd record.Clock
@@ -184,7 +187,8 @@ func (c *Collector) throughput() Throughput {
 	if first == 0 || sec <= 0 {
 		return p
 	}
-	p.Seconds, p.DrainSec, p.InFlight = Number(sec), Number(float64(lastEnd-lastSent)/1e9), Number(open/sec)
+	p.Seconds, p.DrainSec, p.InFlight = Number(sec), Number(float64(lastEnd-lastSent)/1e9),
+		Number(open/sec)
 	sum := func(of func(*turn) int) Number {
 		var total int64
 		for i := range c.turns {

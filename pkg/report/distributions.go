@@ -29,7 +29,8 @@ func (c *Collector) distributions() []Row {
 		}
 	)
 	if g := c.gaps[c.arm]; g != nil {
-		rows = append(rows, Row{"chunk_gap_ms", describeGaps(g.chunk)}, Row{"inter_token_ms", describeGaps(g.token)})
+		rows = append(rows, Row{"chunk_gap_ms", describeGaps(g.chunk)}, Row{"inter_token_ms",
+			describeGaps(g.token)})
 	}
 	ofTurns("headers_ms", func(t *turn) float64 { return since(t.headers, t.sent) })
 	if slices.ContainsFunc(c.turns, func(t turn) bool { return t.measured && t.reasoned() }) {
@@ -79,7 +80,8 @@ func (c *Collector) distributions() []Row {
 
 	var away, between, reading []float64
 	for _, r := range c.reuses() {
-		away, between, reading = append(away, r.seconds), append(between, float64(r.turns)), append(reading, float64(r.tokens))
+		away, between, reading = append(away, r.seconds), append(between, float64(r.turns)),
+			append(reading, float64(r.tokens))
 	}
 	add("reuse_sec", away)
 	add("reuse_turns", between)
@@ -90,7 +92,8 @@ func (c *Collector) distributions() []Row {
 // describeGaps turns microseconds into milliseconds. A histogram has no std.
 func describeGaps(h *measure.Histogram) Description {
 	d := Description{
-		Count: int(h.N()), Mean: Number(h.Mean() / 1000), Std: unknown, Min: Number(h.Min() / 1000), Max: Number(h.Max() / 1000),
+		Count: int(h.N()), Mean: Number(h.Mean() / 1000), Std: unknown, Min: Number(h.Min() / 1000),
+		Max: Number(h.Max() / 1000),
 	}
 	for _, p := range detailPercentiles {
 		d.Percentiles = append(d.Percentiles, Percentile{p, Number(h.Percentile(p) / 1000)})

@@ -157,7 +157,7 @@ func TestFindings(t *testing.T) {
 		{name: "a little below", change: func(recs []any) []any { lose(recs, 0, 0.9); return recs }},
 		{
 			name: "warm", w: func(w *world) { w.warm = true },
-			kinds: []string{warmStart}, text: "--cache-salt", shown: "all of the 1 request sent before any was answered hit, 1,168 of their 1,169 tokens",
+			kinds: []string{warmStart}, text: "salt the prompts", shown: "all of the 1 request sent before any was answered hit, 1,168 of their 1,169 tokens",
 		},
 		{
 			name: "warm, and the generator put nothing in common", w: func(w *world) { w.warm = true },
@@ -182,7 +182,7 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[2].Values["prompt_tokens"] = 2000
 				return recs
 			},
-			kinds: []string{missingTraffic}, text: "--metrics-url",
+			kinds: []string{missingTraffic}, text: "not all were read",
 		},
 		{
 			name: "counters disagree",
@@ -220,7 +220,7 @@ func TestFindings(t *testing.T) {
 				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
 			},
 			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds: []string{belowIdeal}, text: "--gpu-blocks", shown: "blocks of 16 tokens",
+			kinds: []string{belowIdeal}, text: "once its size is stated", shown: "blocks of 16 tokens",
 		},
 		{
 			name: "only the second of two early requests hits", w: func(w *world) { w.clients, w.warm = 2, true },

@@ -100,6 +100,7 @@ func group(from, to int, turns []*turn) Group {
 		Latency: Number(values(func(t *turn) float64 { return t.sample().LatencyMS }).Median()),
 		Input:   Number(values(func(t *turn) float64 { return known(t.count().input) }).Mean()),
 		Output:  Number(values(func(t *turn) float64 { return known(t.count().output) }).Mean()),
-		Cached:  Number(cached.Mean()), CachedShare: Number(cached.Sum() / input), CachedKnown: cached.N(),
+		Cached:  Number(cached.Mean()), CachedShare: Number(cached.Sum() / input),
+		CachedKnown: cached.N(),
 	}
 }

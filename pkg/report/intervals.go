@@ -53,7 +53,8 @@ func (c *Collector) intervals(samples []record.Sample) []Intervals {
 		sample := measure.New(values)
 		e := []Estimate{{"mean", Number(sample.Mean()), Number(found[0].Low), Number(found[0].High)}}
 		for i, p := range detailPercentiles {
-			e = append(e, Estimate{Percentile{P: p}.name(), Number(sample.Percentile(p)), Number(found[i+1].Low), Number(found[i+1].High)})
+			e = append(e, Estimate{Percentile{P: p}.name(), Number(sample.Percentile(p)),
+				Number(found[i+1].Low), Number(found[i+1].High)})
 		}
 		out = append(out, Intervals{m.name, clusters.N(), e})
 	}

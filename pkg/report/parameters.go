@@ -78,9 +78,11 @@ func generationParameters(config json.RawMessage) []Parameter {
 			return "PoissonDistribution[" + or("alpha", "None") + "]"
 		case "lognormal":
 			if s["average"] != nil {
-				return "LognormalDistribution[" + or("average", "") + ", " + or("median_ratio", "0.85") + ", " + or("max", "None") + "]"
+				return "LognormalDistribution[" + or("average", "") + ", " + or("median_ratio",
+					"0.85") + ", " + or("max", "None") + "]"
 			}
-			return "LognormalDistribution[" + or("mean", "None") + ", " + or("sigma", "None") + ", " + or("max", "None") + "]"
+			return "LognormalDistribution[" + or("mean", "None") + ", " + or("sigma",
+				"None") + ", " + or("max", "None") + "]"
 		default: // one of ours
 			return name
 		}

@@ -35,12 +35,17 @@ func (s *Summary) reference() []render.Section {
 		if len(s.Tables) > 1 {
 			name += " " + t.percent() + "%"
 		}
-		cells := append(t.runtime(), render.Value("warmup_share", t.Warmup), render.Value("tpot_absent", t.TPOTAbsent))
-		table := render.Section{Name: name, About: "The reference's table: one line for each metric, over all turns."}
+		cells := append(t.runtime(), render.Value("warmup_share", t.Warmup), render.Value("tpot_absent",
+			t.TPOTAbsent))
+		table := render.Section{Name: name, About: "The reference's table: one line for each metric, " +
+			"over all turns."}
 		for j := range t.Rows {
 			table.Rows = append(table.Rows, t.Rows[j].row())
 		}
-		table.Text = func(heading func(string) string) string { return t.text(heading, len(s.Tables) > 1) }
+		table.Text = func(heading func(string) string) string {
+			return t.text(heading,
+				len(s.Tables) > 1)
+		}
 		out = append(out, list(name, "How long the turns of the table took.", cells...), table)
 	}
 	if len(s.Tables) == 0 {
@@ -75,7 +80,8 @@ func (t *Table) percent() string { return strconv.FormatFloat(100*t.Warmup, 'f',
 func (t *Table) text(heading func(string) string, several bool) string {
 	title := "Statistics summary:"
 	if t.Warmup > 0 || several {
-		title = "Statistics summary (assuming " + strconv.FormatFloat(100*t.Warmup, 'f', 0, 64) + "% warmup samples):"
+		title = "Statistics summary (assuming " + strconv.FormatFloat(100*t.Warmup, 'f', 0,
+			64) + "% warmup samples):"
 	}
 	b := heading(title) + "\n"
 	for _, c := range t.runtime() {
@@ -104,7 +110,8 @@ func (t *Table) frame() pandas.Frame {
 
 // runtime returns the numbers above a table.
 func (t *Table) runtime() []render.Cell {
-	cells := []render.Cell{render.Value("runtime_sec", t.RuntimeSec), render.Value("requests_per_sec", t.RequestsPerSec)}
+	cells := []render.Cell{render.Value("runtime_sec", t.RuntimeSec), render.Value("requests_per_sec",
+		t.RequestsPerSec)}
 	if t.WarmupRuntimeSec.OK() {
 		cells = append(cells, render.Value("warmup_runtime_sec", t.WarmupRuntimeSec),
 			render.Value("total_runtime_incl_warmup_sec", t.RuntimeSec+t.WarmupRuntimeSec))

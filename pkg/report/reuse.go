@@ -99,7 +99,8 @@ func (c *Collector) reuseDistance(p *CachePlan) *ReuseDistance {
 }
 
 // buckets are the ranges that have a turn.
-func (c *Collector) buckets(p *CachePlan, all []reuse, edges []float64, of func(reuse) float64) []ReuseBucket {
+func (c *Collector) buckets(p *CachePlan, all []reuse, edges []float64,
+	of func(reuse) float64) []ReuseBucket {
 	rows := make([]CacheRow, len(edges))
 	for _, r := range all {
 		if p.by[r.turn] == nil {
@@ -127,7 +128,8 @@ func (c *Collector) buckets(p *CachePlan, all []reuse, edges []float64, of func(
 		row.finish(c, p.Shape.Config != nil)
 		seen += row.N
 		b := ReuseBucket{
-			From: edges[i], To: unknown, N: row.N, Share: Number(float64(seen) / float64(total)), HitRate: row.HitRate,
+			From: edges[i], To: unknown, N: row.N, Share: Number(float64(seen) / float64(total)),
+			HitRate:      row.HitRate,
 			EligibleRate: row.EligibleRate, PredictedRate: row.PredictedRate, Known: row.Known,
 		}
 		if i+1 < len(edges) {

@@ -10,7 +10,8 @@ import (
 )
 
 func (d *Details) throughput() []render.Section {
-	speed := list("throughput", "Rates over the whole run, all arms, warm-up left out.", render.Cells(d.Throughput)...)
+	speed := list("throughput", "Rates over the whole run, all arms, warm-up left out.",
+		render.Cells(d.Throughput)...)
 	speed.Title = "Throughput:"
 	speed.Columns = []render.Column{
 		render.Decimals("seconds", "seconds", 3),
@@ -32,7 +33,8 @@ func (d *Details) throughput() []render.Section {
 	c := &d.Cache
 	cached := list("cache", "Cached tokens by usage, of the measured turns.", render.Cells(c)...)
 	for _, tier := range slices.Sorted(maps.Keys(c.Tiers)) {
-		cached.Rows[0].Cells = append(cached.Rows[0].Cells, render.Value("cached_"+tier+"_tokens", c.Tiers[tier]))
+		cached.Rows[0].Cells = append(cached.Rows[0].Cells, render.Value("cached_"+tier+"_tokens",
+			c.Tiers[tier]))
 	}
 	cached.Notes = c.note()
 	return append(out, cached)
@@ -45,7 +47,8 @@ func (c *Cache) note() []string {
 	case c.Known == 0:
 		return []string{"Cached tokens: not known, the server does not report them"}
 	}
-	line := fmt.Sprintf("Cached tokens: %s of %s input tokens, %s %%", human.Thousands(c.Cached), human.Thousands(c.Input), fixed(100*c.Share, 1))
+	line := fmt.Sprintf("Cached tokens: %s of %s input tokens, %s %%", human.Thousands(c.Cached),
+		human.Thousands(c.Input), fixed(100*c.Share, 1))
 	if c.Known < c.Of {
 		line += fmt.Sprintf(" (known for %d of %d turns)", c.Known, c.Of)
 	}
@@ -63,13 +66,16 @@ func (d *Details) distributions() []render.Section {
 	all := d.Distributions
 	hidden := render.Section{Name: "distributions", About: about}
 	// Where each chunk is a token, text shows one of the two.
-	if len(all) > 1 && all[0].Name == "chunk_gap_ms" && all[0].Mean == all[1].Mean && all[0].Count == all[1].Count {
+	if len(all) > 1 && all[0].Name == "chunk_gap_ms" && all[0].Mean == all[1].Mean &&
+		all[0].Count == all[1].Count {
 		hidden.Rows = []render.Row{all[0].row()}
 		all = all[1:]
 	}
-	shown := render.Section{Name: "distributions", Title: "Beyond the table:", About: about, Columns: []render.Column{
-		render.Count("count", "count"), render.Decimals("mean", "mean", 2), render.Decimals("min", "min", 2),
-	}}
+	shown := render.Section{Name: "distributions", Title: "Beyond the table:", About: about,
+		Columns: []render.Column{
+			render.Count("count", "count"), render.Decimals("mean", "mean", 2), render.Decimals("min", "min",
+				2),
+		}}
 	for _, p := range detailPercentiles {
 		name := Percentile{P: p}.name()
 		shown.Columns = append(shown.Columns, render.Decimals(name, name, 2))
@@ -99,7 +105,8 @@ func (d *Details) groups() []render.Section {
 	var out []render.Section
 	titled := ""
 	add := func(name, title string, groups []Group, label func(*Group) string) {
-		s := render.Section{Name: name, About: "Parts of the measured turns.", Rows: rows(groups, (*Group).span)}
+		s := render.Section{Name: name, About: "Parts of the measured turns.", Rows: rows(groups,
+			(*Group).span)}
 		if len(groups) > 0 && groups[0].N > 0 {
 			s.Columns = groupColumns
 			if title != titled {
@@ -144,10 +151,12 @@ func (d *Details) intervals() []render.Section {
 			render.Decimals(e.Name, e.Name, 2), render.Interval("", e.Name+" low", e.Name+" high", 2))
 	}
 	for _, in := range d.Intervals {
-		row := render.Row{Name: in.Name, Cells: []render.Cell{render.Value("conversations", in.Conversations)}}
+		row := render.Row{Name: in.Name, Cells: []render.Cell{render.Value("conversations",
+			in.Conversations)}}
 		for _, e := range in.Estimates {
 			row.Cells = append(row.Cells,
-				render.Value(e.Name, e.Value), render.Value(e.Name+" low", e.Low), render.Value(e.Name+" high", e.High))
+				render.Value(e.Name, e.Value), render.Value(e.Name+" low", e.Low), render.Value(e.Name+" high",
+					e.High))
 		}
 		s.Rows = append(s.Rows, row)
 	}

@@ -41,12 +41,14 @@ type Details struct {
 	Cache         Cache          `json:"cache"`
 	// Findings are what the records show of the cache, in words; the blocks
 	// below are their evidence.
-	Findings    []Finding          `json:"findings"`
-	Prediction  *CachePlan         `json:"cache_plan,omitempty"` // nil: no turn's tokens are known
-	Counters    *Counters          `json:"counters"`
-	Reuse       *ReuseDistance     `json:"reuse_distance,omitempty"` // nil: no conversation had a second turn
-	Cost        *CostModel         `json:"cost_model,omitempty"`     // nil: no turn has the numbers for it
-	Arms        *Arms              `json:"arms,omitempty"`           // nil: a run without control arms
+	Findings   []Finding  `json:"findings"`
+	Prediction *CachePlan `json:"cache_plan,omitempty"` // nil: no turn's tokens are known
+	Counters   *Counters  `json:"counters"`
+	// nil: no conversation had a second turn
+	Reuse *ReuseDistance `json:"reuse_distance,omitempty"`
+	// nil: no turn has the numbers for it
+	Cost        *CostModel         `json:"cost_model,omitempty"`
+	Arms        *Arms              `json:"arms,omitempty"` // nil: a run without control arms
 	Connections Connections        `json:"connections"`
 	Intervals   []Intervals        `json:"intervals,omitempty"`
 	Goodput     *Goodput           `json:"goodput,omitempty"`

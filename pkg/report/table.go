@@ -16,12 +16,13 @@ import (
 // of them was taken for warm-up.
 type Table struct {
 	// Warmup is that share, 0 to below 1.
-	Warmup           float64 `json:"warmup_share"`
-	RuntimeSec       Number  `json:"runtime_sec"`
-	RequestsPerSec   Number  `json:"requests_per_sec"`
-	WarmupRuntimeSec Number  `json:"warmup_runtime_sec"` // of the warm-up step; does not exist without one
-	Rows             []Row   `json:"rows"`
-	TPOTAbsent       int     `json:"tpot_absent"` // answers in one chunk, which have no tpot_ms
+	Warmup         float64 `json:"warmup_share"`
+	RuntimeSec     Number  `json:"runtime_sec"`
+	RequestsPerSec Number  `json:"requests_per_sec"`
+	// of the warm-up step; does not exist without one
+	WarmupRuntimeSec Number `json:"warmup_runtime_sec"`
+	Rows             []Row  `json:"rows"`
+	TPOTAbsent       int    `json:"tpot_absent"` // answers in one chunk, which have no tpot_ms
 }
 
 // Row is one metric of a table.
@@ -48,7 +49,8 @@ type Percentile struct {
 func (p Percentile) name() string { return strconv.FormatFloat(p.P, 'f', -1, 64) + "%" }
 
 func describe(s measure.Sample, percentiles []float64) Description {
-	d := Description{Count: s.N(), Mean: Number(s.Mean()), Std: Number(s.Std()), Min: Number(s.Min()), Max: Number(s.Max())}
+	d := Description{Count: s.N(), Mean: Number(s.Mean()), Std: Number(s.Std()), Min: Number(s.Min()),
+		Max: Number(s.Max())}
 	for _, p := range percentiles {
 		d.Percentiles = append(d.Percentiles, Percentile{p, Number(s.Percentile(p))})
 	}
@@ -59,7 +61,8 @@ func describe(s measure.Sample, percentiles []float64) Description {
 // percentiles, max.
 func (d *Description) cells() []render.Cell {
 	cells := []render.Cell{
-		render.Value("count", d.Count), render.Value("mean", d.Mean), render.Value("std", d.Std), render.Value("min", d.Min),
+		render.Value("count", d.Count), render.Value("mean", d.Mean), render.Value("std", d.Std),
+		render.Value("min", d.Min),
 	}
 	for _, p := range d.Percentiles {
 		cells = append(cells, render.Value(p.name(), p.Value))
@@ -166,7 +169,8 @@ func tables(samples []record.Sample, o Options, span window, warmupSec float64) 
 		}
 		sec := span(tail) / 1000
 		t := Table{
-			Warmup: share, RuntimeSec: Number(sec), RequestsPerSec: Number(float64(len(tail)) / sec), WarmupRuntimeSec: Number(warmupSec),
+			Warmup: share, RuntimeSec: Number(sec), RequestsPerSec: Number(float64(len(tail)) / sec),
+			WarmupRuntimeSec: Number(warmupSec),
 		}
 		row := func(name string, value func(*timed) float64) {
 			values := make([]float64, len(tail))

@@ -56,7 +56,8 @@ func (c *Collector) reduce(t *record.Turn) turn {
 		scheduled: t.Scheduled, sent: start(t), headers: t.Headers,
 		firstToken: t.FirstToken, firstAnswer: t.FirstAnswer, end: t.End,
 		queueMS: queueMS(t), connectMS: t.ConnectMS,
-		index: narrow(t.Turn), client: narrow(t.Client), messages: narrow(t.Messages), batch: narrow(t.Batch),
+		index: narrow(t.Turn), client: narrow(t.Client), messages: narrow(t.Messages),
+		batch:    narrow(t.Batch),
 		attempts: narrow(t.Attempts), asked: narrow(t.MaxTokens),
 		chunks: narrow(t.Chunks), reasoningChunks: narrow(t.ChunksReasoning),
 		reads: narrow(t.Reads), merged: narrow(t.Merged), readLateUS: narrow(int(t.ReadLateUS)),
@@ -205,7 +206,8 @@ const maxTokens = 1 << 24
 // record returns as much of the turn as a plan needs.
 func (t *turn) record() *record.Turn {
 	r := &record.Turn{
-		Conversation: t.conversation, Turn: int(t.index), Messages: int(t.messages), Warmup: t.warmup, Arm: t.arm,
+		Conversation: t.conversation, Turn: int(t.index), Messages: int(t.messages), Warmup: t.warmup,
+		Arm: t.arm,
 		Exchange: record.Exchange{
 			Outcome: t.outcome, ChunksReasoning: int(t.reasoningChunks),
 			Sent: t.sent, FirstToken: t.firstToken, End: t.end,
@@ -215,7 +217,8 @@ func (t *turn) record() *record.Turn {
 		return r // a broken record: its tokens are not known
 	}
 	r.Counted = record.Counted{
-		Input: int(t.counted), NewInput: int(t.countedNew), Output: int(t.countedOut), FirstChunk: int(t.countedFirst),
+		Input: int(t.counted), NewInput: int(t.countedNew), Output: int(t.countedOut),
+		FirstChunk: int(t.countedFirst),
 	}
 	if t.usage {
 		r.Usage = &record.Usage{Prompt: int(t.prompt), Completion: int(t.completion)}

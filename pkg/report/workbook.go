@@ -23,7 +23,8 @@ func (s *Summary) Workbook(verbose bool) []render.Sheet {
 		{Name: "Raw data", Head: rawColumns(verbose), Rows: s.rawRows(verbose)},
 	}
 	if s.Details != nil {
-		sheets = append(sheets, render.Sheet{Name: "Details", Blocks: render.Blocks(s.Document().Sections)})
+		sheets = append(sheets, render.Sheet{Name: "Details",
+			Blocks: render.Blocks(s.Document().Sections)})
 	}
 	return sheets
 }
@@ -32,7 +33,10 @@ func (s *Summary) Workbook(verbose bool) []render.Sheet {
 // reference.
 func (s *Summary) referenceBlocks() []render.Block {
 	var out []render.Block
-	put := func(at int, section render.Section) { out = append(out, render.Block{At: at, Section: section}) }
+	put := func(at int, section render.Section) {
+		out = append(out, render.Block{At: at,
+			Section: section})
+	}
 	named := func(at int, ps []Parameter) {
 		var cells []render.Cell
 		for _, p := range ps {
@@ -67,7 +71,8 @@ func (s *Summary) rawRows(verbose bool) iter.Seq[[]any] {
 	return func(yield func([]any) bool) {
 		for _, r := range inOrder(s.Samples) {
 			row := []any{
-				r.TTFTMS, r.TPOTMS, r.LatencyMS, r.StartMS, r.InputTurns, r.InputTokens, r.OutputTokens, r.OutputChunks,
+				r.TTFTMS, r.TPOTMS, r.LatencyMS, r.StartMS, r.InputTurns, r.InputTokens, r.OutputTokens,
+				r.OutputChunks,
 				r.FirstChunkTokens, r.ApproxCachedPercent, r.Conversation, r.Client,
 			}
 			if verbose {
@@ -83,8 +88,10 @@ func (s *Summary) rawRows(verbose bool) iter.Seq[[]any] {
 // rawColumns are the columns of the raw data.
 func rawColumns(verbose bool) []string {
 	names := []string{
-		"ttft_ms", "tpot_ms", "latency_ms", "start_time_ms", "input_num_turns", "input_num_tokens", "output_num_tokens",
-		"output_num_chunks", "output_num_first_chunk_tokens", "approx_cached_percent", "conversation_id", "client_id",
+		"ttft_ms", "tpot_ms", "latency_ms", "start_time_ms", "input_num_turns", "input_num_tokens",
+		"output_num_tokens",
+		"output_num_chunks", "output_num_first_chunk_tokens", "approx_cached_percent", "conversation_id",
+		"client_id",
 	}
 	if verbose {
 		names = append(names, "time_between_user_turns_sec")

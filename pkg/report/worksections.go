@@ -14,12 +14,14 @@ import (
 func (s *Summary) aboutTable() []render.Section {
 	about := render.Section{Name: "table"}
 	if len(s.Tables) > 0 && s.Tables[0].TPOTAbsent > 0 {
-		about.Notes = append(about.Notes, fmt.Sprintf("tpot_ms leaves out %s that came in one chunk: there is no time between their tokens.",
+		about.Notes = append(about.Notes, fmt.Sprintf("tpot_ms leaves out %s that came in one chunk: "+
+			"there is no time between their tokens.",
 			human.Count(s.Tables[0].TPOTAbsent, "answer")))
 	}
 	if a := s.Details.Arms; a != nil {
 		about.Notes = append(about.Notes, fmt.Sprintf(
-			"The run has control arms: the table and all that is not said to be of all arms is of %q only.", a.Measured))
+			"The run has control arms: the table and all that is not said to be of all arms is of %q only.",
+			a.Measured))
 	}
 	return []render.Section{about}
 }
@@ -39,16 +41,20 @@ func (d *Details) work() []render.Section {
 	switch w.Why {
 	case "":
 		tallies.Notes = append(tallies.Notes,
-			"  The records have no end: the run was killed, or goes on. Finished conversations are not known.")
+			"  The records have no end: the run was killed, or goes on. Finished conversations are not "+
+				"known.")
 	case "done":
 	default:
-		tallies.Notes = append(tallies.Notes, fmt.Sprintf("  The run ended early: %s%s.", w.Why, after(": ", w.Error)))
+		tallies.Notes = append(tallies.Notes, fmt.Sprintf("  The run ended early: %s%s.", w.Why,
+			after(": ", w.Error)))
 	}
 	if w.Warmup > 0 {
 		tallies.Notes = append(tallies.Notes, fmt.Sprintf(
-			"  Warm-up: %s, only in the outcomes, failures and connections below.", human.Count(w.Warmup, "turn")))
+			"  Warm-up: %s, only in the outcomes, failures and connections below.", human.Count(w.Warmup,
+				"turn")))
 	}
-	cells := append(render.Cells(w, "conversations", "turns"), render.Value("turns_retried", d.Retried))
+	cells := append(render.Cells(w, "conversations", "turns"), render.Value("turns_retried",
+		d.Retried))
 	return []render.Section{list("work", "How the run ended.", cells...), tallies}
 }
 
@@ -56,7 +62,8 @@ func (d *Details) outcomes() []render.Section {
 	outcomes := render.Section{Name: "outcomes", About: "How turns ended, warm-up included."}
 	parts := []string{}
 	for _, o := range d.Outcomes {
-		outcomes.Rows = append(outcomes.Rows, render.Row{Name: string(o.Outcome), Cells: []render.Cell{render.Value("", o.N)}})
+		outcomes.Rows = append(outcomes.Rows, render.Row{Name: string(o.Outcome),
+			Cells: []render.Cell{render.Value("", o.N)}})
 		parts = append(parts, fmt.Sprintf("%s %d", o.Outcome, o.N))
 	}
 	if len(parts) == 0 {
@@ -64,17 +71,20 @@ func (d *Details) outcomes() []render.Section {
 	}
 	outcomes.Notes = []string{"Outcomes: " + strings.Join(parts, ", ")}
 
-	failures := render.Section{Name: "failures", About: "The commonest failures.", Rows: numbered(d.Failures)}
+	failures := render.Section{Name: "failures", About: "The commonest failures.",
+		Rows: numbered(d.Failures)}
 	for _, f := range d.Failures {
 		name := string(f.Outcome)
 		if f.Status != 0 && f.Status != 200 {
 			name += " " + integer(f.Status)
 		}
-		failures.Notes = append(failures.Notes, fmt.Sprintf("  %6d x %s%s", f.N, name, after(": ", f.Error)))
+		failures.Notes = append(failures.Notes, fmt.Sprintf("  %6d x %s%s", f.N, name, after(": ",
+			f.Error)))
 	}
 	if d.Retried > 0 {
 		failures.Notes = append(failures.Notes, fmt.Sprintf(
-			"Retries: %s sent more than once; the clocks are the last attempt's", human.Count(d.Retried, "turn")))
+			"Retries: %s sent more than once; the clocks are the last attempt's", human.Count(d.Retried,
+				"turn")))
 	}
 	return []render.Section{outcomes, failures}
 }
@@ -85,12 +95,15 @@ func (d *Details) answers() []render.Section {
 	var out []render.Section
 	if v := d.Verify; v != nil {
 		verify := list("verify", "Answers beside those of the dataset.", render.Cells(v)...)
-		verify.Notes = []string{fmt.Sprintf("Verified: %s as in the dataset, %d not", human.Count(v.Match, "answer"), v.Mismatch)}
+		verify.Notes = []string{fmt.Sprintf("Verified: %s as in the dataset, %d not",
+			human.Count(v.Match, "answer"), v.Mismatch)}
 		out = append(out, verify)
 	}
-	lengths := list("answer_lengths", "Answers beside the length that was asked for.", render.Cells(d.Lengths)...)
+	lengths := list("answer_lengths", "Answers beside the length that was asked for.",
+		render.Cells(d.Lengths)...)
 	lengths.Notes = []string{"Answers: " + lengthsNote(d)}
-	tokens := list("tokens", "Who counted the tokens of the measured turns.", render.Cells(d.Tokens)...)
+	tokens := list("tokens", "Who counted the tokens of the measured turns.",
+		render.Cells(d.Tokens)...)
 	tokens.Notes = []string{"Tokens: " + tokensNote(&d.Tokens)}
 	return append(out, lengths, tokens)
 }
@@ -119,11 +132,13 @@ func tokensNote(n *TokenCounts) string {
 		parts = append(parts, fmt.Sprintf("the server's usage for %s", human.Count(n.Usage, "turn")))
 	}
 	if n.Estimated > 0 {
-		parts = append(parts, fmt.Sprintf("counted by the client's tokenizer for %s (estimated: without the chat template)",
+		parts = append(parts, fmt.Sprintf("counted by the client's tokenizer for %s (estimated: without "+
+			"the chat template)",
 			human.Count(n.Estimated, "turn")))
 	}
 	if n.Unknown > 0 {
-		parts = append(parts, fmt.Sprintf("unknown for %s (0 in the table)", human.Count(n.Unknown, "turn")))
+		parts = append(parts, fmt.Sprintf("unknown for %s (0 in the table)", human.Count(n.Unknown,
+			"turn")))
 	}
 	if len(parts) == 0 {
 		parts = []string{render.Unknown}
@@ -142,7 +157,8 @@ func (d *Details) connections() []render.Section {
 	n := &d.Connections
 	connections := list("connections", "What the turns were sent over.", render.Cells(n)...)
 	connections.Notes = []string{"Connections: " + connectionsNote(n)}
-	times := render.Section{Name: "connections", About: "How long connecting took.", Rows: []render.Row{n.ConnectMS.row()}}
+	times := render.Section{Name: "connections", About: "How long connecting took.",
+		Rows: []render.Row{n.ConnectMS.row()}}
 	return []render.Section{connections, times}
 }
 
@@ -172,25 +188,29 @@ func (d *Details) certificate() []render.Section {
 	if clocks == "" {
 		clocks = "not known"
 	}
-	verdict := list("certificate", "Whether the client measured well.", render.Cells(c, "lag_ms", "wake_ms", "read_late_ms")...)
+	verdict := list("certificate", "Whether the client measured well.", render.Cells(c, "lag_ms",
+		"wake_ms", "read_late_ms")...)
 	verdict.Title = fmt.Sprintf("client: %s (arrival times: %s)", c.Verdict, clocks)
 	for _, r := range c.Reasons {
 		verdict.Notes = append(verdict.Notes, "  - "+r)
 	}
 	late := render.Section{Name: "certificate", About: "How late the client was."}
 	shown := late
-	shown.Columns = []render.Column{shortColumn("50%", "p50"), shortColumn("99%", "p99"), shortColumn("max", "max")}
+	shown.Columns = []render.Column{shortColumn("50%", "p50"), shortColumn("99%", "p99"),
+		shortColumn("max", "max")}
 	for _, q := range []struct {
 		name, label string
 		record.Quantiles
 	}{
-		{"lag_ms", "sent late, ms", c.Lag}, {"wake_ms", "timers late, ms", c.Wake}, {"read_late_ms", "read late, ms", c.ReadLate},
+		{"lag_ms", "sent late, ms", c.Lag}, {"wake_ms", "timers late, ms", c.Wake}, {"read_late_ms",
+			"read late, ms", c.ReadLate},
 	} {
 		to := &late
 		if q.N > 0 {
 			to = &shown
 		}
-		to.Rows = append(to.Rows, render.Row{Name: q.name, Label: q.label, Cells: render.Cells(q.Quantiles)})
+		to.Rows = append(to.Rows, render.Row{Name: q.name, Label: q.label,
+			Cells: render.Cells(q.Quantiles)})
 	}
 	if used := clientUse(c); len(used) > 0 {
 		shown.Notes = []string{"  " + strings.Join(used, ", ")}
@@ -201,22 +221,26 @@ func (d *Details) certificate() []render.Section {
 }
 
 func shortColumn(head, cell string) render.Column {
-	return render.Column{Head: head, Text: func(r render.Row) string { return render.Short(r.Number(cell)) }}
+	return render.Column{Head: head,
+		Text: func(r render.Row) string { return render.Short(r.Number(cell)) }}
 }
 
 // clientUse says what the client used, in parts of a sentence.
 func clientUse(c *record.Certificate) (parts []string) {
 	if c.CPUSeconds > 0 {
-		parts = append(parts, fmt.Sprintf("%s s CPU (%.0f %% of the machine)", render.Short(c.CPUSeconds), 100*c.CPUShare))
+		parts = append(parts, fmt.Sprintf("%s s CPU (%.0f %% of the machine)",
+			render.Short(c.CPUSeconds), 100*c.CPUShare))
 	}
 	if c.PeakMemoryMB > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f MB", c.PeakMemoryMB))
 	}
 	if c.GCs > 0 {
-		parts = append(parts, fmt.Sprintf("%s (longest pause %s ms)", human.Count(c.GCs, "collection"), render.Short(c.GCPauseMaxMS)))
+		parts = append(parts, fmt.Sprintf("%s (longest pause %s ms)", human.Count(c.GCs, "collection"),
+			render.Short(c.GCPauseMaxMS)))
 	}
 	if c.Chunks > 0 {
-		parts = append(parts, fmt.Sprintf("%s chunks in %s reads", human.Thousands(c.Chunks), human.Thousands(c.Reads)))
+		parts = append(parts, fmt.Sprintf("%s chunks in %s reads", human.Thousands(c.Chunks),
+			human.Thousands(c.Reads)))
 	}
 	if c.Opened > 0 {
 		parts = append(parts, human.Count(c.Opened, "connection")+" opened")
