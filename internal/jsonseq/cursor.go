@@ -2,6 +2,8 @@ package jsonseq
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -77,23 +79,26 @@ func (c *Cursor) fail(kind Kind, at int) {
 
 // Peek returns the first byte of the next value, which gives its kind: one of
 // { [ " t f n, or the first of a number. It returns 0 at the end of the text.
-func (c *Cursor) Peek() byte {
+func (c *Cursor) Peek() (b byte) {
 	if c.pos < len(c.Text) {
-		if b := c.Text[c.pos]; b > ' ' {
-			return b
-		}
+		b = c.Text[c.pos]
+	}
+	if b > ' ' {
+		return b
 	}
 	return c.peekPastSpace()
 }
 
-// peekPastSpace is so short that Peek, on the path of every value, is inlined.
+// peekPastSpace is not inlined, so that Peek is, which is called for every value.
+//
+//go:noinline
 func (c *Cursor) peekPastSpace() byte {
-	for ; c.pos < len(c.Text); c.pos++ {
-		switch b := c.Text[c.pos]; b {
-		case ' ', '\n', '\t', '\r':
-		default:
-			return b
-		}
+	text, i := c.Text, c.pos
+	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t' || text[i] == '\r') {
+		i++
+	}
+	if c.pos = i; i < len(text) {
+		return text[i]
 	}
 	return 0
 }
@@ -374,12 +379,10 @@ const (
 // begins at text[i], or the kind of an error and where it is.
 func scanString(text []byte, i int) (end int, marks uint8, kind Kind) {
 	for {
-		// plain[b] is false for the few bytes that need a look. Eight at a time
-		// is what makes this fast: strings are nearly all of a conversation.
+		// Eight bytes at a time, since strings are nearly all of a conversation.
 		for i+8 <= len(text) {
-			w := text[i : i+8 : i+8]
-			if !(plain[w[0]] && plain[w[1]] && plain[w[2]] && plain[w[3]] &&
-				plain[w[4]] && plain[w[5]] && plain[w[6]] && plain[w[7]]) {
+			if found := special(binary.LittleEndian.Uint64(text[i : i+8])); found != 0 {
+				i += bits.TrailingZeros64(found) / 8
 				break
 			}
 			i += 8
@@ -453,12 +456,27 @@ func StringEnd(text []byte, i int) (end int, escaped bool) {
 	return end, marks&withEscapes != 0
 }
 
+// plain has the bytes that a string can hold as they are and that are ASCII.
 var plain = func() (t [256]bool) {
 	for b := ' '; b < utf8.RuneSelf; b++ {
 		t[b] = b != '"' && b != '\\'
 	}
 	return t
 }()
+
+// special returns a word whose lowest byte that is not 0 is the first of the
+// bytes of w that is not plain. It tests eight bytes at once: a subtraction sets
+// the high bit of a byte below ' ', and of a quote or a backslash that the xor
+// has made 0. Bytes beyond ASCII have it anyway. A borrow can set a higher bit
+// wrongly, but never the lowest.
+func special(w uint64) uint64 {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x80 * ones
+	)
+	quote, backslash := w^ones*'"', w^ones*'\\'
+	return (w | (w - ones*' ') | (quote - ones) | (backslash - ones)) & highs
+}
 
 // hex4 returns the value of the four hexadecimal digits at text[i], or -1.
 func hex4(text []byte, i int) rune {

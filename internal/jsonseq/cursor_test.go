@@ -1,8 +1,10 @@
 package jsonseq
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -130,6 +132,29 @@ func BenchmarkCheck(b *testing.B) {
 	for b.Loop() {
 		if err := Check(in); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// special finds what the table finds, for each byte in each place.
+func TestSpecial(t *testing.T) {
+	t.Parallel()
+	for b := range 256 {
+		for at := range 8 {
+			word := []byte("abcdefgh")
+			word[at] = byte(b)
+			want := 8
+			if !plain[b] {
+				want = at
+			}
+			for _, next := range []byte{'a', 0x21, '#', '[', ']', 0x7f} { // neighbours of special bytes
+				if at < 7 {
+					word[at+1] = next
+				}
+				if got := bits.TrailingZeros64(special(binary.LittleEndian.Uint64(word))) / 8; got != want {
+					t.Fatalf("%q: %d, want %d", word, got, want)
+				}
+			}
 		}
 	}
 }

@@ -30,7 +30,7 @@ const mergesPart = 1 << 14
 // findParts checks that b is one JSON value and finds its parts.
 func findParts(b []byte) (layout, error) {
 	l := layout{file: map[string][]byte{}, model: map[string][]byte{}}
-	c := jsonseq.Cursor{Text: b}
+	c := jsonseq.Cursor{Text: b, AnyBytes: true}
 	for key := range c.Object {
 		name, from := string(key), c.Pos()
 		if name == "model" {
@@ -93,7 +93,7 @@ const vocabularyEntry = 20
 func (t *Tokenizer) readVocabulary(vocab []byte) error {
 	t.model.vocabulary = newVocabulary(len(vocab) / vocabularyEntry)
 	var buf []byte
-	c := jsonseq.Cursor{Text: vocab, AnyBytes: true} // findParts checked it
+	c := jsonseq.Cursor{Text: vocab, AnyBytes: true}
 	for key := range c.Object {
 		text := c.Skip()
 		id, err := strconv.ParseUint(view(text), 10, 32)
