@@ -281,6 +281,39 @@ func (c *Cursor) Skip() []byte {
 	return c.Text[from:c.pos]
 }
 
+// Pass is a Skip that only looks for the end of the value: quotes and brackets
+// are matched, and nothing else is checked. It is for values that are read again.
+func (c *Cursor) Pass() []byte {
+	b := c.Peek()
+	if b != '{' && b != '[' && b != '"' {
+		return c.Skip()
+	}
+	text, from, depth := c.Text, c.pos, 0
+	for i := from; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			depth--
+		default:
+			continue
+		}
+		if depth == 0 && i < len(text) {
+			c.pos = i + 1
+			return text[from:c.pos]
+		}
+	}
+	c.fail(OpenItem, len(text))
+	return nil
+}
+
 func (c *Cursor) literal(word string) {
 	if !bytes.HasPrefix(c.Text[c.pos:], []byte(word)) {
 		c.fail(WantValue, c.pos)

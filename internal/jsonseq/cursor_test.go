@@ -100,6 +100,26 @@ func TestCursorPicks(t *testing.T) {
 	}
 }
 
+// Pass ends where Skip ends.
+func TestCursorPass(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`12`, `null`, `"a"`, `"]\\\"["`, `[]`, `{"}": ["]", {"a\"": [1, 2]}], "b": 3}`, `["a b", "c"]`,
+	} {
+		skip, pass := Cursor{Text: []byte(text + ", 1")}, Cursor{Text: []byte(text + ", 1")}
+		want, got := skip.Skip(), pass.Pass()
+		if string(got) != text || string(want) != text || pass.Pos() != skip.Pos() || pass.Err() != nil {
+			t.Errorf("%s: Pass returns %q, Skip %q; %v", text, got, want, pass.Err())
+		}
+	}
+	for _, text := range []string{`"a`, `[1`, `{"a": "}`, `["\`, `[[]`} {
+		c := Cursor{Text: []byte(text)}
+		if c.Pass(); c.Err() == nil {
+			t.Errorf("%s: Pass finds an end", text)
+		}
+	}
+}
+
 // Check accepts the UTF-8 texts that encoding/json accepts, and Unquote gives
 // the same strings.
 func FuzzCheck(f *testing.F) {

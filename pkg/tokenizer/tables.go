@@ -50,9 +50,12 @@ func findParts(b []byte) (layout, error) {
 func (l *layout) findModel(c *jsonseq.Cursor) {
 	for key := range c.Object {
 		name, from := string(key), c.Pos()
-		if name == "merges" && c.Peek() == '[' {
+		switch {
+		case name == "merges" && c.Peek() == '[':
 			l.findMerges(c)
-		} else {
+		case name == "vocab":
+			c.Pass() // readVocabulary checks it
+		default:
 			c.Skip()
 		}
 		l.model[name] = c.Text[from:c.Pos()]
@@ -67,7 +70,7 @@ func (l *layout) findMerges(c *jsonseq.Cursor) {
 			from = c.Pos()
 			l.merges = append(l.merges, nil)
 		}
-		c.Skip()
+		c.Pass() // readMerges checks it
 		l.merges[len(l.merges)-1] = c.Text[from:c.Pos()]
 		l.mergeCount++
 	}
