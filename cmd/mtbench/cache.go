@@ -121,7 +121,7 @@ func runPreflight(
 }
 
 // keep adds a turn to the transcripts for the prefix check.
-func keep(t *probe.Transcripts, e *bench.Exchange) {
+func keep(t *probe.Transcripts, e *bench.Finished) {
 	t.Add(e.Turn, probe.Turn{
 		Asked: e.Asked, Answer: e.Answer, History: e.History, Reasoning: e.Reasoning,
 	})

@@ -53,7 +53,7 @@ func header(
 // askedLoad is what a header says of the load that o asks for.
 func askedLoad(o *bench.Options) *record.Load {
 	l := &record.Load{
-		MaxRequests: o.MaxRequests, MaxMessages: o.MaxTurns, MinAnswer: o.LimitMin, MaxAnswer: o.LimitMax,
+		MaxRequests: o.MaxRequests, MaxMessages: o.MaxMessages, MinAnswer: o.LimitMin, MaxAnswer: o.LimitMax,
 		Sampling: string(o.Order), Rate: o.Rate, Warmup: o.Warmup, Retries: o.Retries,
 		OnFailure: string(o.Failure), History: string(o.History), ReasoningField: o.ReasoningField,
 	}

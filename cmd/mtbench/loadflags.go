@@ -20,7 +20,7 @@ func loadFlags(o *load.Options, more ...cli.Flag) []cli.Flag {
 		{Name: "max-num-requests", Short: "n", Value: cli.Int(&o.MaxRequests, 1),
 			DefaultText: "no limit",
 			Usage:       "end the run after this many requests, not counting warm-up"},
-		{Name: "max-turns", Value: cli.Int(&o.MaxTurns, 1), DefaultText: "all",
+		{Name: "max-turns", Value: cli.Int(&o.MaxMessages, 1), DefaultText: "all",
 			Usage: "messages of each conversation to play; an odd number plays the turn it cuts"},
 		{Name: "conversation-sampling", Aliases: []string{"order"},
 			Value: cli.Enum(&o.Order, load.RoundRobin, load.Random),

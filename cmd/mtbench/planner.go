@@ -190,7 +190,7 @@ func (p *planner) run(run *planRun, name string, kind plan.Kind) (*plan.Summary,
 	}
 	e := plan.Executed{
 		Template: p.template(), DatasetHistory: p.load.DatasetHistory, Texts: p.texts,
-		Tokenizer: p.tok, MaxTurns: p.load.MaxTurns,
+		Tokenizer: p.tok, MaxMessages: p.load.MaxMessages,
 	}.Of(run.header)
 	e.BlockSize = shape.BlockSize
 	w := plan.FromTurns(run.turns, e)

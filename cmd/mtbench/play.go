@@ -39,10 +39,10 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	progress := s.call.Progress("running", "turns", int64(s.options.Turns(conversations)))
 	o := s.options
 	o.OnMeasured = func() { k.metrics.begin(ctx, o.Start, s.out.scrape) }
-	o.OnExchange = func(e *bench.Exchange) error {
+	o.OnFinished = func(e *bench.Finished) error {
 		progress.Add(1)
 		if s.printContent {
-			printExchange(s.call.Stderr, e)
+			printTurn(s.call.Stderr, e)
 		}
 		if p.texts != nil {
 			keep(p.texts, e)
@@ -66,8 +66,8 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	return p, nil
 }
 
-// printExchange shows a turn's texts, for --print-content.
-func printExchange(w io.Writer, e *bench.Exchange) {
+// printTurn shows a turn's texts, for --print-content.
+func printTurn(w io.Writer, e *bench.Finished) {
 	t := e.Turn
 	fmt.Fprintf(w, "=== %s, turn %d: %s\n", t.Conversation, t.Turn+1, t.Outcome)
 	for _, m := range e.Asked {

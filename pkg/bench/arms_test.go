@@ -242,7 +242,7 @@ func cold(t *testing.T, o Options, reset func(n int) error,
 			log = append(log, "reset")
 			return nil
 		}
-		o.OnExchange = func(e *Exchange) error {
+		o.OnFinished = func(e *Finished) error {
 			out.turns = append(out.turns, *e.Turn)
 			return nil
 		}

@@ -77,8 +77,8 @@ type Counter interface {
 	Count(text string) int
 }
 
-// Exchange is one finished request and its texts, as the ledger hands it on.
-type Exchange struct {
+// Finished is one finished request and its texts, as the ledger hands it on.
+type Finished struct {
 	Turn *record.Turn
 	// Asked are the messages since the last answer.
 	Asked             []chat.Message
@@ -151,9 +151,9 @@ type Options struct {
 	// OnMeasured, unless nil, is called before the first turn that is measured,
 	// after a warm-up.
 	OnMeasured func()
-	// OnExchange, unless nil, is called for each finished request, from one
+	// OnFinished, unless nil, is called for each finished request, from one
 	// goroutine, in the order of their ends.
-	OnExchange func(*Exchange) error
+	OnFinished func(*Finished) error
 	// OnConversation, unless nil, is called with each finished conversation, the
 	// answers as they came, from the same goroutine.
 	OnConversation func(*chat.Conversation) error

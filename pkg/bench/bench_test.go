@@ -115,7 +115,7 @@ func interrupted(t *testing.T, o Options, f *fake, cs []chat.Conversation,
 		start := time.Now()
 		o.Start, f.start = start, start
 		o.Counter = words{}
-		o.OnExchange = func(e *Exchange) error {
+		o.OnFinished = func(e *Finished) error {
 			out.turns = append(out.turns, *e.Turn)
 			return nil
 		}
@@ -316,14 +316,14 @@ func TestLengths(t *testing.T) {
 	})
 }
 
-func TestMaxTurnsAndOddLengths(t *testing.T) {
+func TestMaxMessagesAndOddLengths(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ messages, max, want int }{
 		{8, 0, 4}, {8, 1, 1}, {8, 2, 1}, {8, 3, 2}, {8, 4, 2}, {8, 100, 4}, {7, 0, 4}, {1, 0, 1}, {3, 2, 1},
 	} {
 		t.Run(fmt.Sprintf("%d messages, at most %d", tc.messages, tc.max), func(t *testing.T) {
 			t.Parallel()
-			out := playAll(t, of(load.Options{MaxTurns: tc.max}), &fake{},
+			out := playAll(t, of(load.Options{MaxMessages: tc.max}), &fake{},
 				conversations(1, tc.messages))
 			if len(out.asked) != tc.want || out.end.Turns.Finished != tc.want || out.end.Conversations.Finished != 1 {
 				t.Errorf("%d requests, want %d; %+v", len(out.asked), tc.want, out.end)
@@ -392,7 +392,7 @@ func TestFailures(t *testing.T) {
 			full := errors.New("disk full")
 			f := &fake{take: time.Second, start: time.Now()}
 			_, err := Run(t.Context(),
-				Options{Start: f.start, OnExchange: func(*Exchange) error { return full }}, f, conversations(10, 10), nil)
+				Options{Start: f.start, OnFinished: func(*Finished) error { return full }}, f, conversations(10, 10), nil)
 			if !errors.Is(err, full) {
 				t.Errorf("error %v", err)
 			}

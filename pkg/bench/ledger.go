@@ -115,12 +115,12 @@ func (l *ledger) enter(e *entry) error {
 	if l.err != nil {
 		return nil
 	}
-	if l.opt.OnExchange != nil {
-		x := &Exchange{
+	if l.opt.OnFinished != nil {
+		x := &Finished{
 			Turn: t, Asked: e.asked, Answer: e.reply.Text, Reasoning: e.reply.Reasoning,
 			History: e.history,
 		}
-		if err := l.opt.OnExchange(x); err != nil {
+		if err := l.opt.OnFinished(x); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // Run plays the conversations and returns how the run ended. Once drain is
 // closed, no more requests are sent and those in flight are waited for;
-// cancelling ctx ends those too. The error is that of a sink (OnExchange,
+// cancelling ctx ends those too. The error is that of a sink (OnFinished,
 // OnConversation), of Reset or of the options. Requests that failed are in the
 // records.
 func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversation,

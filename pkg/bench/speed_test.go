@@ -36,7 +36,7 @@ func BenchmarkTurn(b *testing.B) {
 				last := make([]record.Clock, clients)
 				o := of(load.Options{Clients: clients, Active: 2 * clients})
 				o.Start, o.History = start, DatasetAnswers
-				o.OnExchange = func(e *Exchange) error {
+				o.OnFinished = func(e *Finished) error {
 					turns++
 					if c := e.Turn.Client; last[c] > 0 {
 						gap += int64(e.Turn.Issued - last[c])

@@ -129,6 +129,6 @@ func (o *Options) validateControl(errs *field.Errors) {
 	}
 	if o.MaxRequests > 0 && o.Control.Arms() > 1 {
 		errs.Addf("Control", "%s plays every conversation twice, and MaxRequests would cut "+
-			"one arm off: give fewer conversations, or MaxTurns", o.Control)
+			"one arm off: give fewer conversations, or MaxMessages", o.Control)
 	}
 }

@@ -69,11 +69,11 @@ type Options struct {
 	// MaxRequests ends the run after that many turns; 0 = no limit. Turns of a
 	// warm-up do not count.
 	MaxRequests int
-	// MaxTurns is the number of messages of each conversation that are played; 0 =
-	// all. A turn that the limit cuts is played.
-	MaxTurns int
-	Order    Order // "" = RoundRobin
-	Seed     uint32
+	// MaxMessages is the number of messages of each conversation that are played;
+	// 0 = all. A turn that the limit cuts is played.
+	MaxMessages int
+	Order       Order // "" = RoundRobin
+	Seed        uint32
 	// Rate is the reference's --request-rate: after each turn its client rests for
 	// Exp(1/Rate) seconds; 0 = no rest.
 	Rate   float64
@@ -117,8 +117,8 @@ func (o Options) Validate() error {
 	if o.MaxRequests < 0 {
 		errs.Addf("MaxRequests", "is %d; it must be at least 1", o.MaxRequests)
 	}
-	if o.MaxTurns < 0 {
-		errs.Addf("MaxTurns", "is %d; it must be at least 1", o.MaxTurns)
+	if o.MaxMessages < 0 {
+		errs.Addf("MaxMessages", "is %d; it must be at least 1", o.MaxMessages)
 	}
 	if !(o.Rate >= 0) {
 		errs.Addf("Rate", "is %g; it must not be negative", o.Rate)

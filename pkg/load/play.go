@@ -77,7 +77,7 @@ type dealer struct {
 // add adds plays of conversations[from:to] that have a turn.
 func (d *dealer) add(from, to int, arm *Arm, half int) {
 	for i := from; i < to; i++ {
-		turns := d.conversations[i].Cut(d.opt.MaxTurns)
+		turns := d.conversations[i].Cut(d.opt.MaxMessages)
 		if len(turns) == 0 {
 			continue
 		}

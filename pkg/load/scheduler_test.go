@@ -231,7 +231,7 @@ func TestValidate(t *testing.T) {
 		{Options{Clients: -1}, "Clients"},
 		{Options{Clients: 4, Active: 2}, "Active"},
 		{Options{MaxRequests: -1}, "MaxRequests"},
-		{Options{MaxTurns: -1}, "MaxTurns"},
+		{Options{MaxMessages: -1}, "MaxMessages"},
 		{Options{Rate: -1}, "Rate"},
 		{Options{Order: "x"}, "Order"},
 		{Options{Mix: "x"}, "Mix"},

@@ -14,14 +14,12 @@ import (
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/load"
+	"multiturn/pkg/server"
 )
 
 // DefaultAnswerTokens is the length of answers whose length is unknown: that of
 // `mtbench sim`.
 const DefaultAnswerTokens = 128
-
-// DefaultBlockSize is vLLM's on GPUs, in tokens.
-const DefaultBlockSize = 16
 
 // Simulation is how conversations would be sent: the load, and what stands in
 // for the server. The zero value is one client that sends one conversation
@@ -29,7 +27,7 @@ const DefaultBlockSize = 16
 type Simulation struct {
 	load.Options
 
-	BlockSize int                // tokens; 0 = DefaultBlockSize
+	BlockSize int                // tokens; 0 = server.AssumedBlock
 	Template  *template.Template // nil = template.Plain
 
 	// LimitMin and LimitMax bound the length of answers in tokens; 0 or less = the
@@ -69,7 +67,7 @@ func (s Speed) time(computed, output int) time.Duration {
 
 func (s Simulation) withDefaults() Simulation {
 	s.AnswerTokens = cmp.Or(s.AnswerTokens, DefaultAnswerTokens)
-	s.BlockSize = cmp.Or(s.BlockSize, DefaultBlockSize)
+	s.BlockSize = cmp.Or(s.BlockSize, server.AssumedBlock)
 	s.Template = cmp.Or(s.Template, template.Plain)
 	return s
 }

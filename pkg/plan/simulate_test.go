@@ -142,7 +142,7 @@ func randomSimulation(rng *rand.Rand, seed uint32) Simulation {
 		s.MaxRequests = 1 + rng.IntN(20)
 	}
 	if rng.IntN(3) == 0 {
-		s.MaxTurns = 1 + rng.IntN(7)
+		s.MaxMessages = 1 + rng.IntN(7)
 	}
 	if rng.IntN(3) == 0 {
 		s.Rate = 0.5

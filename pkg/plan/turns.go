@@ -8,11 +8,12 @@ import (
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 // Executed is how the turns of a run are read.
 type Executed struct {
-	BlockSize int // tokens; 0 = DefaultBlockSize
+	BlockSize int // tokens; 0 = server.AssumedBlock
 	// Template stands in for the server's where a turn has no usage: its tokens
 	// are added to the client's count of texts. Nil means template.Plain.
 	Template *template.Template
@@ -22,19 +23,19 @@ type Executed struct {
 	// Texts, optional, are the conversations that were sent, by id. With them,
 	// conversations that begin alike share blocks, as far as their texts go: token
 	// counts stay the server's, and what it counted beyond the texts comes behind
-	// them. Tokenizer is needed then, and MaxTurns as in load.Options.
-	Texts     map[string]*chat.Conversation
-	Tokenizer template.Tokenizer
-	MaxTurns  int
+	// them. Tokenizer is needed then, and MaxMessages as in load.Options.
+	Texts       map[string]*chat.Conversation
+	Tokenizer   template.Tokenizer
+	MaxMessages int
 }
 
 // Of returns how the turns of the run of a header are read: with the
-// history and the limit on messages that the header has, if o has none. The header
-// may be nil.
+// history and the limit on messages of the header, if o has none. The header may
+// be nil.
 func (o Executed) Of(h *record.Run) Executed {
 	if h != nil && h.Load != nil {
 		o.DatasetHistory = o.DatasetHistory || h.Load.History == record.HistoryDataset
-		o.MaxTurns = max(o.MaxTurns, h.Load.MaxMessages)
+		o.MaxMessages = max(o.MaxMessages, h.Load.MaxMessages)
 	}
 	return o
 }
@@ -58,7 +59,7 @@ func (o Executed) Of(h *record.Run) Executed {
 // own. Where prompts had salts of their own, or the cache was emptied before
 // every turn, no turn shares anything.
 func FromTurns(turns []*record.Turn, o Executed) *Workload {
-	o.BlockSize = cmp.Or(o.BlockSize, DefaultBlockSize)
+	o.BlockSize = cmp.Or(o.BlockSize, server.AssumedBlock)
 	o.Template = cmp.Or(o.Template, template.Plain)
 	w := &Workload{
 		BlockSize: o.BlockSize, Timed: true, How: "executed: as the turns were sent and ended",
@@ -123,7 +124,7 @@ func (x *executed) requests(n int, d dialogue) []Request {
 		if r.text = x.Texts[d.conversation]; r.text == nil {
 			x.textless++
 		} else {
-			r.parts = r.text.Cut(x.MaxTurns)
+			r.parts = r.text.Cut(x.MaxMessages)
 		}
 	}
 	var requests []Request

@@ -49,7 +49,7 @@ func TestServers(t *testing.T) {
 			t.Errorf("Of(%s) is another entry", s.Name)
 		}
 	}
-	if s := Of("one that nobody knows"); s.BlockSize != assumedBlock || s.ExactLength {
+	if s := Of("one that nobody knows"); s.BlockSize != AssumedBlock || s.ExactLength {
 		t.Errorf("unknown server: %+v", s)
 	}
 }

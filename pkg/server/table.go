@@ -3,9 +3,9 @@ package server
 // cachedDetails is where OpenAI's API has the number of cached tokens.
 const cachedDetails = "usage.prompt_tokens_details.cached_tokens"
 
-// assumedBlock is the block, in tokens, of a server that does not tell its own:
+// AssumedBlock is the block, in tokens, of a server that does not tell its own:
 // vLLM's on GPUs, which others have copied.
-const assumedBlock = 16
+const AssumedBlock = 16
 
 // servers are the known servers. Their order matters where a server is not
 // known and everything is tried: for Signs, Resets and Cached.
@@ -20,7 +20,7 @@ var servers = []Server{
 
 		ExactLength: true,
 		Tokenizes:   true,
-		BlockSize:   assumedBlock,
+		BlockSize:   AssumedBlock,
 		NullBlock:   true,
 		Cached:      []string{cachedDetails},
 		OmitsZero:   true,
@@ -108,7 +108,7 @@ var servers = []Server{
 
 		ExactLength: true,
 		Tokenizes:   true,
-		BlockSize:   assumedBlock,
+		BlockSize:   AssumedBlock,
 		Cached:      []string{cachedDetails},
 		Resets:      []Reset{{Path: "/reset_prefix_cache"}},
 	},
@@ -117,7 +117,7 @@ var servers = []Server{
 		Title:  "DeepSeek's API",
 		Owners: []string{"deepseek"},
 
-		BlockSize: assumedBlock,
+		BlockSize: AssumedBlock,
 		Cached:    []string{"usage.prompt_cache_hit_tokens"},
 	},
 	{
@@ -125,7 +125,7 @@ var servers = []Server{
 		Title:  "Anthropic's API",
 		Owners: []string{"anthropic"},
 
-		BlockSize: assumedBlock,
+		BlockSize: AssumedBlock,
 		Cached:    []string{"usage.cache_read_input_tokens"},
 	},
 }
@@ -133,7 +133,7 @@ var servers = []Server{
 // unknown is what is assumed of any other server.
 var unknown = Server{
 	Title:     "the server",
-	BlockSize: assumedBlock,
+	BlockSize: AssumedBlock,
 	Cached:    []string{cachedDetails, "usage.cached_tokens"},
 	Advice: Advice{
 		Report: "vLLM has --enable-prompt-tokens-details for it, SGLang --enable-cache-report",
