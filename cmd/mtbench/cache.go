@@ -19,7 +19,7 @@ import (
 	"multiturn/pkg/server"
 )
 
-// cacheSalt is how a run is set apart in the cache from all others.
+// cacheSalt is how a run's part of the cache is kept apart from all others.
 type cacheSalt string
 
 const (
@@ -28,13 +28,14 @@ const (
 	saltText  cacheSalt = record.SaltText
 )
 
-// saltFieldName is vLLM's, which the simulator has, too.
+// saltFieldName is vLLM's. The simulator has it too.
 const saltFieldName = "cache_salt"
 
-// salts are what a run puts into its requests to set them apart: drawn by chance, so that no run has another's.
+// salts are what a run puts into its requests to keep them apart. They are drawn
+// at random, so that no two runs have the same.
 type salts struct {
 	seed [32]byte
-	// used is the run's own, as the header has it; "" = none.
+	// used is the run's own, as the header has it; "" if there is none.
 	used string
 }
 
@@ -42,30 +43,33 @@ func newSalts(f *runFlags) (*salts, error) {
 	s := &salts{}
 	_, _ = rand.Read(s.seed[:]) // never fails
 	if f.cacheSalt == saltField {
-		if slices.ContainsFunc(f.openai.Fields, func(b openai.Field) bool { return b.Name == saltFieldName }) {
-			return nil, cli.UsageErrorf("--cache-salt field and --body-field %s: one of them is too much", saltFieldName)
+		isSalt := func(b openai.Field) bool { return b.Name == saltFieldName }
+		if slices.ContainsFunc(f.openai.Fields, isSalt) {
+			return nil, cli.UsageErrorf("--cache-salt field and --body-field %s: give one of the two",
+				saltFieldName)
 		}
 		s.used = token()
 	}
 	return s, nil
 }
 
-// token is a salt for a field.
+// token returns a salt for a field.
 func token() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
 
-// fields are the body fields of all requests, with a salt of the field kind if the run has one.
+// fields returns the body fields of all requests, with the salt if it is a field.
 func (s *salts) fields(f *runFlags, value string) []openai.Field {
 	if f.cacheSalt != saltField {
 		return f.openai.Fields
 	}
-	return append(slices.Clone(f.openai.Fields), openai.Field{Name: saltFieldName, Value: json.RawMessage(`"` + value + `"`)})
+	salt := openai.Field{Name: saltFieldName, Value: json.RawMessage(`"` + value + `"`)}
+	return append(slices.Clone(f.openai.Fields), salt)
 }
 
-// apply puts salts and control arms into the bench's options, once the tokenizer is there.
+// apply puts the salts into the bench's options.
 func (s *salts) apply(f *runFlags, o *bench.Options, count load.Counter) *load.Salts {
 	source := load.NewSalts(s.seed, count)
 	o.Salts = source
@@ -76,13 +80,17 @@ func (s *salts) apply(f *runFlags, o *bench.Options, count load.Counter) *load.S
 	return source
 }
 
-// preflights says whether requests are sent before the run to learn of the server's cache.
-func (f *runFlags) preflights(c *cli.Call) bool {
-	if f.preflight == auto {
-		return f.bench.Control.Arms() > 1 || f.cacheSalt != saltNone || f.metrics == on || len(f.metricsURLs) > 0 ||
-			slices.ContainsFunc([]string{"gpu-blocks", "gpu-gib", "cpu-blocks", "cpu-gib", "disk-blocks", "disk-gib"}, c.IsSet)
+// preflights reports whether requests are sent before the run to find out about
+// the server's cache.
+func (f *runFlags) preflights() bool {
+	if f.preflight != auto {
+		return f.preflight == on
 	}
-	return f.preflight == on
+	return f.bench.Control.Arms() > 1 || f.cacheSalt != saltNone ||
+		f.metrics == on || len(f.metricsURLs) > 0 ||
+		slices.ContainsFunc(f.cache.state.Tiers, func(t record.StatedTier) bool {
+			return t.Blocks > 0 || t.GiB > 0
+		})
 }
 
 // runPreflight finds out what the server reports of its cache. Its requests have

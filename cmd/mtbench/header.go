@@ -31,7 +31,8 @@ func header(
 		Clients: f.bench.Clients, ActiveConversations: max(f.bench.Active, f.bench.Clients),
 		OutputLength: string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
 		Host: record.Host{
-			Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(),
+			Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(),
+			Go: runtime.Version(),
 		},
 		Server: record.Server{
 			Kind: s.Name, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen,

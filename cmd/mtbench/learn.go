@@ -101,7 +101,7 @@ func (s *setup) readyServer(ctx context.Context, k *knowledge) (err error) {
 			s.call.Remarkf("--control %s: POST %s does not empty %s", load.Cold, reset.Path, reset.Keeps)
 		}
 	}
-	if s.preflights(s.call) {
+	if s.preflights() {
 		k.preflight, err = runPreflight(ctx, s.call, s.runFlags, s.salts, k.server, k.metrics, source)
 		if err != nil {
 			return err

@@ -1,5 +1,6 @@
-// Command mtbench measures an LLM server with conversations: it replays them turn by turn, each with the history that
-// the server itself has answered, and says what every turn took and what the server's KV cache was worth.
+// Command mtbench measures an LLM server with conversations. It replays them turn
+// by turn, each with the history of the server's own answers, and reports the
+// times of every turn and what the server's KV cache was worth.
 package main
 
 import (
@@ -14,8 +15,9 @@ func command() *cli.Command {
 	return &cli.Command{
 		Name:  "mtbench",
 		Usage: "measure an LLM server, and its KV cache, with multi-turn conversations",
-		Description: "Replays conversations against any OpenAI-compatible streaming server and measures every turn. " +
-			"Without a subcommand it runs: `mtbench -i conversations.json -m MODEL -u URL`.",
+		Description: "Replays conversations against any OpenAI-compatible streaming server and " +
+			"measures every turn. Without a subcommand it runs: " +
+			"`mtbench -i conversations.json -m MODEL -u URL`.",
 		Commands: []*cli.Command{runCommand(), simCommand(), reportCommand(), planCommand()},
 		Default:  "run",
 		Stray:    "conversations are given with -i FILE",

@@ -26,7 +26,7 @@ type metrics struct {
 func newMetrics(ctx context.Context, c *cli.Call, f *runFlags) (*metrics, error) {
 	if f.metrics == off {
 		if len(f.metricsURLs) > 0 {
-			return nil, cli.UsageErrorf("--metrics off and --metrics-url: one of them is too much")
+			return nil, cli.UsageErrorf("--metrics off and --metrics-url: give one of the two")
 		}
 		return nil, nil
 	}

@@ -148,13 +148,7 @@ type planRun struct {
 func (p *planner) records(ctx context.Context, in io.Reader, title string, kind plan.Kind) ([]*plan.Summary, error) {
 	r := record.NewReader(in, title)
 	runs, err := readRuns(r)
-	n, first := r.Broken()
-	for _, bad := range first {
-		p.call.Remarkf("%v (skipped)", bad)
-	}
-	if more := n - len(first); more > 0 {
-		p.call.Remarkf("%s: %d more that could not be read (skipped)", title, more)
-	}
+	remarkBroken(p.call, r, title)
 	if err != nil {
 		return nil, err
 	}

@@ -34,16 +34,18 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	if broken > 0 {
-		defer func() {
-			if err == nil {
-				err = cli.Exit(cli.Missed, fmt.Errorf("%s could not be read: "+
-					"the numbers leave out what was in them", human.Count(broken, "line")))
-			}
-		}()
+	if err := f.write(c, summaries); err != nil || broken == 0 {
+		return err
 	}
+	return cli.Exit(cli.Missed, fmt.Errorf("%s could not be read: "+
+		"the numbers leave out what was in them", human.Count(broken, "line")))
+}
+
+// write writes the files and the summary.
+func (f *reportFlags) write(c *cli.Call, summaries []*report.Summary) error {
 	if f.files.statsJSON != "" {
-		if err := writeFile(c, f.files.statsJSON, func(w io.Writer) error { return report.SamplesJSON(w, summaries) }); err != nil {
+		samples := func(w io.Writer) error { return report.SamplesJSON(w, summaries) }
+		if err := writeFile(c, f.files.statsJSON, samples); err != nil {
 			return err
 		}
 	}
@@ -63,9 +65,11 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 	return writeSummary(c, f.output, f.format, docs)
 }
 
-// summaries reads all files, and makes one summary of each run in them, or of all together.
-// Broken is how many lines of them could not be read.
-func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string) (out []*report.Summary, broken int, err error) {
+// summaries reads all files and returns a summary of each run in them, or of all
+// runs together. broken is the number of lines that could not be read.
+func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string) (
+	out []*report.Summary, broken int, err error,
+) {
 	var (
 		runs []*report.Collector
 		logs []*record.Log
@@ -107,7 +111,9 @@ func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string
 // setCaches sets the cache of each run: as the flags state it, else as the run's
 // header does.
 func (f *reportFlags) setCaches(ctx context.Context, c *cli.Call, runs []*report.Collector) error {
-	p := &planner{call: c, planFlags: &planFlags{conversations: f.sent, tokenizer: f.tokenizer, model: f.model}}
+	p := &planner{call: c, planFlags: &planFlags{
+		conversations: f.sent, tokenizer: f.tokenizer, model: f.model,
+	}}
 	var headers []*planRun
 	for _, run := range runs {
 		headers = append(headers, &planRun{header: run.Header()})
@@ -126,19 +132,29 @@ func (f *reportFlags) setCaches(ctx context.Context, c *cli.Call, runs []*report
 	return nil
 }
 
-// readRecords opens a file and has it read; read returns how many runs it found. What cannot be read of the file is
-// said, counted, and left out.
-func readRecords(c *cli.Call, name string, read func(r *record.Reader, name string) (int, error)) (broken int, err error) {
+// readRecords opens a file and calls read, which returns the number of runs that it
+// found. broken is the number of lines that could not be read.
+func readRecords(
+	c *cli.Call, name string, read func(r *record.Reader, name string) (int, error),
+) (broken int, err error) {
 	in, err := c.Open(name)
 	if err != nil {
 		return 0, err
 	}
 	defer in.Close()
-	if name == "-" {
-		name = "stdin"
-	}
+	name = inputName(name)
 	r := record.NewReader(in, name)
 	runs, err := read(r, name)
+	broken = remarkBroken(c, r, name)
+	if err == nil && runs == 0 {
+		err = fmt.Errorf("%s holds no records; they are written by mtbench --records FILE, "+
+			"or by the reference's --stats-json-output", name)
+	}
+	return broken, err
+}
+
+// remarkBroken names the lines that could not be read, and returns their number.
+func remarkBroken(c *cli.Call, r *record.Reader, name string) int {
 	n, first := r.Broken()
 	for _, bad := range first {
 		c.Remarkf("%v (skipped)", bad)
@@ -146,37 +162,35 @@ func readRecords(c *cli.Call, name string, read func(r *record.Reader, name stri
 	if more := n - len(first); more > 0 {
 		c.Remarkf("%s: %d more that could not be read (skipped)", name, more)
 	}
-	if err != nil {
-		return n, err
-	}
-	if runs == 0 {
-		return n, fmt.Errorf("%s holds no records; they are written by mtbench --records FILE, or by the reference's --stats-json-output", name)
-	}
-	return n, nil
+	return n
 }
 
 func (f *reportFlags) writeExcel(c *cli.Call, summaries []*report.Summary) error {
 	if len(summaries) != 1 {
-		return cli.UsageErrorf("an Excel file holds one run, and %d were read: give one file of one run", len(summaries))
+		return cli.UsageErrorf("an Excel file holds one run, and %d were read: give one file of one run",
+			len(summaries))
 	}
 	s := summaries[0]
 	name := f.files.excelFile
 	if name == "" {
-		clients := 0
-		if s.Run != nil {
-			clients = s.Run.Clients
-		} else {
-			seen := make(map[int]bool)
-			for i := range s.Samples {
-				seen[s.Samples[i].Client] = true
-			}
-			clients = len(seen)
-		}
-		name = report.WorkbookName(clients, time.Now())
+		name = report.WorkbookName(clients(s), time.Now())
 	}
-	if err := writeFile(c, name, func(w io.Writer) error { return xlsx.Write(w, s.Workbook(f.options.Verbose)) }); err != nil {
+	workbook := func(w io.Writer) error { return xlsx.Write(w, s.Workbook(f.options.Verbose)) }
+	if err := writeFile(c, name, workbook); err != nil {
 		return err
 	}
 	c.Remarkf("wrote %s", name)
 	return nil
+}
+
+// clients returns the number of clients of a run.
+func clients(s *report.Summary) int {
+	if s.Run != nil {
+		return s.Run.Clients
+	}
+	seen := make(map[int]bool)
+	for i := range s.Samples {
+		seen[s.Samples[i].Client] = true
+	}
+	return len(seen)
 }

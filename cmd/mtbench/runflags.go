@@ -236,8 +236,7 @@ func (f *runFlags) outputFlags() []cli.Flag {
 			Usage: "write the finished conversations, with the server's answers"},
 		{Name: "output-format", Value: cli.Enum(&f.outputFormat, "json", "jsonl"),
 			DefaultText: "by the file's name", Usage: "form of --output-file"},
-		{Name: "format", Value: cli.Enum(&f.format, render.Formats()...),
-			Usage: "form of the summary"},
+		formatFlag(&f.format),
 	}, f.files.flags(), []cli.Flag{
 		{Name: "print-content", Value: cli.Bool(&f.printContent),
 			Usage: "print questions and answers to stderr as they end"},
