@@ -39,7 +39,7 @@ func TestInOrder(t *testing.T) {
 			if d := time.Since(start); d != c.took {
 				t.Errorf("%s: took %v, want %v", c.name, d, c.took)
 			}
-			time.Sleep(10) // until the last task has ended
+			time.Sleep(10 * time.Nanosecond) // until the last task has ended
 		})
 	}
 }

@@ -88,9 +88,6 @@ func (o *Object) Has(key string) bool {
 	return ok
 }
 
-// Path returns the path of a field of this object.
-func (o *Object) Path(key string) string { return o.path + key }
-
 // Holds returns the JSON of a field, shortened to 60 characters so that an
 // error stays one line.
 func (o *Object) Holds(key string) string {

@@ -48,12 +48,14 @@ func (p *Python) Below(n int) int {
 	return int(r)
 }
 
-// Uniform returns random.uniform(lo, hi): a real between lo and hi.
+// Uniform returns random.uniform(lo, hi): a real between lo and hi. No command
+// draws it; tests compare it with CPython's.
 func (p *Python) Uniform(lo, hi float64) float64 {
 	return lo + float64((hi-lo)*p.Float64())
 }
 
-// Choice returns the index that random.choice would take from n items, n > 0.
+// Choice returns the index that random.choice would take from n items, n > 0. No
+// command draws it; tests compare it with CPython's.
 func (p *Python) Choice(n int) int { return p.Below(n) }
 
 // Shuffle puts n items into the order of random.shuffle, by calls of swap.

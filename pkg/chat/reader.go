@@ -134,15 +134,6 @@ func (r *Reader) Conversation() *Conversation { return r.conv }
 // Err returns the error that ended the stream, nil at its end.
 func (r *Reader) Err() error { return r.err }
 
-// Offset returns how many bytes of the unpacked stream have been read, for
-// progress.
-func (r *Reader) Offset() int64 {
-	if r.seq == nil {
-		return 0
-	}
-	return r.seq.Offset()
-}
-
 // parse returns the conversation of an item, or an error and its line.
 func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 	if item.Err != nil {

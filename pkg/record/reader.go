@@ -85,9 +85,6 @@ func (r *Reader) Scan() bool {
 // *Sample. It is not reused.
 func (r *Reader) Record() any { return r.rec }
 
-// Run returns the header of the current record, or nil if there was no header.
-func (r *Reader) Run() *Run { return r.run }
-
 // Err returns the error that ended the stream, or nil at its end.
 func (r *Reader) Err() error { return r.err }
 

@@ -70,7 +70,7 @@ func TestDocumentedRecords(t *testing.T) {
 		_, first := r.Broken()
 		t.Errorf("examples of %v, want %v; broken: %v; error: %v", types, want, first, r.Err())
 	}
-	if v := r.Run(); v == nil || v.Version != Version {
+	if v := r.run; v == nil || v.Version != Version {
 		t.Errorf("the example's header is of another version than %s: %+v", Version, v)
 	}
 }

@@ -27,9 +27,6 @@ func (c *Corpus) Add(name, text string) error {
 	return nil
 }
 
-// Tokens returns the number of tokens of the text.
-func (c *Corpus) Tokens() int { return len(c.ids) }
-
 // invalid returns the index of the first byte that is not UTF-8, or -1.
 func invalid(text string) int {
 	if utf8.ValidString(text) {

@@ -246,8 +246,8 @@ func TestCorpus(t *testing.T) {
 		err.Error() != "c: line 2: not UTF-8 (byte 0xff): convert the text to UTF-8 first" {
 		t.Errorf("the error is %v", err)
 	}
-	if c.Tokens() != 9 {
-		t.Errorf("%d tokens, want 9", c.Tokens())
+	if len(c.ids) != 9 {
+		t.Errorf("%d tokens, want 9", len(c.ids))
 	}
 }
 
