@@ -21,7 +21,8 @@ func planJSONOf(t *testing.T, args ...string) []*plan.Summary {
 	t.Helper()
 	var out, talk bytes.Buffer
 	code := cli.Main(command(), cli.Process{
-		Args: append([]string{"mtbench", "plan", "--format", "json"}, args...), Stdin: strings.NewReader(""), Stdout: &out, Stderr: &talk,
+		Args: append([]string{"mtbench", "plan", "--format", "json"},
+			args...), Stdin: strings.NewReader(""), Stdout: &out, Stderr: &talk,
 	})
 	if code != 0 {
 		t.Fatalf("%v: exit code %d: %s", args, code, &talk)
@@ -71,7 +72,8 @@ func TestPlanOfTraces(t *testing.T) {
 			for _, g := range golden[:len(golden)-1] {
 				capacities = append(capacities, strconv.Itoa(g.Capacity))
 			}
-			s := planJSONOf(t, test.trace, "--block-size", strconv.Itoa(test.blockSize), "--capacities", strings.Join(capacities, ","))[0]
+			s := planJSONOf(t, test.trace, "--block-size", strconv.Itoa(test.blockSize), "--capacities",
+				strings.Join(capacities, ","))[0]
 			got := append(s.Curve, s.Ideal) // the golden's last capacity is 0, no limit
 			if len(got) != len(golden) {
 				t.Fatalf("%d capacities, want %d", len(got), len(golden))
@@ -106,7 +108,9 @@ func TestPlanOfVLLMRecords(t *testing.T) {
 	w := record.NewWriter(&records)
 	_ = w.Run(&record.Run{ID: "golden", Server: record.Server{Kind: "vllm"}})
 	// What the server says of its cache is taken when no size is stated; one block is vLLM's null block.
-	_ = w.Scrape(&record.Scrape{When: record.Before, Values: map[string]float64{"block_size": float64(golden.BlockSize), "gpu_blocks": float64(golden.UsableBlocks + 1)}})
+	_ = w.Scrape(&record.Scrape{When: record.Before,
+		Values: map[string]float64{"block_size": float64(golden.BlockSize),
+			"gpu_blocks": float64(golden.UsableBlocks + 1)}})
 	total := int64(0)
 	for i, r := range golden.Requests {
 		_ = w.Turn(&record.Turn{
@@ -125,10 +129,12 @@ func TestPlanOfVLLMRecords(t *testing.T) {
 		if err := os.WriteFile(file, bytes.Join(lines[:2+i+1], nil), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, args := range [][]string{{file}, {file, "--no-tokenizer", "--block-size", strconv.Itoa(golden.BlockSize), "--gpu-blocks", strconv.Itoa(golden.UsableBlocks)}} {
+		for _, args := range [][]string{{file}, {file, "--no-tokenizer", "--block-size",
+			strconv.Itoa(golden.BlockSize), "--gpu-blocks", strconv.Itoa(golden.UsableBlocks)}} {
 			s := planJSONOf(t, args...)[0]
 			if s.All.Requests != i+1 || s.All.Predicted() != total {
-				t.Errorf("after request %d: %d tokens hit by %d requests, vLLM hit %d", i, s.All.Predicted(), s.All.Requests, total)
+				t.Errorf("after request %d: %d tokens hit by %d requests, vLLM hit %d", i, s.All.Predicted(),
+					s.All.Requests, total)
 			}
 		}
 	}

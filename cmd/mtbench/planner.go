@@ -55,7 +55,8 @@ func (p *planner) read(ctx context.Context, name string) ([]*plan.Summary, error
 		return nil, cli.UsageErrorf("%s: %w", title, err)
 	}
 	if p.noTokenizer && (kind == plan.Conversations || kind == plan.Generator) {
-		return nil, cli.UsageErrorf("%s holds conversations, whose texts have to be tokenized: --no-tokenizer is for records", title)
+		return nil, cli.UsageErrorf("%s holds conversations, whose texts have to be tokenized: "+
+			"--no-tokenizer is for records", title)
 	}
 	if p.conversations != "" && kind != plan.Records {
 		return nil, cli.UsageErrorf("%s holds %s: --conversations goes with records", title, kind)
@@ -128,7 +129,9 @@ func (p *planner) unsent(w *plan.Workload, title string, kind plan.Kind) ([]*pla
 }
 
 // one analyses a workload.
-func (p *planner) one(w *plan.Workload, title string, kind plan.Kind, s *plan.Shape) (*plan.Summary, error) {
+func (p *planner) one(
+	w *plan.Workload, title string, kind plan.Kind, s *plan.Shape,
+) (*plan.Summary, error) {
 	a, err := plan.Analyse(w, s.Config, s.Store)
 	if err != nil {
 		return nil, err
@@ -145,7 +148,10 @@ type planRun struct {
 	turns  []*record.Turn
 }
 
-func (p *planner) records(ctx context.Context, in io.Reader, title string, kind plan.Kind) ([]*plan.Summary, error) {
+// records makes a plan of each run in a file of records.
+func (p *planner) records(
+	ctx context.Context, in io.Reader, title string, kind plan.Kind,
+) ([]*plan.Summary, error) {
 	r := record.NewReader(in, title)
 	runs, err := readRuns(r)
 	remarkBroken(p.call, r, title)
@@ -232,7 +238,8 @@ func (p *planner) readTexts(ctx context.Context, runs []*planRun) error {
 	return nil
 }
 
-// readRuns reads the turns of a file, each run's by themselves, and what servers say of their cache.
+// readRuns reads the turns of a file, by run, and what servers report of their
+// cache.
 func readRuns(r *record.Reader) ([]*planRun, error) {
 	var runs []*planRun
 	var run *planRun

@@ -47,5 +47,6 @@ func writeFile(c *cli.Call, name string, to func(io.Writer) error) (err error) {
 // is set.
 func color(c *cli.Call, w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+	return ok && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb" &&
+		term.IsTerminal(int(f.Fd()))
 }

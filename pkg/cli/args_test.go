@@ -47,8 +47,10 @@ func TestSortArgs(t *testing.T) {
 		{"three dashes", "---seed", "", "", "unknown flag ---seed; did you mean --seed?"},
 		{"no value", "IN --seed", "", "", "flag --seed needs a value: --seed N"},
 		{"no value before --", "--seed -- IN", "", "", "flag --seed needs a value: --seed N"},
-		{"flag for a value", "--model --seed 3", "", "", "flag --model needs a value, but the flag --seed follows (write --model=--seed if that is the value)"},
-		{"short flag for a value", "--model -s", "", "", "flag --model needs a value, but the flag -s follows (write --model=-s if that is the value)"},
+		{"flag for a value", "--model --seed 3", "", "",
+			"flag --model needs a value, but the flag --seed follows (write --model=--seed if that is the value)"},
+		{"short flag for a value", "--model -s", "", "",
+			"flag --model needs a value, but the flag -s follows (write --model=-s if that is the value)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +85,8 @@ func TestSubcommands(t *testing.T) {
 		{"report a --format json report", "report", "--format=json", "a report", ""},
 		{"report -- sim", "report", "", "sim", ""},
 		{"-v report x", "", "", "", "-v is not a flag of multi report but of multi run"},
-		{"reprot a", "", "", "", `no command "reprot"; did you mean report? (the commands are run, sim, report)`},
+		{"reprot a", "", "", "",
+			`no command "reprot"; did you mean report? (the commands are run, sim, report)`},
 		{"word", "", "", "", `no command "word" (the commands are run, sim, report)`},
 		{"file.json", "", "", "", `no command "file.json"; a file is given with -f FILE`},
 		{"report.json", "", "", "", `no command "report.json"; a file is given with -f FILE`},
@@ -91,8 +94,10 @@ func TestSubcommands(t *testing.T) {
 		{"-", "", "", "", `no command "-"; a file is given with -f FILE`},
 		{"testdata", "", "", "", `no command "testdata"; a file is given with -f FILE`},
 		{"run file.json", "", "", "", `unexpected argument "file.json"; a file is given with -f FILE`},
-		{"--verbose false", "", "", "", `no command "false"; a switch takes its value with =: --verbose=false`},
-		{"-cv off --seed 3 report", "", "", "", `no command "off"; a switch takes its value with =: --verbose=off`},
+		{"--verbose false", "", "", "",
+			`no command "false"; a switch takes its value with =: --verbose=false`},
+		{"-cv off --seed 3 report", "", "", "",
+			`no command "off"; a switch takes its value with =: --verbose=off`},
 		{"run -v 0", "", "", "", `unexpected argument "0"; a switch takes its value with =: --verbose=0`},
 		{"--verbose=true false", "", "", "", `no command "false" (the commands are run, sim, report)`},
 		{"-v --seed 3 false", "", "", "", `no command "false" (the commands are run, sim, report)`},
@@ -124,10 +129,12 @@ func TestSubcommands(t *testing.T) {
 func TestThroughUrfave(t *testing.T) {
 	t.Parallel()
 	d := newDemo()
-	wantOK(t, call(d.command("IN OUT"), nil, "in", "-f", "a,b", "--header", "A: x,y", "--header=B=2", "-", "-fc", "-v",
+	wantOK(t, call(d.command("IN OUT"), nil, "in", "-f", "a,b", "--header", "A: x,y", "--header=B=2",
+		"-", "-fc", "-v",
 		"--seed=1", "-s", "2", "--limit", "0.5", "--word=--", "--word", "w, w"))
 	equal(t, "args", d.call.Args, []string{"in", "-"})
-	equal(t, "files: lists keep commas and are not doubled by short names", d.Files, []string{"a,b", "c"})
+	equal(t, "files: lists keep commas and are not doubled by short names", d.Files, []string{"a,b",
+		"c"})
 	equal(t, "words", d.Words, []string{"--", "w, w"})
 	equal(t, "headers", d.Headers, map[string][]string{"A": {"x,y"}, "B": {"2"}})
 	equal(t, "seed: the last one wins, by either name", d.Seed, 2)
@@ -186,13 +193,19 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"--seed", "x"}, `demo: flag --seed: "x" is not a whole number`},
 		{[]string{"-s", ""}, `demo: flag --seed: "" is not a whole number`},
 		{[]string{"--verbose=maybe"}, `demo: flag --verbose: "maybe" is not true or false`},
-		{[]string{"--language", "asci"}, `demo: flag --language: "asci" is not any, ascii or non-ascii; did you mean ascii?`},
-		{[]string{"--wait", "soon"}, `demo: flag --wait: "soon" is not a time: write 30 (seconds), 30s, 250ms or 1h30m`},
-		{[]string{"--verbose", "false"}, `demo: unexpected argument "false"; a switch takes its value with =: --verbose=false`},
+		{[]string{"--language", "asci"},
+			`demo: flag --language: "asci" is not any, ascii or non-ascii; did you mean ascii?`},
+		{[]string{"--wait", "soon"},
+			`demo: flag --wait: "soon" is not a time: write 30 (seconds), 30s, 250ms or 1h30m`},
+		{[]string{"--verbose", "false"},
+			`demo: unexpected argument "false"; a switch takes its value with =: --verbose=false`},
 		{[]string{"--api-key"}, "demo: flag --api-key needs a value: --api-key TEXT"},
-		{[]string{"--header", "Authorization Bearer sk-1"}, "demo: flag --header: this is not a header: write 'Name: value' or Name=value"},
-		{[]string{"--model=\x1b[31m", "--seed=\x1b]0;x\a"}, `demo: flag --seed: "\x1b]0;x\a" is not a whole number`},
-		{[]string{"\x1b[31m\n"}, `demo: unexpected argument "\x1b[31m\n" (demo takes flags only; see demo --help)`},
+		{[]string{"--header", "Authorization Bearer sk-1"},
+			"demo: flag --header: this is not a header: write 'Name: value' or Name=value"},
+		{[]string{"--model=\x1b[31m", "--seed=\x1b]0;x\a"},
+			`demo: flag --seed: "\x1b]0;x\a" is not a whole number`},
+		{[]string{"\x1b[31m\n"},
+			`demo: unexpected argument "\x1b[31m\n" (demo takes flags only; see demo --help)`},
 		{[]string{"--\x1b[31m"}, `demo: unknown flag --\x1b[31m`},
 	} {
 		wantUsage(t, call(newDemo().command(""), nil, c.in...), c.want)
@@ -244,7 +257,8 @@ func FuzzSortArgs(f *testing.F) {
 			return
 		}
 		again, err := sortArgs(root, l.sorted(root)[1:])
-		if err != nil || !slices.Equal(again.flags, l.flags) || !slices.Equal(again.args, l.args) || again.leaf != l.leaf {
+		if err != nil || !slices.Equal(again.flags, l.flags) || !slices.Equal(again.args,
+			l.args) || again.leaf != l.leaf {
 			t.Fatalf("%q gives %q, and that gives %q, %v", words, l.sorted(root), again.sorted(root), err)
 		}
 		if i := slices.Index(words, "--"); i >= 0 && i+1 < len(words) {

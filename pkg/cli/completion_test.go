@@ -75,7 +75,8 @@ func offered(c *Command, words string) string {
 
 // FuzzComplete: whatever stands on the line, completion prints candidates and does not fail.
 func FuzzComplete(f *testing.F) {
-	for _, s := range []string{"", "-", "--", "--seed", "--seed=", "-v", "sim --listen", "help", "-- x", "-vc -"} {
+	for _, s := range []string{"", "-", "--", "--seed", "--seed=", "-v", "sim --listen", "help",
+		"-- x", "-vc -"} {
 		f.Add(s, true)
 		f.Add(s, false)
 	}
@@ -84,7 +85,8 @@ func FuzzComplete(f *testing.F) {
 		if subcommands {
 			c = newDemo().multi()
 		}
-		if r := call(c, nil, append([]string{completeWord}, strings.Split(s, " ")...)...); r.code != 0 || r.errout != "" {
+		if r := call(c, nil, append([]string{completeWord}, strings.Split(s,
+			" ")...)...); r.code != 0 || r.errout != "" {
 			t.Fatalf("%q: exit code %d, %q", s, r.code, r.errout)
 		}
 	})
@@ -92,7 +94,8 @@ func FuzzComplete(f *testing.F) {
 
 func TestCompletionFlag(t *testing.T) {
 	t.Parallel()
-	wantUsage(t, call(newDemo().command(""), nil, "--completion", "powershell"), `demo: flag --completion: "powershell" is not bash, zsh or fish`)
+	wantUsage(t, call(newDemo().command(""), nil, "--completion", "powershell"),
+		`demo: flag --completion: "powershell" is not bash, zsh or fish`)
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		r := call(newDemo().command(""), nil, "--completion", shell)
 		wantOK(t, r)
@@ -121,12 +124,14 @@ func TestBashCompletion(t *testing.T) {
 	write(t, dir, "answers.json", "")
 	answers := map[string]string{}
 	command := func() *Command { return newDemo().command("IN OUT") }
-	for _, line := range []string{"demo --se", "demo --language=a", "demo --language ", "demo x --model=y --chec", "demo ans", "demo --url http://h:1 --che"} {
+	for _, line := range []string{"demo --se", "demo --language=a", "demo --language ",
+		"demo x --model=y --chec", "demo ans", "demo --url http://h:1 --che"} {
 		words := strings.Fields(line)[1:]
 		if strings.HasSuffix(line, " ") {
 			words = append(words, "")
 		}
-		answers[strings.Join(words, "|")] = call(command(), nil, append([]string{completeWord}, words...)...).out
+		answers[strings.Join(words, "|")] = call(command(), nil, append([]string{completeWord},
+			words...)...).out
 	}
 	fake := "#!/bin/sh\nshift\nIFS='|'\ncase \"$*\" in\n"
 	for words, out := range answers {

@@ -31,7 +31,10 @@ type demo struct {
 	run  func(ctx context.Context, c *Call) error
 }
 
-func newDemo() *demo { return &demo{Lang: "any", URL: "http://localhost:8000", Wait: 2 * time.Minute} }
+func newDemo() *demo {
+	return &demo{Lang: "any", URL: "http://localhost:8000",
+		Wait: 2 * time.Minute}
+}
 
 func (d *demo) groups() []Group {
 	return []Group{
@@ -87,9 +90,10 @@ func (d *demo) multi() *Command {
 				{Name: "port", Value: Int(&port, 1, 65535), Usage: "port"},
 				{Name: "seed", Value: Int(&d.Seed), Usage: "seed"},
 			}}}},
-			{Name: "report", Usage: "report it", Args: "FILE...", Run: d.keep, Groups: []Group{{"Output", []Flag{
-				{Name: "format", Value: Enum(new(string), "table", "json"), Usage: "form"},
-			}}}},
+			{Name: "report", Usage: "report it", Args: "FILE...", Run: d.keep, Groups: []Group{{"Output",
+				[]Flag{
+					{Name: "format", Value: Enum(new(string), "table", "json"), Usage: "form"},
+				}}}},
 		},
 	}
 }
@@ -102,7 +106,8 @@ type result struct {
 
 func call(c *Command, env []string, words ...string) result {
 	var out, errout bytes.Buffer
-	code := Main(c, Process{Args: append([]string{c.Name}, words...), Env: env, Stdin: strings.NewReader("from stdin"), Stdout: &out, Stderr: &errout})
+	code := Main(c, Process{Args: append([]string{c.Name}, words...), Env: env,
+		Stdin: strings.NewReader("from stdin"), Stdout: &out, Stderr: &errout})
 	return result{code, out.String(), errout.String()}
 }
 
@@ -110,7 +115,8 @@ func call(c *Command, env []string, words ...string) result {
 func wantUsage(t *testing.T, r result, want string) {
 	t.Helper()
 	if r.code != 2 || r.out != "" || r.errout != want+"\n" {
-		t.Errorf("exit code %d, stdout %q, stderr\n  %q\nwant exit code 2 and\n  %q", r.code, r.out, r.errout, want+"\n")
+		t.Errorf("exit code %d, stdout %q, stderr\n  %q\nwant exit code 2 and\n  %q", r.code, r.out,
+			r.errout, want+"\n")
 	}
 }
 

@@ -65,18 +65,23 @@ func TestHelp(t *testing.T) {
 func TestHelpAsked(t *testing.T) {
 	t.Parallel()
 	full := call(newDemo().command("IN OUT"), nil, "--help").out
-	for _, words := range [][]string{{"-h"}, {"in", "--help", "--unknown"}, {"--seed", "x", "-vh"}, {"--help=true"}} {
-		equal(t, strings.Join(words, " "), call(newDemo().command("IN OUT"), []string{"DEMO_SEED=x"}, words...).out, full)
+	for _, words := range [][]string{{"-h"}, {"in", "--help", "--unknown"}, {"--seed", "x", "-vh"},
+		{"--help=true"}} {
+		equal(t, strings.Join(words, " "), call(newDemo().command("IN OUT"), []string{"DEMO_SEED=x"},
+			words...).out, full)
 	}
-	wantUsage(t, call(newDemo().command(""), nil, "--unknown", "--help"), "demo: unknown flag --unknown")
+	wantUsage(t, call(newDemo().command(""), nil, "--unknown", "--help"),
+		"demo: unknown flag --unknown")
 	wantOK(t, call(newDemo().command("IN"), nil, "--help=false", "x"))
 
 	multi := func(words ...string) string { return call(newDemo().multi(), nil, words...).out }
 	equal(t, "help", multi("help"), multi("--help"))
 	equal(t, "help report", multi("help", "report"), multi("report", "--help"))
 	equal(t, "flags before help", multi("-v", "help", "run"), multi("run", "-h"))
-	if r := call(&Command{Name: "demo", Commands: newDemo().multi().Commands}, nil, "--help"); r.code != 0 || strings.Contains(r.out, "when no command is named") {
+	if r := call(&Command{Name: "demo", Commands: newDemo().multi().Commands}, nil,
+		"--help"); r.code != 0 || strings.Contains(r.out, "when no command is named") {
 		t.Errorf("help of a command without a default: %d %s", r.code, r.out)
 	}
-	wantUsage(t, call(&Command{Name: "demo", Commands: newDemo().multi().Commands}, nil), "demo: name a command: run, sim or report")
+	wantUsage(t, call(&Command{Name: "demo", Commands: newDemo().multi().Commands}, nil),
+		"demo: name a command: run, sim or report")
 }

@@ -73,7 +73,8 @@ func TestValues(t *testing.T) {
 		{"percent", Percent(&f), "101", nil, "is not between 0 and 100"},
 		{"percent", Percent(&f), "%", nil, "is not a number"},
 		{"percents", Percents(&list), "0%, 25%,50", []float64{0, 25, 50}, ""},
-		{"percents", Percents(&list), "0%,,50%", nil, `is not percentages like 0%,25%,50%: "" is not a number`},
+		{"percents", Percents(&list), "0%,,50%", nil,
+			`is not percentages like 0%,25%,50%: "" is not a number`},
 		{"percents", Percents(&list), "0%;50%", nil, "is not percentages"},
 		{"size", Size(&size), "4096", int64(4096), ""},
 		{"size", Size(&size), "64KiB", int64(65536), ""},
@@ -121,7 +122,8 @@ func TestValues(t *testing.T) {
 
 func TestSizeText(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int64]string{0: "0", 1000: "1000", 1024: "1KiB", 1536: "1536", 3 << 29: "1536MiB", 1 << 40: "1TiB"} {
+	for n, want := range map[int64]string{0: "0", 1000: "1000", 1024: "1KiB", 1536: "1536",
+		3 << 29: "1536MiB", 1 << 40: "1TiB"} {
 		equal(t, "size", Size(&n).String(), want)
 	}
 }
@@ -149,19 +151,22 @@ func TestHeaders(t *testing.T) {
 	t.Parallel()
 	var h http.Header
 	v := Headers(&h)
-	for _, s := range []string{"X-One: 1", "x-two=2", "Auth: a=b:c", "K=v:w", "X-One: again", "Empty:", "T: a\tb"} {
+	for _, s := range []string{"X-One: 1", "x-two=2", "Auth: a=b:c", "K=v:w", "X-One: again",
+		"Empty:", "T: a\tb"} {
 		if err := v.Set(s); err != nil {
 			t.Errorf("%q: %v", s, err)
 		}
 	}
-	want := http.Header{"X-One": {"again"}, "X-Two": {"2"}, "Auth": {"a=b:c"}, "K": {"v:w"}, "Empty": {""}, "T": {"a\tb"}}
+	want := http.Header{"X-One": {"again"}, "X-Two": {"2"}, "Auth": {"a=b:c"}, "K": {"v:w"},
+		"Empty": {""}, "T": {"a\tb"}}
 	if !reflect.DeepEqual(h, want) {
 		t.Errorf("headers are %v, want %v", h, want)
 	}
 	if s := v.String(); strings.Contains(s, "again") || !strings.Contains(s, "X-One: ***") {
 		t.Errorf("String shows a value: %s", s)
 	}
-	for _, s := range []string{"", "no separator", ": v", "a b: c", "ü: v", "K: a\nInjected: b", "K: a\rb", "K: \x00"} {
+	for _, s := range []string{"", "no separator", ": v", "a b: c", "ü: v", "K: a\nInjected: b",
+		"K: a\rb", "K: \x00"} {
 		if err := v.Set(s); err == nil {
 			t.Errorf("%q is taken", s)
 		}
@@ -171,7 +176,8 @@ func TestHeaders(t *testing.T) {
 func TestListDefaultIsReplaced(t *testing.T) {
 	t.Parallel()
 	list := []string{"default"}
-	c := &Command{Name: "demo", Run: newDemo().keep, Groups: []Group{{"", []Flag{{Name: "word", Value: Strings(&list)}}}}}
+	c := &Command{Name: "demo", Run: newDemo().keep, Groups: []Group{{"", []Flag{{Name: "word",
+		Value: Strings(&list)}}}}}
 	wantOK(t, call(c, nil, "--word", "a", "--word", "b"))
 	equal(t, "list", list, []string{"a", "b"})
 }
@@ -179,7 +185,8 @@ func TestListDefaultIsReplaced(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	d := newDemo()
-	wantOK(t, call(d.command(""), nil, "--api-key", "sk-1", "--header", "Authorization: Bearer sk-2", "--url", "http://u:sk-3@h", "--seed", "3", "--wait=90"))
+	wantOK(t, call(d.command(""), nil, "--api-key", "sk-1", "--header", "Authorization: Bearer sk-2",
+		"--url", "http://u:sk-3@h", "--seed", "3", "--wait=90"))
 	o := d.call.Options()
 	if text := fmt.Sprint(o); strings.Contains(text, "sk-") {
 		t.Errorf("a secret is shown: %s", text)
@@ -190,5 +197,6 @@ func TestOptions(t *testing.T) {
 	if _, ok := o["quiet"]; ok {
 		t.Error("flags common to all commands are among the options")
 	}
-	equal(t, "IsSet", []bool{d.call.IsSet("seed"), d.call.IsSet("check"), d.call.IsSet("nothing")}, []bool{true, false, false})
+	equal(t, "IsSet", []bool{d.call.IsSet("seed"), d.call.IsSet("check"), d.call.IsSet("nothing")},
+		[]bool{true, false, false})
 }

@@ -27,8 +27,10 @@ func TestVersionOf(t *testing.T) {
 		{"v1.2.3", build("v9"), "v1.2.3", ""},
 		{"", build("v0.4.0"), "v0.4.0", ""},
 		{"", build("(devel)"), "devel", ""},
-		{"", build("", "vcs.revision", "0123456789abcdef", "vcs.modified", "false"), "0123456789ab", "0123456789ab"},
-		{"", build("(devel)", "vcs.revision", "0123456789abcdef", "vcs.modified", "true"), "0123456789ab-dirty", "0123456789ab-dirty"},
+		{"", build("", "vcs.revision", "0123456789abcdef", "vcs.modified", "false"), "0123456789ab",
+			"0123456789ab"},
+		{"", build("(devel)", "vcs.revision", "0123456789abcdef", "vcs.modified", "true"),
+			"0123456789ab-dirty", "0123456789ab-dirty"},
 		{"v1.2.3", build("", "vcs.revision", "0123"), "v1.2.3", "0123"},
 	} {
 		equal(t, "version", versionOf(c.linked, c.info), c.version)
@@ -40,8 +42,10 @@ func TestVersionFlag(t *testing.T) {
 	t.Parallel()
 	r := call(newDemo().command("IN OUT"), nil, "x", "--version", "--unknown")
 	wantOK(t, r)
-	if !strings.HasPrefix(r.out, "demo "+Version()) || !strings.HasSuffix(r.out, runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH+"\n") {
+	if !strings.HasPrefix(r.out, "demo "+Version()) || !strings.HasSuffix(r.out,
+		runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH+"\n") {
 		t.Errorf("--version says %q", r.out)
 	}
-	equal(t, "of a subcommand", strings.HasPrefix(call(newDemo().multi(), nil, "sim", "--version").out, "multi "), true)
+	equal(t, "of a subcommand", strings.HasPrefix(call(newDemo().multi(), nil, "sim",
+		"--version").out, "multi "), true)
 }
