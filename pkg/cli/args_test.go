@@ -257,8 +257,8 @@ func FuzzSortArgs(f *testing.F) {
 			return
 		}
 		again, err := sortArgs(root, l.sorted(root)[1:])
-		if err != nil || !slices.Equal(again.flags, l.flags) || !slices.Equal(again.args,
-			l.args) || again.leaf != l.leaf {
+		if err != nil || !slices.Equal(again.flags, l.flags) ||
+			!slices.Equal(again.args, l.args) || again.leaf != l.leaf {
 			t.Fatalf("%q gives %q, and that gives %q, %v", words, l.sorted(root), again.sorted(root), err)
 		}
 		if i := slices.Index(words, "--"); i >= 0 && i+1 < len(words) {

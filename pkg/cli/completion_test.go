@@ -85,8 +85,8 @@ func FuzzComplete(f *testing.F) {
 		if subcommands {
 			c = newDemo().multi()
 		}
-		if r := call(c, nil, append([]string{completeWord}, strings.Split(s,
-			" ")...)...); r.code != 0 || r.errout != "" {
+		words := append([]string{completeWord}, strings.Split(s, " ")...)
+		if r := call(c, nil, words...); r.code != 0 || r.errout != "" {
 			t.Fatalf("%q: exit code %d, %q", s, r.code, r.errout)
 		}
 	})

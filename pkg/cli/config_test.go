@@ -142,8 +142,8 @@ func TestConfigErrors(t *testing.T) {
 		})
 	}
 	file := write(t, dir, "syntax.json", "{\n\"seed\" 1}")
-	if r := call(newDemo().command(""), nil, "--config",
-		file); r.code != 2 || !strings.HasPrefix(r.errout, "demo: "+file+":2: ") {
+	r := call(newDemo().command(""), nil, "--config", file)
+	if r.code != 2 || !strings.HasPrefix(r.errout, "demo: "+file+":2: ") {
 		t.Errorf("exit code %d, %q", r.code, r.errout)
 	}
 	missing := filepath.Join(dir, "syntacks.json")
@@ -192,8 +192,8 @@ func FuzzConfig(f *testing.F) {
 			t.Fatal(err)
 		}
 		r := call(newDemo().multi(), nil, "--config", file)
-		if r.code != 0 && (r.code != 2 || !strings.HasPrefix(r.errout,
-			"multi: "+file) || strings.Count(r.errout, "\n") != 1) {
+		if r.code != 0 && (r.code != 2 || !strings.HasPrefix(r.errout, "multi: "+file) ||
+			strings.Count(r.errout, "\n") != 1) {
 			t.Fatalf("%q: exit code %d, %q", content, r.code, r.errout)
 		}
 	})

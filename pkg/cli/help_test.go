@@ -78,8 +78,8 @@ func TestHelpAsked(t *testing.T) {
 	equal(t, "help", multi("help"), multi("--help"))
 	equal(t, "help report", multi("help", "report"), multi("report", "--help"))
 	equal(t, "flags before help", multi("-v", "help", "run"), multi("run", "-h"))
-	if r := call(&Command{Name: "demo", Commands: newDemo().multi().Commands}, nil,
-		"--help"); r.code != 0 || strings.Contains(r.out, "when no command is named") {
+	r := call(&Command{Name: "demo", Commands: newDemo().multi().Commands}, nil, "--help")
+	if r.code != 0 || strings.Contains(r.out, "when no command is named") {
 		t.Errorf("help of a command without a default: %d %s", r.code, r.out)
 	}
 	wantUsage(t, call(&Command{Name: "demo", Commands: newDemo().multi().Commands}, nil),

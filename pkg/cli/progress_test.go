@@ -105,8 +105,8 @@ func TestProgressBar(t *testing.T) {
 			end()
 			io.WriteString(con, "after\n")
 			s := screen.String()
-			if !strings.Contains(s, "a line\n") || !strings.Contains(s, "running") || !strings.Contains(s,
-				"12/20 turns (60%)") || !strings.HasSuffix(s, "after\n") {
+			if !strings.Contains(s, "a line\n") || !strings.Contains(s, "running") ||
+				!strings.Contains(s, "12/20 turns (60%)") || !strings.HasSuffix(s, "after\n") {
 				t.Errorf("total %d: the screen got %q", total, s)
 			}
 		})

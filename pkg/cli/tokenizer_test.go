@@ -59,12 +59,13 @@ func TestTokenizer(t *testing.T) {
 
 	// A name that cannot be had is an error, with what to do.
 	_, _, r := open(env, "", "some/model")
-	if r.code != 2 || !strings.Contains(r.errout, `"some/model"`) || !strings.HasSuffix(r.errout,
-		" (name it with --tokenizer)\n") || strings.Count(r.errout, "\n") != 1 {
+	if r.code != 2 || !strings.Contains(r.errout, `"some/model"`) ||
+		!strings.HasSuffix(r.errout, " (name it with --tokenizer)\n") ||
+		strings.Count(r.errout, "\n") != 1 {
 		t.Errorf("exit code %d, %q", r.code, r.errout)
 	}
-	if _, _, r := open(env, "no/such", "some/model"); r.code != 2 || strings.Contains(r.errout,
-		"with --tokenizer") {
+	if _, _, r := open(env, "no/such", "some/model"); r.code != 2 ||
+		strings.Contains(r.errout, "with --tokenizer") {
 		t.Errorf("exit code %d, %q", r.code, r.errout)
 	}
 }
@@ -75,8 +76,8 @@ func TestTokenizerFromHub(t *testing.T) {
 	var asked []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+r.URL.Path)
-		if r.Header.Get("Authorization") != "Bearer hf_secret" || !strings.HasSuffix(r.URL.Path,
-			"/tokenizer.json") {
+		if r.Header.Get("Authorization") != "Bearer hf_secret" ||
+			!strings.HasSuffix(r.URL.Path, "/tokenizer.json") {
 			w.Header().Set("X-Error-Code", "EntryNotFound")
 			http.Error(w, "no", http.StatusNotFound)
 			return
@@ -100,8 +101,10 @@ func TestTokenizerFromHub(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(cache, "models--org--tiny")); err != nil {
 		t.Error(err)
 	}
-	if _, _, r := open([]string{"HF_ENDPOINT=" + server.URL, "HF_HUB_CACHE=" + t.TempDir(),
-		"HF_TOKEN=hf_wrong"}, "org/tiny", ""); r.code != 2 || strings.Contains(r.errout, "hf_wrong") {
+	env = []string{
+		"HF_ENDPOINT=" + server.URL, "HF_HUB_CACHE=" + t.TempDir(), "HF_TOKEN=hf_wrong",
+	}
+	if _, _, r := open(env, "org/tiny", ""); r.code != 2 || strings.Contains(r.errout, "hf_wrong") {
 		t.Errorf("exit code %d, %q", r.code, r.errout)
 	}
 }

@@ -42,8 +42,8 @@ func TestVersionFlag(t *testing.T) {
 	t.Parallel()
 	r := call(newDemo().command("IN OUT"), nil, "x", "--version", "--unknown")
 	wantOK(t, r)
-	if !strings.HasPrefix(r.out, "demo "+Version()) || !strings.HasSuffix(r.out,
-		runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH+"\n") {
+	platform := runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + "\n"
+	if !strings.HasPrefix(r.out, "demo "+Version()) || !strings.HasSuffix(r.out, platform) {
 		t.Errorf("--version says %q", r.out)
 	}
 	equal(t, "of a subcommand", strings.HasPrefix(call(newDemo().multi(), nil, "sim",
