@@ -397,7 +397,10 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	if last := *again[len(again)-1]; last.Ideal != 96 || last.New != 100 {
 		t.Errorf("behind reasoning: %+v", last)
 	}
-	wantNotes := []string{"1 turns that failed", "1 turns are left out", "1 turns have no usage", "1 prompts follow an answer with reasoning", "1 prompts are too short", "1 prompts are shorter"}
+	wantNotes := []string{
+		"1 turn left out: the request failed", "1 turn left out: neither", "1 turn without usage",
+		"1 prompt after an answer with reasoning", "1 prompt too short", "1 prompt shorter",
+	}
 	if len(notes) != len(wantNotes) {
 		t.Fatalf("notes %q", notes)
 	}

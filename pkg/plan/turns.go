@@ -2,36 +2,35 @@ package plan
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
 
-// Executed is how the turns of a run are read.
+// Executed describes how to read the turns of a run.
 type Executed struct {
 	BlockSize int // tokens; 0 = server.AssumedBlock
-	// Template stands in for the server's where a turn has no usage: its tokens
-	// are added to the client's count of texts. Nil means template.Plain.
+	// Template stands in for the server's chat template if a turn has no usage: its
+	// tokens are added to the client's count of texts. Nil means template.Plain.
 	Template *template.Template
-	// DatasetHistory is set if turns were asked with the dataset's answers and not
-	// the server's.
+	// DatasetHistory is set if the history held the dataset's answers, not the
+	// server's.
 	DatasetHistory bool
 	// Texts, optional, are the conversations that were sent, by id. With them,
-	// conversations that begin alike share blocks, as far as their texts go: token
-	// counts stay the server's, and what it counted beyond the texts comes behind
-	// them. Tokenizer is needed then, and MaxMessages as in load.Options.
+	// conversations that begin alike share the blocks of their texts. Token counts
+	// stay the server's: tokens that it counted beyond the texts are put after
+	// them. Texts need a Tokenizer, and MaxMessages as in load.Options.
 	Texts       map[string]*chat.Conversation
 	Tokenizer   template.Tokenizer
 	MaxMessages int
 }
 
-// Of returns how the turns of the run of a header are read: with the
-// history and the limit on messages of the header, if o has none. The header may
-// be nil.
+// Of returns o with the history and the limit on messages of a run's header, where
+// o has none. The header may be nil.
 func (o Executed) Of(h *record.Run) Executed {
 	if h != nil && h.Load != nil {
 		o.DatasetHistory = o.DatasetHistory || h.Load.History == record.HistoryDataset
@@ -43,33 +42,41 @@ func (o Executed) Of(h *record.Run) Executed {
 // FromTurns returns the workload of the turns of one run, as they were sent and
 // ended. Turns may come in any order.
 //
-// Token counts are the server's usage; where there is none, the client's counts
-// and Template. The blocks of a conversation are its own, named by their places,
-// since the next turn's prompt is the turn before, its answer and what is new.
-// Where the answer had reasoning (which a client does not send back), or a
-// prompt is too short to hold it, the turn shares the prompt before it but not
-// the answer; where it is shorter than that prompt, nothing. Notes count such
-// turns.
+// Token counts are the server's usage; without usage, the client's counts and
+// Template. The blocks of a conversation are its own, named by their places,
+// since a prompt is the previous turn, its answer and what is new. If that
+// answer had reasoning (which a client does not send back), or the prompt is too
+// short to hold it, the turn shares the previous prompt but not the answer. If
+// the prompt is shorter than the previous one, the turn shares nothing. Notes
+// count such turns.
 //
-// A turn that failed counts if the server had begun to answer: its prompt was
-// computed then. A turn whose tokens are unknown is left out, and so is one that
-// no server saw.
+// A failed turn counts if the server had begun to answer, because its prompt was
+// computed by then. Turns that no server saw, and turns whose tokens are unknown,
+// are left out.
 //
-// In a run with control arms a conversation's arms are conversations of their
-// own. Where prompts had salts of their own, or the cache was emptied before
-// every turn, no turn shares anything.
+// In a run with control arms, each arm of a conversation is a conversation of its
+// own. In arms whose prompts each have their own salt, or whose cache was emptied
+// before every turn, no turn shares anything.
 func FromTurns(turns []*record.Turn, o Executed) *Workload {
+	return FromTurnsAt(len(turns), func(i int) *record.Turn { return turns[i] }, o)
+}
+
+// FromTurnsAt is FromTurns for n turns that are made when they are needed, so
+// that a large run is not in memory twice. At returns turn i; the turn is used
+// only until the next call.
+func FromTurnsAt(n int, at func(i int) *record.Turn, o Executed) *Workload {
 	o.BlockSize = cmp.Or(o.BlockSize, server.AssumedBlock)
 	o.Template = cmp.Or(o.Template, template.Plain)
+	x := executed{Executed: &o, at: at, byDialogue: map[dialogue][]visit{}}
+	for i := range n {
+		x.sort(i, at(i))
+	}
 	w := &Workload{
 		BlockSize: o.BlockSize, Timed: true, How: "executed: as the turns were sent and ended",
-	}
-	x := executed{Executed: &o, turns: turns, byDialogue: map[dialogue][]int{}}
-	for i, t := range turns {
-		x.sort(i, t)
+		Requests: make([]Request, 0, x.visits),
 	}
 	for n, d := range x.dialogues {
-		w.Requests = append(w.Requests, x.requests(n, d)...)
+		w.Requests = x.appendRequests(w.Requests, n, d)
 	}
 	slices.SortStableFunc(w.Requests, func(a, b Request) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Source, b.Source))
@@ -81,19 +88,23 @@ func FromTurns(turns []*record.Turn, o Executed) *Workload {
 // dialogue is a conversation in one arm.
 type dialogue struct{ conversation, arm string }
 
+// visit is a turn of a dialogue: its number there, and its index among all turns.
+type visit struct{ turn, source int }
+
 // executed is the turns of a run while they are read.
 type executed struct {
 	*Executed
-	turns      []*record.Turn
-	dialogues  []dialogue         // in the order in which they were seen
-	byDialogue map[dialogue][]int // indices of turns
+	at         func(i int) *record.Turn
+	dialogues  []dialogue // in the order in which they were seen
+	byDialogue map[dialogue][]visit
+	visits     int // in all dialogues
 
 	unseen, unknown, estimated int // turns
 	textless                   int // dialogues
 	broken                     breaks
 }
 
-// sort puts turn i into its dialogue, or leaves it out.
+// sort adds turn i to its dialogue, or leaves it out.
 func (x *executed) sort(i int, t *record.Turn) {
 	prompt, _, usage := x.tokens(t)
 	switch {
@@ -110,15 +121,14 @@ func (x *executed) sort(i int, t *record.Turn) {
 	if x.byDialogue[d] == nil {
 		x.dialogues = append(x.dialogues, d)
 	}
-	x.byDialogue[d] = append(x.byDialogue[d], i)
+	x.byDialogue[d] = append(x.byDialogue[d], visit{t.Turn, i})
+	x.visits++
 }
 
-// requests returns the requests of dialogue n.
-func (x *executed) requests(n int, d dialogue) []Request {
+// appendRequests appends the requests of dialogue n.
+func (x *executed) appendRequests(requests []Request, n int, d dialogue) []Request {
 	list := x.byDialogue[d]
-	slices.SortStableFunc(list, func(a, b int) int {
-		return cmp.Compare(x.turns[a].Turn, x.turns[b].Turn)
-	})
+	slices.SortStableFunc(list, func(a, b visit) int { return cmp.Compare(a.turn, b.turn) })
 	r := newRetelling(x.Executed, n, record.SharesNothing(d.arm))
 	if x.Texts != nil && !r.alone {
 		if r.text = x.Texts[d.conversation]; r.text == nil {
@@ -127,37 +137,35 @@ func (x *executed) requests(n int, d dialogue) []Request {
 			r.parts = r.text.Cut(x.MaxMessages)
 		}
 	}
-	var requests []Request
-	for _, i := range list {
-		q := r.add(x.turns[i])
-		q.Source = i
+	for _, v := range list {
+		q := r.add(x.at(v.source))
+		q.Source = v.source
 		requests = append(requests, q)
 	}
 	x.broken.add(r.broken)
 	return requests
 }
 
-// notes says what was left out or had to be assumed.
+// notes returns what was left out or had to be assumed, a sentence for each.
 func (x *executed) notes() []string {
 	var notes []string
 	for _, n := range []struct {
-		count int
-		text  string
+		count      int
+		noun, text string
 	}{
-		{x.unseen, "%d turns that failed before any token are left out"},
-		{x.unknown, "%d turns are left out: neither the server nor the client counted their tokens"},
-		{x.estimated, "%d turns have no usage: their tokens are the client's counts and an estimate " +
-			"of the chat template"},
-		{x.broken.reasoning, "%d prompts follow an answer with reasoning, which the history they are " +
-			"asked with leaves out: they share the prompt before them only"},
-		{x.broken.shorter, "%d prompts are too short to hold the turn before them and its answer " +
-			"(is reasoning dropped from the history?): they share its prompt only"},
-		{x.broken.cut, "%d prompts are shorter than the one before them (was history cut?): " +
-			"they share nothing with it"},
-		{x.textless, "%d conversations are not among the texts: they share nothing with others"},
+		{x.unseen, "turn", "left out: the request failed before any token arrived"},
+		{x.unknown, "turn", "left out: neither the server nor the client counted the tokens"},
+		{x.estimated, "turn", "without usage: the tokens are the client's counts and an estimate of " +
+			"the chat template"},
+		{x.broken.reasoning, "prompt", "after an answer with reasoning, which clients do not send " +
+			"back: only the previous prompt is shared"},
+		{x.broken.shorter, "prompt", "too short to hold the previous turn and its answer (is " +
+			"reasoning dropped from the history?): only the previous prompt is shared"},
+		{x.broken.cut, "prompt", "shorter than the previous one (was history cut?): nothing is shared"},
+		{x.textless, "conversation", "missing from the texts: nothing is shared with others"},
 	} {
 		if n.count > 0 {
-			notes = append(notes, fmt.Sprintf(n.text, n.count))
+			notes = append(notes, human.Count(n.count, n.noun)+" "+n.text)
 		}
 	}
 	return notes

@@ -71,11 +71,35 @@ type CacheRow struct {
 	members                 []int
 }
 
-// cachePlan replays the run through the caches; nil if no turn's tokens are
-// known.
+// cachePlan replays the run through the caches. It returns nil if no turn's
+// tokens are known.
 func (c *Collector) cachePlan() *CachePlan {
-	p := &CachePlan{by: make([]*plan.Turn, len(c.turns))}
+	p := &CachePlan{}
 	p.Shape, p.Notes = c.shape()
+	e := c.executed(p)
+	config, step := c.coarsen(p)
+	e.BlockSize *= step
+	var scratch planned
+	w := plan.FromTurnsAt(len(c.turns), func(i int) *record.Turn {
+		return scratch.of(&c.turns[i])
+	}, e)
+	if len(w.Requests) == 0 {
+		return nil
+	}
+	a, err := plan.Analyse(w, config, kvcache.PromptAndOutput)
+	if err != nil {
+		return nil // the shape was validated: no error is left
+	}
+	p.analysed(a, len(c.turns), step)
+	c.cacheRows(p)
+	if p.All.N == 0 {
+		return nil
+	}
+	return p
+}
+
+// executed returns how the turns are read for a prediction.
+func (c *Collector) executed(p *CachePlan) plan.Executed {
 	e := c.o.Cache.Turns.Of(c.run)
 	e.BlockSize = p.Shape.BlockSize
 	p.SharedKnown = len(e.Texts) > 0 && e.Tokenizer != nil
@@ -85,71 +109,62 @@ func (c *Collector) cachePlan() *CachePlan {
 	case !e.DatasetHistory:
 		e.Texts = c.beginnings(e.Texts)
 	}
-	turns := make([]*record.Turn, len(c.turns))
-	for i := range c.turns {
-		turns[i] = c.turns[i].record()
-	}
-	config := p.Shape.Config
-	step := stride(turns, p.Shape.BlockSize)
-	if step > 1 {
-		e.BlockSize *= step
-		p.Notes = append(p.Notes, fmt.Sprintf("the run used too many blocks to follow each: they are "+
-			"followed %d at a time, and ideal and predicted hits are up to %s a turn too low",
-			step, human.Count(e.BlockSize-p.Shape.BlockSize, "token")))
-		if config != nil {
-			config = coarse(*config, step)
-		}
-	}
-	w := plan.FromTurns(turns, e)
-	if len(w.Requests) == 0 {
-		return nil
-	}
-	a, err := plan.Analyse(w, config, kvcache.PromptAndOutput)
-	if err != nil {
-		return nil // the shape was validated: no error is left
-	}
-	for i := range w.Requests {
-		p.by[w.Requests[i].Source] = &a.Turns[i]
+	return e
+}
+
+// analysed takes over the result for n turns, whose blocks were followed step at
+// a time.
+func (p *CachePlan) analysed(a *plan.Analysis, n, step int) {
+	p.by = make([]*plan.Turn, n)
+	for i := range a.Workload.Requests {
+		p.by[a.Workload.Requests[i].Source] = &a.Turns[i]
 	}
 	p.UniqueBlocks = a.Curve.Unique * step
 	p.ReachBlocks = a.Curve.Reach(0.99).Capacity * step
 	for _, u := range a.WorkingSet {
 		p.LiveBlocks = max(p.LiveBlocks, u.Live*step)
 	}
-	p.Notes = append(p.Notes, w.Notes...)
-	if a := p.Shape.Assumption(); a != "" {
-		p.Notes = append(p.Notes, a)
+	p.Notes = append(p.Notes, a.Workload.Notes...)
+	if assumed := p.Shape.Assumption(); assumed != "" {
+		p.Notes = append(p.Notes, assumed)
 	}
-	c.cacheRows(p)
-	if p.All.N == 0 {
-		return nil
-	}
-	return p
 }
 
-// maxBlocks is how many blocks are followed one by one: a plan takes some 110
-// bytes for each.
+// maxBlocks is how many blocks are followed one by one. A plan takes about 110
+// bytes for each, so this is under 500 MB.
 const maxBlocks = 4 << 20
 
-// stride is how many blocks of so many tokens have to be taken for one so that
-// there are not too many: a power of two.
-func stride(turns []*record.Turn, blockSize int) int {
-	type dialogue struct{ conversation, arm string }
-	longest := make(map[dialogue]int)
+// coarsen returns the cache to predict for, nil if it is unknown, and how many
+// blocks are followed as one so that the run has at most maxBlocks.
+func (c *Collector) coarsen(p *CachePlan) (*kvcache.Config, int) {
+	step := c.stride(p.Shape.BlockSize)
+	if step == 1 {
+		return p.Shape.Config, step
+	}
+	lost := human.Count((step-1)*p.Shape.BlockSize, "token")
+	p.Notes = append(p.Notes, fmt.Sprintf("the run used too many blocks to follow each: they are "+
+		"followed %d at a time, and possible and predicted hits are up to %s a turn too low",
+		step, lost))
+	if p.Shape.Config == nil {
+		return nil, step
+	}
+	return coarse(*p.Shape.Config, step), step
+}
+
+// stride returns how many blocks to follow as one, a power of two.
+func (c *Collector) stride(blockSize int) int {
+	longest := make(map[*talk]int32)
 	total := 0
-	for _, t := range turns {
-		tokens := max(0, t.Counted.Input) + max(0, t.Counted.Output)
-		if u := t.Usage; u != nil {
-			tokens = max(0, u.Prompt) + max(0, u.Completion)
-		}
-		if record.SharesNothing(t.Arm) {
-			total += tokens
+	for i := range c.turns {
+		t := &c.turns[i]
+		tokens := t.planTokens()
+		if record.SharesNothing(t.arm) {
+			total += int(tokens)
 			continue
 		}
-		d := dialogue{t.Conversation, t.Arm}
-		if more := tokens - longest[d]; more > 0 {
-			longest[d] = tokens
-			total += more
+		if more := tokens - longest[t.talk]; more > 0 {
+			longest[t.talk] = tokens
+			total += int(more)
 		}
 	}
 	n := 1

@@ -138,13 +138,16 @@ func TestStride(t *testing.T) {
 		return &record.Turn{Conversation: name, Arm: arm,
 			Exchange: record.Exchange{Usage: &record.Usage{Prompt: prompt}}}
 	}
-	many := []*record.Turn{turn("A", "", maxBlocks), turn("A", "", 3*maxBlocks), turn("B", "", maxBlocks/2), turn("A", "", maxBlocks)}
+	many := collected(Options{}, turn("A", "", maxBlocks), turn("A", "", 3*maxBlocks),
+		turn("B", "", maxBlocks/2), turn("A", "", maxBlocks))
 	for size, want := range map[int]int{1: 4, 2: 2, 3: 2, 4: 1, 16: 1} {
-		if got := stride(many, size); got != want {
+		if got := many.stride(size); got != want {
 			t.Errorf("blocks of %d: %d at a time, want %d", size, got, want)
 		}
 	}
-	if got := stride([]*record.Turn{turn("A", record.ArmNoReuse, maxBlocks), turn("A", record.ArmNoReuse, maxBlocks)}, 1); got != 2 {
+	alone := collected(Options{}, turn("A", record.ArmNoReuse, maxBlocks),
+		turn("A", record.ArmNoReuse, maxBlocks))
+	if got := alone.stride(1); got != 2 {
 		t.Errorf("prompts that share nothing: %d at a time", got)
 	}
 	if c := coarse(shape(7, kvcache.Unlimited, 1), 4); c.BlockSize != 64 || c.Tiers[0].Blocks != 1 || c.Tiers[1].Blocks != kvcache.Unlimited || c.Tiers[2].Blocks != 1 {

@@ -203,9 +203,30 @@ func (t *turn) sample() record.Sample {
 // for every token.
 const maxTokens = 1 << 24
 
-// record returns as much of the turn as a plan needs.
-func (t *turn) record() *record.Turn {
-	r := &record.Turn{
+// planTokens returns the turn's prompt and answer as a plan reads them, at least;
+// 0 if they are unknown.
+func (t *turn) planTokens() int32 {
+	switch {
+	case max(t.prompt, t.completion, t.counted, t.countedOut) > maxTokens:
+		return 0
+	case t.usage:
+		return max(0, t.prompt) + max(0, t.completion)
+	}
+	return max(0, t.counted) + max(0, t.countedOut)
+}
+
+// planned is a record.Turn that is filled anew for each turn, so that a plan
+// of a million turns does not hold a record for each.
+type planned struct {
+	record.Turn
+	usage     record.Usage
+	reasoning int
+}
+
+// of returns as much of a turn's record as a plan needs. It is overwritten by the
+// next call.
+func (p *planned) of(t *turn) *record.Turn {
+	p.Turn = record.Turn{
 		Conversation: t.conversation, Turn: int(t.index), Messages: int(t.messages), Warmup: t.warmup,
 		Arm: t.arm,
 		Exchange: record.Exchange{
@@ -214,20 +235,21 @@ func (t *turn) record() *record.Turn {
 		},
 	}
 	if max(t.prompt, t.completion, t.counted, t.countedOut) > maxTokens {
-		return r // a broken record: its tokens are not known
+		return &p.Turn // a broken record: its tokens are unknown
 	}
-	r.Counted = record.Counted{
+	p.Counted = record.Counted{
 		Input: int(t.counted), NewInput: int(t.countedNew), Output: int(t.countedOut),
 		FirstChunk: int(t.countedFirst),
 	}
 	if t.usage {
-		r.Usage = &record.Usage{Prompt: int(t.prompt), Completion: int(t.completion)}
+		p.usage = record.Usage{Prompt: int(t.prompt), Completion: int(t.completion)}
 		if t.reasoning >= 0 {
-			reasoning := int(t.reasoning)
-			r.Usage.Reasoning = &reasoning
+			p.reasoning = int(t.reasoning)
+			p.usage.Reasoning = &p.reasoning
 		}
+		p.Usage = &p.usage
 	}
-	return r
+	return &p.Turn
 }
 
 // failure is a way to fail: an outcome and the first words of its error.
