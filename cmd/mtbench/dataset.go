@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"os"
@@ -72,23 +70,22 @@ func inputName(name string) string {
 	return name
 }
 
-// check counts and digests the conversations. It is an error if there are too few
-// of them for the load.
+// describe counts and digests the conversations.
+func (d *dataset) describe() {
+	for i := range d.conversations {
+		d.Turns += len(d.conversations[i].Cut(0))
+	}
+	d.SHA256, d.Conversations = chat.Digest(d.conversations), len(d.conversations)
+}
+
+// check describes the conversations. It is an error if there are too few of them
+// for the load.
 func (d *dataset) check(f *runFlags) error {
 	name := inputName(d.Name)
 	if len(d.conversations) == 0 {
 		return cli.UsageErrorf("%s: no conversation in it", name)
 	}
-	sum := sha256.New()
-	var line []byte
-	for i := range d.conversations {
-		conv := &d.conversations[i]
-		d.Turns += len(conv.Cut(0))
-		line = append(chat.JSONL.Append(line[:0], conv), '\n')
-		sum.Write(line)
-	}
-	d.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	d.Conversations = len(d.conversations)
+	d.describe()
 	if d.Turns == 0 {
 		return cli.UsageErrorf("%s: nothing to ask in it: no conversation has a user message", name)
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
 	"path/filepath"
+	"slices"
 
 	"multiturn/cmd/internal/texts"
 	"multiturn/pkg/cli"
@@ -11,9 +13,10 @@ import (
 )
 
 // generate makes the conversations of the dataset if it is a generator's config.
-// The reference's runner does the same.
+// The reference's runner does the same. The statistics that a config can ask for
+// go to stats; nil = nowhere.
 func (d *dataset) generate(
-	ctx context.Context, c *cli.Call, o synth.Options, tok *tokenizer.Tokenizer,
+	ctx context.Context, c *cli.Call, o synth.Options, tok *tokenizer.Tokenizer, stats io.Writer,
 ) error {
 	if d.config == nil {
 		return nil
@@ -36,21 +39,31 @@ func (d *dataset) generate(
 	}
 	bar := c.Progress("generating", "conversations", int64(cfg.NumConversations))
 	defer bar.Done()
-	var stats synth.Stats
+	print := cfg.PrintStats && stats != nil
+	var measured synth.Stats
 	for conversation, err := range g.All(ctx) {
 		if err != nil {
 			return err
 		}
 		d.conversations = append(d.conversations, *conversation)
-		if cfg.PrintStats {
-			stats.Add(synth.Measure(tok, tok.SpecialTokensAdded(), conversation))
+		if print {
+			measured.Add(synth.Measure(tok, tok.SpecialTokensAdded(), conversation))
 		}
 		bar.Add(1)
 	}
 	d.Generator, d.CleanUpSpaces = d.config, o.CleanUpSpaces
 	bar.Done()
-	if cfg.PrintStats {
-		return stats.Write(c.Stderr, 0, false)
+	if print {
+		return measured.Write(stats, 0, false)
 	}
 	return nil
+}
+
+// readsStdin reports whether the dataset is a config that takes a text from stdin.
+func (d *dataset) readsStdin() bool {
+	if d.config == nil {
+		return false
+	}
+	cfg, err := synth.Parse(d.config)
+	return err == nil && slices.Contains(cfg.TextFiles, "-")
 }

@@ -35,7 +35,7 @@ func (s *setup) learn(ctx context.Context) (*knowledge, error) {
 		k.metrics = nil
 	}
 	generator := synth.Options{Seed: s.options.Seed, CleanUpSpaces: s.cleanUpSpaces}
-	if err := k.data.generate(ctx, s.call, generator, k.tokenizer); err != nil {
+	if err := k.data.generate(ctx, s.call, generator, k.tokenizer, s.call.Stderr); err != nil {
 		return nil, err
 	}
 	if err := k.data.check(s.runFlags); err != nil {

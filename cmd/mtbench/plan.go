@@ -26,6 +26,10 @@ func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 	}
 	slices.Sort(f.capacities)
 	p := &planner{planFlags: f, call: c}
+	p.sent = sent{
+		call: c, file: f.conversations, tokenizer: f.tokenizer, model: f.model,
+		askedOnly: f.noTokenizer,
+	}
 	p.load.DatasetHistory = f.history == bench.DatasetAnswers
 	p.load.Template = p.template()
 	if err := p.load.Validate(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
@@ -12,16 +11,14 @@ import (
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
 	"multiturn/pkg/synth"
-	"multiturn/pkg/tokenizer"
 )
 
 // planner turns files into plans.
 type planner struct {
 	*planFlags
 	call   *cli.Call
-	stated *record.StatedCache           // by flags; nil = by the runs' headers
-	texts  map[string]*chat.Conversation // of --conversations, once they were read
-	tok    template.Tokenizer
+	stated *record.StatedCache // by flags; nil = by the runs' headers
+	sent   sent
 }
 
 func (p *planner) template() *template.Template {
@@ -104,7 +101,7 @@ func (p *planner) dataset(
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := d.generate(ctx, p.call, synth.Options{Seed: p.load.Seed}, tok); err != nil {
+	if err := d.generate(ctx, p.call, synth.Options{Seed: p.load.Seed}, tok, p.call.Stderr); err != nil {
 		return nil, nil, err
 	}
 	if len(d.conversations) == 0 {
@@ -114,7 +111,9 @@ func (p *planner) dataset(
 }
 
 // unsent plans a workload that is not of a run: its blocks are what they are.
-func (p *planner) unsent(w *plan.Workload, title string, kind plan.Kind) ([]*plan.Summary, error) {
+func (p *planner) unsent(
+	w *plan.Workload, title string, kind plan.Kind,
+) ([]*plan.Summary, error) {
 	stated := p.state
 	if p.stated != nil {
 		stated = *p.stated
@@ -139,129 +138,4 @@ func (p *planner) one(
 	return plan.Summarise(a, plan.View{
 		Name: title, Kind: kind, Sizes: s.Sizes, Capacities: p.capacities,
 	}), nil
-}
-
-// planRun is one run of a file of records.
-type planRun struct {
-	plan.Evidence
-	header *record.Run
-	turns  []*record.Turn
-}
-
-// records makes a plan of each run in a file of records.
-func (p *planner) records(
-	ctx context.Context, in io.Reader, title string, kind plan.Kind,
-) ([]*plan.Summary, error) {
-	r := record.NewReader(in, title)
-	runs, err := readRuns(r)
-	remarkBroken(p.call, r, title)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.readTexts(ctx, runs); err != nil {
-		return nil, err
-	}
-	var out []*plan.Summary
-	for i, run := range runs {
-		name := title
-		if len(runs) > 1 {
-			name = fmt.Sprintf("%s, run %d", title, i+1)
-		}
-		if h := run.header; h != nil && h.Label != "" {
-			name += " (" + h.Label + ")"
-		}
-		one, err := p.run(run, name, kind)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, one)
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no turns; they are written by mtbench --records FILE", title)
-	}
-	return out, nil
-}
-
-// run plans one run.
-func (p *planner) run(run *planRun, name string, kind plan.Kind) (*plan.Summary, error) {
-	shape, err := p.shape(&run.Evidence, p.stated)
-	if err != nil {
-		return nil, err
-	}
-	e := plan.Executed{
-		Template: p.template(), DatasetHistory: p.load.DatasetHistory, Texts: p.texts,
-		Tokenizer: p.tok, MaxMessages: p.load.MaxMessages,
-	}.Of(run.header)
-	e.BlockSize = shape.BlockSize
-	w := plan.FromTurns(run.turns, e)
-	if len(w.Requests) == 0 {
-		return nil, fmt.Errorf("%s: no turn of %d has reached a server and has its tokens counted",
-			name, len(run.turns))
-	}
-	w.Notes = append(w.Notes, shape.Notes...)
-	if a := shape.Assumption(); a != "" {
-		w.Notes = append(w.Notes, a)
-	}
-	if t := shape.Tiers; len(t) > 0 && t[0].From == plan.FromServer {
-		p.call.Remarkf("%s: predicted for the %d blocks of %d tokens that the server said it has; "+
-			"--gpu-blocks predicts for others", name, t[0].Blocks, shape.BlockSize)
-	}
-	return p.one(w, name, kind, &shape)
-}
-
-// readTexts reads --conversations, once, and opens the tokenizer: the runs' own if none is named.
-func (p *planner) readTexts(ctx context.Context, runs []*planRun) error {
-	if p.conversations == "" || p.texts != nil {
-		return nil
-	}
-	tok, model := p.tokenizer, p.model
-	for _, run := range runs {
-		if h := run.header; h != nil && tok == "" && model == "" {
-			if model = h.Model; h.Tokenizer.Name == tokenizer.O200k {
-				tok = tokenizer.O200k
-			}
-		}
-	}
-	file, err := p.call.Open(p.conversations)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	conversations, t, err := p.dataset(ctx, file, p.conversations, tok, model)
-	if err != nil {
-		return err
-	}
-	p.tok, p.texts = t, make(map[string]*chat.Conversation, len(conversations))
-	for i := range conversations {
-		p.texts[conversations[i].ID] = &conversations[i]
-	}
-	return nil
-}
-
-// readRuns reads the turns of a file, by run, and what servers report of their
-// cache.
-func readRuns(r *record.Reader) ([]*planRun, error) {
-	var runs []*planRun
-	var run *planRun
-	begin := func() *planRun {
-		if run == nil {
-			run = &planRun{}
-			runs = append(runs, run)
-		}
-		return run
-	}
-	for r.Scan() {
-		if h, ok := r.Record().(*record.Run); ok {
-			run = nil
-			begin().header = h
-		}
-		begin().Add(r.Record())
-		switch x := r.Record().(type) {
-		case *record.Turn:
-			run.turns = append(run.turns, x)
-		case *record.Sample:
-			run.turns = append(run.turns, plan.SampleTurn(x))
-		}
-	}
-	return slices.DeleteFunc(runs, func(run *planRun) bool { return len(run.turns) == 0 }), r.Err()
 }

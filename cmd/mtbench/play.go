@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,7 +22,10 @@ type played struct {
 // play writes the header and sends the conversations. The error is one with
 // which the run did not begin.
 func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
-	who := record.Tokenizer{Name: k.tokenizer.Name(), Source: k.found}
+	who := record.Tokenizer{
+		Name: k.tokenizer.Name(), Source: k.found, SHA256: k.tokenizer.SHA256(),
+		Ref: cmp.Or(s.tokenizer, s.model),
+	}
 	h, err := header(s.call, s.runFlags, &s.options, k.data, k.server, who, s.client.Clocks())
 	if err != nil {
 		return nil, err

@@ -111,19 +111,18 @@ func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string
 // setCaches sets the cache of each run: as the flags state it, else as the run's
 // header does.
 func (f *reportFlags) setCaches(ctx context.Context, c *cli.Call, runs []*report.Collector) error {
-	p := &planner{call: c, planFlags: &planFlags{
-		conversations: f.sent, tokenizer: f.tokenizer, model: f.model,
-	}}
-	var headers []*planRun
-	for _, run := range runs {
-		headers = append(headers, &planRun{header: run.Header()})
-	}
-	if err := p.readTexts(ctx, headers); err != nil {
-		return err
+	texts := sent{
+		call: c, file: f.sent, tokenizer: f.tokenizer, model: f.model,
+		// Merging may give conversations new names; a table needs no texts.
+		askedOnly: f.merge || f.tableOnly && f.format == render.Text,
 	}
 	for _, run := range runs {
+		t, err := texts.texts(ctx, run.Header())
+		if err != nil {
+			return err
+		}
 		o := f.options.Cache
-		o.Turns.Texts, o.Turns.Tokenizer = p.texts, p.tok
+		t.add(&o.Turns)
 		run.SetCache(o)
 		if _, err := run.Shape(); err != nil && o.Stated != nil {
 			return f.cache.refused(err)

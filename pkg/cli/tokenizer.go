@@ -36,11 +36,7 @@ func (c *Call) Tokenizer(ctx context.Context, name, model string) (
 		name = tokenizer.O200k
 		c.Remarkf("no --tokenizer and no --model: counting with %s", name)
 	}
-	home := c.Getenv("HOME")
-	if home == "" && runtime.GOOS == "windows" {
-		home = c.Getenv("USERPROFILE")
-	}
-	o := hub.FromEnvironment(c.Getenv, home)
+	o := c.hub()
 	o.HTTP = c.HTTP
 	if !o.HTTP.Proxied() {
 		o.HTTP.FindProxy = http.ProxyFromEnvironment
@@ -59,6 +55,24 @@ func (c *Call) Tokenizer(ctx context.Context, name, model string) (
 		err = fmt.Errorf("%w (name it with --tokenizer)", err)
 	}
 	return nil, "", Exit(Usage, err)
+}
+
+// LocalTokenizer opens the tokenizer of that name if it is embedded, a file or in
+// the hub's cache. The hub is not asked.
+func (c *Call) LocalTokenizer(ctx context.Context, name string) (*tokenizer.Tokenizer, error) {
+	o := c.hub()
+	o.Offline = true
+	t, _, err := hub.Open(ctx, name, o)
+	return t, err
+}
+
+// hub returns the hub's options by the environment.
+func (c *Call) hub() hub.Options {
+	home := c.Getenv("HOME")
+	if home == "" && runtime.GOOS == "windows" {
+		home = c.Getenv("USERPROFILE")
+	}
+	return hub.FromEnvironment(c.Getenv, home)
 }
 
 // download shows the progress of the files of a tokenizer, one after another.

@@ -26,9 +26,9 @@
 // # Versions
 //
 // Within a major version, fields are only added. Version 1.1 added "load" and
-// "cache" to the header, and "file" and "clean_up_spaces" to its dataset. In a
-// header of version 1.0 they are unknown, even where its "options" have the
-// values: names of options are not part of the format.
+// "cache" to the header, "file" and "clean_up_spaces" to its dataset, and "ref" to
+// its tokenizer. In a header of version 1.0 they are unknown, even where its
+// "options" have the values: names of options are not part of the format.
 //
 // # Examples
 //
@@ -41,7 +41,8 @@
 //	 "output_length":"exact",
 //	 "dataset":{"name":"conversations.json","file":true,"sha256":"9f86d081",
 //	  "conversations":24,"turns":120},
-//	 "tokenizer":{"name":"o200k_base","source":"embedded"},"clocks":"kernel",
+//	 "tokenizer":{"name":"o200k_base","source":"embedded","sha256":"2c26b46b",
+//	  "ref":"o200k_base"},"clocks":"kernel",
 //	 "host":{"name":"client","os":"linux","arch":"amd64","cpus":8,"go":"go1.26"},
 //	 "server":{"kind":"vllm","version":"0.11.0","models":["m"],
 //	  "max_model_len":32768,"block_size":16,"gpu_blocks":8000},

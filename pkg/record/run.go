@@ -139,7 +139,10 @@ type Dataset struct {
 type Tokenizer struct {
 	Name   string `json:"name,omitempty"`
 	Source string `json:"source,omitempty"` // file, cache, hub or embedded
-	SHA256 string `json:"sha256,omitempty"`
+	SHA256 string `json:"sha256,omitempty"` // of its data
+	// Ref is what it was opened by: a path, relative to where the program ran, a
+	// model of the hub, or the name of an embedded one.
+	Ref string `json:"ref,omitempty"`
 }
 
 // Host is the client's machine.
