@@ -42,8 +42,8 @@
 // # Random numbers
 //
 // The seed decides everything that is drawn. The order of turns, that of a
-// warm-up, the order of arms, and the rests of each client come from streams of
-// their own, so one more draw in one place changes nothing elsewhere.
+// warm-up, the order of arms, the arrivals, and the rests of each client come
+// from streams of their own, so one more draw in one place changes nothing elsewhere.
 package load
 
 import (

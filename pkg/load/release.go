@@ -32,10 +32,11 @@ func (s *Scheduler) admit(now time.Duration) {
 		if p.half != s.half && s.active > 0 {
 			return
 		}
-		at, ok := s.arrives(now)
+		at, ok := s.arrive(s.started, s.active, now-s.begun)
 		if !ok {
 			return
 		}
+		at += s.begun
 		if at > now {
 			s.agenda.add(at, event{kind: conversationArrives})
 			s.booked = true
@@ -49,16 +50,6 @@ func (s *Scheduler) admit(now time.Duration) {
 		s.started++
 		s.active++
 	}
-}
-
-// arrives returns when the next conversation begins.
-func (s *Scheduler) arrives(now time.Duration) (time.Duration, bool) {
-	arrivals := s.opt.Arrivals
-	if s.warming {
-		arrivals = closed(s.opt.Active)
-	}
-	at, ok := arrivals.Next(s.started, s.active, now-s.begun)
-	return s.begun + at, ok
 }
 
 // more reports whether a conversation is left to begin. Those that have no turn

@@ -15,6 +15,7 @@ const (
 	streamRun    = 1
 	streamWarmup = 2
 	streamArms   = 3
+	streamArrive = 4
 )
 
 // Scheduler is the state of a run. Its methods must not be called concurrently.
@@ -30,6 +31,7 @@ type Scheduler struct {
 	warming bool
 	begun   time.Duration
 	choose  *rand.Rand
+	arrive  Arrive
 	dealt   int       // plays[:dealt] have begun or have nothing to play
 	started int       // conversations that have begun
 	active  int       // conversations in progress
@@ -121,11 +123,12 @@ func (s *Scheduler) AtOnce() int { return min(s.opt.Active, len(s.plays)) }
 
 // Begin begins the warm-up or the measured turns. No turn may be in flight.
 func (s *Scheduler) Begin(now time.Duration, warmup bool) {
-	stream := uint64(streamRun)
+	stream, arrivals := uint64(streamRun), s.opt.Arrivals
 	if warmup {
-		stream = streamWarmup
+		stream, arrivals = streamWarmup, closed(s.opt.Active)
 	}
 	s.choose = rand.New(rand.NewPCG(uint64(s.opt.Seed), stream))
+	s.arrive = arrivals.Begin(rand.New(rand.NewPCG(uint64(s.opt.Seed), streamArrive)))
 	s.warming, s.begun = warmup, now
 	s.dealt, s.started, s.active, s.issued = 0, 0, 0, 0
 	s.ready, s.idle, s.agenda, s.booked = nil, nil, agenda[event]{}, false

@@ -131,8 +131,10 @@ func checkRules(t *testing.T, o Options, s *Scheduler, conversations []chat.Conv
 // many are in progress.
 type every time.Duration
 
-func (e every) Next(n, _ int, _ time.Duration) (time.Duration, bool) {
-	return time.Duration(n) * time.Duration(e), true
+func (e every) Begin(*rand.Rand) Arrive {
+	return func(n, _ int, _ time.Duration) (time.Duration, bool) {
+		return time.Duration(n) * time.Duration(e), true
+	}
 }
 
 func TestArrivals(t *testing.T) {
@@ -164,6 +166,40 @@ func TestArrivals(t *testing.T) {
 				t.Errorf("%d clients, warm-up %v:\n%s\nwant\n%s", tc.clients, warmup, list, tc.want)
 			}
 		}
+	}
+}
+
+// drawn is an open loop with random gaps.
+type drawn struct{}
+
+func (drawn) Begin(random *rand.Rand) Arrive {
+	last, at := -1, time.Duration(0)
+	return func(n, _ int, _ time.Duration) (time.Duration, bool) {
+		if n > last {
+			last, at = n, at+time.Duration(random.Int64N(1000))
+		}
+		return at, true
+	}
+}
+
+// Arrivals are repeated exactly with the seed, whoever else uses the same value
+// and however the turns are ordered.
+func TestRandomArrivals(t *testing.T) {
+	t.Parallel()
+	play := func(o Options) (begun []time.Duration) {
+		o.Clients, o.Arrivals = 9, drawn{}
+		scheduler(t, o, talks(1, 1, 1, 1)).Simulate(func(d Dispatch, now time.Duration) (time.Duration, bool) {
+			begun = append(begun, now)
+			return 25, true
+		})
+		return begun
+	}
+	first := play(Options{Seed: 1})
+	if again := play(Options{Seed: 1, Order: Random}); !slices.Equal(first, again) {
+		t.Errorf("the same seed gives %v and %v", first, again)
+	}
+	if other := play(Options{Seed: 2}); slices.Equal(first, other) {
+		t.Errorf("another seed gives the same arrivals: %v", other)
 	}
 }
 

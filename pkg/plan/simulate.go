@@ -119,7 +119,8 @@ func Simulate(ctx context.Context, conversations []chat.Conversation, tok templa
 		return nil, err
 	}
 	w := &Workload{BlockSize: s.BlockSize, How: s.String()}
-	w.Timed = s.Speed != (Speed{}) || s.Rate > 0 || slices.ContainsFunc(scheduler.Plays(), thinks)
+	w.Timed = s.Speed != (Speed{}) || s.Rate > 0 || s.Arrivals != nil ||
+		slices.ContainsFunc(scheduler.Plays(), thinks)
 	w.Notes = s.notes(scripts)
 	w.Requests = s.play(scheduler, scripts, nil)
 	return w, nil

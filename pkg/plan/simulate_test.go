@@ -250,3 +250,26 @@ func TestSimulatedControl(t *testing.T) {
 		}
 	}
 }
+
+// at begins conversations at set times.
+type at []time.Duration
+
+func (a at) Begin(*rand.Rand) load.Arrive {
+	return func(n, _ int, _ time.Duration) (time.Duration, bool) { return a[n], true }
+}
+
+// Arrivals have times, so the requests have, even if each takes no time.
+func TestSimulatedArrivals(t *testing.T) {
+	t.Parallel()
+	conversations := []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4)}
+	s := Simulation{Options: load.Options{Clients: 2, Arrivals: at{0, time.Minute}}, BlockSize: 16}
+	w := simulate(t, conversations, s)
+	if first := w.Requests[0]; !w.Timed || first.Start != 0 {
+		t.Errorf("timed %v, the first request starts at %v", w.Timed, first.Start)
+	}
+	for _, r := range w.Requests {
+		if r.Conversation == "b" && r.Start < time.Minute {
+			t.Errorf("turn %d of b starts at %v", r.Index, r.Start)
+		}
+	}
+}
