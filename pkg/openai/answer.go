@@ -188,7 +188,6 @@ func (a *answer) event(e sse.Event, frame int) {
 	case c.done:
 		a.done = true
 		r.End = a.arrived
-		return
 	case !ok && string(e.Type) == "error":
 		a.fail(failureText(e.Data))
 		return

@@ -1,5 +1,7 @@
 package openai
 
+import "strings"
+
 // api is an endpoint that generates text: its path, the part of the body that is
 // its own, and how its answers are read. Each endpoint is a value of this type in
 // a file of its own.
@@ -8,11 +10,27 @@ type api struct {
 	// open and close are around the pieces of Request.Messages in the body.
 	open, close string
 	maxTokens   string   // default of Options.MaxTokensField
+	usage       Field    // asks for usage in a stream; without a name it always comes
 	reserved    []string // body fields that Options.Fields cannot set
 	// read reads the data of an event, or a whole answer in JSON, into c, which is
 	// zero. It returns false if data is not JSON, or not part of an answer.
 	read func(data []byte, c *chunk) bool
 }
 
-// api returns the endpoint in use. There is one so far.
-func (o *Options) api() *api { return &chatCompletions }
+// apis are the endpoints, the default one first.
+var apis = []*api{&chatCompletions}
+
+// api returns the endpoint in use.
+func (o *Options) api() *api { return endpoint(o.URL, apis) }
+
+// endpoint returns the one of apis whose path the URL ends in, else the first.
+func endpoint(url string, apis []*api) *api {
+	path, _, _ := strings.Cut(url, "?")
+	path = strings.TrimRight(path, "/")
+	for _, a := range apis {
+		if strings.HasSuffix(path, a.path) {
+			return a
+		}
+	}
+	return apis[0]
+}

@@ -29,10 +29,9 @@ type template struct {
 	own            map[string]bool // body fields that the user set, which override ours
 }
 
-// newTemplate returns the template of requests with options o; u is the parsed
-// URL.
-func newTemplate(o *Options, u *url.URL) *template {
-	api := o.api()
+// newTemplate returns the template of requests to an endpoint with options o; u
+// is the parsed URL.
+func newTemplate(o *Options, u *url.URL, api *api) *template {
 	t := &template{
 		own: map[string]bool{}, header: http.Header{}, sessionHeader: http.Header{},
 		maxTokensField: cmp.Or(o.MaxTokensField, api.maxTokens),
@@ -44,8 +43,7 @@ func newTemplate(o *Options, u *url.URL) *template {
 		if bytes.Contains(f.Value, []byte(sessionMark)) {
 			dst = &t.sessionFields
 		}
-		*dst = append(chat.AppendString(append(*dst, ','), f.Name), ':')
-		*dst = append(*dst, f.Value...)
+		*dst = appendField(*dst, f)
 	}
 	if o.SendSession && !t.own["conversation_id"] {
 		t.sessionFields = append(t.sessionFields, `,"conversation_id":"`+sessionMark+`"`...)
@@ -55,8 +53,8 @@ func newTemplate(o *Options, u *url.URL) *template {
 	t.after = []byte(api.close + `,"stream":true`)
 	if o.NoStream {
 		t.after = []byte(api.close + `,"stream":false`)
-	} else if !o.NoUsage && !t.own["stream_options"] {
-		t.after = append(t.after, `,"stream_options":{"include_usage":true}`...)
+	} else if u := api.usage; u.Name != "" && !o.NoUsage && !t.own[u.Name] {
+		t.after = appendField(t.after, u)
 	}
 	if o.Temperature != nil && !t.own["temperature"] {
 		t.after = strconv.AppendFloat(append(t.after, `,"temperature":`...), *o.Temperature, 'g', -1, 64)
@@ -92,6 +90,12 @@ func newTemplate(o *Options, u *url.URL) *template {
 		t.sessionHeader.Del("Authorization")
 	}
 	return t
+}
+
+// appendField appends a comma and a field.
+func appendField(dst []byte, f Field) []byte {
+	dst = append(chat.AppendString(append(dst, ','), f.Name), ':')
+	return append(dst, f.Value...)
 }
 
 // secrets returns the texts that no error may show.

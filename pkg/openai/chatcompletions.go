@@ -2,6 +2,7 @@ package openai
 
 import (
 	"bytes"
+	"encoding/json"
 
 	"github.com/tidwall/gjson"
 
@@ -13,6 +14,7 @@ var chatCompletions = api{
 	path: "/chat/completions",
 	open: `"messages":[`, close: `]`,
 	maxTokens: "max_tokens",
+	usage:     Field{"stream_options", json.RawMessage(`{"include_usage":true}`)},
 	reserved:  []string{"messages", "stream", "model"},
 	read:      readChat,
 }

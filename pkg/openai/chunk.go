@@ -18,7 +18,7 @@ type chunk struct {
 	timings            []byte // llama.cpp's timings or vLLM's metrics
 	sglext             []byte
 	choices            int  // number of choices
-	done               bool // the mark that ends a stream
+	done               bool // the event ends the stream
 }
 
 // textSpan is the place of a string without its quotes: data[start:end].

@@ -119,7 +119,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{opts: o, clock: sockclock.New(o.Start), template: newTemplate(&o, target)}
+	c := &Client{opts: o, clock: sockclock.New(o.Start), template: newTemplate(&o, target, o.api())}
 	c.secrets = c.template.secrets(&o, target)
 	target.User = nil
 	path := strings.TrimSuffix(strings.TrimRight(target.Path, "/"), o.api().path)

@@ -32,9 +32,9 @@ const (
 // Options describe a server and what all requests to it have in common. URL and
 // Model are required.
 type Options struct {
-	// URL is the server's base address. The path of the endpoint is appended, unless
-	// URL ends in it or in /v1. A user and password in URL become basic
-	// authentication.
+	// URL is the server's base address. It may end in /v1, or in the path of an
+	// endpoint, which is then used; /v1/chat/completions is the default. A user and
+	// password in URL become basic authentication.
 	URL   string
 	Model string
 	// Config is how the server is reached: key, headers, certificates, proxy.
