@@ -1,11 +1,13 @@
-// Package cmd_test runs the commands as a user does: the three binaries are built once and put on PATH, and every
-// script below testdata/script (chains of commands) and NAME/testdata/script (one command) is run with testscript.
+// Package cmd_test runs the commands as a user does: the three binaries are
+// built once and put on PATH, and every script below testdata/script (chains of
+// commands) and NAME/testdata/script (one command) is run with testscript.
 //
 // A script has the folder examples in $EXAMPLES. To run those of one command:
 //
 //	go test ./cmd -run TestScript/genconv
 //
-// A line "sim FLAGS..." starts a simulated server for the rest of the script and puts its address into $URL.
+// A line "sim FLAGS..." starts a simulated server for the rest of the script
+// and puts its address into $URL.
 //
 // With -update, files of a script that cmp compares with stdout or stderr are rewritten.
 package cmd_test
@@ -71,7 +73,9 @@ func TestScript(t *testing.T) {
 				Dir:                 dir,
 				UpdateScripts:       *update,
 				RequireExplicitExec: true,
-				Cmds:                map[string]func(*testscript.TestScript, bool, []string){"sim": startSim},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"sim": startSim,
+				},
 				Setup: func(e *testscript.Env) error {
 					e.Setenv("EXAMPLES", examples)
 					e.Setenv("TERM", "dumb")

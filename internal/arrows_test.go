@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// docs/architecture.md lists every package outside of cmd and scripts with the packages that it imports.
+// docs/architecture.md lists every package outside of cmd and scripts with the
+// packages that it imports.
 func TestArrows(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../docs/architecture.md")
@@ -24,7 +25,8 @@ func TestArrows(t *testing.T) {
 		}
 		want[strings.TrimSpace(cells[1])] = strings.TrimSpace(cells[3])
 	}
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "../pkg/...", "../internal/...").Output()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`,
+		"../pkg/...", "../internal/...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}

@@ -44,7 +44,8 @@ func main() {
 		case 1:
 			return strings.Repeat("光的反射和折射。", n/4+1)
 		case 2:
-			return strings.Repeat("Отражение и преломление света. ", n/4+1)
+			return strings.Repeat("Отражение и преломление света. ",
+				n/4+1)
 		}
 		return s
 	}
@@ -62,7 +63,8 @@ func main() {
 			}{fmt.Sprintf("c%07d_%d", id, part), []turn{}}
 			if random.IntN(100) > 0 {
 				for range 1 + random.IntN(4) {
-					item.Conversations = append(item.Conversations, turn{"human", text(20)}, turn{"gpt", text(150)})
+					item.Conversations = append(item.Conversations, turn{"human", text(20)},
+						turn{"gpt", text(150)})
 				}
 			}
 			var b strings.Builder

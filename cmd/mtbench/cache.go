@@ -45,8 +45,8 @@ func newSalts(f *runFlags) (*salts, error) {
 	if f.cacheSalt == saltField {
 		isSalt := func(b openai.Field) bool { return b.Name == saltFieldName }
 		if slices.ContainsFunc(f.openai.Fields, isSalt) {
-			return nil, cli.UsageErrorf("--cache-salt field and --body-field %s: give one of the two",
-				saltFieldName)
+			return nil, cli.UsageErrorf("--cache-salt field and --body-field %s: give one "+
+				"of the two", saltFieldName)
 		}
 		s.used = token()
 	}

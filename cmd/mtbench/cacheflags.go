@@ -153,7 +153,8 @@ func (f *cacheFlags) refused(err error) error {
 	case errors.Is(err, plan.ErrNoModel):
 		sized := func(t record.StatedTier) bool { return t.GiB > 0 }
 		t := f.state.Tiers[slices.IndexFunc(f.state.Tiers, sized)]
-		return cli.UsageErrorf("--%s-gib: %w; name one with --kv-model or --model-config", t.Tier, err)
+		return cli.UsageErrorf("--%s-gib: %w; name one with --kv-model or --model-config", t.Tier,
+			err)
 	case errors.Is(err, plan.ErrNoGPU):
 		return cli.UsageErrorf("%w: add --gpu-blocks or --gpu-gib", err)
 	}

@@ -27,9 +27,10 @@ func header(
 	name, _ := os.Hostname() // a header without a name is no reason not to run
 	h := &record.Run{
 		ID: runID(o.Start), Start: o.Start, Program: "mtbench " + cli.Version(), Label: f.label,
-		Options: options, Model: f.model, URL: cli.PlainURL(f.openai.URL), Seed: int64(f.bench.Seed),
-		Clients: f.bench.Clients, ActiveConversations: max(f.bench.Active, f.bench.Clients),
-		OutputLength: string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
+		Options: options, Model: f.model, URL: cli.PlainURL(f.openai.URL),
+		Seed: int64(f.bench.Seed), Clients: f.bench.Clients,
+		ActiveConversations: max(f.bench.Active, f.bench.Clients),
+		OutputLength:        string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
 		Host: record.Host{
 			Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(),
 			Go: runtime.Version(),
@@ -54,9 +55,10 @@ func header(
 // askedLoad is what a header says of the load that o asks for.
 func askedLoad(o *bench.Options) *record.Load {
 	l := &record.Load{
-		MaxRequests: o.MaxRequests, MaxMessages: o.MaxMessages, MinAnswer: o.LimitMin, MaxAnswer: o.LimitMax,
-		Sampling: string(o.Order), Rate: o.Rate, Warmup: o.Warmup, Retries: o.Retries,
-		OnFailure: string(o.Failure), History: string(o.History), ReasoningField: o.ReasoningField,
+		MaxRequests: o.MaxRequests, MaxMessages: o.MaxMessages, MinAnswer: o.LimitMin,
+		MaxAnswer: o.LimitMax, Sampling: string(o.Order), Rate: o.Rate, Warmup: o.Warmup,
+		Retries: o.Retries, OnFailure: string(o.Failure), History: string(o.History),
+		ReasoningField: o.ReasoningField,
 	}
 	if o.Control != load.NoControl {
 		l.ControlMix = string(o.Mix)

@@ -26,10 +26,13 @@ func TestInOrder(t *testing.T) {
 		took  time.Duration
 	}{
 		{"none", []func(context.Context) error{after(2, nil), after(1, nil)}, nil, 2},
-		{"both, the first is slow", []func(context.Context) error{after(2, server), after(1, file)}, server, 2},
-		{"both, the first is fast", []func(context.Context) error{after(1, server), after(2, file)}, server, 1},
+		{"both, the first is slow",
+			[]func(context.Context) error{after(2, server), after(1, file)}, server, 2},
+		{"both, the first is fast",
+			[]func(context.Context) error{after(1, server), after(2, file)}, server, 1},
 		{"the last", []func(context.Context) error{after(2, nil), after(1, file)}, file, 2},
-		{"the first does not wait", []func(context.Context) error{after(1, server), after(9, nil)}, server, 1},
+		{"the first does not wait",
+			[]func(context.Context) error{after(1, server), after(9, nil)}, server, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()

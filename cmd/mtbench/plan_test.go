@@ -34,7 +34,8 @@ func planJSONOf(t *testing.T, args ...string) []*plan.Summary {
 	return plans
 }
 
-// The hits that a plain LRU pass for each capacity counted: of a made-up trace, and of Mooncake's own, which are published.
+// The hits that a plain LRU pass for each capacity counted: of a made-up trace,
+// and of Mooncake's own, which are published.
 func TestPlanOfTraces(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -72,14 +73,15 @@ func TestPlanOfTraces(t *testing.T) {
 			for _, g := range golden[:len(golden)-1] {
 				capacities = append(capacities, strconv.Itoa(g.Capacity))
 			}
-			s := planJSONOf(t, test.trace, "--block-size", strconv.Itoa(test.blockSize), "--capacities",
-				strings.Join(capacities, ","))[0]
+			s := planJSONOf(t, test.trace, "--block-size", strconv.Itoa(test.blockSize),
+				"--capacities", strings.Join(capacities, ","))[0]
 			got := append(s.Curve, s.Ideal) // the golden's last capacity is 0, no limit
 			if len(got) != len(golden) {
 				t.Fatalf("%d capacities, want %d", len(got), len(golden))
 			}
 			for i, g := range golden {
-				if got[i].HitBlocks != g.HitBlocks || got[i].HitTokens != g.HitTokens || s.BlockAccesses != g.Blocks || s.PromptTokens != g.PromptTokens {
+				if got[i].HitBlocks != g.HitBlocks || got[i].HitTokens != g.HitTokens ||
+					s.BlockAccesses != g.Blocks || s.PromptTokens != g.PromptTokens {
 					t.Errorf("%+v, want %+v", got[i], g)
 				}
 			}
@@ -87,7 +89,8 @@ func TestPlanOfTraces(t *testing.T) {
 	}
 }
 
-// Records of a run on a real vLLM whose blocks were too few: each request's cached tokens, by leaving the later ones out.
+// Records of a run on a real vLLM whose blocks were too few: each request's
+// cached tokens, by leaving the later ones out.
 func TestPlanOfVLLMRecords(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../pkg/kvcache/testdata/vllm_lru.json")
@@ -107,7 +110,8 @@ func TestPlanOfVLLMRecords(t *testing.T) {
 	var records bytes.Buffer
 	w := record.NewWriter(&records)
 	_ = w.Run(&record.Run{ID: "golden", Server: record.Server{Kind: "vllm"}})
-	// What the server says of its cache is taken when no size is stated; one block is vLLM's null block.
+	// What the server says of its cache is taken when no size is stated; one
+	// block is vLLM's null block.
 	_ = w.Scrape(&record.Scrape{When: record.Before,
 		Values: map[string]float64{"block_size": float64(golden.BlockSize),
 			"gpu_blocks": float64(golden.UsableBlocks + 1)}})
@@ -133,8 +137,8 @@ func TestPlanOfVLLMRecords(t *testing.T) {
 			strconv.Itoa(golden.BlockSize), "--gpu-blocks", strconv.Itoa(golden.UsableBlocks)}} {
 			s := planJSONOf(t, args...)[0]
 			if s.All.Requests != i+1 || s.All.Predicted() != total {
-				t.Errorf("after request %d: %d tokens hit by %d requests, vLLM hit %d", i, s.All.Predicted(),
-					s.All.Requests, total)
+				t.Errorf("after request %d: %d tokens hit by %d requests, vLLM hit %d", i,
+					s.All.Predicted(), s.All.Requests, total)
 			}
 		}
 	}

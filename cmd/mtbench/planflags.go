@@ -54,9 +54,11 @@ func planCommand() *cli.Command {
 		Options: []any{&f.load},
 		Examples: []cli.Example{
 			{About: "is the cache large enough for 16 conversations at once?",
-				Line: "mtbench plan conversations.json -p 4 -k 16 --kv-model Llama-3.1-8B --gpu-gib 20"},
+				Line: "mtbench plan conversations.json -p 4 -k 16 --kv-model Llama-3.1-8B " +
+					"--gpu-gib 20"},
 			{About: "what the server's cache should have hit in a run, with 40 GiB of offloading",
-				Line: "mtbench plan run.jsonl --kv-model Llama-3.1-8B --gpu-blocks 7999 --cpu-gib 40"},
+				Line: "mtbench plan run.jsonl --kv-model Llama-3.1-8B --gpu-blocks 7999 " +
+					"--cpu-gib 40"},
 			{About: "a trace of Mooncake",
 				Line: "mtbench plan conversation_trace.jsonl.gz --kv-model Llama-3.3-70B --tp 8"},
 		},

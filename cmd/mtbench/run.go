@@ -16,7 +16,8 @@ func runCommand() *cli.Command {
 		Drain:   true,
 		Examples: []cli.Example{
 			{About: "24 conversations, 6 in progress, 2 requests in flight",
-				Line: "mtbench -i generate_multi_turn.json -m MODEL -u http://localhost:8000 -p 2 -k 6"},
+				Line: "mtbench -i generate_multi_turn.json -m MODEL -u http://localhost:8000 " +
+					"-p 2 -k 6"},
 			{About: "ShareGPT conversations, at most 200 requests, records kept",
 				Line: "mtbench -i sharegpt.json -m MODEL -n 200 --records run.jsonl"},
 			{About: "what the cache is worth: each conversation with and without it",

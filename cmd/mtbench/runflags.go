@@ -206,8 +206,9 @@ func (f *runFlags) cacheFlags() []cli.Flag {
 		{Name: "metrics-interval", Value: cli.Duration(&f.metricsInterval),
 			Usage: "time between readings during the run; 0 is none"},
 		{Name: "preflight", Value: cli.Enum(&f.preflight, auto, on, off),
-			Usage: "first send one long prompt twice and show what the server reports of its cache; " +
-				"auto: with --control, --cache-salt, --metrics on, --metrics-url or a cache size"},
+			Usage: "first send one long prompt twice and show what the server reports of " +
+				"its cache; auto: with --control, --cache-salt, --metrics on, --metrics-url or " +
+				"a cache size"},
 		{Name: "control",
 			Value: cli.Enum(&o.Control, load.NoControl, load.NoReuse, load.Cold, load.AA),
 			Usage: "play every conversation twice, with the cache and without: " +

@@ -17,8 +17,9 @@ var _ bench.Sender = (*sender)(nil)
 
 func (s *sender) Send(ctx context.Context, r *bench.Request) *bench.Reply {
 	res := s.client.Do(ctx, &openai.Request{
-		Messages: r.Messages, Session: r.Conversation, MaxTokens: r.MaxTokens, MinTokens: r.MinTokens,
-		IgnoreEOS: s.exact && r.MinTokens > 0 && r.MinTokens == r.MaxTokens, Timeout: r.Timeout,
+		Messages: r.Messages, Session: r.Conversation, MaxTokens: r.MaxTokens,
+		MinTokens: r.MinTokens, IgnoreEOS: s.exact && r.MinTokens > 0 && r.MinTokens == r.MaxTokens,
+		Timeout: r.Timeout,
 	})
 	return &bench.Reply{
 		Exchange: res.Exchange, Text: res.Text, First: res.FirstText, Reasoning: res.Reasoning,

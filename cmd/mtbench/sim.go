@@ -46,7 +46,8 @@ func runSim(ctx context.Context, c *cli.Call, f *simFlags) error {
 		err = cerr
 	}
 	if late := s.Lateness(); late.Writes > 0 {
-		c.Remarkf("%d writes, late by p50 %v, p99 %v, max %v", late.Writes, late.P50, late.P99, late.Max)
+		c.Remarkf("%d writes, late by p50 %v, p99 %v, max %v", late.Writes, late.P50,
+			late.P99, late.Max)
 	}
 	if err == nil {
 		err = commit()

@@ -42,12 +42,13 @@ func simCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "sim",
 		Usage: "a simulated inference server whose truth is known",
-		Description: "Serves the OpenAI API with made-up answers, a KV cache that is accurate to the " +
-			"block, and exact times. When it is ready it prints its base URL on stdout, one line; " +
-			"an interrupt ends it. With --truth it writes what really happened to every request. " +
-			"There are two engines: fixed (each stream on its own schedule: --ttft-base, " +
-			"--ttft-per-token, --itl) and batch (continuous batching: queue, chunked prefill, " +
-			"preemption). Faults come from --fault, or from a request's header X-Sim-Fault.",
+		Description: "Serves the OpenAI API with made-up answers, a KV cache that is " +
+			"accurate to the block, and exact times. When it is ready it prints its base URL on " +
+			"stdout, one line; an interrupt ends it. With --truth it writes what really " +
+			"happened to every request. There are two engines: fixed (each stream on its own " +
+			"schedule: --ttft-base, --ttft-per-token, --itl) and batch (continuous batching: " +
+			"queue, chunked prefill, preemption). Faults come from --fault, or from a request's " +
+			"header X-Sim-Fault.",
 		Groups:  append(groups, f.outputGroup()),
 		Options: []any{&f.options, &f.machine},
 		Examples: []cli.Example{
@@ -69,8 +70,9 @@ func (f *simFlags) serverGroups() []cli.Group {
 		{Title: "Server", Flags: []cli.Flag{
 			{Name: "listen", Value: cli.String(&f.listen), Meta: "HOST:PORT",
 				Usage: "address to listen at; port 0 is any free one; a port alone is on 127.0.0.1"},
-			{Name: "model", Short: "m", Value: cli.String(&o.Model), DefaultText: "any name is taken",
-				Usage: "the model's name; requests for another are refused"},
+			{Name: "model", Short: "m", Value: cli.String(&o.Model),
+				DefaultText: "any name is taken", Usage: "the model's name; requests for " +
+					"another are refused"},
 			{Name: "max-model-len", Value: cli.Int(&o.MaxModelLen, 1),
 				DefaultText: fmt.Sprintf("%d, or what the GPU tier holds", sim.DefaultMaxModelLen),
 				Usage:       "longest prompt plus answer, in tokens"},

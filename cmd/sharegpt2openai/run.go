@@ -196,8 +196,8 @@ func (v *conversion) remark(res *sharegpt.Result) {
 			"if they are conversations of their own, use --separate", n, res.Longest)
 	}
 	if res.Apart > 0 {
-		v.call.Remarkf("%d items of role and content with ids like %s are conversations of their own; "+
-			"if they are parts, use --separate=false", res.Apart, res.ApartID)
+		v.call.Remarkf("%d items of role and content with ids like %s are conversations of "+
+			"their own; if they are parts, use --separate=false", res.Apart, res.ApartID)
 	}
 }
 

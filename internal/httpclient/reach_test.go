@@ -205,7 +205,8 @@ func TestRedirectsCarryNoSecrets(t *testing.T) {
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	c := httpclient.Config{APIKey: "sesame", Header: http.Header{"x-api-key": {"k"}}}
-	r := scrape.New([]string{srv.URL + "/metrics"}, c, time.Now()).Scrape(t.Context(), record.Before)
+	r := scrape.New([]string{srv.URL + "/metrics"}, c, time.Now()).Scrape(t.Context(),
+		record.Before)
 	if r[0].Error != "" || !same {
 		t.Errorf("%+v; secrets arrived at the server itself: %v", r[0], same)
 	}

@@ -4,8 +4,9 @@ package human
 
 import "strings"
 
-// Nearest returns the known word nearest to the given one, or "" when none is near: one is the beginning of the other, or
-// a third of the letters or fewer differ. Upper and lower case are the same.
+// Nearest returns the known word nearest to the given one, or "" when none is
+// near: one is the beginning of the other, or a third of the letters or fewer
+// differ. Upper and lower case are the same.
 func Nearest(word string, known []string) string {
 	w, best, least := strings.ToLower(word), "", len(word)
 	for _, k := range known {
@@ -21,7 +22,8 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// edits counts the letters to insert, remove, replace or swap with their neighbour that lead from a to b.
+// edits counts the letters to insert, remove, replace or swap with their
+// neighbour that lead from a to b.
 func edits(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)

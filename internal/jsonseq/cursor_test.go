@@ -77,7 +77,8 @@ func TestCursorPython(t *testing.T) {
 
 func TestCursorPicks(t *testing.T) {
 	t.Parallel()
-	c := Cursor{Text: []byte(`{"skip": {"id": [1, 2]}, "id": "a\tb", "n": 12, "list": ["x", 3, {"y": 4}], "end": true}`)}
+	c := Cursor{Text: []byte(`{"skip": {"id": [1, 2]}, "id": "a\tb", "n": 12, "list": ["x", 3, ` +
+		`{"y": 4}], "end": true}`)}
 	var got []string
 	for key := range c.Object {
 		switch string(key) {
@@ -104,11 +105,13 @@ func TestCursorPicks(t *testing.T) {
 func TestCursorPass(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		`12`, `null`, `"a"`, `"]\\\"["`, `[]`, `{"}": ["]", {"a\"": [1, 2]}], "b": 3}`, `["a b", "c"]`,
+		`12`, `null`, `"a"`, `"]\\\"["`, `[]`, `{"}": ["]", {"a\"": [1, 2]}], "b": 3}`,
+		`["a b", "c"]`,
 	} {
 		skip, pass := Cursor{Text: []byte(text + ", 1")}, Cursor{Text: []byte(text + ", 1")}
 		want, got := skip.Skip(), pass.Pass()
-		if string(got) != text || string(want) != text || pass.Pos() != skip.Pos() || pass.Err() != nil {
+		if string(got) != text || string(want) != text || pass.Pos() != skip.Pos() ||
+			pass.Err() != nil {
 			t.Errorf("%s: Pass returns %q, Skip %q; %v", text, got, want, pass.Err())
 		}
 	}
@@ -145,7 +148,8 @@ func FuzzCheck(f *testing.F) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	text, _ := json.Marshal(strings.Repeat("It was the best of times, \"it\" was the worst of times.\n", 20))
+	text, _ := json.Marshal(strings.Repeat("It was the best of times, \"it\" was the worst of "+
+		"times.\n", 20))
 	in := []byte("[" + strings.Repeat(string(text)+",", 1000) + "1]")
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
@@ -167,7 +171,8 @@ func TestSpecial(t *testing.T) {
 			if !plain[b] {
 				want = at
 			}
-			for _, next := range []byte{'a', 0x21, '#', '[', ']', 0x7f} { // neighbours of special bytes
+			// neighbours of special bytes
+			for _, next := range []byte{'a', 0x21, '#', '[', ']', 0x7f} {
 				if at < 7 {
 					word[at+1] = next
 				}

@@ -8,7 +8,8 @@ import (
 )
 
 func ExampleScanner() {
-	s := jsonseq.NewScanner(strings.NewReader("[{\"a\": 1},\n {\"a\": 2}]\n{\"a\": \"lost quote}\n{\"a\": 3}"))
+	s := jsonseq.NewScanner(strings.NewReader(
+		"[{\"a\": 1},\n {\"a\": 2}]\n{\"a\": \"lost quote}\n{\"a\": 3}"))
 	for s.Scan() {
 		it := s.Item()
 		if it.Err != nil {

@@ -392,7 +392,8 @@ func (s *Scanner) measure() (n int, kind Kind, at int) {
 					return i, 0, 0
 				}
 			case '{', '[':
-				if inside == '{' && before != ':' || inside == '[' && before != '[' && before != ',' {
+				if inside == '{' && before != ':' ||
+					inside == '[' && before != '[' && before != ',' {
 					if inside == '{' && (before == '{' || before == ',') {
 						return 0, WantKey, i
 					}

@@ -36,7 +36,8 @@ func TestScanner(t *testing.T) {
 	}{
 		{"nothing", " \n ", nil},
 		{"array", `[{"a":1},[2, "]"],"x\"y",-1.5e3,null]`,
-			[]string{`1:1:1 {"a":1}`, `2:1:9 [2, "]"]`, `3:1:18 "x\"y"`, `4:1:25 -1.5e3`, `5:1:32 null`}},
+			[]string{`1:1:1 {"a":1}`, `2:1:9 [2, "]"]`, `3:1:18 "x\"y"`, `4:1:25 -1.5e3`,
+				`5:1:32 null`}},
 		{"lines", "{\"a\":1}\n{}\n\n3\n", []string{`1:1:0 {"a":1}`, `2:2:8 {}`, `3:4:12 3`}},
 		{"number at the end", "[1]2", []string{`1:1:1 1`, `2:1:3 2`}},
 		{"escapes before a quote", `["a\\","b\\\"",{"\\":"\\\\"}]`,
@@ -45,23 +46,30 @@ func TestScanner(t *testing.T) {
 			[]string{"1:2:7 {\n    \"a\": [\n      1\n    ]\n  }", "2:7:41 {}", "3:9:47 {}"}},
 		// A broken line affects no other.
 		{"lost quote", "{\"a\":1}\n{\"a\":\"x}\n{\"a\":\"y\"}\n", []string{`1:1:0 {"a":1}`,
-			"2:2:8 ! a string holds a line break or another control character as such (is its closing quote missing?) (line 2)", `3:3:17 {"a":"y"}`}},
+			"2:2:8 ! a string holds a line break or another control character as such (is its " +
+				"closing quote missing?) (line 2)", `3:3:17 {"a":"y"}`}},
 		{"lost bracket", "{\"a\":{}\n{\"a\":\"y\"}\n",
 			[]string{"1:1:0 ! want a comma or a closing bracket here (line 2)", `2:2:8 {"a":"y"}`}},
 		{"wrong bracket", "{\"a\":[}\n{\"a\":\"y\"}\n",
 			[]string{"1:1:0 ! want a comma or a closing bracket here (line 1)", `2:2:8 {"a":"y"}`}},
-		{"junk at the front", "hello world\n{}", []string{"1:1:0 hello", "2:1:6 world", "3:2:12 {}"}},
+		{"junk at the front", "hello world\n{}",
+			[]string{"1:1:0 hello", "2:1:6 world", "3:2:12 {}"}},
 		// A broken element of a printed array affects no other.
 		{"element", "[\n  {\n    \"a\": \"x,\n  },\n  {\n    \"a\": 1\n  }\n]\n{}",
-			[]string{"1:2:4 ! a string holds a line break or another control character as such (is its closing quote missing?) (line 3)", "2:5:26 {\n    \"a\": 1\n  }", "3:9:45 {}"}},
+			[]string{"1:2:4 ! a string holds a line break or another control character as such " +
+				"(is its closing quote missing?) (line 3)", "2:5:26 {\n    \"a\": 1\n  }",
+				"3:9:45 {}"}},
 		{"last element", "[\n  {},\n  {\n    \"a\": {\n]\n{}",
-			[]string{"1:2:4 {}", "2:3:10 ! want a comma or a closing bracket here (line 5)", "3:6:25 {}"}},
+			[]string{"1:2:4 {}", "2:3:10 ! want a comma or a closing bracket here (line 5)",
+				"3:6:25 {}"}},
 		{"lost brace and comma", "[\n  {\n    \"a\": 1\n  {\n    \"a\": 2\n  }\n]",
 			[]string{"1:2:4 ! want a comma or a closing bracket here (line 4)",
 				"2:4:19 {\n    \"a\": 2\n  }"}},
-		{"in one line", `[{},{"a":}},{}]`, []string{"1:1:1 {}", "2:1:4 ! want a value here (line 1)"}},
+		{"in one line", `[{},{"a":}},{}]`,
+			[]string{"1:1:1 {}", "2:1:4 ! want a value here (line 1)"}},
 		{"array never closed", "[\n  {}\n{}\n{}",
-			[]string{"1:2:4 {}", "2:3:7 ! want a comma or a closing bracket here (line 3)", "3:4:10 {}"}},
+			[]string{"1:2:4 {}", "2:3:7 ! want a comma or a closing bracket here (line 3)",
+				"3:4:10 {}"}},
 		{"cut off", "[\n  {},\n  {\"a\": \"x",
 			[]string{"1:2:4 {}", "2:3:10 ! a string has no closing quote (line 3)"}},
 		{"cut off between", "[\n  {},\n",
@@ -75,7 +83,8 @@ func TestScanner(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			for name, r := range map[string]io.Reader{
-				"whole": strings.NewReader(tc.in), "bytes": iotest.OneByteReader(strings.NewReader(tc.in)),
+				"whole":         strings.NewReader(tc.in),
+				"bytes":         iotest.OneByteReader(strings.NewReader(tc.in)),
 				"end with data": iotest.DataErrReader(strings.NewReader(tc.in)),
 			} {
 				got, err := cut(r, 300000)
@@ -144,7 +153,8 @@ func FuzzScanner(f *testing.F) {
 			}
 			if it.Err == nil {
 				if !bytes.Equal(it.Data, in[it.Offset:int(it.Offset)+len(it.Data)]) {
-					t.Fatalf("item %d is %q, the input there %q", it.Number, it.Data, in[it.Offset:])
+					t.Fatalf("item %d is %q, the input there %q", it.Number, it.Data,
+						in[it.Offset:])
 				}
 				if it.Line != 1+bytes.Count(in[:it.Offset], []byte("\n")) {
 					t.Fatalf("item %d: line %d", it.Number, it.Line)
@@ -186,8 +196,10 @@ func (c *chunks) Read(p []byte) (int, error) {
 }
 
 func BenchmarkScanner(b *testing.B) {
-	text, _ := json.Marshal(strings.Repeat("It was the best of times, \"it\" was the worst of times.\n", 20))
-	item := fmt.Sprintf("  {\n    \"id\": \"a\",\n    \"conversations\": [\n      {\n        \"from\": \"human\",\n        \"value\": %s\n      }\n    ]\n  },\n", text)
+	text, _ := json.Marshal(strings.Repeat("It was the best of times, \"it\" was the worst of "+
+		"times.\n", 20))
+	item := fmt.Sprintf("  {\n    \"id\": \"a\",\n    \"conversations\": [\n      {\n        "+
+		"\"from\": \"human\",\n        \"value\": %s\n      }\n    ]\n  },\n", text)
 	in := "[\n" + strings.Repeat(item, 1000)
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()

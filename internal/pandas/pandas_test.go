@@ -43,8 +43,8 @@ func TestGolden(t *testing.T) {
 			f.Rows = append(f.Rows, Row(r))
 		}
 		if got := string(f.Append(nil, Options{c.Precision, c.Width})); got != c.Want {
-			t.Errorf("frame %d, precision %d, width %d: got\n%s\nwant\n%s", i, c.Precision, c.Width, got,
-				c.Want)
+			t.Errorf("frame %d, precision %d, width %d: got\n%s\nwant\n%s", i, c.Precision,
+				c.Width, got, c.Want)
 		}
 	}
 }

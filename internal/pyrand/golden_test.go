@@ -165,7 +165,8 @@ func TestNumpyGolden(t *testing.T) {
 		n := NewNumpy(uint32(seed))
 		for i, d := range run.Draws {
 			if got := drawNumpy(t, n, d.name, d.args); !same(t, d.name, got, d.want) {
-				t.Fatalf("seed %s, draw %d, %s%v: got %v, want %s", run.Seed, i, d.name, d.args, got, d.want)
+				t.Fatalf("seed %s, draw %d, %s%v: got %v, want %s", run.Seed, i, d.name,
+					d.args, got, d.want)
 			}
 		}
 	}
@@ -188,7 +189,8 @@ func TestPythonGolden(t *testing.T) {
 		p := NewPython(seed)
 		for i, d := range run.Draws {
 			if got := drawPython(t, p, d.name, d.args); !same(t, d.name, got, d.want) {
-				t.Fatalf("seed %s, draw %d, %s%v: got %v, want %s", run.Seed, i, d.name, d.args, got, d.want)
+				t.Fatalf("seed %s, draw %d, %s%v: got %v, want %s", run.Seed, i, d.name,
+					d.args, got, d.want)
 			}
 		}
 	}

@@ -138,7 +138,8 @@ func TestNoReuseAndAA(t *testing.T) {
 			counted := map[string]int{}
 			for i := range out.turns {
 				r := &out.turns[i]
-				if strings.Contains(r.Conversation, "/") || r.Arm != tc.arms[0] && r.Arm != tc.arms[1] {
+				if strings.Contains(r.Conversation, "/") ||
+					r.Arm != tc.arms[0] && r.Arm != tc.arms[1] {
 					t.Fatalf("a record of conversation %q, arm %q", r.Conversation, r.Arm)
 				}
 				if r.Turn == 2 && r.Conversation == "c3" {
@@ -158,7 +159,8 @@ func TestByBatch(t *testing.T) {
 	// 20 conversations, 2 in progress: batches of 3, the last of 2.
 	o := salted(load.Options{Clients: 2, Active: 2, Control: load.NoReuse})
 	out := playAll(t, o, &fake{take: 100 * time.Millisecond}, conversations(20, 4))
-	if len(out.asked) != 80 || out.end.Conversations.Finished != 40 || out.end.Why != record.WhyDone {
+	if len(out.asked) != 80 || out.end.Conversations.Finished != 40 ||
+		out.end.Why != record.WhyDone {
 		t.Fatalf("%d requests, %+v", len(out.asked), out.end)
 	}
 	if out.most != 2 {
@@ -192,7 +194,8 @@ func TestByBatch(t *testing.T) {
 func TestFirstArmIsTheSeeds(t *testing.T) {
 	t.Parallel()
 	order := func(seed uint32) string {
-		o := salted(load.Options{Clients: 1, Control: load.AA, Mix: load.ByConversation, Seed: seed})
+		o := salted(load.Options{Clients: 1, Control: load.AA,
+			Mix: load.ByConversation, Seed: seed})
 		out := playAll(t, o, &fake{}, conversations(10, 2))
 		return strings.Join(out.asked, " ")
 	}
@@ -316,7 +319,8 @@ func TestColdTriesAgainAndGivesUp(t *testing.T) {
 func TestMarker(t *testing.T) {
 	t.Parallel()
 	cs := conversations(2, 4)
-	cs[1].Messages = append([]chat.Message{{Role: chat.System, Text: "Be brief."}}, cs[1].Messages...)
+	cs[1].Messages = append([]chat.Message{{Role: chat.System, Text: "Be brief."}},
+		cs[1].Messages...)
 	out := playAll(t, Options{Options: load.Options{Clients: 1}, Marker: "<m> "}, &fake{}, cs)
 	for i, body := range out.bodies {
 		all := messages(t, body)
@@ -411,11 +415,13 @@ func TestControlOptions(t *testing.T) {
 		{of(load.Options{Control: load.NoReuse}), "salts"},
 		{Options{Options: load.Options{Control: load.Cold, Clients: 2}, Reset: reset}, "Clients 2"},
 		{of(load.Options{Control: load.Cold, Clients: 1}), "no way to empty"},
-		{Options{Options: load.Options{Control: load.Cold, Warmup: true}, Reset: reset}, "with Warmup"},
+		{Options{Options: load.Options{Control: load.Cold, Warmup: true}, Reset: reset},
+			"with Warmup"},
 		{Options{Options: load.Options{Control: load.Cold}, Reset: reset}, ""},
 	} {
 		err := tc.o.Validate()
-		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+		if (err == nil) != (tc.want == "") ||
+			err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: error %v, want %q", tc.o, err, tc.want)
 		}
 	}

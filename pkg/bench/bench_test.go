@@ -147,10 +147,11 @@ func interrupted(t *testing.T, o Options, f *fake, cs []chat.Conversation,
 
 func TestEveryTurnIsPlayed(t *testing.T) {
 	t.Parallel()
-	// The reference plays 29 of 32 at k=4 and 25 of 32 at k=8 (one client), and 18 of 20 for -n 20 -p 3.
+	// The reference plays 29 of 32 at k=4 and 25 of 32 at k=8 (one client), and
+	// 18 of 20 for -n 20 -p 3.
 	for _, tc := range []struct{ p, k, n, want int }{
-		{1, 1, 0, 32}, {1, 4, 0, 32}, {1, 8, 0, 32}, {3, 8, 0, 32}, {8, 8, 0, 32}, {5, 7, 0, 32}, {20, 20, 0, 32},
-		{3, 8, 20, 20}, {2, 2, 1, 1}, {1, 8, 31, 31}, {4, 4, 100, 32},
+		{1, 1, 0, 32}, {1, 4, 0, 32}, {1, 8, 0, 32}, {3, 8, 0, 32}, {8, 8, 0, 32}, {5, 7, 0, 32},
+		{20, 20, 0, 32}, {3, 8, 20, 20}, {2, 2, 1, 1}, {1, 8, 31, 31}, {4, 4, 100, 32},
 	} {
 		t.Run(fmt.Sprintf("p=%d k=%d n=%d", tc.p, tc.k, tc.n), func(t *testing.T) {
 			t.Parallel()
@@ -160,7 +161,8 @@ func TestEveryTurnIsPlayed(t *testing.T) {
 				t.Errorf("%d requests, %d records, want %d", len(out.asked), len(out.turns),
 					tc.want)
 			}
-			if got := out.end.Turns; got.Planned != tc.want || got.Finished != tc.want || got.Abandoned != 0 {
+			if got := out.end.Turns; got.Planned != tc.want || got.Finished != tc.want ||
+				got.Abandoned != 0 {
 				t.Errorf("turns %+v, want %d planned and finished", got, tc.want)
 			}
 			wantWhy := record.WhyDone
@@ -171,7 +173,8 @@ func TestEveryTurnIsPlayed(t *testing.T) {
 				t.Errorf("why %q, want %q", out.end.Why, wantWhy)
 			}
 			c := out.end.Conversations
-			if c.Started != c.Finished+c.Failed+c.Cut+c.Abandoned || c.Finished != len(out.finished) {
+			if c.Started != c.Finished+c.Failed+c.Cut+c.Abandoned ||
+				c.Finished != len(out.finished) {
 				t.Errorf("conversations %+v do not add up (%d written)", c, len(out.finished))
 			}
 			if got := out.most; got > tc.p {
@@ -244,19 +247,22 @@ func TestHistory(t *testing.T) {
 			t.Errorf("sent\n%s\nwant\n%s", strings.Join(out.bodies, "\n"), strings.Join(want, "\n"))
 		}
 		if r := out.requests; r[0].MaxTokens != 3 || r[0].MinTokens != 3 || r[1].MaxTokens != 0 {
-			t.Errorf("lengths %d-%d, then %d; want 3-3, then no limit for an answer that the dataset lacks",
-				r[0].MinTokens, r[0].MaxTokens, r[1].MaxTokens)
+			t.Errorf("lengths %d-%d, then %d; want 3-3, then no limit for an answer that the "+
+				"dataset lacks", r[0].MinTokens, r[0].MaxTokens, r[1].MaxTokens)
 		}
 		got := out.turns[1]
-		if got.Messages != 4 || got.Counted != (record.Counted{Input: 3 + 2 + 1, NewInput: 1, Output: 2, FirstChunk: 1}) {
+		if got.Messages != 4 ||
+			got.Counted != (record.Counted{Input: 3 + 2 + 1, NewInput: 1, Output: 2,
+				FirstChunk: 1}) {
 			t.Errorf("%d messages, counted %+v", got.Messages, got.Counted)
 		}
 		var roles []string
 		for _, m := range out.finished[0].Messages {
 			roles = append(roles, m.Role+":"+m.Text)
 		}
-		if want := "system:be <brief>|user:q0|assistant:answer 0|user:q1|assistant:answer 1"; strings.Join(roles, "|") != want {
-			t.Errorf("finished as %s, want %s", strings.Join(roles, "|"), want)
+		const all = "system:be <brief>|user:q0|assistant:answer 0|user:q1|assistant:answer 1"
+		if got := strings.Join(roles, "|"); got != all {
+			t.Errorf("finished as %s, want %s", got, all)
 		}
 	})
 	t.Run("dataset", func(t *testing.T) {
@@ -268,7 +274,9 @@ func TestHistory(t *testing.T) {
 	})
 	t.Run("tool calls", func(t *testing.T) {
 		t.Parallel()
-		f := &fake{reply: func(n int, _ *Request, rep *Reply) { rep.Text, rep.ToolCalls = "", []byte(`[{"id":"a"}]`) }}
+		f := &fake{reply: func(n int, _ *Request, rep *Reply) {
+			rep.Text, rep.ToolCalls = "", []byte(`[{"id":"a"}]`)
+		}}
 		out := playAll(t, Options{}, f, cs)
 		if want := head + `,{"role":"assistant","content":"","tool_calls":[{"id":"a"}]}` + tail; out.bodies[1] != want {
 			t.Errorf("sent %s, want %s", out.bodies[1], want)
@@ -319,16 +327,19 @@ func TestLengths(t *testing.T) {
 func TestMaxMessagesAndOddLengths(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ messages, max, want int }{
-		{8, 0, 4}, {8, 1, 1}, {8, 2, 1}, {8, 3, 2}, {8, 4, 2}, {8, 100, 4}, {7, 0, 4}, {1, 0, 1}, {3, 2, 1},
+		{8, 0, 4}, {8, 1, 1}, {8, 2, 1}, {8, 3, 2}, {8, 4, 2}, {8, 100, 4}, {7, 0, 4},
+		{1, 0, 1}, {3, 2, 1},
 	} {
 		t.Run(fmt.Sprintf("%d messages, at most %d", tc.messages, tc.max), func(t *testing.T) {
 			t.Parallel()
 			out := playAll(t, of(load.Options{MaxMessages: tc.max}), &fake{},
 				conversations(1, tc.messages))
-			if len(out.asked) != tc.want || out.end.Turns.Finished != tc.want || out.end.Conversations.Finished != 1 {
+			if len(out.asked) != tc.want || out.end.Turns.Finished != tc.want ||
+				out.end.Conversations.Finished != 1 {
 				t.Errorf("%d requests, want %d; %+v", len(out.asked), tc.want, out.end)
 			}
-			if got, want := len(out.finished[0].Messages), tc.messages+tc.messages%2; tc.max == 0 && got != want {
+			if got, want := len(out.finished[0].Messages), tc.messages+tc.messages%2; tc.max == 0 &&
+				got != want {
 				t.Errorf("%d messages written, want %d", got, want)
 			}
 		})
@@ -348,7 +359,8 @@ func TestFailures(t *testing.T) {
 		t.Parallel()
 		out := playAll(t, of(load.Options{Clients: 1, Active: 1}), failing(1, 2),
 			conversations(3, 8))
-		if want := (record.Tally{Planned: 12, Started: 10, Finished: 9, Failed: 1, Abandoned: 2}); out.end.Turns != want {
+		if want := (record.Tally{Planned: 12, Started: 10, Finished: 9, Failed: 1,
+			Abandoned: 2}); out.end.Turns != want {
 			t.Errorf("turns %+v, want %+v", out.end.Turns, want)
 		}
 		if want := (record.Tally{Planned: 3, Started: 3, Finished: 2, Failed: 1}); out.end.Conversations != want {
@@ -375,7 +387,8 @@ func TestFailures(t *testing.T) {
 	t.Run("retries are used up", func(t *testing.T) {
 		t.Parallel()
 		out := playAll(t, Options{Retries: 1}, failing(0, 2), conversations(2, 4))
-		if got := out.turns[0]; got.Attempts != 2 || got.Outcome != record.Truncated || out.end.Turns.Finished != 2 {
+		if got := out.turns[0]; got.Attempts != 2 || got.Outcome != record.Truncated ||
+			out.end.Turns.Finished != 2 {
 			t.Errorf("%d attempts, %s; %+v", got.Attempts, got.Outcome, out.end.Turns)
 		}
 	})
@@ -392,7 +405,8 @@ func TestFailures(t *testing.T) {
 			full := errors.New("disk full")
 			f := &fake{take: time.Second, start: time.Now()}
 			_, err := Run(t.Context(),
-				Options{Start: f.start, OnFinished: func(*Finished) error { return full }}, f, conversations(10, 10), nil)
+				Options{Start: f.start, OnFinished: func(*Finished) error { return full }},
+				f, conversations(10, 10), nil)
 			if !errors.Is(err, full) {
 				t.Errorf("error %v", err)
 			}
@@ -579,7 +593,8 @@ func TestVerify(t *testing.T) {
 func TestNothingToPlay(t *testing.T) {
 	t.Parallel()
 	_, err := Run(t.Context(), Options{}, &fake{},
-		[]chat.Conversation{{ID: "a", Messages: []chat.Message{{Role: chat.System, Text: "x"}}}}, nil)
+		[]chat.Conversation{{ID: "a", Messages: []chat.Message{{Role: chat.System, Text: "x"}}}},
+		nil)
 	if err == nil || !strings.Contains(err.Error(), "no user message") {
 		t.Errorf("error %v", err)
 	}

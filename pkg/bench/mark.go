@@ -44,7 +44,8 @@ func (m *marker) of(p *play) (mark, error) {
 	}
 	if k.markAt < 0 {
 		return k, fmt.Errorf("conversation %s: its first turn has no text that a salt "+
-			"could be put before: leave the conversation out, or run without salts in prompts", p.conv.ID)
+			"could be put before: leave the conversation out, or run without salts in prompts",
+			p.conv.ID)
 	}
 	return k, nil
 }

@@ -24,7 +24,8 @@ func ExampleReader() {
 
 func ExampleWriter() {
 	w := chat.NewWriter(os.Stdout, chat.Converted)
-	w.Write(&chat.Conversation{ID: "a", Messages: []chat.Message{{Role: chat.User, Text: "Grüße"}}})
+	w.Write(&chat.Conversation{ID: "a",
+		Messages: []chat.Message{{Role: chat.User, Text: "Grüße"}}})
 	if err := w.Close(); err != nil {
 		fmt.Println(err)
 	}

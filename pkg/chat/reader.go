@@ -184,7 +184,8 @@ func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 	}
 	if err := cur.End(); err != nil {
 		syntax := err.(*jsonseq.SyntaxError)
-		line := item.Line + bytes.Count(item.Data[:min(int(syntax.Offset), len(item.Data))], []byte("\n"))
+		line := item.Line + bytes.Count(item.Data[:min(int(syntax.Offset), len(item.Data))],
+			[]byte("\n"))
 		return nil, line, errors.New(syntax.Kind.String())
 	}
 	switch {
@@ -195,12 +196,15 @@ func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 			"filetype is %q: want conversations, or a config with %q as the only item",
 			fileType(item.Data), generatorType)
 	case !hasMessages:
-		return nil, item.Line, errors.New(`messages is missing, want {"id": ..., "messages": [...]} ` +
-			`(for ShareGPT's "conversations" run sharegpt2openai first)`)
+		return nil, item.Line,
+			errors.New(`messages is missing, want {"id": ..., "messages": [...]} ` +
+				`(for ShareGPT's "conversations" run sharegpt2openai first)`)
 	case !hasID:
-		return nil, item.Line, errors.New("id is missing, want a string that no other conversation has")
+		return nil, item.Line, errors.New("id is missing, want a string that no other " +
+			"conversation has")
 	case c.ID == "":
-		return nil, item.Line, errors.New("id is empty, want a string that no other conversation has")
+		return nil, item.Line, errors.New("id is empty, want a string that no other " +
+			"conversation has")
 	case len(c.Messages) == 0:
 		return nil, item.Line, errors.New("messages is empty: a conversation needs at least one")
 	}

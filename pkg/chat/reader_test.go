@@ -27,7 +27,8 @@ func TestReaderShapes(t *testing.T) {
 	one := `{"id": "a", "messages": [{"role": "user", "content": "x"}]}`
 	two := `{"id": "b", "messages": [{"role": "user", "content": "y"}]}`
 	three := `{"messages": [{"content": "z", "role": "user"}], "id": "c", "source": [1, {"x": "]"}]}`
-	pretty := "{\n  \"id\": \"b\",\n  \"messages\": [\n    {\n      \"role\": \"user\",\n      \"content\": \"y\"\n    }\n  ]\n}"
+	pretty := "{\n  \"id\": \"b\",\n  \"messages\": [\n    {\n      \"role\": \"user\",\n      " +
+		"\"content\": \"y\"\n    }\n  ]\n}"
 	for name, in := range map[string]string{
 		"array":               "[" + one + ", " + two + "," + three + "]",
 		"array over lines":    "[\n  " + one + ",\n  " + two + ",\n  " + three + "\n]\n",
@@ -88,16 +89,21 @@ func TestReaderMessages(t *testing.T) {
 			Message{Role: Assistant, Text: "x", OutputTokens: 12}},
 		{"delay", `{"delay_ms": 1500.5, "role": "user", "content": "x"}`,
 			Message{Role: User, Text: "x", Delay: 1500500 * time.Microsecond}},
-		{"steering keys leave raw", `{"delay_ms": 2, "role": "user", "content": "x", "name": "<b>"}`,
+		{"steering keys leave raw",
+			`{"delay_ms": 2, "role": "user", "content": "x", "name": "<b>"}`,
 			Message{Role: User, Text: "x", Delay: 2 * time.Millisecond,
 				Raw: json.RawMessage(`{"role":"user","content":"x","name":"<b>"}`)}},
-		{"parts", `{"role": "user", "content": [ {"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "u"}}, {"type": "text", "text": "b"} ]}`,
+		{"parts", `{"role": "user", "content": [ {"type": "text", "text": "a"}, {"type": ` +
+			`"image_url", "image_url": {"url": "u"}}, {"type": "text", "text": "b"} ]}`,
 			Message{Role: User, Text: "ab",
-				Raw: json.RawMessage(`{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}},{"type":"text","text":"b"}]}`)}},
+				Raw: json.RawMessage(`{"role":"user","content":[{"type":"text","text":"a"},` +
+					`{"type":"image_url","image_url":{"url":"u"}},{"type":"text","text":"b"}]}`)}},
 		{"tool calls", `{"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]}`,
-			Message{Role: Assistant, Raw: json.RawMessage(`{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}`)}},
+			Message{Role: Assistant, Raw: json.RawMessage(`{"role":"assistant","content":null,` +
+				`"tool_calls":[{"id":"1"}]}`)}},
 		{"length in place of text", `{"role": "assistant", "output_tokens": 7}`,
-			Message{Role: Assistant, OutputTokens: 7, Raw: json.RawMessage(`{"role":"assistant"}`)}},
+			Message{Role: Assistant, OutputTokens: 7,
+				Raw: json.RawMessage(`{"role":"assistant"}`)}},
 		{"tool result", `{"role": "tool", "tool_call_id": "1", "content": "42", "delay_ms": 0}`,
 			Message{Role: Tool, Text: "42",
 				Raw: json.RawMessage(`{"role":"tool","tool_call_id":"1","content":"42"}`)}},
@@ -127,7 +133,8 @@ func TestReaderErrors(t *testing.T) {
 		{"empty messages", "[\n  " + ok + ",\n  {\n    \"id\": \"b\",\n    \"messages\": []}]",
 			"line 3: item 2: messages is empty: a conversation needs at least one"},
 		{"no messages", ok + "\n\n" + `{"id": "b"}`,
-			`line 3: item 2: messages is missing, want {"id": ..., "messages": [...]} (for ShareGPT's "conversations" run sharegpt2openai first)`},
+			`line 3: item 2: messages is missing, want {"id": ..., "messages": [...]} (for ` +
+				`ShareGPT's "conversations" run sharegpt2openai first)`},
 		{"no id", `{"messages": [{"role": "user", "content": "x"}]}`,
 			"line 1: item 1: id is missing, want a string that no other conversation has"},
 		{"empty id", `{"id": "", "messages": [{"role": "user", "content": "x"}]}`,
@@ -144,9 +151,11 @@ func TestReaderErrors(t *testing.T) {
 		{"role is null", message(`{"role": null, "content": "x"}`),
 			"line 2: item 2: messages[0]: role is null, want a string"},
 		{"no content", message(`{"role": "user"}`),
-			"line 2: item 2: messages[0]: content is missing (only an assistant message with tool_calls or output_tokens can do without)"},
+			"line 2: item 2: messages[0]: content is missing (only an assistant message with " +
+				"tool_calls or output_tokens can do without)"},
 		{"content is null", message(`{"role": "assistant", "content": null}`),
-			"line 2: item 2: messages[0]: content is missing (only an assistant message with tool_calls or output_tokens can do without)"},
+			"line 2: item 2: messages[0]: content is missing (only an assistant message with " +
+				"tool_calls or output_tokens can do without)"},
 		{"content is a number", message(`{"role": "user", "content": 1}`),
 			"line 2: item 2: messages[0]: content is 1, want a string or an array of parts"},
 		{"part is a number", message(`{"role": "user", "content": [1]}`),
@@ -159,8 +168,10 @@ func TestReaderErrors(t *testing.T) {
 			`line 2: item 2: messages[0]: delay_ms is "1s", want milliseconds as a number from 0`},
 		{"delay on assistant", message(`{"role": "assistant", "content": "", "delay_ms": 1}`),
 			`line 2: item 2: messages[0]: delay_ms belongs on a user or tool message, this one's role is "assistant"`},
-		{"a number", "[1]", `line 1: item 1: want a conversation, {"id": ..., "messages": [...]}, or an array of them`},
-		{"text", "hello", "line 1: item 1: want a conversation, {\"id\": ..., \"messages\": [...]}, or an array of them"},
+		{"a number", "[1]",
+			`line 1: item 1: want a conversation, {"id": ..., "messages": [...]}, or an array of them`},
+		{"text", "hello", "line 1: item 1: want a conversation, {\"id\": ..., \"messages\": " +
+			"[...]}, or an array of them"},
 		{"cut off", "[\n" + ok + ",\n" + ok[:12],
 			"line 3: item 2: the input ends inside an array or object"},
 		{"cut off in a string", ok + "\n" + ok[:len(ok)-5],
@@ -175,9 +186,11 @@ func TestReaderErrors(t *testing.T) {
 		{"not utf-8", message("{\"role\": \"user\", \"content\": \"\xff\"}"),
 			"line 2: item 2: text is not UTF-8"},
 		{"another filetype", `{"filetype": "other"}`,
-			`line 1: item 1: filetype is "other": want conversations, or a config with "generate_conversations" as the only item`},
+			`line 1: item 1: filetype is "other": want conversations, or a config with ` +
+				`"generate_conversations" as the only item`},
 		{"config in the middle", ok + "\n" + `{"filetype": "generate_conversations"}`,
-			`line 2: item 2: filetype is "generate_conversations": want conversations, or a config with "generate_conversations" as the only item`},
+			`line 2: item 2: filetype is "generate_conversations": want conversations, or a ` +
+				`config with "generate_conversations" as the only item`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -219,10 +232,13 @@ func TestReaderConfig(t *testing.T) {
 // For any input the Reader neither panics nor hangs, and what it accepts is the
 // same after it is written and read in each format.
 func FuzzReader(f *testing.F) {
-	f.Add([]byte(`[{"id": "a", "messages": [{"role": "user", "content": "x\u00e9\n"}, {"role": "assistant", "content": [{"text": "y"}], "output_tokens": 3}]}]`))
-	f.Add([]byte("{\"id\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"x\", \"delay_ms\": 1.5}]}\n[]\n[1"))
+	f.Add([]byte(`[{"id": "a", "messages": [{"role": "user", "content": "x\u00e9\n"}, {"role": ` +
+		`"assistant", "content": [{"text": "y"}], "output_tokens": 3}]}]`))
+	f.Add([]byte("{\"id\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"x\", " +
+		"\"delay_ms\": 1.5}]}\n[]\n[1"))
 	f.Add([]byte(`{"filetype": "generate_conversations"}`))
-	f.Add([]byte("\uFEFF[{\"id\": \"\\ud83d\", \"messages\": [{\"role\": \"tool\", \"name\": \"\\ud83d\x7f\", \"content\": null}]}]"))
+	f.Add([]byte("\uFEFF[{\"id\": \"\\ud83d\", \"messages\": [{\"role\": \"tool\", \"name\": " +
+		"\"\\ud83d\x7f\", \"content\": null}]}]"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		r := NewReader(bytes.NewReader(in), "in")
 		var all []*Conversation
@@ -241,7 +257,8 @@ func FuzzReader(f *testing.F) {
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if format.ASCII && strings.ContainsFunc(out.String(), func(r rune) bool { return r >= 0x7f }) {
+			if format.ASCII &&
+				strings.ContainsFunc(out.String(), func(r rune) bool { return r >= 0x7f }) {
 				t.Fatalf("not ASCII: %q", out.String())
 			}
 			back := NewReader(&out, "out")

@@ -36,11 +36,16 @@ const (
         ]
     }
 ]`
-	pythonIndent2 = "[\n  {\n    \"id\": \"CONV_ID_0\",\n    \"messages\": [\n      {\n        \"role\": \"user\",\n" +
-		"        \"content\": \"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7fé你\u2028🙂<&>\"\n      },\n      {\n        \"role\": \"assistant\",\n" +
-		"        \"content\": \"\"\n      }\n    ]\n  },\n  {\n    \"id\": \"é\",\n    \"messages\": [\n      {\n        \"role\": \"user\",\n" +
-		"        \"content\": \"x\"\n      }\n    ]\n  }\n]"
-	lines = `{"id":"CONV_ID_0","messages":[{"role":"user","content":"a\"\\/\u0008\u000c\n\r\t\u0001\u001f` + "\x7fé你" + `\u2028🙂<&>"},{"role":"assistant","content":""}]}` +
+	pythonIndent2 = "[\n" +
+		"  {\n    \"id\": \"CONV_ID_0\",\n    \"messages\": [\n" +
+		"      {\n        \"role\": \"user\",\n" +
+		"        \"content\": \"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7fé你\u2028🙂<&>\"\n      },\n" +
+		"      {\n        \"role\": \"assistant\",\n        \"content\": \"\"\n      }\n    ]\n  },\n" +
+		"  {\n    \"id\": \"é\",\n    \"messages\": [\n" +
+		"      {\n        \"role\": \"user\",\n        \"content\": \"x\"\n      }\n    ]\n  }\n]"
+	lines = `{"id":"CONV_ID_0","messages":[{"role":"user",` +
+		`"content":"a\"\\/\u0008\u000c\n\r\t\u0001\u001f` + "\x7fé你" +
+		`\u2028🙂<&>"},{"role":"assistant","content":""}]}` +
 		"\n" + `{"id":"é","messages":[{"role":"user","content":"x"}]}` + "\n"
 )
 
@@ -66,8 +71,11 @@ func TestWriterFormats(t *testing.T) {
 			{Role: User, Text: "x", Delay: 1500 * time.Microsecond},
 			{Role: Assistant, Text: "y", OutputTokens: 3,
 				Raw: json.RawMessage(`{"role":"assistant","content":"y","tool_calls":[]}`)}}}},
-			"[\n  {\n    \"id\": \"a\",\n    \"messages\": [\n      {\n        \"role\": \"user\",\n        \"content\": \"x\",\n        \"delay_ms\": 1.5\n      },\n" +
-				"      {\n        \"role\": \"assistant\",\n        \"content\": \"y\",\n        \"tool_calls\": [],\n        \"output_tokens\": 3\n      }\n    ]\n  }\n]"},
+			"[\n  {\n    \"id\": \"a\",\n    \"messages\": [\n" +
+				"      {\n        \"role\": \"user\",\n        \"content\": \"x\",\n" +
+				"        \"delay_ms\": 1.5\n      },\n" +
+				"      {\n        \"role\": \"assistant\",\n        \"content\": \"y\",\n" +
+				"        \"tool_calls\": [],\n        \"output_tokens\": 3\n      }\n    ]\n  }\n]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,8 @@ func TestSortArgs(t *testing.T) {
 		args     string
 		err      string
 	}{
-		{"the reference's order", "IN OUT --seed=99 --model m", "--seed=99 --model=m", "IN OUT", ""},
+		{"the reference's order", "IN OUT --seed=99 --model m", "--seed=99 --model=m",
+			"IN OUT", ""},
 		{"between", "IN --seed 99 OUT", "--seed=99", "IN OUT", ""},
 		{"before", "--seed 99 IN OUT", "--seed=99", "IN OUT", ""},
 		{"one dash", "-seed 99 IN", "--seed=99", "IN", ""},
@@ -48,9 +49,11 @@ func TestSortArgs(t *testing.T) {
 		{"no value", "IN --seed", "", "", "flag --seed needs a value: --seed N"},
 		{"no value before --", "--seed -- IN", "", "", "flag --seed needs a value: --seed N"},
 		{"flag for a value", "--model --seed 3", "", "",
-			"flag --model needs a value, but the flag --seed follows (write --model=--seed if that is the value)"},
+			"flag --model needs a value, but the flag --seed follows (write --model=--seed if " +
+				"that is the value)"},
 		{"short flag for a value", "--model -s", "", "",
-			"flag --model needs a value, but the flag -s follows (write --model=-s if that is the value)"},
+			"flag --model needs a value, but the flag -s follows (write --model=-s if that is " +
+				"the value)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -93,17 +96,21 @@ func TestSubcommands(t *testing.T) {
 		{"-v dir/file", "", "", "", `no command "dir/file"; a file is given with -f FILE`},
 		{"-", "", "", "", `no command "-"; a file is given with -f FILE`},
 		{"testdata", "", "", "", `no command "testdata"; a file is given with -f FILE`},
-		{"run file.json", "", "", "", `unexpected argument "file.json"; a file is given with -f FILE`},
+		{"run file.json", "", "", "",
+			`unexpected argument "file.json"; a file is given with -f FILE`},
 		{"--verbose false", "", "", "",
 			`no command "false"; a switch takes its value with =: --verbose=false`},
 		{"-cv off --seed 3 report", "", "", "",
 			`no command "off"; a switch takes its value with =: --verbose=off`},
-		{"run -v 0", "", "", "", `unexpected argument "0"; a switch takes its value with =: --verbose=0`},
-		{"--verbose=true false", "", "", "", `no command "false" (the commands are run, sim, report)`},
+		{"run -v 0", "", "", "",
+			`unexpected argument "0"; a switch takes its value with =: --verbose=0`},
+		{"--verbose=true false", "", "", "",
+			`no command "false" (the commands are run, sim, report)`},
 		{"-v --seed 3 false", "", "", "", `no command "false" (the commands are run, sim, report)`},
 		{"-v -- false", "", "", "", `no command "false" (the commands are run, sim, report)`},
 		{"--listen x", "", "", "", "--listen is not a flag of multi run but of multi sim"},
-		{"report --listen=x", "", "", "", "--listen is not a flag of multi report but of multi sim"},
+		{"report --listen=x", "", "", "",
+			"--listen is not a flag of multi report but of multi sim"},
 		{"help nothing", "", "", "", `no command "nothing"`},
 	} {
 		t.Run(c.in, func(t *testing.T) {
@@ -125,13 +132,15 @@ func TestSubcommands(t *testing.T) {
 	}
 }
 
-// The values that reach the command after urfave has read the sorted list: it must not change, lose or double any.
+// The values that reach the command after urfave has read the sorted list: it
+// must not change, lose or double any.
 func TestThroughUrfave(t *testing.T) {
 	t.Parallel()
 	d := newDemo()
-	wantOK(t, call(d.command("IN OUT"), nil, "in", "-f", "a,b", "--header", "A: x,y", "--header=B=2",
-		"-", "-fc", "-v",
-		"--seed=1", "-s", "2", "--limit", "0.5", "--word=--", "--word", "w, w"))
+	wantOK(t,
+		call(d.command("IN OUT"), nil, "in", "-f", "a,b", "--header", "A: x,y", "--header=B=2",
+			"-", "-fc", "-v",
+			"--seed=1", "-s", "2", "--limit", "0.5", "--word=--", "--word", "w, w"))
 	equal(t, "args", d.call.Args, []string{"in", "-"})
 	equal(t, "files: lists keep commas and are not doubled by short names", d.Files, []string{"a,b",
 		"c"})
@@ -141,7 +150,8 @@ func TestThroughUrfave(t *testing.T) {
 	equal(t, "switches", []bool{d.Verbose, d.Check}, []bool{true, false})
 }
 
-// urfave adds a command help (alias h) that would take the place of a positional argument of that name.
+// urfave adds a command help (alias h) that would take the place of a
+// positional argument of that name.
 func TestHelpIsAFile(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"help", "h", "seed", "run", ""} {
@@ -162,13 +172,16 @@ func TestNumberOfArgs(t *testing.T) {
 		err  string
 	}{
 		{"", nil, ""},
-		{"", []string{"x"}, `demo: unexpected argument "x" (demo takes flags only; see demo --help)`},
+		{"", []string{"x"},
+			`demo: unexpected argument "x" (demo takes flags only; see demo --help)`},
 		{"IN OUT", []string{"a"}, "demo: OUT is missing (usage: demo [flags] IN OUT)"},
 		{"IN OUT", []string{"a", "b"}, ""},
-		{"IN OUT", []string{"a", "b", "c"}, `demo: unexpected argument "c" (usage: demo [flags] IN OUT)`},
+		{"IN OUT", []string{"a", "b", "c"},
+			`demo: unexpected argument "c" (usage: demo [flags] IN OUT)`},
 		{"[CONFIG]", nil, ""},
 		{"[CONFIG]", []string{"a"}, ""},
-		{"[CONFIG]", []string{"a", "b"}, `demo: unexpected argument "b" (usage: demo [flags] [CONFIG])`},
+		{"[CONFIG]", []string{"a", "b"},
+			`demo: unexpected argument "b" (usage: demo [flags] [CONFIG])`},
 		{"FILE...", nil, "demo: FILE is missing (usage: demo [flags] FILE...)"},
 		{"FILE...", []string{"a", "b", "c"}, ""},
 		{"[FILE...]", nil, ""},
@@ -227,11 +240,12 @@ func TestFlagDeclaredTwice(t *testing.T) {
 	call(c, nil)
 }
 
-// FuzzSortArgs: whatever is typed, no word is lost or made up. The sorted list read again gives the same, and what
-// comes after -- is untouched.
+// FuzzSortArgs: whatever is typed, no word is lost or made up. The sorted list
+// read again gives the same, and what comes after -- is untouched.
 func FuzzSortArgs(f *testing.F) {
 	for _, s := range []string{
-		"IN OUT --seed=99", "-s 1 -- -x", "sim --listen :1", "-vc - --limit -1", "--model --seed", "report a b", "help sim", "-", "--", "", "-s=", "--=", "---",
+		"IN OUT --seed=99", "-s 1 -- -x", "sim --listen :1", "-vc - --limit -1", "--model --seed",
+		"report a b", "help sim", "-", "--", "", "-s=", "--=", "---",
 	} {
 		f.Add(s, true)
 		f.Add(s, false)
@@ -259,7 +273,8 @@ func FuzzSortArgs(f *testing.F) {
 		again, err := sortArgs(root, l.sorted(root)[1:])
 		if err != nil || !slices.Equal(again.flags, l.flags) ||
 			!slices.Equal(again.args, l.args) || again.leaf != l.leaf {
-			t.Fatalf("%q gives %q, and that gives %q, %v", words, l.sorted(root), again.sorted(root), err)
+			t.Fatalf("%q gives %q, and that gives %q, %v", words, l.sorted(root),
+				again.sorted(root), err)
 		}
 		if i := slices.Index(words, "--"); i >= 0 && i+1 < len(words) {
 			// The first -- ends the flags unless it stood behind = or was refused as a value.

@@ -56,7 +56,8 @@ func TestComplete(t *testing.T) {
 	wantOK(t, call(newDemo().multi(), nil, completeWord))
 }
 
-// offered is what is offered for the words, less flags when not asked for them, with spaces between.
+// offered is what is offered for the words, less flags when not asked for them,
+// with spaces between.
 func offered(c *Command, words string) string {
 	r := call(c, nil, append([]string{completeWord}, strings.Split(words, " ")...)...)
 	if r.code != 0 || r.errout != "" {

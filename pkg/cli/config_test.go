@@ -22,16 +22,16 @@ func TestPrecedence(t *testing.T) {
 	}{
 		{name: "default"},
 		{"file", nil, []string{"--config", file}, 3, "from file", "one", "A: ***"},
-		{"file named by the environment", []string{"DEMO_CONFIG=" + file}, nil, 3, "from file", "one",
-			"A: ***"},
+		{"file named by the environment", []string{"DEMO_CONFIG=" + file}, nil, 3,
+			"from file", "one", "A: ***"},
 		{"environment", []string{"DEMO_SEED=2", "DEMO_MODEL=from env", "DEMO_WORD=x y\nz"}, nil, 2,
 			"from env", "x y|z", ""},
 		{"environment over file", []string{"DEMO_SEED=2", "DEMO_HEADER=B: env\nC=env"},
 			[]string{"--config", file}, 2, "from file", "one", "B: ***,C: ***"},
 		{"line over both", []string{"DEMO_SEED=2", "DEMO_MODEL="}, []string{"--config", file, "-s0",
 			"--header=D: line"}, 0, "from file", "one", "D: ***"},
-		{"empty variable is unset", []string{"DEMO_SEED="}, []string{"--config", file}, 3, "from file",
-			"one", "A: ***"},
+		{"empty variable is unset", []string{"DEMO_SEED="}, []string{"--config", file},
+			3, "from file", "one", "A: ***"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,7 +41,8 @@ func TestPrecedence(t *testing.T) {
 			equal(t, "model", d.Model, c.model)
 			equal(t, "words", strings.Join(d.Words, "|"), c.words2)
 			equal(t, "headers", strings.Join(headers{&d.Headers}.Get().([]string), ","), c.headers)
-			if c.name == "file" && (!d.Verbose || d.Rate != 1.5 || !d.call.IsSet("verbose") || d.call.IsSet("check")) {
+			if c.name == "file" &&
+				(!d.Verbose || d.Rate != 1.5 || !d.call.IsSet("verbose") || d.call.IsSet("check")) {
 				t.Errorf("verbose %v, limit %v", d.Verbose, d.Rate)
 			}
 		})
@@ -75,16 +76,19 @@ func TestEnvironment(t *testing.T) {
 		`multi: environment variable MULTI_REPORT_FORMAT: "x" is not table or json`)
 	needy := newDemo().multi()
 	needy.command("sim").Groups[0].Flags[0].Required = true
-	wantUsage(t, call(needy, nil, "sim"), "multi: flag --listen is needed (or set MULTI_SIM_LISTEN)")
+	wantUsage(t, call(needy, nil, "sim"),
+		"multi: flag --listen is needed (or set MULTI_SIM_LISTEN)")
 
 	wantUsage(t, call(newDemo().command(""), []string{"DEMO_SEED=x"}),
 		`demo: environment variable DEMO_SEED: "x" is not a whole number`)
 	wantUsage(t, call(newDemo().command(""), []string{"OLD_RETRIES=-1"}),
 		`demo: environment variable OLD_RETRIES: "-1" is less than 0`)
 	wantUsage(t, call(newDemo().command(""), []string{"DEMO_HEADER=Bearer sk"}),
-		"demo: environment variable DEMO_HEADER: this is not a header: write 'Name: value' or Name=value")
+		"demo: environment variable DEMO_HEADER: this is not a header: write 'Name: value' or "+
+			"Name=value")
 	d = newDemo() // neither --help nor --version nor --completion can be had from the environment
-	wantOK(t, call(d.command(""), []string{"DEMO_HELP=1", "DEMO_VERSION=1", "DEMO_COMPLETION=bash"}))
+	wantOK(t,
+		call(d.command(""), []string{"DEMO_HELP=1", "DEMO_VERSION=1", "DEMO_COMPLETION=bash"}))
 	if d.call == nil {
 		t.Error("the command did not run")
 	}
@@ -125,7 +129,8 @@ func TestConfigErrors(t *testing.T) {
 		"config": {`{"config": "x"}`, `FILE:1: --config cannot be given in a config file`},
 		"array": {`["seed"]`,
 			`FILE: not a config file: it must hold one JSON object whose keys are flag names`},
-		"empty": {``, `FILE: not a config file: it must hold one JSON object whose keys are flag names`},
+		"empty": {``,
+			`FILE: not a config file: it must hold one JSON object whose keys are flag names`},
 		"yaml": {`seed: 1`,
 			`FILE: not a config file: it must hold one JSON object whose keys are flag names`},
 		"cut":       {"{\"seed\": 1,\n", `FILE:2: the JSON ends in the middle`},
@@ -179,7 +184,8 @@ func TestConfigOfSubcommands(t *testing.T) {
 		"multi: "+bad+`:1: unknown key "lisen": not a flag of multi; did you mean listen?`)
 }
 
-// FuzzConfig: a config file of any content sets flags or is refused with its name, and never panics.
+// FuzzConfig: a config file of any content sets flags or is refused with its
+// name, and never panics.
 func FuzzConfig(f *testing.F) {
 	for _, s := range []string{`{"seed": 3}`, `{"run": {"seed": 1}, "word": ["a"]}`, `{`, `{"a":{}}`,
 		`[]`, "\xef\xbb\xbf{}", `{"seed":1}{`, `{"word":[[]]}`} {

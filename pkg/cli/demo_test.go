@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// demo is a command with one flag of each kind, and multi one with subcommands; what they were called with is kept.
+// demo is a command with one flag of each kind, and multi one with subcommands;
+// what they were called with is kept.
 type demo struct {
 	Seed           int
 	Rate           float64
@@ -40,7 +41,8 @@ func (d *demo) groups() []Group {
 	return []Group{
 		{"Zeal", []Flag{
 			{Name: "seed", Short: "s", Value: Int(&d.Seed), Usage: "seed of every draw"},
-			{Name: "limit", Aliases: []string{"limit-old"}, Value: Float(&d.Rate, 0), Usage: "a limit"},
+			{Name: "limit", Aliases: []string{"limit-old"}, Value: Float(&d.Rate, 0),
+				Usage: "a limit"},
 			{Name: "model", Short: "m", Value: String(&d.Model), Usage: "the model"},
 			{Name: "api-key", Value: String(&d.Key), Secret: true, Usage: "the key"},
 			{Name: "url", Short: "u", Value: URL(&d.URL), Usage: "the server"},
@@ -49,13 +51,15 @@ func (d *demo) groups() []Group {
 			{Name: "wait", Value: Duration(&d.Wait), Usage: "how long to wait"},
 			{Name: "warm", Value: Percents(&d.Warm), Usage: "percentages"},
 			{Name: "size", Value: Size(&d.Size), Usage: "a size"},
-			{Name: "language", Value: Enum(&d.Lang, "any", "ascii", "non-ascii"), Usage: "which languages"},
+			{Name: "language", Value: Enum(&d.Lang, "any", "ascii", "non-ascii"),
+				Usage: "which languages"},
 			{Name: "file", Short: "f", Value: Files(&d.Files), Usage: "a file"},
 			{Name: "word", Value: Strings(&d.Words), Usage: "a word"},
 			{Name: "header", Value: Headers(&d.Headers), Usage: "a header"},
 			{Name: "verbose", Short: "v", Value: Bool(&d.Verbose), Usage: "say more"},
 			{Name: "check", Short: "c", Value: Bool(&d.Check), Usage: "check"},
-			{Name: "max-retries", Value: Int(&d.Retries, 0), Env: []string{"OLD_RETRIES"}, Usage: "tries"},
+			{Name: "max-retries", Value: Int(&d.Retries, 0), Env: []string{"OLD_RETRIES"},
+				Usage: "tries"},
 			{Name: "secret-door", Value: Bool(new(bool)), Hidden: true, Usage: "not shown"},
 		}},
 	}
@@ -82,7 +86,8 @@ func (d *demo) multi() *Command {
 	var listen string
 	port := 8000
 	return &Command{
-		Name: "multi", Usage: "several commands", Default: "run", Stray: "a file is given with -f FILE",
+		Name: "multi", Usage: "several commands", Default: "run",
+		Stray: "a file is given with -f FILE",
 		Commands: []*Command{
 			{Name: "run", Usage: "run it", Groups: d.groups(), Run: d.keep, Drain: true},
 			{Name: "sim", Usage: "simulate it", Run: d.keep, Groups: []Group{{"Server", []Flag{
@@ -90,10 +95,11 @@ func (d *demo) multi() *Command {
 				{Name: "port", Value: Int(&port, 1, 65535), Usage: "port"},
 				{Name: "seed", Value: Int(&d.Seed), Usage: "seed"},
 			}}}},
-			{Name: "report", Usage: "report it", Args: "FILE...", Run: d.keep, Groups: []Group{{"Output",
-				[]Flag{
-					{Name: "format", Value: Enum(new(string), "table", "json"), Usage: "form"},
-				}}}},
+			{Name: "report", Usage: "report it", Args: "FILE...", Run: d.keep,
+				Groups: []Group{{"Output",
+					[]Flag{
+						{Name: "format", Value: Enum(new(string), "table", "json"), Usage: "form"},
+					}}}},
 		},
 	}
 }
@@ -111,7 +117,8 @@ func call(c *Command, env []string, words ...string) result {
 	return result{code, out.String(), errout.String()}
 }
 
-// wantUsage checks that a call ended as usage errors do: one line on stderr, nothing on stdout, exit code 2.
+// wantUsage checks that a call ended as usage errors do: one line on stderr,
+// nothing on stdout, exit code 2.
 func wantUsage(t *testing.T, r result, want string) {
 	t.Helper()
 	if r.code != 2 || r.out != "" || r.errout != want+"\n" {

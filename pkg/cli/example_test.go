@@ -11,7 +11,8 @@ import (
 	"multiturn/pkg/cli"
 )
 
-// A whole command: flags bound to variables, an input, an output that appears only when all went well, progress.
+// A whole command: flags bound to variables, an input, an output that appears
+// only when all went well, progress.
 func Example() {
 	command := func() *cli.Command {
 		var o struct {
@@ -25,8 +26,10 @@ func Example() {
 			Args:  "[FILE]",
 			Groups: []cli.Group{
 				{Title: "Output", Flags: []cli.Flag{
-					{Name: "output", Short: "o", Value: cli.File(&o.output), Usage: "where to write; - is stdout"},
-					{Name: "times", Short: "n", Value: cli.Int(&o.times, 1), Usage: "how often to repeat each line"},
+					{Name: "output", Short: "o", Value: cli.File(&o.output),
+						Usage: "where to write; - is stdout"},
+					{Name: "times", Short: "n", Value: cli.Int(&o.times, 1),
+						Usage: "how often to repeat each line"},
 				}},
 			},
 			Examples: []cli.Example{{About: "from a pipe", Line: "echo hello | shout -n 2"}},

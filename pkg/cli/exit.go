@@ -13,10 +13,11 @@ type Code int
 
 // The exit codes.
 const (
-	OK          Code = 0
-	Failed      Code = 1
-	Usage       Code = 2   // wrong arguments, values or files; nothing was done
-	Missed      Code = 3   // finished, but a threshold, an error budget or a planned turn was missed
+	OK     Code = 0
+	Failed Code = 1
+	Usage  Code = 2 // wrong arguments, values or files; nothing was done
+	// finished, but a threshold, an error budget or a planned turn was missed
+	Missed      Code = 3
 	Interrupted Code = 130 // by a signal, after the drain
 )
 

@@ -28,7 +28,8 @@ func TestExitCodes(t *testing.T) {
 		{"missed", Exit(Missed, boom), 3, "demo: boom\n"},
 		{"wrapped", fmt.Errorf("run: %w", Exit(Missed, boom)), 3, "demo: run: boom\n"},
 		{"several lines", errors.Join(boom, UsageErrorf("bang")), 2, "demo: boom\ndemo: bang\n"},
-		{"terminal codes", errors.New("a\x1b[31mb\r\n\n c\u009bd "), 1, "demo: a\\x1b[31mb\ndemo: c\\x9bd\n"},
+		{"terminal codes", errors.New("a\x1b[31mb\r\n\n c\u009bd "),
+			1, "demo: a\\x1b[31mb\ndemo: c\\x9bd\n"},
 		{"one that urfave would exit with by itself", exitCoder{}, 1, "demo: exit with 9\n"},
 		{"cancelled by nobody", context.Canceled, 1, "demo: context canceled\n"},
 	} {
@@ -36,7 +37,8 @@ func TestExitCodes(t *testing.T) {
 		d.run = func(context.Context, *Call) error { return c.err }
 		r := call(d.command(""), nil)
 		if r.code != c.code || r.errout != c.stderr || r.out != "" {
-			t.Errorf("%s: exit code %d, stderr %q, stdout %q; want %d, %q", c.name, r.code, r.errout, r.out, c.code, c.stderr)
+			t.Errorf("%s: exit code %d, stderr %q, stdout %q; want %d, %q", c.name, r.code,
+				r.errout, r.out, c.code, c.stderr)
 		}
 	}
 	if Exit(Missed, nil) != nil {
@@ -56,7 +58,8 @@ func (exitCoder) ExitCode() int { return 9 }
 func interruptible(t *testing.T, c *Command, signals chan os.Signal) result {
 	t.Helper()
 	var out, errout strings.Builder
-	code := Main(c, Process{Args: []string{c.Name}, Stdout: &out, Stderr: &errout, Signals: signals})
+	code := Main(c,
+		Process{Args: []string{c.Name}, Stdout: &out, Stderr: &errout, Signals: signals})
 	return result{code, out.String(), errout.String()}
 }
 
@@ -114,7 +117,8 @@ func TestInterruptDrains(t *testing.T) {
 	}
 }
 
-// A Run that does not listen is left: after a while, or with one more interrupt. Its unfinished output goes.
+// A Run that does not listen is left: after a while, or with one more
+// interrupt. Its unfinished output goes.
 func TestInterruptOfHanging(t *testing.T) {
 	t.Parallel()
 	for _, drain := range []bool{false, true} {
@@ -126,18 +130,20 @@ func TestInterruptOfHanging(t *testing.T) {
 				dir := t.TempDir()
 				signals, forever := make(chan os.Signal, 4), make(chan struct{})
 				start := time.Now()
-				r := interruptible(t, &Command{Name: "demo", Drain: drain, Run: func(ctx context.Context, c *Call) error {
-					out, err := c.Create(filepath.Join(dir, "out"))
-					if err != nil {
-						return err
-					}
-					io.WriteString(out, "half")
-					for range interrupts {
-						signals <- os.Interrupt
-					}
-					<-forever
-					return nil
-				}}, signals)
+				r := interruptible(t,
+					&Command{Name: "demo", Drain: drain,
+						Run: func(ctx context.Context, c *Call) error {
+							out, err := c.Create(filepath.Join(dir, "out"))
+							if err != nil {
+								return err
+							}
+							io.WriteString(out, "half")
+							for range interrupts {
+								signals <- os.Interrupt
+							}
+							<-forever
+							return nil
+						}}, signals)
 				if r.code != 130 || !strings.HasSuffix(r.errout, "demo: interrupted\n") {
 					t.Errorf("exit code %d, %q", r.code, r.errout)
 				}
@@ -162,24 +168,26 @@ func TestInterruptOfReading(t *testing.T) {
 			stdin, typist := io.Pipe() // to which nothing is ever written
 			start := time.Now()
 			var errout strings.Builder
-			code := Main(&Command{Name: "demo", Drain: drain, Run: func(ctx context.Context, c *Call) error {
-				in, err := c.Open("-")
-				if err != nil {
-					return err
-				}
-				read := make(chan error, 1)
-				go func() {
-					_, err := io.ReadAll(in)
-					read <- err
-				}()
-				signals <- os.Interrupt
-				select {
-				case err := <-read:
-					return err
-				case <-c.Drain().Done():
-					return c.Drain().Err()
-				}
-			}}, Process{Args: []string{"demo"}, Stdin: stdin, Stdout: io.Discard, Stderr: &errout, Signals: signals})
+			code := Main(&Command{Name: "demo", Drain: drain,
+				Run: func(ctx context.Context, c *Call) error {
+					in, err := c.Open("-")
+					if err != nil {
+						return err
+					}
+					read := make(chan error, 1)
+					go func() {
+						_, err := io.ReadAll(in)
+						read <- err
+					}()
+					signals <- os.Interrupt
+					select {
+					case err := <-read:
+						return err
+					case <-c.Drain().Done():
+						return c.Drain().Err()
+					}
+				}}, Process{Args: []string{"demo"}, Stdin: stdin, Stdout: io.Discard,
+				Stderr: &errout, Signals: signals})
 			if code != 130 || !strings.HasSuffix(errout.String(), "demo: interrupted\n") {
 				t.Errorf("drain %v: exit code %d, %q", drain, code, errout.String())
 			}

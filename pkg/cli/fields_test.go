@@ -28,7 +28,8 @@ func TestFieldErrors(t *testing.T) {
 	_ = o.notExported
 	bad := func() error {
 		var errs field.Errors
-		errs.Addf("Clients", "is 3, more than Rate (Wait: 1s) and than Unbound; a Client is no field")
+		errs.Addf("Clients", "is 3, more than Rate (Wait: 1s) and than Unbound; a Client is "+
+			"no field")
 		errs.Addf("Unbound", "is 0")
 		errs.Addf("Name", "is needed")
 		return errs.Err()
@@ -41,19 +42,23 @@ func TestFieldErrors(t *testing.T) {
 				{Name: "request-rate", Value: Float(&o.Embedded.Rate)},
 				{Name: "timeout", Value: Duration(&o.Embedded.Wait)},
 				{Name: "name", Value: Optional(&o.Name, "NAME",
-					func(s string) (string, error) { return s, nil }, func(s string) string { return s })},
+					func(s string) (string, error) {
+						return s, nil
+					}, func(s string) string { return s })},
 			}}},
 			Run: func(context.Context, *Call) error { return err },
 		}
 	}
-	want := "demo: --num-clients is 3, more than --request-rate (--timeout: 1s) and than Unbound; a Client is no field\n" +
-		"demo: Unbound: is 0\n" +
+	want := "demo: --num-clients is 3, more than --request-rate (--timeout: 1s) and than " +
+		"Unbound; a Client is no field\ndemo: Unbound: is 0\n" +
 		"demo: --name is needed\n"
 	for _, err := range []error{bad(), Exit(Usage, bad()), fmt.Errorf("%w", bad())} {
 		r := call(command(err), nil)
 		equal(t, "exit code", r.code, 2)
 		equal(t, "stderr", r.errout, want)
 	}
-	r := call(command(Exit(Missed, errors.Join(errors.New("x"), &field.Error{Field: "Clients", Problem: "is 4"}))), nil)
-	equal(t, "with a code of its own", fmt.Sprint(r.code, " ", r.errout), "3 demo: x\ndemo: --num-clients is 4\n")
+	r := call(command(Exit(Missed,
+		errors.Join(errors.New("x"), &field.Error{Field: "Clients", Problem: "is 4"}))), nil)
+	equal(t, "with a code of its own", fmt.Sprint(r.code, " ", r.errout),
+		"3 demo: x\ndemo: --num-clients is 4\n")
 }

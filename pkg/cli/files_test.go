@@ -97,7 +97,8 @@ func TestCreate(t *testing.T) {
 	equal(t, "what was there before a failed run", read(t, file), "x")
 	wantOK(t, inCall(t, func(c *Call) error { return put(c, file, "newer", true) }))
 	equal(t, "content", read(t, file), "newer")
-	if info, err := os.Stat(file); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
+	if info, err := os.Stat(file); err != nil ||
+		runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
 		t.Errorf("the mode was not kept: %v", info.Mode())
 	}
 
@@ -147,11 +148,20 @@ func TestOutputIsInput(t *testing.T) {
 			return err
 		},
 	} {
-		wantUsage(t, inCall(t, f), "demo: "+name+" is both an input and an output; write to another file")
+		wantUsage(t, inCall(t, f), "demo: "+name+" is both an input and an output; write to "+
+			"another file")
 	}
-	wantUsage(t, inCall(t, func(c *Call) error { c.Create(file); _, err := c.Open(link); return err }),
+	wantUsage(t, inCall(t, func(c *Call) error {
+		c.Create(file)
+		_, err := c.Open(link)
+		return err
+	}),
 		"demo: "+link+" is both an input and an output; write to another file")
-	wantUsage(t, inCall(t, func(c *Call) error { c.Create(fresh); _, err := c.Create(fresh); return err }),
+	wantUsage(t, inCall(t, func(c *Call) error {
+		c.Create(fresh)
+		_, err := c.Create(fresh)
+		return err
+	}),
 		"demo: "+fresh+" is named for two outputs")
 	equal(t, "the input", read(t, file), "precious")
 }
@@ -175,7 +185,11 @@ func TestStandardStreams(t *testing.T) {
 	equal(t, "stderr", r.errout, "the table")
 	wantUsage(t, inCall(t, func(c *Call) error { c.Open("-"); _, err := c.Open("-"); return err }),
 		"demo: stdin (-) can be read only once, and is named twice")
-	wantUsage(t, inCall(t, func(c *Call) error { c.Create("-"); _, err := c.CreateInPlace("-"); return err }),
+	wantUsage(t, inCall(t, func(c *Call) error {
+		c.Create("-")
+		_, err := c.CreateInPlace("-")
+		return err
+	}),
 		"demo: stdout (-) can be written by one output only, and is named twice")
 }
 
@@ -206,12 +220,14 @@ func TestFileErrors(t *testing.T) {
 		want string
 	}{
 		{false, at("zzzz"), at("zzzz") + ": file not found; check the name, or write - for stdin"},
-		{false, at("corpus.text"), at("corpus.text") + ": file not found; did you mean " + at("corpus.txt") + "?"},
+		{false, at("corpus.text"),
+			at("corpus.text") + ": file not found; did you mean " + at("corpus.txt") + "?"},
 		{false, at("no/such"), at("no/such") + ": file not found: there is no folder " + at("no")},
 		{false, dir, dir + " is a folder, not a file"},
 		{false, "", "a file's name is empty"},
 		{false, at("corpus.txt/x"), at("corpus.txt/x") + ": not a directory"},
-		{true, at("no/such"), at("no/such") + ": there is no folder " + at("no") + " to write it to; make it first"},
+		{true, at("no/such"), at("no/such") + ": there is no folder " + at("no") +
+			" to write it to; make it first"},
 		{true, dir, dir + " is a folder: name the file to write"},
 		{true, "", "an output file's name is empty"},
 	} {

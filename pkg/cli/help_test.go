@@ -14,11 +14,14 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	long := newDemo().command("IN OUT")
-	long.Usage = "show what a command can do, in words that are too many for the hundred columns of one line of help"
-	long.Description = "A first paragraph that is long enough to be broken at the hundredth column, which is where lines of help end.\n\n  indented lines stay as they are\n\nAnother."
+	long.Usage = "show what a command can do, in words that are too many for the hundred " +
+		"columns of one line of help"
+	long.Description = "A first paragraph that is long enough to be broken at the hundredth " +
+		"column, which is where lines of help end.\n\n  indented lines stay as they are\n\nAnother."
 	long.Groups[0].Flags[2].Required = true
 	long.Groups[1].Flags = append(long.Groups[1].Flags, Flag{
-		Name: "a-flag-with-a-name-of-great-length", Meta: "SOMETHING", Value: String(new(string)), Usage: strings.Repeat("many words of explanation ", 8),
+		Name: "a-flag-with-a-name-of-great-length", Meta: "SOMETHING", Value: String(new(string)),
+		Usage: strings.Repeat("many words of explanation ", 8),
 	})
 	for name, c := range map[string]struct {
 		command *Command
@@ -61,14 +64,16 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// Help stands before everything that follows it, needs nothing, and comes after what is wrong before it.
+// Help stands before everything that follows it, needs nothing, and comes after
+// what is wrong before it.
 func TestHelpAsked(t *testing.T) {
 	t.Parallel()
 	full := call(newDemo().command("IN OUT"), nil, "--help").out
 	for _, words := range [][]string{{"-h"}, {"in", "--help", "--unknown"}, {"--seed", "x", "-vh"},
 		{"--help=true"}} {
-		equal(t, strings.Join(words, " "), call(newDemo().command("IN OUT"), []string{"DEMO_SEED=x"},
-			words...).out, full)
+		equal(t, strings.Join(words, " "),
+			call(newDemo().command("IN OUT"), []string{"DEMO_SEED=x"},
+				words...).out, full)
 	}
 	wantUsage(t, call(newDemo().command(""), nil, "--unknown", "--help"),
 		"demo: unknown flag --unknown")

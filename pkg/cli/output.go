@@ -82,7 +82,8 @@ func (c *Call) claim(name string) (*Output, error) {
 	defer c.files.mu.Unlock()
 	if name == "-" {
 		if c.files.stdout {
-			return nil, UsageErrorf("stdout (-) can be written by one output only, and is named twice")
+			return nil, UsageErrorf("stdout (-) can be written by one output only, and is " +
+				"named twice")
 		}
 		c.files.stdout = true
 		return &Output{name: "stdout", through: c.Stdout}, nil

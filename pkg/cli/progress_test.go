@@ -31,8 +31,8 @@ func TestProgressLines(t *testing.T) {
 			time.Sleep(time.Minute)
 			return nil
 		})
-		equal(t, "stderr", r.errout, "demo: generating: 60/1000 conversations (6%), 6/s, 2m37s left\n"+
-			"demo: generating: 120/240 conversations (50%), 6/s, 20s left\n")
+		equal(t, "stderr", r.errout, "demo: generating: 60/1000 conversations (6%), 6/s, "+
+			"2m37s left\ndemo: generating: 120/240 conversations (50%), 6/s, 20s left\n")
 	})
 }
 
@@ -81,8 +81,9 @@ func TestProgressState(t *testing.T) {
 	}
 }
 
-// The bar is drawn by mpb; here onto a buffer, to see that it ends, that it goes away and that lines written meanwhile
-// stand whole above it, whatever the counts do.
+// The bar is drawn by mpb; here onto a buffer, to see that it ends, that it
+// goes away and that lines written meanwhile stand whole above it, whatever the
+// counts do.
 func TestProgressBar(t *testing.T) {
 	t.Parallel()
 	for _, total := range []int64{0, 1, 10} {

@@ -14,10 +14,13 @@ import (
 )
 
 // tiny is a tokenizer of three letters.
-const tiny = `{"version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
-"decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3}, "merges": [["a", "b"]]}}`
+const tiny = `{"version": "1.0", "added_tokens": [], "normalizer": null,
+"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+"decoder": {"type": "ByteLevel"},
+"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3}, "merges": [["a", "b"]]}}`
 
-// open calls Tokenizer within a command and returns what it counts "abc" as, and where it was found.
+// open calls Tokenizer within a command and returns what it counts "abc" as,
+// and where it was found.
 func open(env []string, named, model string) (count int, where string, r result) {
 	d := newDemo()
 	d.run = func(ctx context.Context, c *Call) error {
@@ -70,7 +73,8 @@ func TestTokenizer(t *testing.T) {
 	}
 }
 
-// From the environment alone: a hub of our own, its cache, its token; the second time nothing is asked.
+// From the environment alone: a hub of our own, its cache, its token; the
+// second time nothing is asked.
 func TestTokenizerFromHub(t *testing.T) {
 	t.Parallel()
 	var asked []string

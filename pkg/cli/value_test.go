@@ -141,7 +141,8 @@ func TestParsed(t *testing.T) {
 	c := newDemo().command("")
 	c.Groups = append(c.Groups, Group{"More", []Flag{{Name: "pace", Value: v, Usage: "how fast"}}})
 	r2 := call(c, nil, "--help")
-	if !strings.Contains(r2.out, "--pace N/S") || !strings.Contains(r2.out, "how fast (default 5/1)") {
+	if !strings.Contains(r2.out, "--pace N/S") ||
+		!strings.Contains(r2.out, "how fast (default 5/1)") {
 		t.Errorf("not in the help: %s", r2.out)
 	}
 	wantUsage(t, call(c, nil, "--pace=fast"), `demo: flag --pace: "fast" is not a rate like 5/1`)
@@ -185,8 +186,9 @@ func TestListDefaultIsReplaced(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	d := newDemo()
-	wantOK(t, call(d.command(""), nil, "--api-key", "sk-1", "--header", "Authorization: Bearer sk-2",
-		"--url", "http://u:sk-3@h", "--seed", "3", "--wait=90"))
+	wantOK(t,
+		call(d.command(""), nil, "--api-key", "sk-1", "--header", "Authorization: Bearer sk-2",
+			"--url", "http://u:sk-3@h", "--seed", "3", "--wait=90"))
 	o := d.call.Options()
 	if text := fmt.Sprint(o); strings.Contains(text, "sk-") {
 		t.Errorf("a secret is shown: %s", text)

@@ -12,7 +12,8 @@ func TestVersionOf(t *testing.T) {
 	build := func(version string, settings ...string) *debug.BuildInfo {
 		b := &debug.BuildInfo{Main: debug.Module{Version: version}}
 		for i := 0; i < len(settings); i += 2 {
-			b.Settings = append(b.Settings, debug.BuildSetting{Key: settings[i], Value: settings[i+1]})
+			b.Settings = append(b.Settings,
+				debug.BuildSetting{Key: settings[i], Value: settings[i+1]})
 		}
 		return b
 	}

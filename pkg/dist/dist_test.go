@@ -56,7 +56,8 @@ func TestGolden(t *testing.T) {
 				largest = max(largest, v)
 			}
 			if !near(sum, c.Sum) || !near(largest, c.Max) {
-				t.Errorf("sum and largest are %v and %v, want %v and %v", sum, largest, c.Sum, c.Max)
+				t.Errorf("sum and largest are %v and %v, want %v and %v", sum, largest,
+					c.Sum, c.Max)
 			}
 			if then := stream.Uint32(); then != c.Then {
 				t.Errorf("the stream goes on with %d, want %d", then, c.Then)
@@ -100,11 +101,14 @@ func TestParse(t *testing.T) {
 		{`{"distribution":"lognormal","mean":2,"sigma":0}`, Lognormal{Mu: 2}, ""},
 		{`{"distribution":"exponential","mean":2}`, Exponential{Scale: 2}, ""},
 
-		{`{}`, nil, "tokens.distribution: is missing, want one of constant, uniform, zipf, poisson, lognormal, exponential"},
+		{`{}`, nil, "tokens.distribution: is missing, want one of constant, uniform, zipf, " +
+			"poisson, lognormal, exponential"},
 		{`{"distribution":7}`, nil,
-			"tokens.distribution: holds 7, want one of constant, uniform, zipf, poisson, lognormal, exponential"},
+			"tokens.distribution: holds 7, want one of constant, uniform, zipf, poisson, " +
+				"lognormal, exponential"},
 		{`{"distribution":"logNormal"}`, nil,
-			`tokens.distribution: holds "logNormal", want one of constant, uniform, zipf, poisson, lognormal, exponential (did you mean lognormal?)`},
+			`tokens.distribution: holds "logNormal", want one of constant, uniform, zipf, ` +
+				`poisson, lognormal, exponential (did you mean lognormal?)`},
 		{`{"distribution":"constant","value":"3.5"}`, nil,
 			`tokens.value: holds "3.5", want a number, or a whole number as text`},
 		{`{"distribution":"constant","value":"1__0"}`, nil,
@@ -115,9 +119,11 @@ func TestParse(t *testing.T) {
 			"tokens.value: holds 1e300, want a number, up to 2^53"},
 		{`{"distribution":"constant"}`, nil, "tokens.value: is missing, want a number, up to 2^53"},
 		{`{"distribution":"uniform","min":3,"max":2,"mox":1}`, nil,
-			"tokens.mox: unknown key, did you mean max?\ntokens.max: holds 2, want a number not below min, up to 2^53"},
+			"tokens.mox: unknown key, did you mean max?\ntokens.max: holds 2, want a number not " +
+				"below min, up to 2^53"},
 		{`{"distribution":"uniform","min":"1","max":1e99}`, nil,
-			"tokens.min: holds \"1\", want a number above 0, up to 2^53\ntokens.max: holds 1e99, want a number not below min, up to 2^53"},
+			"tokens.min: holds \"1\", want a number above 0, up to 2^53\ntokens.max: holds " +
+				"1e99, want a number not below min, up to 2^53"},
 		{`{"distribution":"zipf","alpha":1025}`, nil,
 			"tokens.alpha: holds 1025, want a number from 1.000001 to below 1025"},
 		{`{"distribution":"zipf","alpha":2,"max":"5"}`, nil,
@@ -132,7 +138,8 @@ func TestParse(t *testing.T) {
 			"tokens.sigma: is missing, want a number of 0 or more (of the logarithms)"},
 		{`{"distribution":"lognormal","mean":2,"sigma":1,"median_ratio":0.5}`, nil,
 			"tokens.median_ratio: goes with average, not with mean and sigma"},
-		{`{"distribution":"exponential","mean":0}`, nil, "tokens.mean: holds 0, want a number above 0"},
+		{`{"distribution":"exponential","mean":0}`, nil,
+			"tokens.mean: holds 0, want a number above 0"},
 	} {
 		d, err := parse(c.config)
 		text := ""

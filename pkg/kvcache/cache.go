@@ -80,12 +80,14 @@ func (c Config) Validate() error {
 				Tier(t), tc.Blocks, maxBlocks, Unlimited))
 		}
 		if tc.Store < PromptAndOutput || tc.Store > Nothing {
-			errs = append(errs, fmt.Errorf("%v tier: unknown store policy %d", Tier(t), int(tc.Store)))
+			errs = append(errs,
+				fmt.Errorf("%v tier: unknown store policy %d", Tier(t), int(tc.Store)))
 		}
 	}
 	if c.Tiers[GPU].Blocks == 0 {
 		errs = append(errs,
-			errors.New("gpu tier of 0 blocks: no request could run (to switch caching off, store nothing)"))
+			errors.New("gpu tier of 0 blocks: no request could run (to switch caching off, "+
+				"store nothing)"))
 	}
 	return errors.Join(errs...)
 }

@@ -33,7 +33,8 @@ func realVLLM(t *testing.T, file string) {
 	if err := json.Unmarshal(data, &golden); err != nil {
 		t.Fatal(err)
 	}
-	c, err := New(Config{BlockSize: golden.BlockSize, Tiers: [NumTiers]TierConfig{GPU: {Blocks: golden.UsableBlocks}}})
+	c, err := New(Config{BlockSize: golden.BlockSize,
+		Tiers: [NumTiers]TierConfig{GPU: {Blocks: golden.UsableBlocks}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,8 @@ func realVLLM(t *testing.T, file string) {
 			t.Fatalf("request %d refused", i)
 		}
 		if s.CachedTokens() != r.Cached {
-			t.Errorf("request %d (conversation %d): %d cached tokens, vLLM reports %d", i, r.Conv, s.CachedTokens(), r.Cached)
+			t.Errorf("request %d (conversation %d): %d cached tokens, vLLM reports %d", i, r.Conv,
+				s.CachedTokens(), r.Cached)
 		}
 		for n := 1; n < golden.Generated; n++ { // the last token's KV is never computed
 			grow(r.Prompt + n)
@@ -90,7 +92,8 @@ func run(t *testing.T, c *Cache, a access) Hits {
 	if !ok {
 		t.Fatalf("refused %d tokens", a.prompt)
 	}
-	if full := len(a.hashes) * c.config.BlockSize; full > s.Computed() && !s.Grow(a.hashes, full-s.Computed()) {
+	if full := len(a.hashes) * c.config.BlockSize; full > s.Computed() &&
+		!s.Grow(a.hashes, full-s.Computed()) {
 		t.Fatalf("refused %d tokens", full)
 	}
 	hits := s.Hits()
@@ -124,22 +127,27 @@ func TestCacheAgainstCurve(t *testing.T) {
 			gpu := largest + rng.IntN(curve.Unique)
 			cpu := gpu + 1 + rng.IntN(curve.Unique)
 			for _, exclusive := range []bool{false, true} {
-				c := newCache(t, Config{BlockSize: size, Exclusive: exclusive, Tiers: [NumTiers]TierConfig{GPU: {Blocks: gpu}, CPU: {Blocks: cpu}}})
+				c := newCache(t,
+					Config{BlockSize: size, Exclusive: exclusive,
+						Tiers: [NumTiers]TierConfig{GPU: {Blocks: gpu}, CPU: {Blocks: cpu}}})
 				var total, onGPU int64
 				for _, a := range accesses {
 					hits := run(t, c, a)
 					total += int64(hits.Blocks())
 					onGPU += int64(hits[GPU])
 				}
-				if low, high := curve.At(gpu-1).HitBlocks, curve.At(gpu).HitBlocks; onGPU < low || onGPU > high {
-					t.Errorf("seed %d exclusive %v: %d hits on a GPU of %d blocks, the curve says %d to %d", seed, exclusive, onGPU, gpu, low, high)
+				if low, high := curve.At(gpu-1).HitBlocks, curve.At(gpu).HitBlocks; onGPU < low ||
+					onGPU > high {
+					t.Errorf("seed %d exclusive %v: %d hits on a GPU of %d blocks, the curve "+
+						"says %d to %d", seed, exclusive, onGPU, gpu, low, high)
 				}
 				low, high := curve.At(cpu).HitBlocks, curve.At(cpu).HitBlocks
 				if exclusive {
 					low, high = curve.At(gpu+cpu-1).HitBlocks, curve.At(gpu+cpu).HitBlocks
 				}
 				if total < low || total > high {
-					t.Errorf("seed %d exclusive %v: %d hits with %d + %d blocks, the curve says %d to %d", seed, exclusive, total, gpu, cpu, low, high)
+					t.Errorf("seed %d exclusive %v: %d hits with %d + %d blocks, the curve says "+
+						"%d to %d", seed, exclusive, total, gpu, cpu, low, high)
 				}
 			}
 		}
@@ -179,7 +187,8 @@ func TestRules(t *testing.T) {
 		}
 		before.Refused++
 		if c.Stats() != before || c.Running() != 7 || c.Lookup(h[:5], 20).Blocks() != 3 {
-			t.Errorf("stats %+v, %d pinned, %d hit", c.Stats(), c.Running(), c.Lookup(h[:5], 20).Blocks())
+			t.Errorf("stats %+v, %d pinned, %d hit", c.Stats(), c.Running(),
+				c.Lookup(h[:5], 20).Blocks())
 		}
 		if s.Grow(h[10:20], 13) || !s.Grow(h[10:20], 12) || s.Grow(nil, 1) {
 			t.Error("growth does not stop at ten blocks")
@@ -206,7 +215,8 @@ func TestRules(t *testing.T) {
 		c := newCache(t, config)
 		s, _ := c.Start(Request{Hashes: h[:8], Tokens: 32, Compute: 6})
 		if len(s.blocks) != 2 || c.Cached(GPU) != 1 || s.Computed() != 6 {
-			t.Errorf("%d blocks, %d cached, %d computed", len(s.blocks), c.Cached(GPU), s.Computed())
+			t.Errorf("%d blocks, %d cached, %d computed", len(s.blocks), c.Cached(GPU),
+				s.Computed())
 		}
 		s.Grow(h[:8], 26)
 		if len(s.blocks) != 8 || c.Cached(GPU) != 8 {
@@ -239,7 +249,8 @@ func TestRules(t *testing.T) {
 			t.Errorf("%d pinned, %d cached", c.Running(), c.Cached(GPU))
 		}
 		a.Finish()
-		s, ok := c.Start(Request{Hashes: h[10:18], Tokens: 32}) // room for eight: seven empty blocks and the duplicate
+		// room for eight: seven empty blocks and the duplicate
+		s, ok := c.Start(Request{Hashes: h[10:18], Tokens: 32})
 		if !ok || s.Evicted() != [NumTiers]int{1, 0, 0} || c.Lookup(h[:2], 9).Blocks() != 2 {
 			t.Errorf("evicted %v, %d left", s.Evicted(), c.Lookup(h[:2], 9).Blocks())
 		}
@@ -285,9 +296,12 @@ func TestConfig(t *testing.T) {
 		config Config
 		want   []string
 	}{
-		"zero":     {Config{}, []string{"block size of 0", "gpu tier of 0 blocks"}},
-		"negative": {Config{BlockSize: 1, Tiers: [NumTiers]TierConfig{{Blocks: 5}, {Blocks: -2}}}, []string{"cpu tier of -2 blocks"}},
-		"policy":   {Config{BlockSize: 1, Tiers: [NumTiers]TierConfig{{Blocks: Unlimited}, {}, {Store: 7}}}, []string{"disk tier: unknown store policy 7"}},
+		"zero": {Config{}, []string{"block size of 0", "gpu tier of 0 blocks"}},
+		"negative": {Config{BlockSize: 1, Tiers: [NumTiers]TierConfig{{Blocks: 5}, {Blocks: -2}}},
+			[]string{"cpu tier of -2 blocks"}},
+		"policy": {Config{BlockSize: 1,
+			Tiers: [NumTiers]TierConfig{{Blocks: Unlimited}, {}, {Store: 7}}},
+			[]string{"disk tier: unknown store policy 7"}},
 	} {
 		_, err := New(test.config)
 		for _, want := range test.want {
@@ -310,7 +324,9 @@ func TestConfig(t *testing.T) {
 // cache with a full tier below it.
 func cachePath(b testing.TB, exclusive bool) (*Cache, func()) {
 	const size = 16
-	c := newCache(b, Config{BlockSize: size, Exclusive: exclusive, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 4000}, CPU: {Blocks: 6000}}})
+	c := newCache(b,
+		Config{BlockSize: size, Exclusive: exclusive,
+			Tiers: [NumTiers]TierConfig{GPU: {Blocks: 4000}, CPU: {Blocks: 6000}}})
 	chains := make([]*Chain, 50)
 	for i := range chains {
 		chains[i] = NewChain(size, "")

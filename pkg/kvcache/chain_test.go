@@ -53,7 +53,8 @@ func FuzzChain(f *testing.F) {
 		changed[at] ^= 8
 		for i, h := range chainOf(size, "s", changed).Hashes() {
 			if (h == whole[i]) != (i < at/size) {
-				t.Errorf("token %d changed, block %d of size %d: equal is %v", at, i, size, h == whole[i])
+				t.Errorf("token %d changed, block %d of size %d: equal is %v", at, i, size,
+					h == whole[i])
 			}
 		}
 		if chainOf(size, "t", ids).Hashes()[0] == whole[0] {
@@ -70,7 +71,8 @@ func TestAppendUnknown(t *testing.T) {
 	for _, n := range []int{1, 0, 20, 11, 64, 4} {
 		pieces.AppendUnknown(n)
 	}
-	if !slices.Equal(whole.Hashes(), pieces.Hashes()) || len(whole.Hashes()) != 6 || pieces.Tokens() != 100 {
+	if !slices.Equal(whole.Hashes(), pieces.Hashes()) || len(whole.Hashes()) != 6 ||
+		pieces.Tokens() != 100 {
 		t.Errorf("in pieces %x, at once %x", pieces.Hashes(), whole.Hashes())
 	}
 	all := slices.Concat(whole.Hashes(), other.Hashes())
@@ -102,7 +104,8 @@ func TestHashAvalanche(t *testing.T) {
 				}
 				// 12,800 fair coins: the deviation is 57, the limit six of them.
 				if mean := trials * 32; differ < mean-340 || differ > mean+340 {
-					t.Errorf("size %d, token %d, bit %d: %.1f of 64 bits differ", size, at, bit, float64(differ)/trials)
+					t.Errorf("size %d, token %d, bit %d: %.1f of 64 bits differ", size, at, bit,
+						float64(differ)/trials)
 				}
 			}
 		}

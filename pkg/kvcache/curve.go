@@ -55,7 +55,9 @@ func (c *Curve) Rate(p Point) float64 { return share(p.HitTokens, c.PromptTokens
 // is 90 %) of the tokens that an unlimited cache hits.
 func (c *Curve) Reach(ofIdeal float64) Point {
 	want := ofIdeal * float64(c.Ideal().HitTokens)
-	i := sort.Search(len(c.steps), func(i int) bool { return float64(c.steps[i].HitTokens) >= want })
+	i := sort.Search(len(c.steps), func(i int) bool {
+		return float64(c.steps[i].HitTokens) >= want
+	})
 	if i == len(c.steps) {
 		return c.Ideal()
 	}

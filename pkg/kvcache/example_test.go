@@ -53,7 +53,8 @@ func ExampleReuse() {
 	}
 	curve := r.Curve()
 	for _, blocks := range []int{6, 7, 8, kvcache.Unlimited} {
-		fmt.Printf("%d blocks hit %.0f %% of the prompt tokens\n", blocks, 100*curve.Rate(curve.At(blocks)))
+		fmt.Printf("%d blocks hit %.0f %% of the prompt tokens\n", blocks,
+			100*curve.Rate(curve.At(blocks)))
 	}
 	// Output:
 	// 6 blocks hit 0 % of the prompt tokens

@@ -99,7 +99,8 @@ func fullAt(list []gjson.Result, layers int) ([]layerKind, error) {
 	kinds := slices.Repeat([]layerKind{linearLayer}, layers)
 	for _, v := range list {
 		if v.Num < 1 || v.Num > float64(layers) {
-			return nil, fmt.Errorf("model config: full_attn_layers names layer %v of %d", v.Num, layers)
+			return nil, fmt.Errorf("model config: full_attn_layers names layer %v of %d",
+				v.Num, layers)
 		}
 		kinds[int(v.Num)-1] = fullLayer
 	}
@@ -133,7 +134,8 @@ func (c *modelConfig) periodicKinds(layers int) []layerKind {
 	case c.number("full_attention_interval") > 0:
 		every, rest = c.number("full_attention_interval"), linearLayer
 	case c.number("attn_layer_period") > 0:
-		every, offset, rest = c.number("attn_layer_period"), c.number("attn_layer_offset"), linearLayer
+		every, offset, rest = c.number("attn_layer_period"),
+			c.number("attn_layer_offset"), linearLayer
 	case c.number("attention_chunk_size") > 0 && c.number("no_rope_layer_interval") > 0:
 		every, rest = c.number("no_rope_layer_interval"), chunkedLayer
 	case window && c.number("sliding_window_pattern") > 0:

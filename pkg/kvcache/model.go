@@ -63,7 +63,8 @@ func ParseKVBits(name string) (int, error) {
 	case s == "int8" || strings.HasPrefix(s, "fp8") || strings.HasPrefix(s, "float8"):
 		return 8, nil
 	}
-	return 0, fmt.Errorf("unknown cache type %q: want auto, bfloat16, float16, float32, fp8 or int8", name)
+	return 0, fmt.Errorf(
+		"unknown cache type %q: want auto, bfloat16, float16, float32, fp8 or int8", name)
 }
 
 // BytesPerToken returns the size of each further token of a sequence. Layers of
@@ -88,7 +89,8 @@ func (m *Model) SequenceBytes(tokens int, s Serving) int64 {
 		if g.window > 0 {
 			kept = min(kept, g.window)
 		}
-		state := int64(g.stateElements)*int64(m.stateBits) + int64(g.convElements)*int64(max(16, m.kvBits))
+		state := int64(g.stateElements)*int64(m.stateBits) +
+			int64(g.convElements)*int64(max(16, m.kvBits))
 		bits += int64(g.count) * (int64(kept)*m.tokenBits(g, s) + state/tp)
 	}
 	return (bits + 7) / 8
@@ -143,11 +145,12 @@ func (m *Model) add(g layerGroup) {
 func (m *Model) checkSize() error {
 	const maxPerToken, maxPerSequence = 16 << 20, 16 << 30
 	for _, g := range m.layers {
-		token := (float64(max(1, g.kvHeads))*float64(g.dim) + float64(g.indexBytes)) * float64(g.count)
+		token := (float64(max(1, g.kvHeads))*float64(g.dim) +
+			float64(g.indexBytes)) * float64(g.count)
 		state := float64(g.stateElements) + float64(g.convElements)
 		if token > maxPerToken || state > maxPerSequence {
-			return fmt.Errorf("model config: %.0f cache elements a token and %.0f a sequence are beyond any model",
-				token, state)
+			return fmt.Errorf("model config: %.0f cache elements a token and %.0f a sequence "+
+				"are beyond any model", token, state)
 		}
 	}
 	return nil

@@ -52,7 +52,8 @@ func ParseModel(config []byte) (*Model, error) {
 		return nil, c.err
 	}
 	if unknown > 0 {
-		m.Notes = append(m.Notes, fmt.Sprintf("the state of %d layers without attention is unknown and not counted", unknown))
+		m.Notes = append(m.Notes, fmt.Sprintf("the state of %d layers without attention is "+
+			"unknown and not counted", unknown))
 	}
 	if err := m.checkSize(); err != nil {
 		return nil, err
@@ -213,7 +214,8 @@ func (c *modelConfig) attention() layerGroup {
 	}
 	heads := c.need("num_attention_heads", "n_head", "n_heads")
 	g := layerGroup{
-		kvHeads: c.number("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"),
+		kvHeads: c.number("num_key_value_heads", "num_kv_heads", "n_head_kv",
+			"multi_query_group_num"),
 	}
 	if g.kvHeads == 0 {
 		g.kvHeads = heads

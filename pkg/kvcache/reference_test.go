@@ -195,7 +195,8 @@ func (c *referenceCache) advance(s *refSequence, hashes []Hash, tokens int) {
 		if c.config.Exclusive {
 			c.leave(b.hash)
 		}
-		if store := c.config.Tiers[GPU].Store; store == PromptAndOutput || store == PromptOnly && !b.answer {
+		if store := c.config.Tiers[GPU].Store; store == PromptAndOutput ||
+			store == PromptOnly && !b.answer {
 			b.cached = true
 			c.all = append(c.all, b)
 		}
@@ -290,12 +291,14 @@ func drive(t *testing.T, seed uint64, steps int) {
 			case 0, 1:
 				compute = 1 + rng.IntN(9)
 			}
-			request := Request{Hashes: chain.Hashes(), Tokens: tokens, Prompt: prompt, Compute: compute}
+			request := Request{Hashes: chain.Hashes(), Tokens: tokens, Prompt: prompt,
+				Compute: compute}
 			looked := cache.Lookup(request.Hashes, tokens)
 			s, ok := cache.Start(request)
 			r := reference.start(chain.Hashes(), tokens, prompt, compute)
 			if ok != (r != nil) {
-				t.Fatalf("seed %d step %d: start gives %v, the reference %v", seed, step, ok, r != nil)
+				t.Fatalf("seed %d step %d: start gives %v, the reference %v", seed, step,
+					ok, r != nil)
 			}
 			if !ok {
 				if !cache.fits(tokens) {
@@ -304,7 +307,8 @@ func drive(t *testing.T, seed uint64, steps int) {
 				break
 			}
 			if s.Hits() != r.hits || looked != r.hits {
-				t.Fatalf("seed %d step %d: hits %v, lookup %v, the reference %v", seed, step, s.Hits(), looked, r.hits)
+				t.Fatalf("seed %d step %d: hits %v, lookup %v, the reference %v", seed, step,
+					s.Hits(), looked, r.hits)
 			}
 			active = append(active, running{s, r, chain, prompt})
 			idle = slices.Delete(idle, i, i+1)
@@ -316,7 +320,8 @@ func drive(t *testing.T, seed uint64, steps int) {
 			}
 			got, want := a.s.Grow(a.chain.Hashes(), n), reference.grow(a.r, a.chain.Hashes(), n)
 			if got != want || a.s.Computed() != a.r.computed || len(a.s.blocks) != len(a.r.blocks) {
-				t.Fatalf("seed %d step %d: grow gives %v, %d tokens; the reference %v, %d", seed, step, got, a.s.Computed(), want, a.r.computed)
+				t.Fatalf("seed %d step %d: grow gives %v, %d tokens; the reference %v, %d", seed,
+					step, got, a.s.Computed(), want, a.r.computed)
 			}
 		case len(active) > 0:
 			i := rng.IntN(len(active))
@@ -338,9 +343,11 @@ func drive(t *testing.T, seed uint64, steps int) {
 			different[b.hash] = true
 		}
 		if cache.Running() != reference.pinned || cache.Cached(GPU) != len(different) ||
-			cache.Cached(CPU) != len(reference.lower[0]) || cache.Cached(Disk) != len(reference.lower[1]) {
-			t.Fatalf("seed %d step %d: %d pinned, %d %d %d cached; the reference %d, %d %d %d", seed, step,
-				cache.Running(), cache.Cached(GPU), cache.Cached(CPU), cache.Cached(Disk),
+			cache.Cached(CPU) != len(reference.lower[0]) ||
+			cache.Cached(Disk) != len(reference.lower[1]) {
+			t.Fatalf("seed %d step %d: %d pinned, %d %d %d cached; the reference %d, %d %d %d",
+				seed, step, cache.Running(), cache.Cached(GPU), cache.Cached(CPU),
+				cache.Cached(Disk),
 				reference.pinned, len(different), len(reference.lower[0]), len(reference.lower[1]))
 		}
 		if n := config.Tiers[GPU].Blocks; cache.Running() > n {

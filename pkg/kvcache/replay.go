@@ -33,10 +33,12 @@ func Timeline(plays []Play) iter.Seq2[int, bool] {
 		if p.End <= p.Start {
 			rank = 1
 		}
-		moments = append(moments, moment{p.Start, 1, i, false}, moment{max(p.Start, p.End), rank, i, true})
+		moments = append(moments, moment{p.Start, 1, i, false},
+			moment{max(p.Start, p.End), rank, i, true})
 	}
 	slices.SortStableFunc(moments, func(a, b moment) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank), cmp.Compare(a.play, b.play))
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank),
+			cmp.Compare(a.play, b.play))
 	})
 	return func(yield func(int, bool) bool) {
 		for _, m := range moments {

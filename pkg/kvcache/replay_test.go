@@ -10,7 +10,8 @@ import (
 
 func TestTimeline(t *testing.T) {
 	t.Parallel()
-	plays := []Play{{Start: 5, End: 9}, {Start: 0, End: 5}, {Start: 5, End: 5}, {Start: 7, End: 1}, {Start: 5, End: 6}}
+	plays := []Play{{Start: 5, End: 9}, {Start: 0, End: 5}, {Start: 5, End: 5}, {Start: 7, End: 1},
+		{Start: 5, End: 6}}
 	type step struct {
 		play int
 		end  bool
@@ -19,7 +20,8 @@ func TestTimeline(t *testing.T) {
 	for i, end := range Timeline(plays) {
 		got = append(got, step{i, end})
 	}
-	want := []step{{1, false}, {1, true}, {0, false}, {2, false}, {2, true}, {4, false}, {4, true}, {3, false}, {3, true}, {0, true}}
+	want := []step{{1, false}, {1, true}, {0, false}, {2, false}, {2, true}, {4, false}, {4, true},
+		{3, false}, {3, true}, {0, true}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
@@ -29,7 +31,8 @@ func TestTimeline(t *testing.T) {
 // hand. Token counts stand in for tokens.
 func TestReplayInTurn(t *testing.T) {
 	t.Parallel()
-	config := Config{BlockSize: 16, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 60}, CPU: {Blocks: 90, Store: PromptOnly}}}
+	config := Config{BlockSize: 16,
+		Tiers: [NumTiers]TierConfig{GPU: {Blocks: 60}, CPU: {Blocks: 90, Store: PromptOnly}}}
 	byHand := newCache(t, config)
 	rng := rand.New(rand.NewPCG(1, 2))
 	chains := make([]*Chain, 6)
@@ -47,7 +50,8 @@ func TestReplayInTurn(t *testing.T) {
 		turn := Turn{chains[c].Tokens(), 1 + rng.IntN(70)}
 		chains[c].AppendUnknown(turn.Output)
 		hashes := slices.Clone(chains[c].Hashes())
-		plays = append(plays, Play{Hashes: hashes, Turn: turn, Start: time.Duration(i), End: time.Duration(i + 1)})
+		plays = append(plays,
+			Play{Hashes: hashes, Turn: turn, Start: time.Duration(i), End: time.Duration(i + 1)})
 
 		s, ok := byHand.Start(Request{Hashes: hashes, Tokens: turn.Prompt})
 		if !ok {
@@ -81,8 +85,9 @@ func TestReplayWithoutRoom(t *testing.T) {
 	got := Replay(c, []Play{
 		{Hashes: chain("a", 28), Turn: Turn{24, 5}, Start: 0, End: 10},
 		{Hashes: chain("b", 20), Turn: Turn{20, 1}, Start: 1, End: 11}, // no room beside a
-		{Hashes: chain("c", 4), Turn: Turn{4, 1}, Start: 2, End: 3},    // room, but behind b; over before it began
-		{Hashes: chain("d", 44), Turn: Turn{44, 1}, Start: 4, End: 5},  // never
+		// room, but behind b; over before it began
+		{Hashes: chain("c", 4), Turn: Turn{4, 1}, Start: 2, End: 3},
+		{Hashes: chain("d", 44), Turn: Turn{44, 1}, Start: 4, End: 5}, // never
 		{Hashes: chain("a", 28), Turn: Turn{29, 1}, Start: 12, End: 13},
 	})
 	want := []Prediction{{}, {Waited: true}, {Waited: true}, {TooLarge: true}, {Hits: Hits{GPU: 4}}}

@@ -110,7 +110,8 @@ func (r *Reuse) Lookup(hashes []Hash, prompt int) int {
 		}
 		r.depth[deepest-1]++
 		if tokens := min((i+1)*r.BlockSize, prompt-1) - i*r.BlockSize; tokens < r.BlockSize {
-			r.shortfall = append(r.shortfall, shortfall{uint32(deepest), int32(r.BlockSize - tokens)})
+			r.shortfall = append(r.shortfall,
+				shortfall{uint32(deepest), int32(r.BlockSize - tokens)})
 		}
 		r.distances = append(r.distances, deepest)
 	}

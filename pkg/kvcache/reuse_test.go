@@ -22,7 +22,8 @@ type access struct {
 
 // plainLRU is the definition: one pass for one capacity, Unlimited included,
 // with a list that is searched from end to end. It is slow and obvious.
-func plainLRU(accesses []access, capacity, blockSize int, partial bool) (hitBlocks, hitTokens int64) {
+func plainLRU(accesses []access, capacity, blockSize int, partial bool) (hitBlocks,
+	hitTokens int64) {
 	var cache []Hash // newest first
 	for _, a := range accesses {
 		n := max(0, a.prompt-1) / blockSize
@@ -96,7 +97,8 @@ func checkAgainstPlain(t *testing.T, accesses []access, blockSize int, partial b
 	for _, c := range capacities {
 		blocks, tokens := plainLRU(accesses, c, blockSize, partial)
 		if p := curve.At(c); p.HitBlocks != blocks || p.HitTokens != tokens {
-			t.Fatalf("capacity %d: curve has %d blocks, %d tokens; a plain LRU %d, %d", c, p.HitBlocks, p.HitTokens, blocks, tokens)
+			t.Fatalf("capacity %d: curve has %d blocks, %d tokens; a plain LRU %d, %d", c,
+				p.HitBlocks, p.HitTokens, blocks, tokens)
 		}
 	}
 }
@@ -199,11 +201,13 @@ func TestCliff(t *testing.T) {
 	// 40 blocks hit nothing, and neither does an inclusive tier of 60 below them. With exclusive
 	// tiers of 40 and 40 everything is hit.
 	inclusive := c.Split([NumTiers]int{40, 60, Unlimited}, false)
-	if inclusive[GPU].HitBlocks != 0 || inclusive[CPU].HitBlocks != 0 || inclusive[Disk].HitBlocks != 49*80 {
+	if inclusive[GPU].HitBlocks != 0 || inclusive[CPU].HitBlocks != 0 ||
+		inclusive[Disk].HitBlocks != 49*80 {
 		t.Errorf("inclusive split %v", inclusive)
 	}
 	exclusive := c.Split([NumTiers]int{40, 40, 0}, true)
-	if exclusive[GPU].HitBlocks != 0 || exclusive[CPU].HitBlocks != 49*80 || exclusive[Disk].HitBlocks != 0 {
+	if exclusive[GPU].HitBlocks != 0 || exclusive[CPU].HitBlocks != 49*80 ||
+		exclusive[Disk].HitBlocks != 0 {
 		t.Errorf("exclusive split %v", exclusive)
 	}
 }
@@ -211,7 +215,8 @@ func TestCliff(t *testing.T) {
 func TestEmptyCurve(t *testing.T) {
 	t.Parallel()
 	c := NewReuse(16).Curve()
-	if c.Ideal() != (Point{}) || c.Reach(0.9) != (Point{}) || c.Cliff() != (Cliff{}) || c.Points(10) != nil || c.Rate(c.At(5)) != 0 {
+	if c.Ideal() != (Point{}) || c.Reach(0.9) != (Point{}) || c.Cliff() != (Cliff{}) ||
+		c.Points(10) != nil || c.Rate(c.At(5)) != 0 {
 		t.Error("an empty curve is not empty everywhere")
 	}
 }
@@ -319,13 +324,15 @@ func TestMooncakeCurve(t *testing.T) {
 	for _, row := range []struct {
 		blocks int
 		want   string
-	}{{1000, "4.5"}, {2000, "5.4"}, {5000, "11.2"}, {10_000, "21.2"}, {20_000, "28.8"}, {50_000, "35.5"}, {100_000, "36.4"}, {Unlimited, "36.6"}} {
+	}{{1000, "4.5"}, {2000, "5.4"}, {5000, "11.2"}, {10_000, "21.2"}, {20_000, "28.8"},
+		{50_000, "35.5"}, {100_000, "36.4"}, {Unlimited, "36.6"}} {
 		rate := 100 * float64(c.At(row.blocks).HitBlocks) / float64(c.Accesses)
 		if got := fmt.Sprintf("%.1f", rate); got != row.want {
 			t.Errorf("%d blocks: %s %% of blocks, published %s %%", row.blocks, got, row.want)
 		}
 	}
-	if got := fmt.Sprintf("%.1f", 100*c.Rate(c.Ideal())); got != "37.4" || c.Unique != 182_790 || c.Accesses != 288_500 {
+	if got := fmt.Sprintf("%.1f", 100*c.Rate(c.Ideal())); got != "37.4" || c.Unique != 182_790 ||
+		c.Accesses != 288_500 {
 		t.Errorf("ceiling %s %% of tokens, %d unique of %d accesses", got, c.Unique, c.Accesses)
 	}
 	cliff := c.Cliff()

@@ -119,7 +119,8 @@ func (s *Sequence) advance(hashes []Hash, tokens int) {
 		if c.tiered && c.config.Exclusive {
 			c.leave(b.hash)
 		}
-		if store := c.config.Tiers[GPU].Store; store == PromptAndOutput || store == PromptOnly && !b.answer {
+		if store := c.config.Tiers[GPU].Store; store == PromptAndOutput ||
+			store == PromptOnly && !b.answer {
 			c.gpu.publish(i)
 			c.stored(GPU)
 		}

@@ -115,7 +115,8 @@ func checkRules(t *testing.T, o Options, s *Scheduler, conversations []chat.Conv
 			t.Errorf("%d turns under way", flying+1)
 		}
 	}
-	if n := o.Turns(conversations); len(sent) > n || s.Conversations().Failed == 0 && len(sent) < n {
+	if n := o.Turns(conversations); len(sent) > n ||
+		s.Conversations().Failed == 0 && len(sent) < n {
 		t.Errorf("%d turns are sent, want %d", len(sent), n)
 	}
 	tally := s.Conversations()
@@ -188,7 +189,9 @@ func TestRandomArrivals(t *testing.T) {
 	t.Parallel()
 	play := func(o Options) (begun []time.Duration) {
 		o.Clients, o.Arrivals = 9, drawn{}
-		scheduler(t, o, talks(1, 1, 1, 1)).Simulate(func(d Dispatch, now time.Duration) (time.Duration, bool) {
+		scheduler(t,
+			o,
+			talks(1, 1, 1, 1)).Simulate(func(d Dispatch, now time.Duration) (time.Duration, bool) {
 			begun = append(begun, now)
 			return 25, true
 		})

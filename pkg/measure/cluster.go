@@ -62,7 +62,8 @@ func NewClusters(values []float64, names []string) *Clusters {
 		}
 		return 0
 	})
-	c := &Clusters{n: len(number), values: make([]float64, len(members)), of: make([]int32, len(members))}
+	c := &Clusters{n: len(number), values: make([]float64, len(members)),
+		of: make([]int32, len(members))}
 	for i, m := range members {
 		c.values[i], c.of[i] = m.value, m.cluster
 	}

@@ -33,7 +33,8 @@ func TestMeanOfClustersCovers(t *testing.T) {
 		for c := range 6 {
 			drift := rng.NormFloat64()
 			for range 10 {
-				values, names = append(values, drift+rng.NormFloat64()), append(names, strconv.Itoa(c))
+				values, names = append(values, drift+rng.NormFloat64()),
+					append(names, strconv.Itoa(c))
 			}
 		}
 		if in := MeanOfClusters(values, names, 0); in.Low > 0 || in.High < 0 {

@@ -31,13 +31,20 @@ func TestSample(t *testing.T) {
 		want [10]float64
 	}{
 		{"none", nil, 0, [10]float64{nan, nan, nan, nan, nan, nan, nan, nan, nan, nan}},
-		{"only what does not exist", []float64{nan, nan}, 0, [10]float64{nan, nan, nan, nan, nan, nan, nan, nan, nan, nan}},
+		{"only what does not exist", []float64{nan, nan}, 0,
+			[10]float64{nan, nan, nan, nan, nan, nan, nan, nan, nan, nan}},
 		{"one", []float64{50}, 1, [10]float64{50, nan, 50, 50, 50, 50, 50, 50, 50, 50}},
-		{"two", []float64{60.5, 50}, 2, [10]float64{55.25, 7.424621202458749, 50, 51.05, 52.625, 55.25, 57.875, 59.45, 60.395, 60.5}},
-		{"four", []float64{4, 1, 3, 2}, 4, [10]float64{2.5, 1.2909944487358056, 1, 1.3, 1.75, 2.5, 3.25, 3.7, 3.97, 4}},
-		{"one does not exist", []float64{4, 1, nan, 3, 2}, 4, [10]float64{2.5, 1.2909944487358056, 1, 1.3, 1.75, 2.5, 3.25, 3.7, 3.97, 4}},
-		{"all the same", []float64{0.1, 0.1, 0.1}, 3, [10]float64{0.1, 0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1}},
-		{"small beside large", []float64{1e16, 1, -1e16}, 3, [10]float64{1. / 3, 1e16, -1e16, -8e15, -5e15, 1, 5e15, 8e15, 9.8e15, 1e16}},
+		{"two", []float64{60.5, 50}, 2,
+			[10]float64{55.25, 7.424621202458749, 50, 51.05, 52.625, 55.25, 57.875, 59.45,
+				60.395, 60.5}},
+		{"four", []float64{4, 1, 3, 2}, 4,
+			[10]float64{2.5, 1.2909944487358056, 1, 1.3, 1.75, 2.5, 3.25, 3.7, 3.97, 4}},
+		{"one does not exist", []float64{4, 1, nan, 3, 2}, 4,
+			[10]float64{2.5, 1.2909944487358056, 1, 1.3, 1.75, 2.5, 3.25, 3.7, 3.97, 4}},
+		{"all the same", []float64{0.1, 0.1, 0.1}, 3,
+			[10]float64{0.1, 0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1}},
+		{"small beside large", []float64{1e16, 1, -1e16}, 3,
+			[10]float64{1. / 3, 1e16, -1e16, -8e15, -5e15, 1, 5e15, 8e15, 9.8e15, 1e16}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -59,7 +66,8 @@ func TestSample(t *testing.T) {
 		})
 	}
 	var zero Sample
-	if zero.N() != 0 || !math.IsNaN(zero.Mean()) || !math.IsNaN(zero.Std()) || !math.IsNaN(zero.Max()) || zero.Sum() != 0 {
+	if zero.N() != 0 || !math.IsNaN(zero.Mean()) || !math.IsNaN(zero.Std()) ||
+		!math.IsNaN(zero.Max()) || zero.Sum() != 0 {
 		t.Error("the zero value is not an empty sample")
 	}
 	for _, p := range []float64{-1, 101, nan} {
@@ -87,8 +95,9 @@ func TestSampleIsPandas(t *testing.T) {
 	for _, tc := range cases {
 		s := New(slices.Clone(tc.Values))
 		for column, got := range map[string]float64{
-			"count": float64(s.N()), "mean": s.Mean(), "std": s.Std(), "min": s.Min(), "25%": s.Percentile(25), "50%": s.Median(),
-			"75%": s.Percentile(75), "90%": s.Percentile(90), "max": s.Max(),
+			"count": float64(s.N()), "mean": s.Mean(), "std": s.Std(), "min": s.Min(),
+			"25%": s.Percentile(25), "50%": s.Median(), "75%": s.Percentile(75),
+			"90%": s.Percentile(90), "max": s.Max(),
 		} {
 			want := math.NaN()
 			if v, ok := tc.Describe[column]; !ok {
@@ -177,7 +186,8 @@ func TestIntervalsHoldTheTruth(t *testing.T) {
 		t.Errorf("%d of %d 95 %% intervals hold the true mean", holds, trials)
 	}
 	if holdsNaive > trials*75/100 {
-		t.Errorf("intervals from single turns hold as often (%d): the test proves nothing", holdsNaive)
+		t.Errorf("intervals from single turns hold as often (%d): the test proves nothing",
+			holdsNaive)
 	}
 }
 
@@ -208,7 +218,8 @@ func TestIntervals(t *testing.T) {
 			t.Errorf("interval %d: %v", i, one[i])
 		}
 	}
-	if wide := c.Intervals(Bootstrap{Level: 0.99}, Mean)[0]; wide.Low >= one[0].Low || wide.High <= one[0].High {
+	if wide := c.Intervals(Bootstrap{Level: 0.99}, Mean)[0]; wide.Low >= one[0].Low ||
+		wide.High <= one[0].High {
 		t.Errorf("the 99 %% interval %v is not wider than the 95 %% one %v", wide, one[0])
 	}
 	if few := NewClusters(values[:70], names[:70]).Intervals(Bootstrap{}, Mean)[0]; few.OK() {
@@ -222,7 +233,8 @@ func TestIntervals(t *testing.T) {
 func TestHistogram(t *testing.T) {
 	t.Parallel()
 	h := NewHistogram()
-	if h.N() != 0 || !math.IsNaN(h.Mean()) || !math.IsNaN(h.Min()) || !math.IsNaN(h.Max()) || !math.IsNaN(h.Percentile(50)) {
+	if h.N() != 0 || !math.IsNaN(h.Mean()) || !math.IsNaN(h.Min()) || !math.IsNaN(h.Max()) ||
+		!math.IsNaN(h.Percentile(50)) {
 		t.Error("an empty histogram has statistics")
 	}
 	rng := rand.New(rand.NewPCG(2, 2))

@@ -121,7 +121,8 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 	}
 	e := h.Get("Content-Encoding")
 	if e != "" && !strings.EqualFold(e, "identity") && a.form != formError {
-		a.form, a.badEvent = formJSON, "the server compressed the answer ("+e+"), which was not asked for"
+		a.form, a.badEvent = formJSON,
+			"the server compressed the answer ("+e+"), which was not asked for"
 	}
 	r.Stream = a.form == formStream
 }
@@ -195,7 +196,8 @@ func (a *answer) event(e sse.Event, frame int) {
 		return
 	case !ok:
 		if a.badEvent == "" {
-			a.badEvent = "event " + itoa(r.Events) + " is not a chunk of an answer: " + a.clip(e.Data)
+			a.badEvent = "event " + itoa(r.Events) + " is not a chunk of an answer: " +
+				a.clip(e.Data)
 		}
 		return
 	case c.failure != nil:

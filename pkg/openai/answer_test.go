@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzAnswer feeds any body in any pieces, of any kind: nothing may panic, and how it was cut into reads may change nothing but
-// what is counted in reads.
+// FuzzAnswer feeds any body in any pieces, of any kind: nothing may panic, and
+// how it was cut into reads may change nothing but what is counted in reads.
 func FuzzAnswer(f *testing.F) {
 	captures, err := filepath.Glob(filepath.Join("testdata", "streams", "*.http"))
 	if err != nil || len(captures) == 0 {
@@ -26,7 +26,8 @@ func FuzzAnswer(f *testing.F) {
 		roleEvent + textEvent("a") + stopEvent + doneEvent,
 		`{"choices":[{"message":{"content":"a"}}]}`, `{"error":{"message":1}}`,
 		"data: {\"error\":[]}\n\n",
-		"data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-1,\"function\":{}}]}}],\"usage\":[]}\n\n", "\xef\xbb\xbf{}", "<html>", "data: {\"detail\":[{\"loc\":1}]}",
+		"data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-1,\"function\":{}}]}}]," +
+			"\"usage\":[]}\n\n", "\xef\xbb\xbf{}", "<html>", "data: {\"detail\":[{\"loc\":1}]}",
 	} {
 		f.Add([]byte(s), uint8(i), uint16(3), uint16(9))
 	}
@@ -63,7 +64,8 @@ func FuzzAnswer(f *testing.F) {
 		if whole.Outcome == "" || whole.End == 0 || whole.Outcome.OK() != (whole.Error == "") {
 			t.Fatalf("%+v", whole)
 		}
-		// Where the kind of body is guessed, it is by the first read with more than white space in it.
+		// Where the kind of body is guessed, it is by the first read with more
+		// than white space in it.
 		if how%4 == 3 && i < 8 {
 			return
 		}

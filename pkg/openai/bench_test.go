@@ -16,22 +16,29 @@ import (
 
 // vllmChunk is an event as vLLM sends it.
 func vllmChunk(text, finish, more string) string {
-	return fmt.Sprintf(`data: {"id":"chatcmpl-b9ee84d403c57fab","object":"chat.completion.chunk","created":1795431958,"model":"tiny-random",`+
-		`"choices":[{"index":0,"delta":{"content":%q},"logprobs":null,"finish_reason":%s,"token_ids":null}]%s}`+"\n\n", text, finish, more)
+	return fmt.Sprintf(`data: {"id":"chatcmpl-b9ee84d403c57fab",`+
+		`"object":"chat.completion.chunk","created":1795431958,"model":"tiny-random",`+
+		`"choices":[{"index":0,"delta":{"content":%q},"logprobs":null,"finish_reason":%s,`+
+		`"token_ids":null}]%s}`+"\n\n", text, finish, more)
 }
 
-// BenchmarkChunk is our own code for one chunk of an answer of 500, one read a chunk: parsing the stream, decoding the event,
-// clocks, text and gaps. The limits are checked by TestChunkCost.
+// BenchmarkChunk is our own code for one chunk of an answer of 500, one read a
+// chunk: parsing the stream, decoding the event, clocks, text and gaps. The
+// limits are checked by TestChunkCost.
 func BenchmarkChunk(b *testing.B) {
-	usage := `,"usage":{"prompt_tokens":14,"total_tokens":15,"completion_tokens":1,"completion_tokens_details":{"reasoning_tokens":0}}`
+	usage := `,"usage":{"prompt_tokens":14,"total_tokens":15,"completion_tokens":1,` +
+		`"completion_tokens_details":{"reasoning_tokens":0}}`
 	for _, c := range []struct {
 		name  string
 		event func(i int) string
 	}{
 		{"alike", func(i int) string { return vllmChunk(fmt.Sprint(" word", i), "null", "") }},
-		{"usage in each", func(i int) string { return vllmChunk(fmt.Sprint(" word", i), "null", usage) }},
+		{"usage in each", func(i int) string {
+			return vllmChunk(fmt.Sprint(" word", i), "null", usage)
+		}},
 		{"no two alike", func(i int) string {
-			return strings.Replace(vllmChunk(fmt.Sprint(" word", i), "null", ""), "fab", fmt.Sprint(i), 1)
+			return strings.Replace(vllmChunk(fmt.Sprint(" word", i), "null", ""), "fab",
+				fmt.Sprint(i), 1)
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -80,8 +87,10 @@ func TestChunkCost(t *testing.T) {
 	}
 }
 
-// BenchmarkTurn is one request and its answer of 16 chunks over loopback, at histories of different lengths. "ns-to-send" is
-// from the call of Do to just before the first Write: what lies between two turns on our side. It must not grow.
+// BenchmarkTurn is one request and its answer of 16 chunks over loopback, at
+// histories of different lengths. "ns-to-send" is from the call of Do to just
+// before the first Write: what lies between two turns on our side. It must not
+// grow.
 func BenchmarkTurn(b *testing.B) {
 	events := roleEvent
 	for i := range 16 {
@@ -105,8 +114,10 @@ func BenchmarkTurn(b *testing.B) {
 				client := newClient(b, Options{URL: url, Transport: transport.Transport,
 					Clocks: transport.Clocks})
 				request := &Request{MaxTokens: 16}
-				for n := 0; n < size; n += 100 { // a history of many messages, each a piece of its own
-					request.Messages = append(request.Messages, []byte(`,{"role":"user","content":"`+strings.Repeat("x", 71)+`"}`))
+				// a history of many messages, each a piece of its own
+				for n := 0; n < size; n += 100 {
+					request.Messages = append(request.Messages,
+						[]byte(`,{"role":"user","content":"`+strings.Repeat("x", 71)+`"}`))
 				}
 				request.Messages[0] = request.Messages[0][1:]
 				var toSend time.Duration

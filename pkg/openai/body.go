@@ -57,7 +57,8 @@ func newTemplate(o *Options, u *url.URL, api *api) *template {
 		t.after = appendField(t.after, u)
 	}
 	if o.Temperature != nil && !t.own["temperature"] {
-		t.after = strconv.AppendFloat(append(t.after, `,"temperature":`...), *o.Temperature, 'g', -1, 64)
+		t.after = strconv.AppendFloat(append(t.after, `,"temperature":`...),
+			*o.Temperature, 'g', -1, 64)
 	}
 	if o.Seed != nil && !t.own["seed"] {
 		t.after = strconv.AppendInt(append(t.after, `,"seed":`...), *o.Seed, 10)

@@ -13,7 +13,8 @@ import (
 	"multiturn/internal/httpclient"
 )
 
-// served is a client of a server that answers each path with a status and a body, and the list of what it was asked.
+// served is a client of a server that answers each path with a status and a
+// body, and the list of what it was asked.
 func served(t *testing.T, answers map[string]string) (c *Client, asked func() []string) {
 	t.Helper()
 	var mu sync.Mutex
@@ -22,7 +23,8 @@ func served(t *testing.T, answers map[string]string) (c *Client, asked func() []
 		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		list = append(list,
-			strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization")+" "+string(body)))
+			strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization")+" "+
+				string(body)))
 		mu.Unlock()
 		answer, ok := answers[r.URL.RequestURI()]
 		if !ok {
@@ -37,7 +39,8 @@ func served(t *testing.T, answers map[string]string) (c *Client, asked func() []
 		_, _ = io.WriteString(w, answer)
 	}))
 	t.Cleanup(srv.Close)
-	c, err := New(Options{URL: srv.URL + "/v1", Model: "m", Config: httpclient.Config{APIKey: "sesame-1234"}})
+	c, err := New(Options{URL: srv.URL + "/v1", Model: "m",
+		Config: httpclient.Config{APIKey: "sesame-1234"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,19 +60,28 @@ func TestResetCache(t *testing.T) {
 		want    string // of the error
 		asked   int
 	}{
-		{"vllm with a connector", map[string]string{"/reset_prefix_cache?reset_external=true": `{"success":true}`}, "", 1},
-		{"vllm without", map[string]string{"/reset_prefix_cache?reset_external=true": `{"success":false}`, "/reset_prefix_cache": `{"success":true}`}, "", 2},
+		{"vllm with a connector",
+			map[string]string{"/reset_prefix_cache?reset_external=true": `{"success":true}`}, "",
+			1},
+		{"vllm without",
+			map[string]string{"/reset_prefix_cache?reset_external=true": `{"success":false}`,
+				"/reset_prefix_cache": `{"success":true}`}, "", 2},
 		{"older vllm", map[string]string{"/reset_prefix_cache?reset_external=true": ``}, "", 1},
 		{"sglang", map[string]string{"/flush_cache": "Cache flushed.\n"}, "", 3},
-		{"busy", map[string]string{"/reset_prefix_cache?reset_external=true": `503!{"success":false}`, "/reset_prefix_cache": `503!{"success":false}`}, "POST /reset_prefix_cache: status 503", 3},
-		{"says no", map[string]string{"/reset_prefix_cache": `{"success":false}`}, "did not succeed", 3},
+		{"busy",
+			map[string]string{"/reset_prefix_cache?reset_external=true": `503!{"success":false}`,
+				"/reset_prefix_cache": `503!{"success":false}`},
+			"POST /reset_prefix_cache: status 503", 3},
+		{"says no", map[string]string{"/reset_prefix_cache": `{"success":false}`},
+			"did not succeed", 3},
 		{"none", nil, "VLLM_SERVER_DEV_MODE=1", 3},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			c, asked := served(t, tc.answers)
 			_, err := c.ResetCache(t.Context())
-			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			if (err == nil) != (tc.want == "") ||
+				err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
 			if errors.Is(err, ErrNoReset) != (tc.name == "none") {
@@ -91,7 +103,8 @@ func TestTokenize(t *testing.T) {
 		"/tokenize":   `{"count":3,"max_model_len":9,"tokens":[5,151643,7]}`,
 		"/detokenize": `{"prompt":"a\nb"}`,
 	})
-	ids, err := c.Tokenize(t.Context(), [][]byte{[]byte(`{"role":"user",`), []byte(`"content":"a"}`)}, true)
+	ids, err := c.Tokenize(t.Context(),
+		[][]byte{[]byte(`{"role":"user",`), []byte(`"content":"a"}`)}, true)
 	if err != nil || !slices.Equal(ids, []int{5, 151643, 7}) {
 		t.Errorf("%v, %v", ids, err)
 	}
@@ -102,7 +115,8 @@ func TestTokenize(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 	want := []string{
-		`POST /tokenize Bearer sesame-1234 {"model":"m","messages":[{"role":"user","content":"a"}],"add_generation_prompt":true}`,
+		`POST /tokenize Bearer sesame-1234 {"model":"m","messages":[{"role":"user",` +
+			`"content":"a"}],"add_generation_prompt":true}`,
 		`POST /tokenize Bearer sesame-1234 {"model":"m","prompt":"a\"b","add_special_tokens":false}`,
 		`POST /detokenize Bearer sesame-1234 {"model":"m","tokens":[1,2]}`,
 	}
@@ -110,17 +124,20 @@ func TestTokenize(t *testing.T) {
 		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked(), "\n"), strings.Join(want, "\n"))
 	}
 	for answer, want := range map[string]string{
-		`400!{"error":{"message":"messages: sesame-1234 is wrong"}}`: "status 400: messages: *** is wrong",
+		`400!{"error":{"message":"messages: sesame-1234 is wrong"}}`: "status 400: messages: " +
+			"*** is wrong",
 		`{"tokens":["a","b"]}`: "no list of token ids",
 		`not JSON`:             "no list of token ids",
 	} {
 		c, _ := served(t, map[string]string{"/tokenize": answer})
-		if _, err := c.TokenizeText(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := c.TokenizeText(t.Context(), "a"); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", answer, err, want)
 		}
 	}
 	llama, _ := served(t, map[string]string{"/tokenize": `{"tokens":[]}`})
-	if _, err := llama.Tokenize(t.Context(), [][]byte{[]byte(`{"role":"user","content":"a"}`)}, true); err == nil || !strings.Contains(err.Error(), "does not take messages") {
+	if _, err := llama.Tokenize(t.Context(), [][]byte{[]byte(`{"role":"user","content":"a"}`)},
+		true); err == nil || !strings.Contains(err.Error(), "does not take messages") {
 		t.Errorf("error %v", err)
 	}
 	none, _ := served(t, nil)

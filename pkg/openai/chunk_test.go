@@ -63,13 +63,18 @@ func TestChunk(t *testing.T) {
 		finish     string
 		failure    bool
 	}{
-		{name: "plain", data: `{"choices":[{"index":0,"delta":{"content":"a\"b"}}]}`, content: `a"b`},
+		{name: "plain", data: `{"choices":[{"index":0,"delta":{"content":"a\"b"}}]}`,
+			content: `a"b`},
 		{name: "spaces",
-			data: " {\n\"choices\" : [ { \"delta\" : { \"content\" : \"x\" } , \"finish_reason\" : \"stop\" } ] } ", content: "x", finish: "stop"},
-		{name: "escaped names", data: `{"cho\u0069ces":[{"d\u0065lta":{"c\u006fntent":"x"}}]}`, content: "x"},
-		{name: "null everywhere", data: `{"choices":null,"usage":null,"error":null,"timings":null}`},
+			data: " {\n\"choices\" : [ { \"delta\" : { \"content\" : \"x\" } , " +
+				"\"finish_reason\" : \"stop\" } ] } ", content: "x", finish: "stop"},
+		{name: "escaped names", data: `{"cho\u0069ces":[{"d\u0065lta":{"c\u006fntent":"x"}}]}`,
+			content: "x"},
+		{name: "null everywhere",
+			data: `{"choices":null,"usage":null,"error":null,"timings":null}`},
 		{name: "null inside",
-			data: `{"choices":[{"index":0,"delta":{"content":null,"reasoning":null,"tool_calls":null,"role":"assistant"},"finish_reason":null}]}`},
+			data: `{"choices":[{"index":0,"delta":{"content":null,"reasoning":null,` +
+				`"tool_calls":null,"role":"assistant"},"finish_reason":null}]}`},
 		{name: "null delta",
 			data: `{"choices":[{"index":0,"delta":null,"finish_reason":"stop"}]}`, finish: "stop"},
 		{name: "reasoning", data: `{"choices":[{"delta":{"reasoning":"hm"}}]}`, reasoning: "hm"},
@@ -86,10 +91,14 @@ func TestChunk(t *testing.T) {
 			data: `{"choices":[{"delta":{"reasoning":"hm","content":"x"}}]}`, reasoning: "hm",
 			content: "x"},
 		{name: "parts",
-			data: `{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"x"}]}}]}`, reasoning: "hm", content: "x"},
+			data: `{"choices":[{"delta":{"content":[{"type":"thinking",` +
+				`"thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"x"}]}}]}`,
+			reasoning: "hm", content: "x"},
 		{name: "first choice only",
-			data: `{"choices":[{"index":1,"delta":{"content":"no"}},{"index":0,"delta":{"content":"x"}}]}`, content: "x"},
-		{name: "message", data: `{"choices":[{"message":{"role":"assistant","content":"x"}}]}`, content: "x"},
+			data: `{"choices":[{"index":1,"delta":{"content":"no"}},{"index":0,` +
+				`"delta":{"content":"x"}}]}`, content: "x"},
+		{name: "message", data: `{"choices":[{"message":{"role":"assistant","content":"x"}}]}`,
+			content: "x"},
 		{name: "legacy text", data: `{"choices":[{"text":"x","index":0}]}`, content: "x"},
 		{name: "a ping", data: `{"type":"ping"}`},
 		{name: "error object", data: `{"error":{"message":"x"}}`, failure: true},
@@ -104,11 +113,13 @@ func TestChunk(t *testing.T) {
 		{name: "two objects", data: `{}{}`, bad: true},
 		{name: "a broken tail", data: `{"choices":[{"delta":{"content":"x"}}],"id":}`, bad: true},
 		{name: "cut", data: `{"choices":[{"delta":{"content":"x"}}]`, bad: true},
-		{name: "control character", data: "{\"choices\":[{\"delta\":{\"content\":\"\x01\"}}]}", bad: true},
+		{name: "control character",
+			data: "{\"choices\":[{\"delta\":{\"content\":\"\x01\"}}]}", bad: true},
 		{name: "content is a number", data: `{"choices":[{"delta":{"content":1}}]}`, bad: true},
 		{name: "choices is an object", data: `{"choices":{}}`, bad: true},
 		{name: "a choice is a text", data: `{"choices":["x"]}`, bad: true},
-		{name: "tool_calls is a text", data: `{"choices":[{"delta":{"tool_calls":"x"}}]}`, bad: true},
+		{name: "tool_calls is a text",
+			data: `{"choices":[{"delta":{"tool_calls":"x"}}]}`, bad: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +219,9 @@ func TestUsage(t *testing.T) {
 			"", "", "5 2 0 usage.prompt_tokens_details.cached_tokens"},
 		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":null}`, "", "",
 			"5 2 unknown unknown"},
-		{`{"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":null},"prompt_cache_hit_tokens":3}`, "", "", "5 2 3 usage.prompt_cache_hit_tokens"},
+		{`{"prompt_tokens":5,"completion_tokens":2,` +
+			`"prompt_tokens_details":{"cached_tokens":null},"prompt_cache_hit_tokens":3}`, "", "",
+			"5 2 3 usage.prompt_cache_hit_tokens"},
 		{`{"prompt_tokens":5,"completion_tokens":2,"cache_read_input_tokens":3,"cached_tokens":4}`,
 			"", "", "5 2 3 usage.cache_read_input_tokens"},
 		{`{"prompt_tokens":5,"completion_tokens":2,"cached_tokens":4}`, `{"cache_n":1}`, "",
@@ -222,7 +235,8 @@ func TestUsage(t *testing.T) {
 		{``, `{"cache_n":1}`, "", "none"},
 		{`"x"`, "", "", "none"},
 	} {
-		u := newUsage(nonEmpty([]byte(c.usage)), nonEmpty([]byte(c.timings)), nonEmpty([]byte(c.sglext)))
+		u := newUsage(nonEmpty([]byte(c.usage)), nonEmpty([]byte(c.timings)),
+			nonEmpty([]byte(c.sglext)))
 		got := "none"
 		if u != nil {
 			field := u.CachedField
@@ -243,7 +257,8 @@ func TestUsage(t *testing.T) {
 func TestBody(t *testing.T) {
 	t.Parallel()
 	zero, seed := 0.0, int64(-1)
-	messages := [][]byte{[]byte(`{"role":"user","content":"a"}`), []byte(`,{"role":"assistant","content":"b"}`)}
+	messages := [][]byte{[]byte(`{"role":"user","content":"a"}`),
+		[]byte(`,{"role":"assistant","content":"b"}`)}
 	session, err := ParseField("prompt_cache_key=s-{session}")
 	if err != nil {
 		t.Fatal(err)
@@ -259,14 +274,18 @@ func TestBody(t *testing.T) {
 		{"no stream", Options{NoStream: true}, Request{}, `"stream":false`},
 		{"lengths", Options{NoUsage: true}, Request{MaxTokens: 5, MinTokens: 4, IgnoreEOS: true},
 			`"stream":true,"max_tokens":5,"min_tokens":4,"ignore_eos":true`},
-		{"other name of the limit", Options{NoUsage: true, MaxTokensField: "max_completion_tokens"}, Request{MaxTokens: 5}, `"stream":true,"max_completion_tokens":5`},
+		{"other name of the limit", Options{NoUsage: true, MaxTokensField: "max_completion_tokens"},
+			Request{MaxTokens: 5}, `"stream":true,"max_completion_tokens":5`},
 		{"sampling", Options{NoUsage: true, Temperature: &zero, Seed: &seed}, Request{},
 			`"stream":true,"temperature":0,"seed":-1`},
 		{"session", Options{NoUsage: true, SendSession: true,
 			Fields: []Field{session}}, Request{Session: "c\"1"},
 			`"stream":true,"prompt_cache_key":"s-c\"1","conversation_id":"c\"1"`},
-		{"fields win", Options{Fields: []Field{{"stream_options", []byte(`{"x":1}`)}, {"max_tokens", []byte("7")}, {"cache_salt", []byte(`"s"`)}}},
-			Request{MaxTokens: 5}, `"stream":true,"stream_options":{"x":1},"max_tokens":7,"cache_salt":"s"`},
+		{"fields win",
+			Options{Fields: []Field{{"stream_options", []byte(`{"x":1}`)},
+				{"max_tokens", []byte("7")}, {"cache_salt", []byte(`"s"`)}}},
+			Request{MaxTokens: 5},
+			`"stream":true,"stream_options":{"x":1},"max_tokens":7,"cache_salt":"s"`},
 	} {
 		c.options.URL, c.options.Model = "http://localhost:1/v1", `m"1`
 		client, err := New(c.options)
@@ -279,7 +298,8 @@ func TestBody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := `{"model":"m\"1","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}],` + c.want + "}"
+		want := `{"model":"m\"1","messages":[{"role":"user","content":"a"},{"role":"assistant",` +
+			`"content":"b"}],` + c.want + "}"
 		if string(got) != want || int64(len(got)) != body.size || !gjson.ValidBytes(got) {
 			t.Errorf("%s: %d bytes\n%s\nwant\n%s", c.name, body.size, got, want)
 		}

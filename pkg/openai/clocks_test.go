@@ -16,7 +16,8 @@ import (
 	"multiturn/pkg/record"
 )
 
-// bubble makes a client whose connections are pipes to handle. In a synctest bubble its clocks are exact.
+// bubble makes a client whose connections are pipes to handle. In a synctest
+// bubble its clocks are exact.
 func bubble(t *testing.T, o Options, handle func(c net.Conn, r *bufio.Reader)) *Client {
 	t.Helper()
 	o.URL, o.Model, o.Transport = "http://server", "m", NetHTTP
@@ -55,7 +56,8 @@ func TestClocks(t *testing.T) {
 					{0, chunked(textEvent("b"), textEvent("c"))},
 					{22 * ms, chunked(textEvent("d"))},
 					{5 * ms, chunked(stopEvent)},
-					{6 * ms, chunked(`data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":4}}` + "\n\n")},
+					{6 * ms, chunked(`data: {"choices":[],"usage":{"prompt_tokens":1,` +
+						`"completion_tokens":4}}` + "\n\n")},
 					{7 * ms, chunked(doneEvent)},
 					{8 * ms, lastChunk},
 				} {
@@ -72,7 +74,8 @@ func TestClocks(t *testing.T) {
 				start = time.Since(c.opts.Start)
 			}
 			r := c.Do(context.Background(), hello())
-			if r.Outcome != record.OK || r.Text != "abcd" || r.Reasoning != "hm" || r.FirstText != "a" {
+			if r.Outcome != record.OK || r.Text != "abcd" || r.Reasoning != "hm" ||
+				r.FirstText != "a" {
 				t.Fatalf("%s (%s): %q %q", r.Outcome, r.Error, r.Text, r.Reasoning)
 			}
 			for _, clock := range []struct {
@@ -80,8 +83,10 @@ func TestClocks(t *testing.T) {
 				got  record.Clock
 				want time.Duration
 			}{
-				{"sent", r.Sent, start}, {"written", r.Written, start}, {"headers", r.Headers, start + 10*ms},
-				{"first event", r.FirstEvent, start + 100*ms}, {"first token", r.FirstToken, start + 105*ms},
+				{"sent", r.Sent, start}, {"written", r.Written, start},
+				{"headers", r.Headers, start + 10*ms},
+				{"first event", r.FirstEvent, start + 100*ms},
+				{"first token", r.FirstToken, start + 105*ms},
 				{"first answer", r.FirstAnswer, start + 125*ms}, {"last token",
 					r.LastToken, start + 168*ms}, {"end", r.End, start + 186*ms},
 			} {
@@ -129,23 +134,24 @@ func TestTimeouts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				client := bubble(t, Options{IdleTimeout: 10 * s, Timeout: time.Hour}, func(w net.Conn, r *bufio.Reader) {
-					receive(r)
-					for i, pause := range c.pauses {
-						time.Sleep(pause)
-						text := chunked(textEvent("x"))
-						switch i {
-						case 0:
-							text = streamHead
-						case 1:
-							text = chunked(roleEvent)
+				client := bubble(t, Options{IdleTimeout: 10 * s, Timeout: time.Hour},
+					func(w net.Conn, r *bufio.Reader) {
+						receive(r)
+						for i, pause := range c.pauses {
+							time.Sleep(pause)
+							text := chunked(textEvent("x"))
+							switch i {
+							case 0:
+								text = streamHead
+							case 1:
+								text = chunked(roleEvent)
+							}
+							if _, err := io.WriteString(w, text); err != nil {
+								return
+							}
 						}
-						if _, err := io.WriteString(w, text); err != nil {
-							return
-						}
-					}
-					io.WriteString(w, chunked(stopEvent, doneEvent)+lastChunk)
-				})
+						io.WriteString(w, chunked(stopEvent, doneEvent)+lastChunk)
+					})
 				const connect = 7 * time.Millisecond
 				request := hello()
 				request.Timeout = 100*s + connect
@@ -164,7 +170,8 @@ func TestTimeouts(t *testing.T) {
 // TestTLS runs over TLS 1.3, and HTTP/2 when it is asked for.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("X-Proto", r.Proto)
@@ -188,7 +195,8 @@ func TestTLS(t *testing.T) {
 		for range 3 {
 			r := c.Do(context.Background(), hello())
 			if r.Outcome != record.OK || r.Text != "ab" || r.Sent == 0 {
-				t.Errorf("HTTP/2 %v: %s (%s), text %q, sent %v", h2, r.Outcome, r.Error, r.Text, r.Sent)
+				t.Errorf("HTTP/2 %v: %s (%s), text %q, sent %v", h2, r.Outcome, r.Error,
+					r.Text, r.Sent)
 			}
 			want := "HTTP/1.1"
 			if h2 {

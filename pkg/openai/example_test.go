@@ -17,7 +17,8 @@ func ExampleClient_Do() {
 			`{"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}`,
 			`{"choices":[{"index":0,"delta":{"content":"Hello"}}]}`,
 			`{"choices":[{"index":0,"delta":{"content":", world"},"finish_reason":"stop"}]}`,
-			`{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":8}}}`,
+			`{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":4,` +
+				`"prompt_tokens_details":{"cached_tokens":8}}}`,
 			`[DONE]`,
 		} {
 			io.WriteString(w, "data: "+event+"\n\n")

@@ -19,10 +19,12 @@ import (
 )
 
 const (
-	streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-	roleEvent  = `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}` + "\n\n"
-	stopEvent  = `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n"
-	doneEvent  = "data: [DONE]\n\n"
+	streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" +
+		"Transfer-Encoding: chunked\r\n\r\n"
+	roleEvent = `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},` +
+		`"finish_reason":null}]}` + "\n\n"
+	stopEvent = `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n"
+	doneEvent = "data: [DONE]\n\n"
 )
 
 func textEvent(s string) string {
@@ -119,17 +121,21 @@ func TestFaults(t *testing.T) {
 		timeout time.Duration
 		check   func(t *testing.T, r *Result)
 	}{
-		{name: "none", fault: says(true, goodAnswer), outcome: record.OK, status: 200, text: "Hi there"},
+		{name: "none", fault: says(true, goodAnswer), outcome: record.OK, status: 200,
+			text: "Hi there"},
 		{name: "a piece at a time",
-			fault:   says(true, streamHead, chunked(roleEvent), chunked(textEvent("Hi")), chunked(textEvent(" there")), chunked(stopEvent), chunked(doneEvent), lastChunk),
-			outcome: record.OK, status: 200, text: "Hi there", check: func(t *testing.T, r *Result) {
+			fault: says(true, streamHead, chunked(roleEvent), chunked(textEvent("Hi")),
+				chunked(textEvent(" there")), chunked(stopEvent), chunked(doneEvent), lastChunk),
+			outcome: record.OK, status: 200, text: "Hi there",
+			check: func(t *testing.T, r *Result) {
 				if r.Chunks != 2 || len(r.GapsUS) != 1 ||
 					r.GapsUS[0] != r.LastToken.Microseconds()-r.FirstToken.Microseconds() {
 					t.Errorf("chunks %d, gaps %v", r.Chunks, r.GapsUS)
 				}
 			}},
 		{name: "chunks with extensions and trailers",
-			fault:   says(true, streamHead+"5;a=b\r\ndata:\r\n"+chunked(textEvent("x")[5:], stopEvent, doneEvent)+"0\r\nX-Trailer: 1\r\n\r\n"),
+			fault: says(true, streamHead+"5;a=b\r\ndata:\r\n"+
+				chunked(textEvent("x")[5:], stopEvent, doneEvent)+"0\r\nX-Trailer: 1\r\n\r\n"),
 			outcome: record.OK, status: 200, text: "x"},
 		{name: "content length", fault: says(true, plain("200 OK", "text/event-stream",
 			textEvent("x")+stopEvent+doneEvent)), outcome: record.OK, status: 200, text: "x"},
@@ -137,18 +143,24 @@ func TestFaults(t *testing.T) {
 			fault:   says(false, untilEOF+textEvent("x")+stopEvent, doneEvent),
 			outcome: record.OK, status: 200, text: "x"},
 		{name: "100 and 103 first", fault: says(true,
-			"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", goodAnswer), outcome: record.OK, status: 200, text: "Hi there"},
+			"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+			goodAnswer), outcome: record.OK, status: 200, text: "Hi there"},
 		{name: "HTTP/1.0", fault: says(false,
-			"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"+textEvent("x")+stopEvent+doneEvent), outcome: record.OK, status: 200, text: "x"},
+			"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"+textEvent("x")+stopEvent+
+				doneEvent), outcome: record.OK, status: 200, text: "x"},
 		{name: "no content type", fault: says(false,
-			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\r\n: hi\n\n"+textEvent("x")+stopEvent+doneEvent), outcome: record.OK, status: 200, text: "x"},
+			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\r\n: hi\n\n"+textEvent("x")+stopEvent+
+				doneEvent), outcome: record.OK, status: 200, text: "x"},
 		{name: "JSON without content type", fault: says(false,
-			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+`{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}`), outcome: record.OK, status: 200, text: "x"},
+			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+
+				`{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}`),
+			outcome: record.OK, status: 200, text: "x"},
 
 		{name: "no byte", fault: says(false),
 			outcome: record.Connect, err: "closed the connection before it answered"},
 		{name: "reset", fault: thenResets(says(false)), outcome: record.Connect},
-		{name: "half a head", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Ty"), outcome: record.Connect},
+		{name: "half a head", fault: says(false, "HTTP/1.1 200 OK\r\nContent-Ty"),
+			outcome: record.Connect},
 		{name: "not HTTP", fault: says(false, "SSH-2.0-OpenSSH_9.2\r\n\r\n"),
 			outcome: record.Connect, err: "malformed HTTP"},
 		{name: "no head in time", fault: thenWaits(says(false)), timeout: 50 * time.Millisecond,
@@ -174,7 +186,8 @@ func TestFaults(t *testing.T) {
 			fault:   says(false, untilEOF+textEvent("x")+`data: {"choices":[{"ind`),
 			outcome: record.Truncated, status: 200, text: "x"},
 		{name: "cut content length", fault: says(false,
-			"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"+textEvent("x")), outcome: record.Truncated, status: 200, text: "x"},
+			"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"+
+				textEvent("x")), outcome: record.Truncated, status: 200, text: "x"},
 		{name: "reset in the stream",
 			fault:   thenResets(says(false, streamHead+chunked(textEvent("x")))),
 			outcome: record.Truncated, status: 200, text: "x"},
@@ -187,7 +200,8 @@ func TestFaults(t *testing.T) {
 			fault:   says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent)),
 			outcome: record.OK, status: 200, text: "x"},
 		{name: "open after DONE",
-			fault:   thenWaits(says(false, streamHead+chunked(textEvent("x"), stopEvent, doneEvent))),
+			fault: thenWaits(says(false,
+				streamHead+chunked(textEvent("x"), stopEvent, doneEvent))),
 			outcome: record.OK, status: 200, text: "x",
 			check: func(t *testing.T, r *Result) {
 				if d, _ := r.End.Since(r.LastToken); d > doneGrace/2 {
@@ -200,14 +214,19 @@ func TestFaults(t *testing.T) {
 		{name: "no text",
 			fault:   says(true, streamHead+chunked(roleEvent, stopEvent, doneEvent)+lastChunk),
 			outcome: record.Empty, status: 200},
-		{name: "no body", fault: says(true, streamHead+lastChunk), outcome: record.Truncated, status: 200},
+		{name: "no body", fault: says(true, streamHead+lastChunk), outcome: record.Truncated,
+			status: 200},
 		{name: "error event", fault: says(true, streamHead+chunked(textEvent("x"),
 			"event: error\ndata: out of\ndata: memory\n\n", doneEvent)+lastChunk),
 			outcome: record.ErrorInStream, status: 200, text: "x", err: "out of memory"},
 		{name: "error object",
-			fault: says(true, streamHead+chunked(`data: {"error":{"message":"dead","type":"E","code":500}}`+"\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, err: "dead (E, 500)"},
+			fault: says(true, streamHead+chunked(`data: {"error":{"message":"dead","type":"E",`+
+				`"code":500}}`+"\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream,
+			status: 200, err: "dead (E, 500)"},
 		{name: "older vLLM's error object",
-			fault: says(true, streamHead+chunked(`data: {"object":"error","message":"dead","type":"E","code":500}`+"\n\n", doneEvent)+lastChunk), outcome: record.ErrorInStream, status: 200, err: "dead (E, 500)"},
+			fault: says(true, streamHead+chunked(`data: {"object":"error","message":"dead",`+
+				`"type":"E","code":500}`+"\n\n", doneEvent)+lastChunk),
+			outcome: record.ErrorInStream, status: 200, err: "dead (E, 500)"},
 		{name: "not JSON", fault: says(true, streamHead+chunked("data: ping\n\n",
 			textEvent("x"), stopEvent, doneEvent)+lastChunk),
 			outcome: record.BadEvent, status: 200, text: "x", err: "event 1 is not a chunk"},
@@ -250,7 +269,8 @@ func TestFaults(t *testing.T) {
 		{name: "redirect", fault: says(true, plain("307 Temporary Redirect", "text/plain", "",
 			"Location: /elsewhere\r\n")), outcome: record.HTTPStatus, status: 307},
 		{name: "422", fault: says(true, plain("422 Unprocessable Entity", "application/json",
-			`{"detail":[{"loc":["body","messages",0],"msg":"field required"},{"loc":["body","n"],"msg":"too large"}]}`)), outcome: record.HTTPStatus, status: 422,
+			`{"detail":[{"loc":["body","messages",0],"msg":"field required"},{"loc":["body",`+
+				`"n"],"msg":"too large"}]}`)), outcome: record.HTTPStatus, status: 422,
 			err: "body.messages.0: field required; body.n: too large"},
 	} {
 		for _, transport := range transports() {
@@ -325,7 +345,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestCancel cancels in the middle of a stream: Do returns, and the server sees the connection close.
+// TestCancel cancels in the middle of a stream: Do returns, and the server sees
+// the connection close.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
@@ -359,8 +380,10 @@ func TestCancel(t *testing.T) {
 			case <-time.After(10 * time.Second):
 				t.Error("the connection stayed open")
 			}
-			if r := client.Do(ctx, hello()); r.Outcome != record.Cancelled || r.Sent != 0 || r.End == 0 {
-				t.Errorf("with a context that is over: %s, sent %v, end %v", r.Outcome, r.Sent, r.End)
+			if r := client.Do(ctx, hello()); r.Outcome != record.Cancelled ||
+				r.Sent != 0 || r.End == 0 {
+				t.Errorf("with a context that is over: %s, sent %v, end %v", r.Outcome,
+					r.Sent, r.End)
 			}
 			over, cancel := context.WithDeadline(context.Background(), time.Now())
 			defer cancel()
@@ -371,17 +394,21 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestPooledConnections lets the server close connections in all the ways that are not the request's fault.
+// TestPooledConnections lets the server close connections in all the ways that
+// are not the request's fault.
 func TestPooledConnections(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
 		for _, c := range []struct {
-			name   string
-			second fault // what happens to a second request on a connection; nil: the connection closes right after the first
+			name string
+			// what happens to a second request on a connection; nil: the
+			// connection closes right after the first
+			second fault
 			want   string
 		}{
 			{"closed when the next request comes", says(false), record.ConnectionRetried},
-			{"reset when the next request comes", thenResets(says(false)), record.ConnectionRetried},
+			{"reset when the next request comes", thenResets(says(false)),
+				record.ConnectionRetried},
 			{"kept", says(true, goodAnswer), record.ConnectionReused},
 		} {
 			t.Run(c.name+"/"+transport.String(), func(t *testing.T) {
@@ -405,7 +432,8 @@ func TestPooledConnections(t *testing.T) {
 				})
 				client := newClient(t, Options{URL: url, Transport: transport.Transport,
 					Clocks: transport.Clocks})
-				if r := client.Do(context.Background(), hello()); r.Connection != record.ConnectionNew || r.Outcome != record.OK {
+				if r := client.Do(context.Background(),
+					hello()); r.Connection != record.ConnectionNew || r.Outcome != record.OK {
 					t.Fatalf("first: %s on a %s connection (%s)", r.Outcome, r.Connection, r.Error)
 				}
 				r := client.Do(context.Background(), hello())
@@ -429,8 +457,9 @@ func TestPooledConnections(t *testing.T) {
 	}
 }
 
-// TestIdleClose has the server close connections as soon as their answer is out, as llama.cpp does, or while they wait
-// unused: a race that no request may lose.
+// TestIdleClose has the server close connections as soon as their answer is
+// out, as llama.cpp does, or while they wait unused: a race that no request may
+// lose.
 func TestIdleClose(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
@@ -478,7 +507,8 @@ func TestEarlyAnswer(t *testing.T) {
 					return
 				}
 				io.WriteString(w,
-					"HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large")
+					"HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 9\r\n"+
+						"Connection: close\r\n\r\ntoo large")
 				time.Sleep(50 * time.Millisecond)
 				io.Copy(io.Discard, r)
 			})
@@ -509,7 +539,8 @@ func TestSecrets(t *testing.T) {
 				body := fmt.Sprintf(`{"error":{"message":"who are you? %s %s %s"}}`,
 					req.Header.Get("Authorization"), req.Header.Get("X-Token"),
 					strings.Repeat("long ", 200))
-				fmt.Fprintf(w, "HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+				fmt.Fprintf(w, "HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n%s",
+					len(body), body)
 			}
 		})
 		withUser := strings.Replace(url, "http://", "http://me:open-sesame@", 1)
@@ -517,8 +548,11 @@ func TestSecrets(t *testing.T) {
 			{URL: url, Config: httpclient.Config{APIKey: "sk-12345678",
 				Header: http.Header{"X-Token": {"another-secret"},
 					"Authorization": {"Bearer loser"}}}},
-			{URL: withUser, Config: httpclient.Config{Header: http.Header{"X-Token": {"another-secret"}}}},
-			{URL: url, Config: httpclient.Config{Header: http.Header{"Authorization": {"Bearer abcdefgh"}, "x-token": {"another-secret"}}}},
+			{URL: withUser,
+				Config: httpclient.Config{Header: http.Header{"X-Token": {"another-secret"}}}},
+			{URL: url,
+				Config: httpclient.Config{Header: http.Header{"Authorization": {"Bearer abcdefgh"},
+					"x-token": {"another-secret"}}}},
 		} {
 			o.Transport, o.Clocks = transport.Transport, transport.Clocks
 			r := newClient(t, o).Do(context.Background(), hello())
@@ -538,7 +572,8 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestConcurrent runs many requests at once over few and many connections; the race detector watches.
+// TestConcurrent runs many requests at once over few and many connections; the
+// race detector watches.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
@@ -557,7 +592,8 @@ func TestConcurrent(t *testing.T) {
 						ctx, cancel := context.WithCancel(context.Background())
 						r := client.Do(ctx, hello())
 						cancel()
-						if r.Outcome != record.OK || r.Text != "Hi there" || r.Usage != nil || r.Chunks != 2 {
+						if r.Outcome != record.OK || r.Text != "Hi there" || r.Usage != nil ||
+							r.Chunks != 2 {
 							errs <- fmt.Errorf("%s (%s): %q", r.Outcome, r.Error, r.Text)
 							return
 						}

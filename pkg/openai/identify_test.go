@@ -23,13 +23,21 @@ func TestIdentify(t *testing.T) {
 			"{vllm 0.32.0 [tiny] 8192}"},
 		{"vLLM that hides its models", map[string]string{"/version": `{"version":"0.32.0"}`},
 			"{vllm 0.32.0 [] 0}"},
-		{"several models", map[string]string{"/v1/models": `{"data":[{"id":"x","owned_by":"vllm","max_model_len":1},{"id":"m","owned_by":"vllm","max_model_len":2}]}`}, "{vllm  [x m] 2}"},
-		{"SGLang", map[string]string{"/v1/models": `{"data":[{"id":"m","owned_by":"sglang","max_model_len":4096}]}`, "/get_server_info": `{"version":"0.5.1","model_path":"x"}`}, "{sglang 0.5.1 [m] 4096}"},
-		{"SGLang, by another owner", map[string]string{"/v1/models": `{"data":[{"id":"m","owned_by":"me"}]}`, "/server_info": `{"version":"0.6","internal_states":[]}`}, "{sglang 0.6 [m] 0}"},
-		{"llama.cpp", map[string]string{"/v1/models": `{"data":[{"id":"smol","owned_by":"llamacpp","meta":{"n_ctx":4096}}]}`,
+		{"several models", map[string]string{"/v1/models": `{"data":[` +
+			`{"id":"x","owned_by":"vllm","max_model_len":1},` +
+			`{"id":"m","owned_by":"vllm","max_model_len":2}]}`}, "{vllm  [x m] 2}"},
+		{"SGLang", map[string]string{"/v1/models": `{"data":[{"id":"m","owned_by":"sglang",` +
+			`"max_model_len":4096}]}`, "/get_server_info": `{"version":"0.5.1","model_path":"x"}`},
+			"{sglang 0.5.1 [m] 4096}"},
+		{"SGLang, by another owner", map[string]string{"/v1/models": `{"data":[{"id":"m",` +
+			`"owned_by":"me"}]}`, "/server_info": `{"version":"0.6","internal_states":[]}`},
+			"{sglang 0.6 [m] 0}"},
+		{"llama.cpp", map[string]string{"/v1/models": `{"data":[{"id":"smol",` +
+			`"owned_by":"llamacpp","meta":{"n_ctx":4096}}]}`,
 			"/props": `{"default_generation_settings":{"n_ctx":4096},"build_info":"b11434"}`},
 			"{llamacpp b11434 [smol] 4096}"},
-		{"sim", map[string]string{"/v1/models": `{"data":[{"id":"m","owned_by":"mtbench-sim","max_model_len":100}]}`, "/version": `{"version":"1"}`}, "{sim 1 [m] 100}"},
+		{"sim", map[string]string{"/v1/models": `{"data":[{"id":"m","owned_by":"mtbench-sim",` +
+			`"max_model_len":100}]}`, "/version": `{"version":"1"}`}, "{sim 1 [m] 100}"},
 		{"another", map[string]string{"/v1/models": `{"data":[{"id":"gpt","owned_by":"openai"}]}`},
 			"{openai  [gpt] 0}"},
 		{"pages that are not JSON", map[string]string{"/v1/models": "<html>", "/version": "x",
@@ -38,7 +46,8 @@ func TestIdentify(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+				r *http.Request) {
 				if r.Header.Get("Authorization") != "Bearer key" {
 					t.Errorf("%s without the key", r.URL)
 				}

@@ -265,7 +265,8 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 		if !again {
 			break
 		}
-		// A pooled connection that the server had closed. Each try uses one up, so this ends with a fresh one.
+		// A pooled connection that the server had closed. Each try uses one up,
+		// so this ends with a fresh one.
 	}
 	mu.Lock()
 	r := a.res

@@ -116,7 +116,8 @@ func (o *Options) Validate() error {
 	for name, values := range o.Header {
 		for _, v := range values {
 			if !validHeader(name, v) {
-				errs.Addf("Header", "%q is not a valid name, or has a line break in its value", name)
+				errs.Addf("Header", "%q is not a valid name, or has a line break in its value",
+					name)
 			}
 		}
 	}
@@ -185,5 +186,7 @@ func validHeader(name, value string) bool {
 	}) {
 		return false
 	}
-	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+	return !strings.ContainsFunc(value, func(r rune) bool {
+		return r < ' ' && r != '\t' || r == 0x7f
+	})
 }

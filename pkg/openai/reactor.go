@@ -34,9 +34,11 @@ func newReacting(o *Options, clock *sockclock.Clock, target *url.URL) (*reacting
 	return &reacting{r, target}, nil
 }
 
-func (t *reacting) preconnect(ctx context.Context, n int) error { return t.reactor.Preconnect(ctx, n) }
-func (t *reacting) clocks() record.ClockSource                  { return t.reactor.Source() }
-func (t *reacting) close() error                                { return t.reactor.Close() }
+func (t *reacting) preconnect(ctx context.Context, n int) error {
+	return t.reactor.Preconnect(ctx, n)
+}
+func (t *reacting) clocks() record.ClockSource { return t.reactor.Source() }
+func (t *reacting) close() error               { return t.reactor.Close() }
 
 func (t *reacting) stats() Stats {
 	s := t.reactor.Stats()

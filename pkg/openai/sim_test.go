@@ -17,11 +17,13 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// faultCase is a fault of the simulated server and what a client has to make of it. All answers are asked to be 8 tokens.
+// faultCase is a fault of the simulated server and what a client has to make of
+// it. All answers are asked to be 8 tokens.
 type faultCase struct {
 	fault   string
 	outcome record.Outcome
-	// clocks are those that tick, a letter each: h headers, e first event, t first token, a first answer.
+	// clocks are those that tick, a letter each: h headers, e first event, t
+	// first token, a first answer.
 	clocks string
 	chunks int
 	idle   time.Duration
@@ -39,7 +41,8 @@ func tokens(completion, cached int) func(r *openai.Result) string {
 			}
 		}
 		if got != completion || gotCached != cached {
-			return fmt.Sprintf("usage %d completion, %d cached; want %d, %d", got, gotCached, completion, cached)
+			return fmt.Sprintf("usage %d completion, %d cached; want %d, %d", got, gotCached,
+				completion, cached)
 		}
 		return ""
 	}
@@ -79,11 +82,13 @@ var faultCases = []faultCase{
 	{fault: "status=500", outcome: record.HTTPStatus, clocks: "h", check: errorHas("HTTP 500")},
 	{fault: "status=429,retry-after=7",
 		outcome: record.HTTPStatus, clocks: "h", check: errorHas("retry after 7s")},
-	{fault: "status=502,html", outcome: record.HTTPStatus, clocks: "h", check: errorHas("a page: ")},
+	{fault: "status=502,html", outcome: record.HTTPStatus, clocks: "h",
+		check: errorHas("a page: ")},
 	{fault: "headers=30ms", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "json", outcome: record.OK, clocks: "heta", chunks: 1, check: tokens(8, 0)},
 	// course
-	{fault: "stall=3/20s", outcome: record.IdleTimeout, clocks: "heta", chunks: 3, idle: time.Second},
+	{fault: "stall=3/20s", outcome: record.IdleTimeout, clocks: "heta", chunks: 3,
+		idle: time.Second},
 	{fault: "stall=0/100ms", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "truncate=3", outcome: record.Truncated, clocks: "heta", chunks: 3},
 	{fault: "error=3", outcome: record.ErrorInStream, clocks: "heta", chunks: 3,
@@ -104,7 +109,8 @@ var faultCases = []faultCase{
 	{fault: "role=merged", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "role=null", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "role=bare", outcome: record.OK, clocks: "heta", chunks: 8},
-	{fault: "reasoning=4/reasoning", outcome: record.OK, clocks: "heta", chunks: 7, check: texts(4, 3, 0)},
+	{fault: "reasoning=4/reasoning", outcome: record.OK, clocks: "heta", chunks: 7,
+		check: texts(4, 3, 0)},
 	{fault: "reasoning=4/reasoning_content",
 		outcome: record.OK, clocks: "heta", chunks: 7, check: texts(4, 3, 0)},
 	{fault: "tools", outcome: record.OK, clocks: "het", chunks: -1},
@@ -114,9 +120,12 @@ var faultCases = []faultCase{
 	{fault: "finish=none", outcome: record.Truncated, clocks: "heta", chunks: 8},
 	{fault: "usage=absent", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(-1, -1)},
 	{fault: "usage=null", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(-1, -1)},
-	{fault: "usage=zero-omitted", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
-	{fault: "usage=details-null", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
-	{fault: "usage=cached-null", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
+	{fault: "usage=zero-omitted", outcome: record.OK, clocks: "heta", chunks: 8,
+		check: tokens(8, -1)},
+	{fault: "usage=details-null", outcome: record.OK, clocks: "heta", chunks: 8,
+		check: tokens(8, -1)},
+	{fault: "usage=cached-null", outcome: record.OK, clocks: "heta", chunks: 8,
+		check: tokens(8, -1)},
 	{fault: "usage=continuous", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
 	{fault: "usage=forced", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
 	{fault: "usage=nulls", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
@@ -138,8 +147,9 @@ var faultCases = []faultCase{
 	{fault: "split=7", outcome: record.OK, clocks: "heta", chunks: 8},
 }
 
-// TestSimulatedFaults asks for every fault that the simulated server knows, next to requests without any over the same
-// client: those must not be hurt. With -v it prints the table of faults and outcomes.
+// TestSimulatedFaults asks for every fault that the simulated server knows,
+// next to requests without any over the same client: those must not be hurt.
+// With -v it prints the table of faults and outcomes.
 func TestSimulatedFaults(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{"refuse": true} // of the server as a whole: TestRefused
@@ -158,7 +168,9 @@ func TestSimulatedFaults(t *testing.T) {
 		Clocks: record.ClockKernel}} {
 		t.Run(string(o.Transport), func(t *testing.T) {
 			t.Parallel()
-			server, err := sim.New(sim.Options{Fixed: engine.FixedOptions{Base: 10 * time.Millisecond, Interval: 2 * time.Millisecond}})
+			server, err := sim.New(
+				sim.Options{Fixed: engine.FixedOptions{Base: 10 * time.Millisecond,
+					Interval: 2 * time.Millisecond}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,13 +194,15 @@ func TestSimulatedFaults(t *testing.T) {
 			ask := func(fault, text string, idle time.Duration) *openai.Result {
 				return client.Do(context.Background(), &openai.Request{
 					Messages: [][]byte{[]byte(`{"role":"user","content":"` + text + `"}`)},
-					Session:  fault, MaxTokens: 8, MinTokens: 8, Timeout: 30 * time.Second, IdleTimeout: idle,
+					Session:  fault, MaxTokens: 8, MinTokens: 8, Timeout: 30 * time.Second,
+					IdleTimeout: idle,
 				})
 			}
 			var wg sync.WaitGroup
 			for i, c := range faultCases {
 				wg.Go(func() {
-					r := ask(c.fault, fmt.Sprintf("%d, by which nothing is in the cache", i), c.idle)
+					r := ask(c.fault, fmt.Sprintf("%d, by which nothing is in the cache", i),
+						c.idle)
 					var clocks string
 					for _, clock := range []struct {
 						letter string
@@ -199,7 +213,8 @@ func TestSimulatedFaults(t *testing.T) {
 						}
 					}
 					t.Logf("%-32s %-16s clocks %-5s %s", c.fault, r.Outcome, clocks, r.Error)
-					if r.Outcome != c.outcome || clocks != c.clocks || c.chunks >= 0 && r.Chunks != c.chunks {
+					if r.Outcome != c.outcome || clocks != c.clocks ||
+						c.chunks >= 0 && r.Chunks != c.chunks {
 						t.Errorf("%s: %s (%s), clocks %q, %d chunks; want %s, %q, %d", c.fault,
 							r.Outcome, r.Error, clocks, r.Chunks, c.outcome, c.clocks, c.chunks)
 					}
@@ -220,7 +235,8 @@ func TestSimulatedFaults(t *testing.T) {
 			wg.Wait()
 			for range 10 {
 				if r := ask("", "afterwards", 0); r.Outcome != record.OK || r.Chunks != 8 {
-					t.Errorf("a request after all faults: %s (%s), %d chunks", r.Outcome, r.Error, r.Chunks)
+					t.Errorf("a request after all faults: %s (%s), %d chunks", r.Outcome,
+						r.Error, r.Chunks)
 				}
 			}
 		})

@@ -42,7 +42,8 @@ var transports = sync.OnceValue(func() []variant {
 	return all
 })
 
-// serve listens on the loopback interface and gives every connection to handle, until the test ends.
+// serve listens on the loopback interface and gives every connection to handle,
+// until the test ends.
 func serve(t testing.TB, handle func(c net.Conn)) (url string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -88,7 +89,8 @@ func newClient(t testing.TB, o Options) *Client {
 }
 
 func hello() *Request {
-	return &Request{Messages: [][]byte{[]byte(`{"role":"user","content":"hello"}`)}, Timeout: 20 * time.Second}
+	return &Request{Messages: [][]byte{[]byte(`{"role":"user","content":"hello"}`)},
+		Timeout: 20 * time.Second}
 }
 
 // expectation is one entry of the index of captured streams.
@@ -130,7 +132,8 @@ func TestStreams(t *testing.T) {
 		t.Parallel()
 		shared := os.Getenv("SHARED")
 		if shared == "" {
-			t.Skip("the environment variable SHARED does not name the folder with all captured streams")
+			t.Skip("the environment variable SHARED does not name the folder with all " +
+				"captured streams")
 		}
 		testStreams(t, filepath.Join(shared, "data", "streams"))
 	})
@@ -242,7 +245,8 @@ func check(t *testing.T, want *expectation, got *Result) {
 	equal("tool chunks", got.ChunksTool, want.ToolChunks)
 	equal("finish", got.Finish, want.Finish)
 	equal("stream", got.Stream, true)
-	if got.FirstText != got.Text && !(got.FirstText != "" && strings.HasPrefix(got.Text, got.FirstText)) {
+	if got.FirstText != got.Text &&
+		!(got.FirstText != "" && strings.HasPrefix(got.Text, got.FirstText)) {
 		t.Errorf("first text %q of %.40q", got.FirstText, got.Text)
 	}
 	if len(want.Error) > 0 && string(want.Error) != "null" {
@@ -265,8 +269,10 @@ func check(t *testing.T, want *expectation, got *Result) {
 		equal("prompt tokens", got.Usage.Prompt, int(u.Get("prompt_tokens").Int()))
 		equal("completion tokens", got.Usage.Completion, int(u.Get("completion_tokens").Int()))
 		equal("cached tokens", show(got.Usage.Cached), show(want.Cached))
-		equal("created cache tokens", show(got.Usage.Created), show(number(u.Get("prompt_tokens_details.created_cache_tokens"))))
-		equal("reasoning tokens", show(got.Usage.Reasoning), show(number(u.Get("completion_tokens_details.reasoning_tokens"))))
+		equal("created cache tokens", show(got.Usage.Created),
+			show(number(u.Get("prompt_tokens_details.created_cache_tokens"))))
+		equal("reasoning tokens", show(got.Usage.Reasoning),
+			show(number(u.Get("completion_tokens_details.reasoning_tokens"))))
 		if got.Usage.Cached != nil {
 			equal("cached field", got.Usage.CachedField, cachedFields[0])
 		}

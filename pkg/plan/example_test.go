@@ -23,7 +23,8 @@ func ExampleSimulate() {
 			{Role: chat.User, Text: "And then?"},
 		}})
 	}
-	w, err := plan.Simulate(context.Background(), conversations, tokenizer.O200kBase(), plan.Simulation{Options: load.Options{Clients: 1, Active: 2}})
+	w, err := plan.Simulate(context.Background(), conversations, tokenizer.O200kBase(),
+		plan.Simulation{Options: load.Options{Clients: 1, Active: 2}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -34,7 +35,8 @@ func ExampleSimulate() {
 		return
 	}
 	for _, blocks := range []int{10, 20, 30} {
-		fmt.Printf("%d blocks hit %.0f %% of the prompt tokens\n", blocks, 100*a.Curve.Rate(a.Curve.At(blocks)))
+		fmt.Printf("%d blocks hit %.0f %% of the prompt tokens\n", blocks,
+			100*a.Curve.Rate(a.Curve.At(blocks)))
 	}
 	// Output:
 	// 10 blocks hit 0 % of the prompt tokens
@@ -52,8 +54,10 @@ func ExampleCompare() {
 				Usage: &record.Usage{Prompt: prompt, Completion: answer}},
 		}
 	}
-	config := kvcache.Config{BlockSize: 16, Tiers: [kvcache.NumTiers]kvcache.TierConfig{kvcache.GPU: {Blocks: 40}}}
-	turns, _, err := plan.Compare([]*record.Turn{turn(0, 1, 300, 40), turn(1, 1000, 400, 40)}, &config, plan.Executed{})
+	config := kvcache.Config{BlockSize: 16,
+		Tiers: [kvcache.NumTiers]kvcache.TierConfig{kvcache.GPU: {Blocks: 40}}}
+	turns, _, err := plan.Compare([]*record.Turn{turn(0, 1, 300, 40), turn(1, 1000, 400, 40)},
+		&config, plan.Executed{})
 	if err != nil {
 		fmt.Println(err)
 		return

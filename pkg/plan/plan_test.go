@@ -72,10 +72,12 @@ func analyse(t *testing.T, w *Workload, c *kvcache.Config) *Analysis {
 }
 
 func gpu(blockSize, blocks int) *kvcache.Config {
-	return &kvcache.Config{BlockSize: blockSize, Tiers: [kvcache.NumTiers]kvcache.TierConfig{kvcache.GPU: {Blocks: blocks}}}
+	return &kvcache.Config{BlockSize: blockSize,
+		Tiers: [kvcache.NumTiers]kvcache.TierConfig{kvcache.GPU: {Blocks: blocks}}}
 }
 
-// The built-in template, by hand: <|im_start|> user \n text <|im_end|> \n, and <|im_start|> assistant \n.
+// The built-in template, by hand: <|im_start|> user \n text <|im_end|> \n, and
+// <|im_start|> assistant \n.
 func TestTokensOfConversations(t *testing.T) {
 	t.Parallel()
 	c := []chat.Conversation{talk("a", 10, 7, 3)}
@@ -85,25 +87,37 @@ func TestTokensOfConversations(t *testing.T) {
 		outputs []int
 		fresh   []int
 	}{
-		"built in":        {Simulation{}, []int{18, 18 + 7 + 2 + 15 + 3, 2*(18+7+2) + 18}, []int{7, 7, 7}, []int{18, 20, 20}},
-		"no template":     {Simulation{Template: template.Opaque(0)}, []int{10, 27, 44}, []int{7, 7, 7}, []int{10, 10, 10}},
-		"four a message":  {Simulation{Template: template.Opaque(4)}, []int{18, 43, 68}, []int{7, 7, 7}, []int{18, 18, 18}},
-		"two messages":    {Simulation{Options: load.Options{MaxMessages: 2}}, []int{18}, []int{7}, []int{18}},
-		"three messages":  {Simulation{Options: load.Options{MaxMessages: 3}}, []int{18, 45}, []int{7, 7}, []int{18, 20}},
-		"shorter answers": {Simulation{LimitMax: 3}, []int{18, 41, 64}, []int{3, 3, 3}, []int{18, 20, 20}},
-		"longer answers":  {Simulation{LimitMin: 9, LimitMax: 9}, []int{18, 47, 76}, []int{9, 9, 9}, []int{18, 20, 20}},
-		"dataset history": {Simulation{LimitMax: 3, DatasetHistory: true}, []int{18, 45, 72}, []int{3, 3, 3}, []int{18, 27, 27}},
+		"built in": {Simulation{}, []int{18, 18 + 7 + 2 + 15 + 3, 2*(18+7+2) + 18},
+			[]int{7, 7, 7}, []int{18, 20, 20}},
+		"no template": {Simulation{Template: template.Opaque(0)}, []int{10, 27, 44},
+			[]int{7, 7, 7}, []int{10, 10, 10}},
+		"four a message": {Simulation{Template: template.Opaque(4)}, []int{18, 43, 68},
+			[]int{7, 7, 7}, []int{18, 18, 18}},
+		"two messages": {Simulation{Options: load.Options{MaxMessages: 2}}, []int{18},
+			[]int{7}, []int{18}},
+		"three messages": {Simulation{Options: load.Options{MaxMessages: 3}}, []int{18, 45},
+			[]int{7, 7}, []int{18, 20}},
+		"shorter answers": {Simulation{LimitMax: 3}, []int{18, 41, 64}, []int{3, 3, 3},
+			[]int{18, 20, 20}},
+		"longer answers": {Simulation{LimitMin: 9, LimitMax: 9}, []int{18, 47, 76}, []int{9, 9, 9},
+			[]int{18, 20, 20}},
+		"dataset history": {Simulation{LimitMax: 3, DatasetHistory: true}, []int{18, 45, 72},
+			[]int{3, 3, 3}, []int{18, 27, 27}},
 	} {
 		w := simulate(t, c, test.load)
 		var prompts, outputs, fresh []int
 		for _, r := range w.Requests {
-			prompts, outputs, fresh = append(prompts, r.Prompt), append(outputs, r.Output), append(fresh, r.New)
+			prompts, outputs, fresh = append(prompts, r.Prompt), append(outputs, r.Output),
+				append(fresh, r.New)
 			if want := (r.Prompt + r.Output) / w.BlockSize; len(r.Hashes) != want {
-				t.Errorf("%s: %d blocks for %d + %d tokens", name, len(r.Hashes), r.Prompt, r.Output)
+				t.Errorf("%s: %d blocks for %d + %d tokens", name, len(r.Hashes),
+					r.Prompt, r.Output)
 			}
 		}
-		if !slices.Equal(prompts, test.prompts) || !slices.Equal(outputs, test.outputs) || !slices.Equal(fresh, test.fresh) {
-			t.Errorf("%s: prompts %v, answers %v, new %v; want %v, %v, %v", name, prompts, outputs, fresh, test.prompts, test.outputs, test.fresh)
+		if !slices.Equal(prompts, test.prompts) || !slices.Equal(outputs, test.outputs) ||
+			!slices.Equal(fresh, test.fresh) {
+			t.Errorf("%s: prompts %v, answers %v, new %v; want %v, %v, %v", name, prompts, outputs,
+				fresh, test.prompts, test.outputs, test.fresh)
 		}
 	}
 }
@@ -113,7 +127,8 @@ func TestIdealHits(t *testing.T) {
 	t.Parallel()
 	shared := func(id string) chat.Conversation {
 		c := talk(id, 6, 5, 2)
-		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(9, "system")}}, c.Messages...)
+		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(9, "system")}},
+			c.Messages...)
 		return c
 	}
 	bare := Simulation{BlockSize: 4, Template: template.Opaque(0)}
@@ -130,9 +145,12 @@ func TestIdealHits(t *testing.T) {
 		"history":         {[]chat.Conversation{talk("a", 6, 5, 2)}, bare, []int{0, 8}},
 		"what was thrown": {[]chat.Conversation{talk("a", 6, 5, 2)}, dataset, []int{0, 4}},
 		"made up answers": {[]chat.Conversation{talk("a", 6, 5, 2)}, longer, []int{0, 12}},
-		"shared":          {[]chat.Conversation{shared("a"), shared("b")}, bare, []int{0, 16, 8, 16}},
-		"the same twice":  {[]chat.Conversation{talk("a", 8, 5, 1), talk("a", 8, 5, 1)}, bare, []int{0, 4}},
-		"nothing":         {[]chat.Conversation{talk("a", 6, 5, 1), talk("b", 6, 5, 1)}, bare, []int{0, 0}},
+		"shared": {[]chat.Conversation{shared("a"), shared("b")}, bare,
+			[]int{0, 16, 8, 16}},
+		"the same twice": {[]chat.Conversation{talk("a", 8, 5, 1), talk("a", 8, 5, 1)}, bare,
+			[]int{0, 4}},
+		"nothing": {[]chat.Conversation{talk("a", 6, 5, 1), talk("b", 6, 5, 1)}, bare,
+			[]int{0, 0}},
 	} {
 		var got []int
 		for _, turn := range analyse(t, simulate(t, test.conversations, test.load), nil).Turns {
@@ -173,7 +191,8 @@ func TestCompareGivesWhatVLLMHit(t *testing.T) {
 		}
 		for i, r := range golden.Requests {
 			if got[i].Predicted() != r.Cached {
-				t.Errorf("%s: conversation %d, round %d: %d tokens predicted, vLLM hit %d", file, r.Conv, r.Round, got[i].Predicted(), r.Cached)
+				t.Errorf("%s: conversation %d, round %d: %d tokens predicted, vLLM hit %d", file,
+					r.Conv, r.Round, got[i].Predicted(), r.Cached)
 			}
 		}
 	}
@@ -216,8 +235,10 @@ func TestCountsAlone(t *testing.T) {
 		var want []int
 		for i := range 120 {
 			name := fmt.Sprint(rng.IntN(7))
-			now := kvcache.Turn{Prompt: last[name].Prompt + last[name].Output + 1 + rng.IntN(60), Output: rng.IntN(40)}
-			want = append(want, kvcache.Bound(last[name], now.Prompt, size, kvcache.PromptAndOutput))
+			now := kvcache.Turn{Prompt: last[name].Prompt + last[name].Output + 1 + rng.IntN(60),
+				Output: rng.IntN(40)}
+			want = append(want,
+				kvcache.Bound(last[name], now.Prompt, size, kvcache.PromptAndOutput))
 			turns = append(turns, &record.Turn{
 				Conversation: name, Turn: number[name],
 				Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(10 * (i + 1)),
@@ -236,7 +257,9 @@ func TestCountsAlone(t *testing.T) {
 		}
 		// In another order of the records, the same.
 		shuffled := slices.Clone(turns)
-		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		rng.Shuffle(len(shuffled), func(i, j int) {
+			shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
+		})
 		compared, _, err := Compare(shuffled, nil, o)
 		if err != nil {
 			t.Fatal(err)
@@ -256,7 +279,8 @@ func TestCurveOfOverlap(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		var conversations []chat.Conversation
 		for i := range 6 {
-			conversations = append(conversations, talk(fmt.Sprint(i%4), 1+rng.IntN(30), 1+rng.IntN(30), 1+rng.IntN(5)))
+			conversations = append(conversations,
+				talk(fmt.Sprint(i%4), 1+rng.IntN(30), 1+rng.IntN(30), 1+rng.IntN(5)))
 			conversations[i].ID = fmt.Sprint(i)
 		}
 		var o Simulation
@@ -279,7 +303,8 @@ func TestCurveOfOverlap(t *testing.T) {
 			sum += int64(turn.Ideal)
 		}
 		if sum != a.Curve.Ideal().HitTokens {
-			t.Fatalf("seed %d: turns' ideal hits sum to %d, the curve ends at %d", seed, sum, a.Curve.Ideal().HitTokens)
+			t.Fatalf("seed %d: turns' ideal hits sum to %d, the curve ends at %d", seed, sum,
+				a.Curve.Ideal().HitTokens)
 		}
 	}
 }
@@ -314,7 +339,8 @@ func plainLRU(w *Workload, capacity int) (hits int64) {
 	return hits
 }
 
-// A cache that is never full hits what the unlimited one does; a shape under which nothing runs says so.
+// A cache that is never full hits what the unlimited one does; a shape under
+// which nothing runs says so.
 func TestPrediction(t *testing.T) {
 	t.Parallel()
 	w := simulate(t, []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4)},
@@ -367,8 +393,9 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	warm := turn("e", 0, 1, 2, 64, 1)
 	warm.Warmup = true
 	turns := []*record.Turn{
-		turn("a", 1, 30, 40, 150, 10), turn("a", 0, 10, 20, 100, 40), refused, broken, uncounted, estimated,
-		turn("b", 0, 100, 110, 100, 40), turn("b", 1, 120, 130, 120, 10), turn("b", 2, 140, 150, 50, 10), warm, turn("e", 1, 160, 170, 100, 1),
+		turn("a", 1, 30, 40, 150, 10), turn("a", 0, 10, 20, 100, 40), refused, broken,
+		uncounted, estimated, turn("b", 0, 100, 110, 100, 40), turn("b", 1, 120, 130, 120, 10),
+		turn("b", 2, 140, 150, 50, 10), warm, turn("e", 1, 160, 170, 100, 1),
 	}
 	got, _, err := Compare(turns, gpu(16, 1000), Executed{})
 	if err != nil {
@@ -409,20 +436,24 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 			t.Errorf("note %q, want %q", notes[i], n)
 		}
 	}
-	s := Summarise(analyse(t, FromTurns(turns, Executed{}), gpu(16, 1000)), View{Name: "x", Kind: Records})
-	if s.Requests != 10 || s.Conversations != 5 || s.All.Prompt != s.PromptTokens || s.All.Ideal != s.Ideal.HitTokens {
+	s := Summarise(analyse(t, FromTurns(turns, Executed{}), gpu(16, 1000)),
+		View{Name: "x", Kind: Records})
+	if s.Requests != 10 || s.Conversations != 5 || s.All.Prompt != s.PromptTokens ||
+		s.All.Ideal != s.Ideal.HitTokens {
 		t.Errorf("summary %+v", s)
 	}
 }
 
-// With texts, executed turns share what conversations do: the records of a simulated run give the simulation's hits.
+// With texts, executed turns share what conversations do: the records of a
+// simulated run give the simulation's hits.
 func TestTextsOfTheExecuted(t *testing.T) {
 	t.Parallel()
 	var conversations []chat.Conversation
 	texts := map[string]*chat.Conversation{}
 	for i := range 5 {
 		c := talk(fmt.Sprint(i), 10+i, 8, 4)
-		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(50, "system")}}, c.Messages...)
+		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(50, "system")}},
+			c.Messages...)
 		conversations = append(conversations, c)
 	}
 	for i := range conversations {
@@ -444,19 +475,22 @@ func TestTextsOfTheExecuted(t *testing.T) {
 		}
 		config := gpu(8, 60)
 		want := analyse(t, w, config)
-		got, notes, err := Compare(turns, config, Executed{Texts: texts, Tokenizer: words{}, DatasetHistory: dataset})
+		got, notes, err := Compare(turns, config,
+			Executed{Texts: texts, Tokenizer: words{}, DatasetHistory: dataset})
 		if err != nil || len(notes) > 0 {
 			t.Fatal(err, notes)
 		}
 		for i := range got {
 			if *got[i] != want.Turns[i] {
-				t.Errorf("dataset history %v, turn %d of %s: %+v, simulated %+v", dataset, w.Requests[i].Index, w.Requests[i].Conversation, *got[i], want.Turns[i])
+				t.Errorf("dataset history %v, turn %d of %s: %+v, simulated %+v", dataset,
+					w.Requests[i].Index, w.Requests[i].Conversation, *got[i], want.Turns[i])
 			}
 		}
 	}
 }
 
-// Control arms: the measured turns hit as if the others were conversations of their own, which hit nothing.
+// Control arms: the measured turns hit as if the others were conversations of
+// their own, which hit nothing.
 func TestArmsShareNothing(t *testing.T) {
 	t.Parallel()
 	var turns []*record.Turn
@@ -470,7 +504,8 @@ func TestArmsShareNothing(t *testing.T) {
 			})
 		}
 	}
-	got, notes, err := Compare(turns, gpu(16, 1000), Executed{Texts: map[string]*chat.Conversation{"a": {ID: "a"}}, Tokenizer: words{}})
+	got, notes, err := Compare(turns, gpu(16, 1000),
+		Executed{Texts: map[string]*chat.Conversation{"a": {ID: "a"}}, Tokenizer: words{}})
 	if err != nil || len(notes) > 0 {
 		t.Fatal(err, notes)
 	}
@@ -618,7 +653,9 @@ func FuzzFromTurns(f *testing.F) {
 			c := talk(fmt.Sprint(i), 5, 5, 3)
 			texts[c.ID] = &c
 		}
-		for _, o := range []Executed{{BlockSize: 4}, {BlockSize: 4, Texts: texts, Tokenizer: words{}}, {BlockSize: 4, DatasetHistory: true, Texts: texts, Tokenizer: words{}}} {
+		for _, o := range []Executed{{BlockSize: 4},
+			{BlockSize: 4, Texts: texts, Tokenizer: words{}},
+			{BlockSize: 4, DatasetHistory: true, Texts: texts, Tokenizer: words{}}} {
 			got, _, err := Compare(turns, gpu(4, 40), o)
 			if err != nil {
 				t.Fatal(err)
@@ -649,7 +686,8 @@ func TestGolden(t *testing.T) {
 	var conversations []chat.Conversation
 	for i := range 12 {
 		c := talk(fmt.Sprint(i), 40+i, 60, 3+i%4)
-		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(64, "system")}}, c.Messages...)
+		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(64, "system")}},
+			c.Messages...)
 		conversations = append(conversations, c)
 	}
 	model, ok := kvcache.ModelByName("Llama-3.1-8B")
@@ -658,17 +696,23 @@ func TestGolden(t *testing.T) {
 	}
 	tiers := gpu(16, 120)
 	tiers.Tiers[kvcache.CPU] = kvcache.TierConfig{Blocks: 180, Store: kvcache.PromptOnly}
-	order := simulate(t, conversations, Simulation{Options: load.Options{Clients: 2, Active: 6}, AnswerTokens: 5})
+	order := simulate(t, conversations,
+		Simulation{Options: load.Options{Clients: 2, Active: 6}, AnswerTokens: 5})
 	timed := simulate(t, conversations, Simulation{
 		Options: load.Options{Clients: 2, Active: 6},
 		Speed: Speed{
-			Base: 20 * time.Millisecond, PerToken: 50 * time.Microsecond, Interval: 10 * time.Millisecond,
+			Base: 20 * time.Millisecond, PerToken: 50 * time.Microsecond,
+			Interval: 10 * time.Millisecond,
 		},
 	})
 	for name, s := range map[string]*Summary{
 		"order": Summarise(analyse(t, order, nil), View{Name: "<order>.json", Kind: Conversations}),
-		"timed": Summarise(analyse(t, timed, tiers), View{Name: "timed.json", Kind: Conversations, Sizes: Sizes{Model: model, Serving: kvcache.Serving{TP: 2}}}),
-		"none":  Summarise(analyse(t, simulate(t, []chat.Conversation{talk("a", 3, 3, 1)}, Simulation{}), nil), View{Name: "none"}),
+		"timed": Summarise(analyse(t, timed, tiers),
+			View{Name: "timed.json", Kind: Conversations,
+				Sizes: Sizes{Model: model, Serving: kvcache.Serving{TP: 2}}}),
+		"none": Summarise(analyse(t,
+			simulate(t, []chat.Conversation{talk("a", 3, 3, 1)}, Simulation{}), nil),
+			View{Name: "none"}),
 	} {
 		var text, svg bytes.Buffer
 		if err := render.WriteText(&text, []render.Document{s.Document()}, false); err != nil {
@@ -700,8 +744,10 @@ func TestGolden(t *testing.T) {
 
 func TestSampleTurn(t *testing.T) {
 	t.Parallel()
-	got := SampleTurn(&record.Sample{Conversation: "a", Client: 2, StartMS: 1000, TTFTMS: 20, LatencyMS: 500, InputTurns: 5, InputTokens: 70, OutputTokens: 9})
-	if got.Turn != 2 || got.Messages != 5 || got.Sent.MS() != 1000 || got.End.MS() != 1500 || got.Counted.Input != 70 || got.Counted.Output != 9 || !got.Outcome.OK() {
+	got := SampleTurn(&record.Sample{Conversation: "a", Client: 2, StartMS: 1000, TTFTMS: 20,
+		LatencyMS: 500, InputTurns: 5, InputTokens: 70, OutputTokens: 9})
+	if got.Turn != 2 || got.Messages != 5 || got.Sent.MS() != 1000 || got.End.MS() != 1500 ||
+		got.Counted.Input != 70 || got.Counted.Output != 9 || !got.Outcome.OK() {
 		t.Errorf("%+v", got)
 	}
 }

@@ -16,7 +16,8 @@ import (
 func (s *Summary) Document() render.Document {
 	d := render.Document{Name: s.Name, Value: s}
 	for _, part := range []func(*Summary) []render.Section{
-		(*Summary).facts, (*Summary).curve, (*Summary).workingSet, (*Summary).turns, (*Summary).notes,
+		(*Summary).facts, (*Summary).curve, (*Summary).workingSet, (*Summary).turns,
+		(*Summary).notes,
 	} {
 		d.Sections = append(d.Sections, part(s)...)
 	}
@@ -60,7 +61,8 @@ func (s *Summary) factRows() [][2]string {
 		prompts += fmt.Sprintf(", %s of them new", human.Thousands(s.NewTokens))
 	}
 	rows := [][2]string{
-		{"Prompt tokens", fmt.Sprintf("%s; %s generated", prompts, human.Thousands(s.OutputTokens))},
+		{"Prompt tokens",
+			fmt.Sprintf("%s; %s generated", prompts, human.Thousands(s.OutputTokens))},
 		{"Blocks", fmt.Sprintf("%s used, %s different (of %d tokens: %s)",
 			human.Thousands(s.BlockAccesses), human.Thousands(s.UniqueBlocks), s.BlockSize,
 			blocks(s.UniqueBlocks))},
@@ -68,7 +70,8 @@ func (s *Summary) factRows() [][2]string {
 			blocks(s.LargestBlocks))},
 		{"Running requests", fmt.Sprintf("%s blocks at most at a time (%s)",
 			human.Thousands(s.PinnedBlocks), blocks(s.PinnedBlocks))},
-		{"Ideal hit", fmt.Sprintf("%s tokens, %s of the prompt tokens: an unlimited cache that keeps %s",
+		{"Ideal hit", fmt.Sprintf("%s tokens, %s of the prompt tokens: an unlimited cache that "+
+			"keeps %s",
 			human.Thousands(s.Ideal.HitTokens), render.Percent(s.Ideal.Rate), keeps(s.Store))},
 		{"", `(the eligible tokens: no cache hits more; "of ideal" below is the share of them)`},
 	}
@@ -78,7 +81,8 @@ func (s *Summary) factRows() [][2]string {
 	}
 	per := ""
 	if m.TP > 1 {
-		per = fmt.Sprintf(" on each of %d GPUs, as all sizes in GiB here but those of lower tiers", m.TP)
+		per = fmt.Sprintf(" on each of %d GPUs, as all sizes in GiB here but those of lower tiers",
+			m.TP)
 	}
 	rows = append(rows, [2]string{"Model", fmt.Sprintf("%s: %s bytes a token%s", m.Name,
 		human.Thousands(m.BytesPerToken), per)})
@@ -103,8 +107,9 @@ func (s *Summary) tokens(blocks int) int64 { return int64(blocks) * int64(s.Bloc
 // curve returns hits against capacity, and the capacities that matter.
 func (s *Summary) curve() []render.Section {
 	if len(s.Curve) == 0 {
-		return []render.Section{{Name: "curve", Title: "Nothing is ever used again: no cache hits " +
-			"anything."}}
+		return []render.Section{{
+			Name: "curve", Title: "Nothing is ever used again: no cache hits anything.",
+		}}
 	}
 	curve := render.Section{
 		Name: "curve", Title: "Hits against capacity (one LRU cache, nothing pinned):",
@@ -112,7 +117,9 @@ func (s *Summary) curve() []render.Section {
 		Columns: []render.Column{
 			thousands("blocks", "blocks"), gibColumn("gib"), thousands("hit tokens", "hit_tokens"),
 			percent("hit", "hit_rate"), percent("of ideal", "eligible_hit_rate"),
-			{Left: true, Text: func(r render.Row) string { return render.Bar(r.Number("eligible_hit_rate")) }},
+			{Left: true, Text: func(r render.Row) string {
+				return render.Bar(r.Number("eligible_hit_rate"))
+			}},
 		},
 	}
 	for i := range s.Curve {
@@ -142,16 +149,18 @@ func (c *Cliff) text() string {
 		gib = fmt.Sprintf(" (%s to %s GiB)", size(*c.From.GiB), size(*c.To.GiB))
 	}
 	return fmt.Sprintf("%s: from %s to %s tokens%s it gains %s of the ideal hit.",
-		name, human.Thousands(c.From.Tokens), human.Thousands(c.To.Tokens), gib, render.Percent(c.Rise))
+		name, human.Thousands(c.From.Tokens), human.Thousands(c.To.Tokens), gib,
+		render.Percent(c.Rise))
 }
 
 func (s *Summary) reach() render.Section {
 	reach := render.Section{
-		Name: "reach", Title: "Capacity that reaches a share of the ideal hit (what running requests " +
-			"pin comes on top):",
+		Name: "reach", Title: "Capacity that reaches a share of the ideal hit (what running " +
+			"requests pin comes on top):",
 		About: "The smallest capacity for a share of the ideal hit.", RowHead: "of ideal",
 		Columns: []render.Column{
-			thousands("tokens", "tokens"), thousands("blocks", "blocks"), gibColumn("gib"), percent("hit",
+			thousands("tokens", "tokens"), thousands("blocks", "blocks"), gibColumn("gib"),
+			percent("hit",
 				"hit_rate"),
 		},
 	}
@@ -186,7 +195,9 @@ func (s *Summary) workingSet() []render.Section {
 			tokens("live tokens", "live_blocks"), gibColumn("live_gib"), tokens("all tokens",
 				"unique_blocks"),
 			tokens("running", "running_blocks"),
-			{Left: true, Text: func(r render.Row) string { return render.Bar(r.Number("live_blocks") / float64(most)) }},
+			{Left: true, Text: func(r render.Row) string {
+				return render.Bar(r.Number("live_blocks") / float64(most))
+			}},
 		},
 	}
 	if s.timed {
@@ -209,8 +220,8 @@ const textTurns = 24
 // turns returns what caches hit, turn by turn.
 func (s *Summary) turns() []render.Section {
 	shown := render.Section{
-		Name: "turns", Title: "By turn:", About: "Tokens by number of the turn, and what caches hit of " +
-			"them.",
+		Name: "turns", Title: "By turn:",
+		About:   "Tokens by number of the turn, and what caches hit of them.",
 		RowHead: "turn", Columns: s.turnColumns(),
 	}
 	hidden := render.Section{Name: "turns", About: "The later turns one by one."}
@@ -236,12 +247,12 @@ func (s *Summary) turns() []render.Section {
 	}
 	row(&shown, "all", &s.All)
 	if n := s.All.Waited; n > 0 {
-		shown.Notes = append(shown.Notes, human.Thousands(n)+" requests found no room when they came "+
-			"and waited.")
+		shown.Notes = append(shown.Notes, human.Thousands(n)+" requests found no room when "+
+			"they came and waited.")
 	}
 	if n := s.All.TooLarge; n > 0 {
-		shown.Notes = append(shown.Notes, human.Thousands(n)+" requests are too large for this GPU tier "+
-			"and could never run.")
+		shown.Notes = append(shown.Notes, human.Thousands(n)+" requests are too large for this "+
+			"GPU tier and could never run.")
 	}
 	out := []render.Section{shown, hidden}
 	if p := s.Prediction; p != nil {
@@ -337,7 +348,9 @@ func percent(head, cell string) render.Column {
 
 // gibColumn is empty where sizes are not known.
 func gibColumn(cell string) render.Column {
-	return render.Column{Head: "GiB", Text: func(r render.Row) string { return size(r.Number(cell)) }}
+	return render.Column{Head: "GiB", Text: func(r render.Row) string {
+		return size(r.Number(cell))
+	}}
 }
 
 // size writes GiB with three digits, or two decimals; nothing if it is not known.

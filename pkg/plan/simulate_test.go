@@ -69,12 +69,15 @@ func TestSendsAsTheBench(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 77))
 		conversations := randomConversations(rng)
 		s := randomSimulation(rng, uint32(seed))
-		server := &slow{takes: map[string]time.Duration{}, fails: map[string]bool{}, next: map[string]int{}}
+		server := &slow{takes: map[string]time.Duration{}, fails: map[string]bool{},
+			next: map[string]int{}}
 		want, scheduler := plannedSchedule(t, s, conversations, rng.IntN(3) == 0, server)
 		end := playSchedule(t, s, conversations, server)
 		got := server.log
 
-		byTime := func(a, b sent) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.turn, b.turn)) }
+		byTime := func(a, b sent) int {
+			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.turn, b.turn))
+		}
 		slices.SortFunc(got, byTime)
 		slices.SortFunc(want, byTime)
 		if !slices.Equal(got, want) {
@@ -207,7 +210,8 @@ func playSchedule(t *testing.T, s Simulation, conversations []chat.Conversation,
 // arm, and leave the measured arm's hits as they are without a control.
 func TestSimulatedControl(t *testing.T) {
 	t.Parallel()
-	conversations := []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4), talk("c", 30, 20, 4)}
+	conversations := []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4),
+		talk("c", 30, 20, 4)}
 	base := Simulation{Options: load.Options{Active: 2}, BlockSize: 16}
 	type turn struct {
 		conversation string

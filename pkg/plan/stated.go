@@ -49,7 +49,8 @@ func sizes(stated *record.StatedCache, model string) (s Sizes, err error) {
 
 // DefaultStores are what the tiers of vLLM keep: offloading keeps prompts only.
 var DefaultStores = [kvcache.NumTiers]kvcache.Store{
-	kvcache.GPU: kvcache.PromptAndOutput, kvcache.CPU: kvcache.PromptOnly, kvcache.Disk: kvcache.PromptOnly,
+	kvcache.GPU: kvcache.PromptAndOutput, kvcache.CPU: kvcache.PromptOnly,
+	kvcache.Disk: kvcache.PromptOnly,
 }
 
 // Stores returns what each tier keeps: as stated, else as in DefaultStores.

@@ -179,14 +179,16 @@ func Summarise(a *Analysis, v View) *Summary {
 	s := &Summary{
 		Name: v.Name, Kind: v.Kind, How: w.How, BlockSize: w.BlockSize, Store: a.Store.String(),
 		Notes:         slices.Clone(w.Notes),
-		BlockAccesses: a.Curve.Accesses, UniqueBlocks: a.Curve.Unique, LargestBlocks: a.Curve.Largest,
-		PinnedBlocks: a.Pinned,
+		BlockAccesses: a.Curve.Accesses, UniqueBlocks: a.Curve.Unique,
+		LargestBlocks: a.Curve.Largest, PinnedBlocks: a.Pinned,
 		PromptTokens: a.Curve.PromptTokens, All: Row{Turn: -1}, timed: w.Timed,
 		blockBytes: v.Sizes.block(w.BlockSize), points: a.Curve.Points(curvePoints),
 	}
 	if m := v.Sizes.Model; m != nil {
-		s.Model = &ModelSize{Name: m.Name, BytesPerToken: m.BytesPerToken(v.Sizes.Serving), TP: max(1,
-			v.Sizes.Serving.TP), Notes: m.Notes}
+		s.Model = &ModelSize{
+			Name: m.Name, BytesPerToken: m.BytesPerToken(v.Sizes.Serving),
+			TP: max(1, v.Sizes.Serving.TP), Notes: m.Notes,
+		}
 	}
 	s.rows(a)
 	capacity := func(p kvcache.Point) Capacity { return s.capacity(a.Curve, p) }
@@ -202,7 +204,8 @@ func Summarise(a *Analysis, v View) *Summary {
 	s.Reach = []Reach{}
 	if s.Ideal.HitTokens > 0 {
 		c := a.Curve.Cliff()
-		s.Cliff = &Cliff{From: capacity(a.Curve.At(c.From)), To: capacity(a.Curve.At(c.To)), Rise: c.Rise}
+		s.Cliff = &Cliff{From: capacity(a.Curve.At(c.From)), To: capacity(a.Curve.At(c.To)),
+			Rise: c.Rise}
 		for _, share := range reaches {
 			s.Reach = append(s.Reach, Reach{share, capacity(a.Curve.Reach(share))})
 		}
@@ -319,7 +322,8 @@ func (s *Summary) cutWorkingSet(a *Analysis) {
 	byTime := s.timed && end > begin
 	part := func(i int) int {
 		if byTime {
-			return min(setParts-1, int(float64(a.WorkingSet[i].At-begin)/float64(end-begin)*setParts))
+			return min(setParts-1,
+				int(float64(a.WorkingSet[i].At-begin)/float64(end-begin)*setParts))
 		}
 		return i * setParts / n
 	}

@@ -25,13 +25,15 @@ const (
 // nothing from elsewhere.
 func SVG(w io.Writer, s *Summary) error {
 	d := &drawing{Summary: s}
-	d.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11" fill="#222">`, svgWidth, svgHeight)
+	d.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" `+
+		`font-size="11" fill="#222">`, svgWidth, svgHeight)
 	d.add(`<rect width="%d" height="%d" fill="#fff"/>`, svgWidth, svgHeight)
 	d.text(panelLeft, 20, "start", s.Name+": hit rate of prompt tokens against the capacity of an "+
 		"LRU cache")
 	d.curve()
-	d.text(panelLeft, setTop-25, "start", "Working set in tokens: used so far and to be used again "+
-		"(blue), all used so far (grey), of running requests (red)")
+	d.text(panelLeft, setTop-25, "start",
+		"Working set in tokens: used so far and to be used again "+
+			"(blue), all used so far (grey), of running requests (red)")
 	d.set()
 	d.add(`</svg>`)
 	_, err := w.Write(d.b)
@@ -119,7 +121,8 @@ func (d *drawing) curve() {
 	var line [][2]float64
 	for i, p := range d.points {
 		if i > 0 {
-			line = append(line, [2]float64{x(p.Capacity), line[len(line)-1][1]}) // it rises in steps
+			// it rises in steps
+			line = append(line, [2]float64{x(p.Capacity), line[len(line)-1][1]})
 		}
 		line = append(line, [2]float64{x(p.Capacity), y(rate(p.HitTokens))})
 	}
@@ -138,7 +141,8 @@ func (d *drawing) curve() {
 		} else {
 			blocks = max(blocks, t.Blocks)
 		}
-		d.line(x(blocks), curveTop-8, x(blocks), curveTop+panelHeight, `stroke="#c0392b" stroke-dasharray="4 3"`)
+		d.line(x(blocks), curveTop-8, x(blocks), curveTop+panelHeight,
+			`stroke="#c0392b" stroke-dasharray="4 3"`)
 		d.text(x(blocks)+3, curveTop-10, "start", t.Tier)
 	}
 }
@@ -163,13 +167,17 @@ func (d *drawing) set() {
 	var all, live, running [][2]float64
 	for _, p := range d.WorkingSet {
 		x := panelLeft + panelWidth*at(p)/end
-		point := func(blocks int) [2]float64 { return [2]float64{x, y(float64(blocks * d.BlockSize))} }
+		point := func(blocks int) [2]float64 {
+			return [2]float64{x, y(float64(blocks * d.BlockSize))}
+		}
 		if len(all) == len(live) && p.UniqueBlocks <= most {
 			all = append(all, point(p.UniqueBlocks))
 		}
 		live, running = append(live, point(p.LiveBlocks)), append(running, point(p.RunningBlocks))
 	}
-	if len(all) > 0 { // it ends where it would leave the panel: nothing else could be seen otherwise
+	// The line ends where it would leave the panel: nothing else could be seen
+	// otherwise.
+	if len(all) > 0 {
 		d.path(all, greyStyle)
 	}
 	d.path(live, blueStyle)

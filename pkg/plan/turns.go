@@ -155,13 +155,15 @@ func (x *executed) notes() []string {
 	}{
 		{x.unseen, "turn", "left out: the request failed before any token arrived"},
 		{x.unknown, "turn", "left out: neither the server nor the client counted the tokens"},
-		{x.estimated, "turn", "without usage: the tokens are the client's counts and an estimate of " +
-			"the chat template"},
-		{x.broken.reasoning, "prompt", "after an answer with reasoning, which clients do not send " +
-			"back: only the previous prompt is shared"},
+		{x.estimated, "turn", "without usage: the tokens are the client's counts and an " +
+			"estimate of the chat template"},
+		{x.broken.reasoning, "prompt",
+			"after an answer with reasoning, which clients do not send " +
+				"back: only the previous prompt is shared"},
 		{x.broken.shorter, "prompt", "too short to hold the previous turn and its answer (is " +
 			"reasoning dropped from the history?): only the previous prompt is shared"},
-		{x.broken.cut, "prompt", "shorter than the previous one (was history cut?): nothing is shared"},
+		{x.broken.cut, "prompt", "shorter than the previous one (was history cut?): nothing " +
+			"is shared"},
 		{x.textless, "conversation", "missing from the texts: nothing is shared with others"},
 	} {
 		if n.count > 0 {

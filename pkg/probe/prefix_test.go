@@ -10,7 +10,8 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// prompts is a server that makes prompts by a template and tokenizes them: a character is a token, and so are the pairs of letters in pairs.
+// prompts is a server that makes prompts by a template and tokenizes them: a
+// character is a token, and so are the pairs of letters in pairs.
 type prompts struct {
 	template func(messages []chat.Message, opening bool) (string, error)
 	pairs    string
@@ -78,7 +79,8 @@ func plain(messages []chat.Message, opening bool) (string, error) {
 	return with(messages, opening, "a:", func(i int, m chat.Message) string { return m.Text })
 }
 
-func with(messages []chat.Message, opening bool, open string, text func(i int, m chat.Message) string) (string, error) {
+func with(messages []chat.Message, opening bool, open string,
+	text func(i int, m chat.Message) string) (string, error) {
 	var b strings.Builder
 	for i, m := range messages {
 		b.WriteString(m.Role[:1] + ":" + text(i, m) + "|")
@@ -100,10 +102,12 @@ func TestPrefixes(t *testing.T) {
 	t.Parallel()
 	user := func(s string) []chat.Message { return []chat.Message{{Role: chat.User, Text: s}} }
 	turn := func(asked, answer string) Turn {
-		return Turn{Asked: user(asked), Answer: answer, History: &chat.Message{Role: chat.Assistant, Text: answer}, Generated: len(answer)}
+		return Turn{Asked: user(asked), Answer: answer,
+			History: &chat.Message{Role: chat.Assistant, Text: answer}, Generated: len(answer)}
 	}
 	three := []Turn{turn("hi", "hello"), turn("and", "so"), turn("end", "bye")}
-	thinking := []Turn{turn("hi", "<think>hm</think>hello"), turn("and", "<think>eh</think>so"), turn("end", "bye")}
+	thinking := []Turn{turn("hi", "<think>hm</think>hello"), turn("and", "<think>eh</think>so"),
+		turn("end", "bye")}
 	reasoned := []Turn{turn("hi", "hello"), turn("and", "so")}
 	reasoned[0].Reasoning, reasoned[0].Generated = "hm, hm", 12
 	sent := []Turn{turn("hi", "hello"), turn("and", "so")}
@@ -136,51 +140,80 @@ func TestPrefixes(t *testing.T) {
 		{"count not known", prompts{template: plain}, unknown, []string{""}},
 		{"a text that is normalized", prompts{template: plain}, normalized, []string{""}},
 		{"up to a failure", prompts{template: plain}, failed, []string{""}},
-		{"reasoning stripped at once", prompts{template: func(ms []chat.Message, o bool) (string, error) {
-			return with(ms, o, "a:", func(_ int, m chat.Message) string { return stripped(m.Text) })
-		}}, thinking, []string{
-			`c, turn 1: broken at token 7 of 21 (character 7), in message 1 (assistant, reasoning): reasoning was generated that the prompt does not have; was "<think>hm</think>hello", is "hello|u:and|a:"`,
-			`c, turn 2: broken at token 21 of 32 (character 21), in message 3 (assistant, reasoning): reasoning was generated that the prompt does not have; was "<think>eh</think>so", is "so|u:end|a:"`,
-		}},
-		{"reasoning stripped one turn later", prompts{template: func(ms []chat.Message, o bool) (string, error) {
-			return with(ms, o, "a:", func(i int, m chat.Message) string {
-				if i < len(ms)-2 {
+		{"reasoning stripped at once",
+			prompts{template: func(ms []chat.Message, o bool) (string, error) {
+				return with(ms, o, "a:", func(_ int, m chat.Message) string {
 					return stripped(m.Text)
-				}
-				return m.Text
-			})
-		}}, thinking, []string{"", `c, turn 2: broken at token 7 of 49 (character 7), in message 1 (assistant, reasoning): reasoning was generated`}},
-		{"reasoning beside the answer", prompts{template: plain}, reasoned, []string{`c, turn 1: broken at token 7 of 21 (character 7), in message 1 (assistant, reasoning): reasoning was generated that the prompt does not have; was "hm, hm", is "hello|u:and|a:"`}},
+				})
+			}}, thinking, []string{
+				`c, turn 1: broken at token 7 of 21 (character 7), in message 1 (assistant, ` +
+					`reasoning): reasoning was generated that the prompt does not have; was ` +
+					`"<think>hm</think>hello", is "hello|u:and|a:"`,
+				`c, turn 2: broken at token 21 of 32 (character 21), in message 3 (assistant, ` +
+					`reasoning): reasoning was generated that the prompt does not have; was ` +
+					`"<think>eh</think>so", is "so|u:end|a:"`,
+			}},
+		{"reasoning stripped one turn later",
+			prompts{template: func(ms []chat.Message, o bool) (string, error) {
+				return with(ms, o, "a:", func(i int, m chat.Message) string {
+					if i < len(ms)-2 {
+						return stripped(m.Text)
+					}
+					return m.Text
+				})
+			}}, thinking, []string{"", `c, turn 2: broken at token 7 of 49 (character 7), in ` +
+				`message 1 (assistant, reasoning): reasoning was generated`}},
+		{"reasoning beside the answer", prompts{template: plain}, reasoned,
+			[]string{`c, turn 1: broken at token 7 of 21 (character 7), in message 1 ` +
+				`(assistant, reasoning): reasoning was generated that the prompt does not have; ` +
+				`was "hm, hm", is "hello|u:and|a:"`}},
 		{"reasoning is sent back", prompts{template: plain}, sent, []string{""}},
-		{"reasoning of other tokens", prompts{template: plain}, others, []string{`broken behind token 7 of 29, in message 1 (assistant, reasoning): the text is the same, but has other tokens`}},
+		{"reasoning of other tokens", prompts{template: plain}, others,
+			[]string{`broken behind token 7 of 29, in message 1 (assistant, reasoning): the ` +
+				`text is the same, but has other tokens`}},
 		{"the opening thinks", prompts{template: func(ms []chat.Message, o bool) (string, error) {
 			return with(ms, o, "a:<think>", func(_ int, m chat.Message) string { return m.Text })
-		}}, three[:2], []string{`c, turn 1: broken at token 7 of 28 (character 7), in what begins the answer: reasoning was generated`}},
-		{"the first message changes", prompts{template: func(ms []chat.Message, o bool) (string, error) {
-			return with(ms, o, "a:", func(i int, m chat.Message) string {
-				if i == 0 && len(ms) > 3 {
-					return m.Text + "!"
-				}
-				return m.Text
-			})
-		}}, system, []string{`c, turn 1: broken at token 4 of 27 (character 4), in message 0 (system, content): the template wrote it another way; was "|u:hi|a:", is "!|u:hi|a:hello|u:and|a:"`}},
+		}}, three[:2], []string{`c, turn 1: broken at token 7 of 28 (character 7), in what ` +
+			`begins the answer: reasoning was generated`}},
+		{"the first message changes",
+			prompts{template: func(ms []chat.Message, o bool) (string, error) {
+				return with(ms, o, "a:", func(i int, m chat.Message) string {
+					if i == 0 && len(ms) > 3 {
+						return m.Text + "!"
+					}
+					return m.Text
+				})
+			}}, system, []string{`c, turn 1: broken at token 4 of 27 (character 4), in message 0 ` +
+				`(system, content): the template wrote it another way; was "|u:hi|a:", is "!|u:hi|a:hello|u:and|a:"`}},
 		{"an answer is trimmed", prompts{template: func(ms []chat.Message, o bool) (string, error) {
-			return with(ms, o, "a:", func(_ int, m chat.Message) string { return strings.TrimLeft(m.Text, "h") })
-		}}, []Turn{turn("x", "hello"), turn("y", "so")}, []string{`in message 1 (assistant, content): the template wrote it another way; was "hello", is "ello|u:y|a:"`}},
-		{"other tokens were generated", prompts{template: plain}, other, []string{`c, turn 1: broken behind token 7 of 21, in message 1 (assistant, content): the text is the same, but has other tokens than were generated`}},
-		{"tokens merge with what is before", prompts{template: plain, pairs: ":h"}, three[:2], []string{`c, turn 1: broken at token 5 of 19 (character 6), in what begins the answer: the text is the same, but has other tokens`}},
-		{"the dataset's answer", prompts{template: plain}, dataset, []string{`c, turn 1: broken at token 10 of 20 (character 10), in message 1 (assistant, content): the history has another text than the server's answer; was "lo", is "p|u:and|a:"`}},
-		{"a template that needs a question", prompts{template: func(ms []chat.Message, o bool) (string, error) {
-			if ms[len(ms)-1].Role != chat.User {
-				return "", errors.New("status 400")
-			}
-			return with(ms, o, "a:", func(i int, m chat.Message) string {
-				if i == 0 && len(ms) > 3 {
-					return m.Text + "!"
-				}
-				return m.Text
+			return with(ms, o, "a:", func(_ int, m chat.Message) string {
+				return strings.TrimLeft(m.Text, "h")
 			})
-		}}, system, []string{`in a message that is not known: the template wrote it another way`}},
+		}}, []Turn{turn("x", "hello"), turn("y", "so")},
+			[]string{`in message 1 (assistant, content): the template wrote it another way; was ` +
+				`"hello", is "ello|u:y|a:"`}},
+		{"other tokens were generated", prompts{template: plain}, other,
+			[]string{`c, turn 1: broken behind token 7 of 21, in message 1 (assistant, ` +
+				`content): the text is the same, but has other tokens than were generated`}},
+		{"tokens merge with what is before", prompts{template: plain, pairs: ":h"}, three[:2],
+			[]string{`c, turn 1: broken at token 5 of 19 (character 6), in what begins the ` +
+				`answer: the text is the same, but has other tokens`}},
+		{"the dataset's answer", prompts{template: plain}, dataset,
+			[]string{`c, turn 1: broken at token 10 of 20 (character 10), in message 1 ` +
+				`(assistant, content): the history has another text than the server's answer; ` +
+				`was "lo", is "p|u:and|a:"`}},
+		{"a template that needs a question",
+			prompts{template: func(ms []chat.Message, o bool) (string, error) {
+				if ms[len(ms)-1].Role != chat.User {
+					return "", errors.New("status 400")
+				}
+				return with(ms, o, "a:", func(i int, m chat.Message) string {
+					if i == 0 && len(ms) > 3 {
+						return m.Text + "!"
+					}
+					return m.Text
+				})
+			}}, system, []string{`in a message that is not known: the template wrote it another way`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -196,7 +229,8 @@ func TestPrefixes(t *testing.T) {
 				if got[i].Broken != "" {
 					text = PrefixText(&got[i])
 				} else if got[i].Shared != got[i].Before {
-					t.Errorf("nothing is broken, but %d of %d tokens are shared", got[i].Shared, got[i].Before)
+					t.Errorf("nothing is broken, but %d of %d tokens are shared", got[i].Shared,
+						got[i].Before)
 				}
 				if (text == "") != (tc.want[i] == "") || !strings.Contains(text, tc.want[i]) {
 					t.Errorf("record %d:\ngot  %s\nwant %s", i, text, tc.want[i])
@@ -208,9 +242,12 @@ func TestPrefixes(t *testing.T) {
 
 func TestPrefixesWithoutAnEndpoint(t *testing.T) {
 	t.Parallel()
-	turns := []Turn{{Asked: []chat.Message{{Role: chat.User, Text: "a"}}, Answer: "b", History: &chat.Message{Role: chat.Assistant, Text: "b"}}, {Asked: []chat.Message{{Role: chat.User, Text: "c"}}}}
+	turns := []Turn{{Asked: []chat.Message{{Role: chat.User, Text: "a"}}, Answer: "b",
+		History: &chat.Message{Role: chat.Assistant, Text: "b"}},
+		{Asked: []chat.Message{{Role: chat.User, Text: "c"}}}}
 	for _, call := range []string{"Tokenize", "Detokenize"} {
-		if _, err := Prefixes(t.Context(), &prompts{template: plain, fails: call}, "c", turns); err == nil || !strings.Contains(err.Error(), "conversation c, turn ") {
+		if _, err := Prefixes(t.Context(), &prompts{template: plain, fails: call}, "c",
+			turns); err == nil || !strings.Contains(err.Error(), "conversation c, turn ") {
 			t.Errorf("%s fails: error %v", call, err)
 		}
 	}
@@ -223,18 +260,23 @@ func FuzzPrefixes(f *testing.F) {
 		s := prompts{template: plain, pairs: "ab"}
 		if strip {
 			s.template = func(ms []chat.Message, o bool) (string, error) {
-				return with(ms, o, "a:", func(_ int, m chat.Message) string { return stripped(m.Text) })
+				return with(ms, o, "a:", func(_ int, m chat.Message) string {
+					return stripped(m.Text)
+				})
 			}
 		}
 		turns := []Turn{
-			{Asked: []chat.Message{{Role: chat.User, Text: ask}}, Answer: answer, History: &chat.Message{Role: chat.Assistant, Text: answer}, Generated: max(0, generated%100)},
+			{Asked: []chat.Message{{Role: chat.User, Text: ask}}, Answer: answer,
+				History:   &chat.Message{Role: chat.Assistant, Text: answer},
+				Generated: max(0, generated%100)},
 			{Asked: []chat.Message{{Role: chat.User, Text: again}}},
 		}
 		got, err := Prefixes(t.Context(), &s, "c", turns)
 		if err != nil || len(got) != 1 {
 			t.Fatalf("%v, %v", got, err)
 		}
-		if p := got[0]; p.Shared > p.Prompt || p.Shared < 0 || p.Broken == "" && p.Shared > p.Before {
+		if p := got[0]; p.Shared > p.Prompt || p.Shared < 0 ||
+			p.Broken == "" && p.Shared > p.Before {
 			t.Errorf("%+v", p)
 		}
 		_ = PrefixText(&got[0])

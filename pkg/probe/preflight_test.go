@@ -93,16 +93,25 @@ func TestPreflight(t *testing.T) {
 		want   string // of PreflightText
 		block  int
 	}{
-		{"blocks of 16", caching{block: 16, extra: 7}, "cached tokens are reported (usage.cached_tokens); the cache is on (by usage: 1504 of 1509 tokens of a prompt sent again); blocks of 16 tokens", 16},
+		{"blocks of 16", caching{block: 16, extra: 7},
+			"cached tokens are reported (usage.cached_tokens); the cache is on (by usage: 1504 " +
+				"of 1509 tokens of a prompt sent again); blocks of 16 tokens", 16},
 		{"blocks of 32", caching{block: 32, extra: 11}, "blocks of 32 tokens", 32},
 		{"blocks of 64", caching{block: 64, extra: 3}, "blocks of 64 tokens", 64},
 		{"to the token", caching{block: 1, extra: 9}, "exact to the token", 1},
 		{"zero left out", caching{block: 16, omitsZero: true}, "left out where there are none", 16},
-		{"no cache", caching{kind: "vllm"}, "the cache is off (by usage: 0 of 1502 tokens of a prompt sent again); start vLLM without --no-enable-prefix-caching", 0},
-		{"vllm does not report", caching{block: 16, silent: true, kind: "vllm"}, "cached tokens are not reported; the cache is on (by time); start vLLM with --enable-prompt-tokens-details", 0},
-		{"sglang does not report", caching{block: 1, silent: true, counters: true, flat: true, kind: "sglang"}, "not reported; the cache is on (by counters); start SGLang with --enable-cache-report", 0},
-		{"nobody knows", caching{block: 16, silent: true, flat: true}, "cached tokens are not reported; whether there is a cache is unknown", 0},
-		{"off by counters", caching{silent: true, counters: true}, "the cache is off (by counters)", 0},
+		{"no cache", caching{kind: "vllm"}, "the cache is off (by usage: 0 of 1502 tokens of a " +
+			"prompt sent again); start vLLM without --no-enable-prefix-caching", 0},
+		{"vllm does not report", caching{block: 16, silent: true, kind: "vllm"},
+			"cached tokens are not reported; the cache is on (by time); start vLLM with " +
+				"--enable-prompt-tokens-details", 0},
+		{"sglang does not report", caching{block: 1, silent: true, counters: true, flat: true,
+			kind: "sglang"}, "not reported; the cache is on (by counters); start SGLang with " +
+			"--enable-cache-report", 0},
+		{"nobody knows", caching{block: 16, silent: true, flat: true},
+			"cached tokens are not reported; whether there is a cache is unknown", 0},
+		{"off by counters", caching{silent: true, counters: true},
+			"the cache is off (by counters)", 0},
 		{"fails", caching{fails: 1}, "preflight: status 500", 0},
 		{"fails later", caching{block: 16, fails: 3}, "then a request failed: status 500", 0},
 		{"short context", caching{block: 16, maxModelLength: 512}, "blocks of 16 tokens", 16},
@@ -127,7 +136,8 @@ func TestZeroOmittedIsSaid(t *testing.T) {
 	t.Parallel()
 	s := caching{block: 16, omitsZero: true}
 	p := Preflight(t.Context(), s.target(), draw)
-	if !p.ZeroOmitted || !p.Reported || p.Caching != record.CachingOn || p.Requests[0].Cached != nil {
+	if !p.ZeroOmitted || !p.Reported || p.Caching != record.CachingOn ||
+		p.Requests[0].Cached != nil {
 		t.Errorf("%+v", p)
 	}
 }

@@ -38,7 +38,8 @@ func TestAppendTurnIsEncodingJSON(t *testing.T) {
 // turnKeys is the order of a turn's fields in the format, which is not that of the struct.
 var turnKeys = strings.Fields(`
 	type conversation client turn messages warmup arm batch attempts outcome status error finish verify
-	scheduled_ms issued_ms sent_ms written_ms headers_ms first_event_ms first_token_ms first_answer_ms last_token_ms end_ms
+	scheduled_ms issued_ms sent_ms written_ms headers_ms first_event_ms
+	first_token_ms first_answer_ms last_token_ms end_ms
 	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged read_late_us gaps_us
 	max_tokens min_tokens usage counted body_bytes server_timings`)
 
@@ -77,7 +78,8 @@ func TestAppendTurnWithBadNumbersAndTimings(t *testing.T) {
 		t.Fatal(err)
 	}
 	turn.ServerTimings = json.RawMessage("{\n \"a\": 1 }")
-	if line := AppendTurn(nil, &turn); bytes.ContainsRune(line, '\n') || !bytes.HasSuffix(line, []byte(`"server_timings":{"a":1}}`)) {
+	if line := AppendTurn(nil, &turn); bytes.ContainsRune(line, '\n') ||
+		!bytes.HasSuffix(line, []byte(`"server_timings":{"a":1}}`)) {
 		t.Errorf("timings over several lines: %s", line)
 	}
 }
@@ -121,7 +123,8 @@ func TestRoundTrip(t *testing.T) {
 		}
 		run.Type, run.Format, run.Version = TypeRun, Format, Version
 		turn.Type, scrape.Type, prefix.Type, end.Type = TypeTurn, TypeScrape, TypePrefix, TypeEnd
-		if err := errors.Join(w.Run(&run), w.Turn(&turn), w.Scrape(&scrape), w.Prefix(&prefix), w.End(&end)); err != nil {
+		if err := errors.Join(w.Run(&run), w.Turn(&turn), w.Scrape(&scrape), w.Prefix(&prefix),
+			w.End(&end)); err != nil {
 			t.Fatal(err)
 		}
 		for _, rec := range []any{&run, &turn, &scrape, &prefix, &end} {
@@ -158,22 +161,32 @@ func TestReaderLines(t *testing.T) {
 	}{
 		{"whole", run + "\n" + turn + "\n" + end + "\n", "run turn end", "", 0, ""},
 		{"no last newline", run + "\n" + turn, "run turn", "", 0, ""},
-		{"cut last line", run + "\n" + turn[:20], "run", "f:2: not JSON: unexpected end of JSON input (at byte 20)", 1, ""},
-		{"cut line in the middle", run + "\n" + turn[:20] + "\n" + turn + "\n", "run turn", "f:2: not JSON: unexpected end of JSON input (at byte 20)", 1, ""},
+		{"cut last line", run + "\n" + turn[:20], "run",
+			"f:2: not JSON: unexpected end of JSON input (at byte 20)", 1, ""},
+		{"cut line in the middle", run + "\n" + turn[:20] + "\n" + turn + "\n", "run turn",
+			"f:2: not JSON: unexpected end of JSON input (at byte 20)", 1, ""},
 		{"empty", "", "", "", 0, ""},
 		{"blank lines and CR LF", "\n\r\n" + run + "\r\n\n" + turn + "\r\n", "run turn", "", 0, ""},
-		{"line numbers count blank lines", "\n\nx\n", "", "f:3: not JSON: invalid character 'x' looking for beginning of value (at byte 1)", 1, ""},
+		{"line numbers count blank lines", "\n\nx\n", "",
+			"f:3: not JSON: invalid character 'x' looking for beginning of value (at byte 1)", 1,
+			""},
 		{"byte order mark", "\xef\xbb\xbf" + run, "run", "", 0, ""},
 		{"unknown type", run + "\n" + `{"type":"note"}` + "\n" + turn, "run turn", "", 0, ""},
 		{"no type", `{"id":"a","messages":[]}`, "", `f:1: no "type": not a record`, 1, ""},
-		{"wrong field", turn + "\n" + `{"type":"turn","turn":"one"}` + "\n" + turn, "turn turn", "f:2: turn: got string, want a number", 1, ""},
-		{"wrong field of an exchange", turn + "\n" + `{"type":"turn","usage":{"prompt":"one"}}`, "turn", "f:2: usage.prompt: got string, want a number", 1, ""},
+		{"wrong field", turn + "\n" + `{"type":"turn","turn":"one"}` + "\n" + turn, "turn turn",
+			"f:2: turn: got string, want a number", 1, ""},
+		{"wrong field of an exchange", turn + "\n" + `{"type":"turn","usage":{"prompt":"one"}}`,
+			"turn", "f:2: usage.prompt: got string, want a number", 1, ""},
 		{"turns without a header", turn + "\n" + turn, "turn turn", "", 0, ""},
-		{"two runs", run + "\n" + turn + "\n" + end + "\n" + run + "\n" + turn, "run turn end run turn", "", 0, ""},
-		{"newer", turn + "\n" + `{"type":"run","format":"multiturn-records","version":"2.0"}` + "\n" + turn, "turn", "", 0,
+		{"two runs", run + "\n" + turn + "\n" + end + "\n" + run + "\n" + turn,
+			"run turn end run turn", "", 0, ""},
+		{"newer", turn + "\n" + `{"type":"run","format":"multiturn-records","version":"2.0"}` +
+			"\n" + turn, "turn", "", 0,
 			"f:2: records of version 2.0, but this program reads up to 1.x: use a newer one"},
-		{"other format", `{"type":"run","format":"x","version":"1.0"}`, "", "", 0, `f:1: the header has format "x", not "multiturn-records": these are not records of a run`},
-		{"strange version", `{"type":"run","format":"multiturn-records","version":"one"}` + "\n" + turn, "turn", `f:1: the header's version "one" is not like "1.1"`, 1, ""},
+		{"other format", `{"type":"run","format":"x","version":"1.0"}`, "", "", 0,
+			`f:1: the header has format "x", not "multiturn-records": these are not records of a run`},
+		{"strange version", `{"type":"run","format":"multiturn-records","version":"one"}` + "\n" +
+			turn, "turn", `f:1: the header's version "one" is not like "1.1"`, 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -184,7 +197,8 @@ func TestReaderLines(t *testing.T) {
 			} {
 				var types []string
 				for _, rec := range read(t, src) {
-					types = append(types, strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", rec), "*record.")))
+					types = append(types,
+						strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", rec), "*record.")))
 				}
 				if got := strings.Join(types, " "); got != tc.want {
 					t.Errorf("%s: records %q, want %q", name, got, tc.want)
@@ -193,7 +207,8 @@ func TestReaderLines(t *testing.T) {
 				if n != tc.nbad || n > 0 && first[0].Error() != tc.broken {
 					t.Errorf("%s: broken %d %v, want %d %s", name, n, first, tc.nbad, tc.broken)
 				}
-				if err := src.Err(); err == nil && tc.err != "" || err != nil && err.Error() != tc.err {
+				if err := src.Err(); err == nil && tc.err != "" ||
+					err != nil && err.Error() != tc.err {
 					t.Errorf("%s: error %v, want %q", name, err, tc.err)
 				}
 			}
@@ -233,7 +248,8 @@ func TestReaderKeepsWhatACutPackedFileHolds(t *testing.T) {
 func TestReaderReportsFailureToRead(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
-	for _, start := range []string{"", `{"type":"turn"}` + "\n" + `{"ty`, `[{"ttft_ms":1,"latency_ms":1,"start_time_ms":1},`} {
+	for _, start := range []string{"", `{"type":"turn"}` + "\n" + `{"ty`,
+		`[{"ttft_ms":1,"latency_ms":1,"start_time_ms":1},`} {
 		r := NewReader(iotest.DataErrReader(ioReader{strings.NewReader(start), boom}), "f")
 		read(t, r)
 		if err := r.Err(); !errors.Is(err, boom) || !strings.HasPrefix(err.Error(), "f: ") {
@@ -271,7 +287,8 @@ func TestReaderLongLine(t *testing.T) {
 func TestReaderArrays(t *testing.T) {
 	t.Parallel()
 	const (
-		item = `{"ttft_ms": 50.0, "tpot_ms": 10.0, "latency_ms": 150.0, "start_time_ms": 1000.0, "conversation_id": "A"}`
+		item = `{"ttft_ms": 50.0, "tpot_ms": 10.0, "latency_ms": 150.0, "start_time_ms": ` +
+			`1000.0, "conversation_id": "A"}`
 		turn = `{"type":"turn","conversation":"A"}`
 	)
 	for _, tc := range []struct {
@@ -288,7 +305,9 @@ func TestReaderArrays(t *testing.T) {
 		{"wrong type", `[{"ttft_ms": "fast"}]`, 0, "f: item 1: ttft_ms: got string, want a number"},
 		{"cut", "[" + item + ", " + item[:30], 1, "f: item 2: the array ends in the middle"},
 		{"cut after an item", "[" + item, 1, "f: item 2: the array ends in the middle"},
-		{"broken", "[" + item + ", {x}, " + item + "]", 1, "f: item 2: not JSON: invalid character 'x' looking for beginning of object key string, so the rest of the array is skipped"},
+		{"broken", "[" + item + ", {x}, " + item + "]", 1,
+			"f: item 2: not JSON: invalid character 'x' looking for beginning of object key " +
+				"string, so the rest of the array is skipped"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -342,11 +361,13 @@ func TestSamplesAreTheReferencesBytes(t *testing.T) {
 
 func TestAppendSample(t *testing.T) {
 	t.Parallel()
-	s := Sample{TTFTMS: 1e-5, TPOTMS: math.NaN(), LatencyMS: 1e16, StartMS: 123456789012345.6, Conversation: "é\"\\\n🙂\x7f"}
+	s := Sample{TTFTMS: 1e-5, TPOTMS: math.NaN(), LatencyMS: 1e16, StartMS: 123456789012345.6,
+		Conversation: "é\"\\\n🙂\x7f"}
 	got := string(AppendSample(nil, &s))
 	for _, want := range []string{
-		`"ttft_ms": 1e-05,`, `"tpot_ms": null,`, `"latency_ms": 1e+16,`, `"start_time_ms": 123456789012345.6,`,
-		`"approx_cached_percent": 0.0,`, `"conversation_id": "\u00e9\"\\\n\ud83d\ude42\u007f",`,
+		`"ttft_ms": 1e-05,`, `"tpot_ms": null,`, `"latency_ms": 1e+16,`,
+		`"start_time_ms": 123456789012345.6,`, `"approx_cached_percent": 0.0,`,
+		`"conversation_id": "\u00e9\"\\\n\ud83d\ude42\u007f",`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s lacks %s", got, want)
@@ -482,7 +503,8 @@ func TestWriterLeavesOutWhatMetricsCannotSay(t *testing.T) {
 func TestGapsAreEncodingJSONs(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{
-		"[]", "[1]", "[1,2,3]", "[-5,0]", " [ 1 , 2 ] ", "null", "[1e3]", "[1.0]", "[1.5]", "[--1]", "[1,]", "[9223372036854775807]", "[9223372036854775808]",
+		"[]", "[1]", "[1,2,3]", "[-5,0]", " [ 1 , 2 ] ", "null", "[1e3]", "[1.0]", "[1.5]", "[--1]",
+		"[1,]", "[9223372036854775807]", "[9223372036854775808]",
 		"[123456789012345678]", `["1"]`, "{}", "[1,2", "5", "[-]", "[[1]]", "[null]",
 	} {
 		var got, want struct {
@@ -491,7 +513,8 @@ func TestGapsAreEncodingJSONs(t *testing.T) {
 		}
 		gotErr := json.Unmarshal([]byte(`{"g":`+in+`}`), &got)
 		wantErr := json.Unmarshal([]byte(`{"w":`+in+`}`), &want)
-		if (gotErr == nil) != (wantErr == nil) || gotErr == nil && (len(got.G) != len(want.W) || !slices.Equal([]int64(got.G), want.W)) {
+		if (gotErr == nil) != (wantErr == nil) ||
+			gotErr == nil && (len(got.G) != len(want.W) || !slices.Equal([]int64(got.G), want.W)) {
 			t.Errorf("%s: %v, %v; encoding/json says %v, %v", in, got.G, gotErr, want.W, wantErr)
 		}
 	}
@@ -502,7 +525,8 @@ func FuzzReader(f *testing.F) {
 	var turn Turn
 	fill(rng, reflect.ValueOf(&turn).Elem())
 	f.Add(append(AppendTurn(nil, &turn), '\n'))
-	f.Add([]byte(`{"type":"run","format":"multiturn-records","version":"1.0"}` + "\n" + `{"type":"end"}`))
+	f.Add([]byte(`{"type":"run","format":"multiturn-records","version":"1.0"}` + "\n" +
+		`{"type":"end"}`))
 	f.Add([]byte(`[{"ttft_ms":1,"latency_ms":2,"start_time_ms":3}][] {"type":"turn"}`))
 	f.Add([]byte("\x1f\x8b\x08"))
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -537,7 +561,8 @@ func typical() *Turn {
 			Headers: 1234867890, FirstEvent: 1244567890, FirstToken: 1254567890,
 			FirstAnswer: 1254567890, LastToken: 3834567890, End: 3834667890, Connection: "reused",
 			Stream: true, Chunks: 129, ChunksContent: 129, Reads: 129, Usage: &Usage{Prompt: 2345,
-				Completion: 129, Cached: &cached, CachedField: "prompt_tokens_details.cached_tokens"},
+				Completion: 129, Cached: &cached,
+				CachedField: "prompt_tokens_details.cached_tokens"},
 			BodyBytes: 12345,
 		},
 	}

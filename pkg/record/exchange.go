@@ -73,16 +73,17 @@ const (
 	ErrorInStream Outcome = "error_in_stream" // an error object under status 200
 	BadEvent      Outcome = "bad_event"       // not JSON, or not part of an answer
 	HTTPStatus    Outcome = "http_status"     // a status other than 200
-	Connect       Outcome = "connect"         // no connection, or it broke before the response's head
-	Timeout       Outcome = "timeout"
-	IdleTimeout   Outcome = "idle_timeout"
-	Cancelled     Outcome = "cancelled"
+	// no connection, or it broke before the response's head
+	Connect     Outcome = "connect"
+	Timeout     Outcome = "timeout"
+	IdleTimeout Outcome = "idle_timeout"
+	Cancelled   Outcome = "cancelled"
 )
 
 // Outcomes lists all outcomes in the order of a table.
 var Outcomes = []Outcome{
-	OK, OKNoDone, Empty, Truncated, ErrorInStream, BadEvent, HTTPStatus, Connect, Timeout, IdleTimeout,
-	Cancelled,
+	OK, OKNoDone, Empty, Truncated, ErrorInStream, BadEvent, HTTPStatus, Connect,
+	Timeout, IdleTimeout, Cancelled,
 }
 
 // OK reports whether the request succeeded.

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// fill sets everything that can be set in v, by chance, so that a field that was added to a record but not to its
-// encoder is noticed.
+// fill sets everything that can be set in v, by chance, so that a field that
+// was added to a record but not to its encoder is noticed.
 func fill(rng *rand.Rand, v reflect.Value) {
 	switch v.Interface().(type) {
 	case json.RawMessage:
@@ -20,7 +20,8 @@ func fill(rng *rand.Rand, v reflect.Value) {
 	}
 	switch v.Kind() {
 	case reflect.String:
-		texts := []string{"", "CONV_ID_7", "stop", "a \"b\"\\ <&>", "héllo\n\u2028", "\x00\x1f\x7f", "bad\xff"}
+		texts := []string{"", "CONV_ID_7", "stop", "a \"b\"\\ <&>", "héllo\n\u2028",
+			"\x00\x1f\x7f", "bad\xff"}
 		v.SetString(texts[rng.IntN(len(texts))])
 	case reflect.Int, reflect.Int64:
 		v.SetInt(rng.Int64N(1e12) * rng.Int64N(2))

@@ -65,8 +65,8 @@ func Merge(logs ...*Log) (*Log, error) {
 		case l.Run == nil:
 			return nil, fmt.Errorf("run %d has no header: its start is unknown", i+1)
 		case l.Run.Model != logs[0].Run.Model:
-			return nil, fmt.Errorf("run %s has model %s and run %s has %s: they are not parts of one load",
-				logs[0].Run.ID, logs[0].Run.Model, l.Run.ID, l.Run.Model)
+			return nil, fmt.Errorf("run %s has model %s and run %s has %s: they are not parts "+
+				"of one load", logs[0].Run.ID, logs[0].Run.Model, l.Run.ID, l.Run.Model)
 		}
 	}
 	var (

@@ -13,12 +13,16 @@ import (
 func part(id string, start time.Time, conversations ...string) *Log {
 	l := &Log{
 		Run: &Run{
-			ID: id, Start: start, Model: "m", URL: "http://a", Clients: 2, ActiveConversations: 3, Host: Host{Name: "host-" + id, CPUs: 4},
-			Dataset: Dataset{Conversations: len(conversations), Turns: len(conversations), SHA256: id},
+			ID: id, Start: start, Model: "m", URL: "http://a", Clients: 2, ActiveConversations: 3,
+			Host: Host{Name: "host-" + id, CPUs: 4},
+			Dataset: Dataset{Conversations: len(conversations),
+				Turns: len(conversations), SHA256: id},
 		},
 		End: &End{
-			At: Clock(time.Second), Why: "done", Conversations: Tally{Planned: 2, Finished: 2}, Turns: Tally{Planned: 4, Started: 4, Finished: 3, Failed: 1},
-			Certificate: Certificate{Verdict: "ok", Clocks: "kernel", CPUSeconds: 1, CPUShare: 0.1, Lag: Quantiles{N: 2, P50: 1, P99: 2, Max: 3}},
+			At: Clock(time.Second), Why: "done", Conversations: Tally{Planned: 2, Finished: 2},
+			Turns: Tally{Planned: 4, Started: 4, Finished: 3, Failed: 1},
+			Certificate: Certificate{Verdict: "ok", Clocks: "kernel", CPUSeconds: 1, CPUShare: 0.1,
+				Lag: Quantiles{N: 2, P50: 1, P99: 2, Max: 3}},
 		},
 		Scrapes: []*Scrape{{At: 5}},
 	}
@@ -33,8 +37,10 @@ func part(id string, start time.Time, conversations ...string) *Log {
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	late, early := part("L", start.Add(1500*time.Microsecond), "A", "B"), part("E", start, "B", "C", "D")
-	late.End.Why, late.End.Certificate.Verdict, late.End.Certificate.Reasons = "interrupted", "warn", []string{"slow"}
+	late, early := part("L", start.Add(1500*time.Microsecond), "A", "B"),
+		part("E", start, "B", "C", "D")
+	late.End.Why, late.End.Certificate.Verdict, late.End.Certificate.Reasons = "interrupted",
+		"warn", []string{"slow"}
 	got, err := Merge(late, early)
 	if err != nil {
 		t.Fatal(err)
@@ -46,26 +52,31 @@ func TestMerge(t *testing.T) {
 	if want := []string{"E/B", "C", "A", "D", "L/B"}; !slices.Equal(order, want) {
 		t.Errorf("turns in the order %v, want %v", order, want)
 	}
-	if a := got.Turns[2]; a.Sent != Clock(2500*time.Microsecond) || a.End != a.Sent+10 || a.FirstToken.OK() || a.Client != 0 {
+	if a := got.Turns[2]; a.Sent != Clock(2500*time.Microsecond) || a.End != a.Sent+10 ||
+		a.FirstToken.OK() || a.Client != 0 {
 		t.Errorf("%+v", a)
 	}
 	if c := got.Turns[1]; c.Client != 3 {
 		t.Errorf("client %d of the second part is not told from the first part's", c.Client)
 	}
 	r := got.Run
-	if r.ID != "L+E" || !r.Start.Equal(start) || r.Clients != 4 || r.ActiveConversations != 6 || r.Dataset.Conversations != 5 || r.Dataset.SHA256 != "" ||
+	if r.ID != "L+E" || !r.Start.Equal(start) || r.Clients != 4 || r.ActiveConversations != 6 ||
+		r.Dataset.Conversations != 5 || r.Dataset.SHA256 != "" ||
 		r.URL != "http://a" || r.Host.Name != "host-L,host-E" || r.Host.CPUs != 8 {
 		t.Errorf("%+v", r)
 	}
 	e := got.End
-	if e.At != Clock(time.Second+1500*time.Microsecond) || e.Why != "interrupted" || e.Turns != (Tally{Planned: 8, Started: 8, Finished: 6, Failed: 2}) {
+	if e.At != Clock(time.Second+1500*time.Microsecond) || e.Why != "interrupted" ||
+		e.Turns != (Tally{Planned: 8, Started: 8, Finished: 6, Failed: 2}) {
 		t.Errorf("%+v", e)
 	}
 	c := e.Certificate
-	if c.Verdict != "warn" || !slices.Equal(c.Reasons, []string{"host-L L: slow"}) || c.CPUSeconds != 2 || c.CPUShare != 0.1 || c.Lag != (Quantiles{4, 1, 2, 3}) {
+	if c.Verdict != "warn" || !slices.Equal(c.Reasons, []string{"host-L L: slow"}) ||
+		c.CPUSeconds != 2 || c.CPUShare != 0.1 || c.Lag != (Quantiles{4, 1, 2, 3}) {
 		t.Errorf("%+v", c)
 	}
-	if len(got.Scrapes) != 2 || got.Scrapes[0].At != 5 || got.Scrapes[1].At != 5+Clock(1500*time.Microsecond) {
+	if len(got.Scrapes) != 2 || got.Scrapes[0].At != 5 ||
+		got.Scrapes[1].At != 5+Clock(1500*time.Microsecond) {
 		t.Errorf("%+v", got.Scrapes)
 	}
 }
@@ -76,17 +87,20 @@ func TestMergeAll(t *testing.T) {
 		t.Error("nothing was merged without an error")
 	}
 	start := time.Unix(0, 0)
-	if _, err := Merge(part("A", start), &Log{}); err == nil || !strings.HasPrefix(err.Error(), "run 2 has no header") {
+	if _, err := Merge(part("A", start), &Log{}); err == nil ||
+		!strings.HasPrefix(err.Error(), "run 2 has no header") {
 		t.Error(err)
 	}
 	other := part("B", start)
 	other.Run.Model = "n"
-	if _, err := Merge(part("A", start), other); err == nil || !strings.Contains(err.Error(), "not parts of one load") {
+	if _, err := Merge(part("A", start), other); err == nil ||
+		!strings.Contains(err.Error(), "not parts of one load") {
 		t.Error(err)
 	}
 	killed := part("B", start, "X")
 	killed.End = nil
-	if got, err := Merge(part("A", start, "Y"), killed); err != nil || got.End != nil || len(got.Turns) != 2 {
+	if got, err := Merge(part("A", start, "Y"), killed); err != nil || got.End != nil ||
+		len(got.Turns) != 2 {
 		t.Errorf("%v, %v", got, err)
 	}
 	// Every clock of a turn moves: one that was added to Turn and not to clocks would stay behind.
@@ -122,13 +136,16 @@ func TestReadLogs(t *testing.T) {
 	if err != nil || len(logs) != 2 {
 		t.Fatalf("%d logs, %v", len(logs), err)
 	}
-	if a, b := logs[0], logs[1]; a.Run.ID != "A" || len(a.Turns) != 2 || len(a.Scrapes) != 1 || a.End == nil || b.Run.ID != "B" || len(b.Turns) != 1 {
+	if a, b := logs[0], logs[1]; a.Run.ID != "A" || len(a.Turns) != 2 || len(a.Scrapes) != 1 ||
+		a.End == nil || b.Run.ID != "B" || len(b.Turns) != 1 {
 		t.Errorf("%+v %+v", a, b)
 	}
-	if logs, err := ReadLogs(NewReader(strings.NewReader(`[{"ttft_ms":1,"latency_ms":1,"start_time_ms":1}]`), "f")); err != nil || len(logs) != 0 {
+	if logs, err := ReadLogs(NewReader(strings.NewReader(`[{"ttft_ms":1,"latency_ms":1,`+
+		`"start_time_ms":1}]`), "f")); err != nil || len(logs) != 0 {
 		t.Errorf("an array of the reference gave %d runs, %v", len(logs), err)
 	}
-	if logs, err := ReadLogs(NewReader(strings.NewReader(`{"type":"turn"}`), "f")); err != nil || len(logs) != 1 || logs[0].Run != nil {
+	if logs, err := ReadLogs(NewReader(strings.NewReader(`{"type":"turn"}`), "f")); err != nil ||
+		len(logs) != 1 || logs[0].Run != nil {
 		t.Errorf("%v, %v", logs, err)
 	}
 }

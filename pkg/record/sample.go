@@ -57,7 +57,8 @@ func (s *Sample) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	if in.TTFT == nil || in.Latency == nil || in.Start == nil {
-		return errors.New("not a measurement of a request: want ttft_ms, latency_ms and start_time_ms")
+		return errors.New("not a measurement of a request: want ttft_ms, latency_ms and " +
+			"start_time_ms")
 	}
 	tpot := math.NaN()
 	if in.TPOT != nil {

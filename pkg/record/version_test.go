@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// A stream of version 1.0 is read as before. What it lacks is unknown, although its options have it.
+// A stream of version 1.0 is read as before. What it lacks is unknown, although
+// its options have it.
 func TestVersion10(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open("testdata/run-1.0.jsonl")
@@ -23,14 +24,16 @@ func TestVersion10(t *testing.T) {
 		t.Fatalf("%d runs, %v", len(logs), err)
 	}
 	l := logs[0]
-	if r := l.Run; r.Version != "1.0" || r.Clients != 2 || r.Load != nil || r.Cache != nil || r.Dataset.File {
+	if r := l.Run; r.Version != "1.0" || r.Clients != 2 || r.Load != nil || r.Cache != nil ||
+		r.Dataset.File {
 		t.Errorf("%+v", r)
 	}
 	if len(l.Turns) != 4 || len(l.Scrapes) != 2 || l.End == nil || l.End.Why != WhyDone {
 		t.Fatalf("%d turns, %d scrapes, end %+v", len(l.Turns), len(l.Scrapes), l.End)
 	}
 	for _, turn := range l.Turns {
-		if turn.Outcome != OK || !turn.FirstToken.OK() || len(turn.GapsUS) != turn.Chunks-1 || turn.Usage == nil {
+		if turn.Outcome != OK || !turn.FirstToken.OK() || len(turn.GapsUS) != turn.Chunks-1 ||
+			turn.Usage == nil {
 			t.Errorf("%+v", turn)
 		}
 	}
@@ -49,7 +52,8 @@ func TestDocumentedRecords(t *testing.T) {
 		if !code && stream.Len() > 0 && !bytes.HasSuffix(stream.Bytes(), []byte("\n")) {
 			stream.WriteByte('\n') // the end of an example
 		}
-		if code && (strings.HasPrefix(text, "{") || strings.HasPrefix(text, " ")) && strings.Contains(text, `"`) {
+		if code && (strings.HasPrefix(text, "{") || strings.HasPrefix(text, " ")) &&
+			strings.Contains(text, `"`) {
 			stream.WriteString(strings.TrimSuffix(text, "\n"))
 		}
 	}
@@ -57,7 +61,8 @@ func TestDocumentedRecords(t *testing.T) {
 	r := NewReader(&stream, "doc.go")
 	var types []string
 	for _, rec := range read(t, r) {
-		types = append(types, strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", rec), "*record.")))
+		types = append(types,
+			strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", rec), "*record.")))
 		line, rest, _ := bytes.Cut(examples, []byte("\n"))
 		examples = rest
 		strict := json.NewDecoder(bytes.NewReader(line))

@@ -41,7 +41,8 @@ func fields(cells []Cell, v reflect.Value, prefix string, except []string) []Cel
 		case name == "":
 			name = f.Name
 		}
-		if slices.Contains(except, name) || strings.Contains(options, "omit") && omitted(v.Field(i)) {
+		if slices.Contains(except, name) ||
+			strings.Contains(options, "omit") && omitted(v.Field(i)) {
 			continue
 		}
 		cells = field(cells, v.Field(i), prefix+name)

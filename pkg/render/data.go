@@ -23,7 +23,8 @@ func writeJSON(w io.Writer, docs []Document) error {
 // the rows are its cells, and the column is empty.
 func writeCSV(w io.Writer, docs []Document) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"run", "section", "row", "column", "value"}) // the error is kept for Error
+	// the error is kept for Error
+	_ = out.Write([]string{"run", "section", "row", "column", "value"})
 	for _, d := range docs {
 		for _, s := range d.Sections {
 			for _, r := range s.Rows {

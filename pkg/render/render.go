@@ -151,7 +151,8 @@ func joined(sections []Section) []Section {
 	var out []Section
 	for _, s := range sections {
 		last := len(out) - 1
-		if s.Title == "" && s.Text == nil && len(s.Columns) > 0 && last >= 0 && sameHeads(out[last], s) {
+		if s.Title == "" && s.Text == nil && len(s.Columns) > 0 && last >= 0 &&
+			sameHeads(out[last], s) {
 			out[last].Rows = slices.Concat(out[last].Rows, s.Rows)
 			out[last].Notes = slices.Concat(out[last].Notes, s.Notes)
 			continue

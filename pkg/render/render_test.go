@@ -36,22 +36,29 @@ type whole struct {
 
 func example() render.Document {
 	columns := []render.Column{
-		render.Count("count", "n"), render.Decimals("ttft p50", "ttft_ms_p50", 2), render.Interval("95 %", "low", "high", 1),
-		render.Mean("cached", "cached_tokens", "n"),
+		render.Count("count", "n"), render.Decimals("ttft p50", "ttft_ms_p50", 2),
+		render.Interval("95 %", "low", "high", 1), render.Mean("cached", "cached_tokens", "n"),
 	}
 	rows := func(name, label string, p part) []render.Row {
 		return []render.Row{{Name: name, Label: label, Cells: render.Cells(p)}}
 	}
-	summary := whole{Limits: limits{TTFT: 25}, Good: true, Reasons: []string{"it is so", "it | stays <so>"}}
-	return render.Document{Name: "run.jsonl", Label: "a label", Value: summary, Sections: []render.Section{
-		{Name: "first", Title: "By turn:", About: "What each turn took.", Columns: columns,
-			Rows: rows("1", "first turns", part{N: 2, TTFT: 10.125, Low: 9, High: 11, Cached: 3, Extra: 1})},
-		{Name: "later", Columns: columns, Rows: rows("2-", "later turns", part{TTFT: math.NaN(), Low: math.NaN(), High: math.NaN()})},
-		{Name: "summary", Rows: []render.Row{{Cells: render.Cells(summary)}},
-			Notes: []string{"  - " + strings.Repeat("a long note that is wrapped ", 6)}},
-		{Name: "drawn", Text: func(heading func(string) string) string { return heading("Drawn:") + "\n----\n" }},
-		{Name: "last", Title: "Last:", Notes: []string{"  done"}},
-	}}
+	summary := whole{Limits: limits{TTFT: 25}, Good: true,
+		Reasons: []string{"it is so", "it | stays <so>"}}
+	return render.Document{Name: "run.jsonl", Label: "a label", Value: summary,
+		Sections: []render.Section{
+			{Name: "first", Title: "By turn:", About: "What each turn took.", Columns: columns,
+				Rows: rows("1", "first turns",
+					part{N: 2, TTFT: 10.125, Low: 9, High: 11, Cached: 3, Extra: 1})},
+			{Name: "later", Columns: columns,
+				Rows: rows("2-", "later turns",
+					part{TTFT: math.NaN(), Low: math.NaN(), High: math.NaN()})},
+			{Name: "summary", Rows: []render.Row{{Cells: render.Cells(summary)}},
+				Notes: []string{"  - " + strings.Repeat("a long note that is wrapped ", 4)}},
+			{Name: "drawn", Text: func(heading func(string) string) string {
+				return heading("Drawn:") + "\n----\n"
+			}},
+			{Name: "last", Title: "Last:", Notes: []string{"  done"}},
+		}}
 }
 
 func ExampleWrite() {
@@ -68,7 +75,7 @@ func ExampleWrite() {
 	//   first turns      2     10.12  [9.0, 11.0]     1.5
 	//   later turns      0         -            -       -
 	//   - a long note that is wrapped a long note that is wrapped a long note that is wrapped a long note that is
-	//     wrapped a long note that is wrapped a long note that is wrapped
+	//     wrapped
 	//
 	// Drawn:
 	// ----
@@ -130,7 +137,7 @@ func ExampleWrite() {
 	// | reason 1 | it is so |
 	// | reason 2 | it \| stays &lt;so> |
 	//
-	// - a long note that is wrapped a long note that is wrapped a long note that is wrapped a long note that is wrapped a long note that is wrapped a long note that is wrapped
+	// - a long note that is wrapped a long note that is wrapped a long note that is wrapped a long note that is wrapped
 	//
 	// ## Last
 	//
@@ -151,14 +158,16 @@ func TestSeveralDocuments(t *testing.T) {
 	if err := render.WriteText(&b, []render.Document{example(), example()}, true); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(b.String(), "\n=== run.jsonl (a label) ===\n\n") != 2 || strings.Count(b.String(), "\x1b[93mDrawn:\x1b[0m\n") != 2 {
+	if strings.Count(b.String(), "\n=== run.jsonl (a label) ===\n\n") != 2 ||
+		strings.Count(b.String(), "\x1b[93mDrawn:\x1b[0m\n") != 2 {
 		t.Error(b.String())
 	}
 }
 
 func TestTree(t *testing.T) {
 	t.Parallel()
-	cells, err := render.Tree(map[string]any{"a": []any{1, 2.5, nil, "x", true}, "b": map[string]any{"c": int64(1) << 60}})
+	cells, err := render.Tree(map[string]any{"a": []any{1, 2.5, nil, "x", true},
+		"b": map[string]any{"c": int64(1) << 60}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,8 +37,9 @@ var servers = []Server{
 		ResetAdvice: "vLLM has one with VLLM_SERVER_DEV_MODE=1",
 
 		Advice: Advice{
-			Report:  "start vLLM with --enable-prompt-tokens-details",
-			Cache:   "start vLLM without --no-enable-prefix-caching (or with --enable-prefix-caching)",
+			Report: "start vLLM with --enable-prompt-tokens-details",
+			Cache: "start vLLM without --no-enable-prefix-caching (or with " +
+				"--enable-prefix-caching)",
 			Metrics: "start vLLM without --disable-log-stats",
 		},
 	},

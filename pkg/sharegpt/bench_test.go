@@ -21,11 +21,11 @@ func BenchmarkConvert(b *testing.B) {
 		var in strings.Builder
 		text := strings.Repeat(`It was the best of times, it was the \"worst\" of times.\n`, 20)
 		for i := range 2000 {
-			fmt.Fprintf(&in, "%c\n  {\n    \"id\": \"c%d_%d\",\n    \"conversations\": [", "[,"[min(i, 1)],
-				i/2, i%2)
+			fmt.Fprintf(&in, "%c\n  {\n    \"id\": \"c%d_%d\",\n    \"conversations\": [",
+				"[,"[min(i, 1)], i/2, i%2)
 			for j := range 4 {
-				fmt.Fprintf(&in, "%s\n      {\n        \"from\": \"%s\",\n        \"value\": \"%s\"\n      }",
-					",,"[:min(j, 1)], []string{"human", "gpt"}[j%2], text)
+				fmt.Fprintf(&in, "%s\n      {\n        \"from\": \"%s\",\n        \"value\": "+
+					"\"%s\"\n      }", ",,"[:min(j, 1)], []string{"human", "gpt"}[j%2], text)
 			}
 			in.WriteString("\n    ]\n  }")
 		}

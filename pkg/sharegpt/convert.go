@@ -63,7 +63,8 @@ func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
 	v.res.Conversations = len(v.convs)
 	for _, parts := range v.convs {
 		if len(parts) > v.res.MostParts {
-			v.res.MostParts, v.res.Longest = len(parts), v.index.keys[v.index.entries[parts[0].entry].key]
+			v.res.MostParts, v.res.Longest = len(parts),
+				v.index.keys[v.index.entries[parts[0].entry].key]
 		}
 	}
 	o.Transcript.printf("Total unique conversations (IDs) in input file: %s\n",
@@ -312,8 +313,8 @@ func (k *worker) convert(c int32) (made, error) {
 		}
 		before := len(k.it.turns)
 		if err := k.it.parse(k.data, v.o.Parity); err != nil {
-			return made{}, fmt.Errorf("%s has changed while it was read: line %d: %w", v.src.name, e.line,
-				err)
+			return made{}, fmt.Errorf("%s has changed while it was read: line %d: %w",
+				v.src.name, e.line, err)
 		}
 		if r.dropFirst && len(k.it.turns) > before {
 			k.it.turns = slices.Delete(k.it.turns, before, before+1)

@@ -61,7 +61,8 @@ func share(id, list string) string {
 func chats(ids ...string) string {
 	var in strings.Builder
 	for _, id := range ids {
-		fmt.Fprintf(&in, `{"id": %q, "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": %q}]}`+"\n", id, id)
+		fmt.Fprintf(&in, `{"id": %q, "messages": [{"role": "user", "content": "hi"}, {"role": `+
+			`"assistant", "content": %q}]}`+"\n", id, id)
 	}
 	return in.String()
 }
@@ -99,12 +100,16 @@ func TestConvert(t *testing.T) {
 				share("three_part_id_7", "u 3|a 4") + "\n[1, \"x\", null, {\"id\": \"q_0\"}]\n" +
 				`{"id": [1], "conversations": ` + turns("u a|a b") + "}\n" +
 				`{"id": "v_0", "conversations": [{"from": "human"}, {"value": "x"}]}` + "\n" +
-				`{"id": "w_0", "conversations": [{"from": "human", "value": null}, {"from": "gpt", "value": 7}]}` + "\n" + `{"id": "e_0", "conversations": []}` + "\n{broken}\n",
-			want:  []string{"no-index: u 1 | a 2", "three_part_id: u 3 | a 4"},
-			drops: "not an object with a list of turns=4, a turn without role or text=2, id is neither text nor a number=1, no turns=1, not valid JSON=1, unknown role=1"},
+				`{"id": "w_0", "conversations": [{"from": "human", "value": null}, {"from": ` +
+				`"gpt", "value": 7}]}` + "\n" + `{"id": "e_0", "conversations": []}` +
+				"\n{broken}\n",
+			want: []string{"no-index: u 1 | a 2", "three_part_id: u 3 | a 4"},
+			drops: "not an object with a list of turns=4, a turn without role or text=2, id is " +
+				"neither text nor a number=1, no turns=1, not valid JSON=1, unknown role=1"},
 		{name: "a leading system message (C5)", in: share("x_0", "s be kind|u a|a b"),
 			want: []string{"x: s be kind | u a | a b"}},
-		{name: "a leading answer", in: share("x_0", "a hello|u a|a b"), want: []string{"x: u a | a b"}},
+		{name: "a leading answer", in: share("x_0", "a hello|u a|a b"),
+			want: []string{"x: u a | a b"}},
 		{name: "a later system message", in: share("x_0", "u a|s no|a b") + share("y_0", "u a|a b"),
 			want: []string{"y: u a | a b"}, drops: "roles do not alternate=1"},
 		{name: "max turns after a dropped lead (C6)", in: share("x_0", "a hello|u a|a b|u c|a d"),
@@ -116,35 +121,46 @@ func TestConvert(t *testing.T) {
 		{name: "min turns judges what is left (C8)", in: share("x_0", "a 0|u 1|a 2|u 3") +
 			share("y_0", "u 1|a 2|u 3|a 4"), o: Options{MinTurns: number(3)},
 			want: []string{"y: u 1 | a 2 | u 3 | a 4"}, drops: "too few turns=1"},
-		{name: "lengths are characters", in: share("x_0", "u 你好|a 🙂🙂") + share("y_0", "u 你|a 你好") +
-			share("z_0", "u 你好吗|a 你好"),
-			o: Options{MinLength: number(2), MaxLength: number(2)}, want: []string{"x: u 你好 | a 🙂🙂"},
+		{name: "lengths are characters",
+			in: share("x_0", "u 你好|a 🙂🙂") + share("y_0", "u 你|a 你好") +
+				share("z_0", "u 你好吗|a 你好"),
+			o:     Options{MinLength: number(2), MaxLength: number(2)},
+			want:  []string{"x: u 你好 | a 🙂🙂"},
 			drops: "a message is too long=1, a message is too short=1"},
 		{name: "ascii", in: share("x_0", "u hi|a you") + share("y_0", "u hi|a café") + share("z_0",
 			"u é|a è"), o: Options{Language: ASCII},
 			want: []string{"x: u hi | a you"}, drops: "language=2"},
-		{name: "non-ascii", in: share("x_0", "u hi|a you") + share("y_0", "u hi|a café") + share("z_0",
+		{name: "non-ascii", in: share("x_0", "u hi|a you") +
+			share("y_0", "u hi|a café") + share("z_0",
 			"u é|a è"), o: Options{Language: NonASCII},
 			want: []string{"z: u é | a è"}, drops: "language=2"},
 		{name: "duplicates", in: share("x_0", "u a|a b") + share("x_0", "u a|a b") + share("plain",
 			"u c|a d") + share("plain", "u e|a f"),
-			want: []string{"plain: u c | a d", "x: u a | a b"}, drops: "same id as an earlier item=2"},
-		{name: "other shapes", in: `{"conversation": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]}]}` + "\n" +
-			`{"id": 7, "messages": [{"from": "human", "value": "d", "x": [1]}, {"from": "bard", "value": "e"}]}` + "\n" +
-			`{"id": null, "conversations": ` + turns("u f|a g") + `}` + "\n" + share("item-3", "u h|a i") +
+			want:  []string{"plain: u c | a d", "x: u a | a b"},
+			drops: "same id as an earlier item=2"},
+		{name: "other shapes", in: `{"conversation": [{"role": "user", "content": "a"}, ` +
+			`{"role": "assistant", "content": [{"type": "text", "text": "b"}, {"type": "text", ` +
+			`"text": "c"}]}]}` + "\n" +
+			`{"id": 7, "messages": [{"from": "human", "value": "d", "x": [1]}, {"from": "bard", ` +
+			`"value": "e"}]}` + "\n" +
+			`{"id": null, "conversations": ` + turns("u f|a g") + `}` + "\n" +
+			share("item-3", "u h|a i") +
 			"\n" + share("_3", "u j|a k"),
-			want: []string{"7: u d | a e", "_3: u j | a k", "item-1: u a | a bc", "item-3-: u f | a g",
-				"item-3: u h | a i"}},
-		{name: "ids with an index that are whole", in: share("c_1", "u a|a b") + share("c_2", "u c|a d") +
-			share("c_2", "u e|a f"), o: Options{Separate: true},
-			want: []string{"c_1: u a | a b", "c_2: u c | a d"}, drops: "same id as an earlier item=1"},
+			want: []string{"7: u d | a e", "_3: u j | a k", "item-1: u a | a bc",
+				"item-3-: u f | a g", "item-3: u h | a i"}},
+		{name: "ids with an index that are whole",
+			in: share("c_1", "u a|a b") + share("c_2", "u c|a d") +
+				share("c_2", "u e|a f"), o: Options{Separate: true},
+			want:  []string{"c_1: u a | a b", "c_2: u c | a d"},
+			drops: "same id as an earlier item=1"},
 		{name: "role and content are conversations already", in: chats("c_1", "c_2", "c_2") +
 			share("c_2", "u s|a t") + share("c_1", "u q|a r"),
 			want:  []string{"c: u q | a r | u s | a t", "c_1: u hi | a c_1", "c_2: u hi | a c_2"},
 			drops: "same id as an earlier item=1"},
 		{name: "parts of role and content", in: chats("c_2", "c_1"), o: Options{Join: true},
 			want: []string{"c: u hi | a c_1 | u hi | a c_2"}},
-		{name: "half of a pair", in: `{"id": "x_0", "conversations": [{"from": "human", "value": "a\ud83d"}, {"from": "gpt", "value": "\ud83d\ude42"}]}`,
+		{name: "half of a pair", in: `{"id": "x_0", "conversations": [{"from": "human", ` +
+			`"value": "a\ud83d"}, {"from": "gpt", "value": "\ud83d\ude42"}]}`,
 			want: []string{"x: u a\uFFFD | a 🙂"}},
 		{name: "limits of 0 are off", in: share("x_0", "u hi|a you"),
 			o: Options{MaxItems: number(0), MinTurns: number(0), MaxTurns: number(0),
@@ -186,24 +202,32 @@ func TestConvert(t *testing.T) {
 
 func TestRejectsAndSummary(t *testing.T) {
 	t.Parallel()
-	in := "[\n  " + share("a_0", "u hi|a you") + ",\n  " + share("b_1",
-		"u c|t d") + ",\n  " + share("b_0",
-		"u a|a b") + ",\n  {\"id\": \"c\n,\n  {\n  \"id\": \"d\" nonsense\n  }\n]\n"
+	in := "[\n  " + share("a_0", "u hi|a you") + ",\n  " + share("b_1", "u c|t d") +
+		",\n  " + share("b_0", "u a|a b") + ",\n  {\"id\": \"c\n,\n  {\n  \"id\": \"d\" nonsense\n  }\n]\n"
 	var rejects bytes.Buffer
 	_, _, res, err := run(t, strings.NewReader(in), Options{Rejects: &rejects}, chat.JSONL, 0, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"line":5,"item":4,"reason":"not valid JSON","detail":"a string holds a line break or another control character as such (is its closing quote missing?)","data":"{\"id\": \"c"}
-{"line":7,"item":5,"reason":"not valid JSON","detail":"want a comma or a closing bracket here (line 8)","data":"{\n  \"id\": \"d\" nonsense\n  }"}
-{"line":4,"item":3,"reason":"unknown role","detail":"turn 4 is from \"tool\"","data":{"id":"b_0","conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}}
-{"line":3,"item":2,"reason":"unknown role","detail":"turn 4 is from \"tool\"","data":{"id":"b_1","conversations":[{"from":"human","value":"c"},{"from":"tool","value":"d"}]}}
+	const lostQuote = "a string holds a line break or another control character as such " +
+		"(is its closing quote missing?)"
+	want := `{"line":5,"item":4,"reason":"not valid JSON","detail":"` + lostQuote + `",` +
+		`"data":"{\"id\": \"c"}
+{"line":7,"item":5,"reason":"not valid JSON",` +
+		`"detail":"want a comma or a closing bracket here (line 8)",` +
+		`"data":"{\n  \"id\": \"d\" nonsense\n  }"}
+{"line":4,"item":3,"reason":"unknown role","detail":"turn 4 is from \"tool\"",` +
+		`"data":{"id":"b_0","conversations":` +
+		`[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}}
+{"line":3,"item":2,"reason":"unknown role","detail":"turn 4 is from \"tool\"",` +
+		`"data":{"id":"b_1","conversations":` +
+		`[{"from":"human","value":"c"},{"from":"tool","value":"d"}]}}
 `
 	if rejects.String() != want {
 		t.Errorf("rejects\n%s\nwant\n%s", rejects.String(), want)
 	}
 	summary := `items read                 5
-  dropped: not valid JSON  2  (first: line 5: a string holds a line break or another control character as such (is its closing quote missing?))
+  dropped: not valid JSON  2  (first: line 5: ` + lostQuote + `)
 conversations              2
   dropped: unknown role    1  (first: line 4: turn 4 is from "tool")
 conversations kept         1  (2 messages)
@@ -316,7 +340,8 @@ func TestConvertOrderIsTheReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := os.ReadFile(filepath.Join("testdata", "reference", "max_items_5_of_30.output.json"))
+	want, err := os.ReadFile(
+		filepath.Join("testdata", "reference", "max_items_5_of_30.output.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,19 +417,26 @@ func TestSplitID(t *testing.T) {
 func TestParitySyntaxErrors(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"":                       "JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
-		"[1, 2":                  "JSONDecodeError: Expecting ',' delimiter: line 1 column 6 (char 5)",
-		"[{}\n {}]":              "JSONDecodeError: Expecting ',' delimiter: line 2 column 2 (char 5)",
-		"[{}] []":                "JSONDecodeError: Extra data: line 1 column 6 (char 5)",
-		"[{\"a\" 1}]":            "JSONDecodeError: Expecting ':' delimiter: line 1 column 7 (char 6)",
-		"[{\"é\": \"x\\q\"}]":    `JSONDecodeError: Invalid \escape: line 1 column 10 (char 9)`,
-		"[{\"a\": \"x\\u12\"}]":  `JSONDecodeError: Invalid \uXXXX escape: line 1 column 11 (char 10)`,
-		"[{\"a\": \"x":           "JSONDecodeError: Unterminated string starting at: line 1 column 8 (char 7)",
-		"[{a: 1}]":               "JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 3 (char 2)",
+		"": "JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
+		"[1, 2": "JSONDecodeError: Expecting ',' delimiter: line 1 column 6 " +
+			"(char 5)",
+		"[{}\n {}]": "JSONDecodeError: Expecting ',' delimiter: line 2 column 2 " +
+			"(char 5)",
+		"[{}] []": "JSONDecodeError: Extra data: line 1 column 6 (char 5)",
+		"[{\"a\" 1}]": "JSONDecodeError: Expecting ':' delimiter: line 1 column 7 " +
+			"(char 6)",
+		"[{\"é\": \"x\\q\"}]":   `JSONDecodeError: Invalid \escape: line 1 column 10 (char 9)`,
+		"[{\"a\": \"x\\u12\"}]": `JSONDecodeError: Invalid \uXXXX escape: line 1 column 11 (char 10)`,
+		"[{\"a\": \"x": "JSONDecodeError: Unterminated string starting at: line 1 " +
+			"column 8 (char 7)",
+		"[{a: 1}]": "JSONDecodeError: Expecting property name enclosed in double " +
+			"quotes: line 1 column 3 (char 2)",
 		"[\r\n\r\n{\"a\": tru}]": "JSONDecodeError: Expecting value: line 3 column 7 (char 9)",
 		"[{},]":                  "JSONDecodeError: Expecting value: line 1 column 5 (char 4)",
 		"[" + strings.Repeat("9",
-			4301) + "]": "ValueError: Exceeds the limit (4300 digits) for integer string conversion: value has 4301 digits; use sys.set_int_max_str_digits() to increase the limit",
+			4301) + "]": "ValueError: Exceeds the limit (4300 digits) for integer string " +
+			"conversion: value has 4301 digits; use sys.set_int_max_str_digits() to increase " +
+			"the limit",
 	} {
 		_, _, _, err := run(t, strings.NewReader(in), Options{Parity: true}, chat.Converted, 80, "")
 		if err == nil || err.Error() != want {
@@ -429,8 +461,10 @@ func TestParitySyntaxErrorEarly(t *testing.T) {
 // writes what can be read back.
 func FuzzConvert(f *testing.F) {
 	f.Add([]byte("["+share("a_0", "u hi|a you")+","+share("a_1", "u hi|a é")+"]"), false)
-	f.Add([]byte(`[{"id":"x_0","conversations":[{"from":"human","value":"é \ud83d b"},{"from":"gpt","value":"é"}]}]`), true)
-	f.Add([]byte("{\"messages\": [{\"role\": \"user\", \"content\": [{\"text\": \"a\"}]}, {\"role\": \"system\"}]}\n{\"id\": 1\n[[], 2"), false)
+	f.Add([]byte(`[{"id":"x_0","conversations":[{"from":"human","value":"é \ud83d b"},`+
+		`{"from":"gpt","value":"é"}]}]`), true)
+	f.Add([]byte("{\"messages\": [{\"role\": \"user\", \"content\": [{\"text\": \"a\"}]}, "+
+		"{\"role\": \"system\"}]}\n{\"id\": 1\n[[], 2"), false)
 	for _, g := range []string{"parts_out_of_order_seed_0", "lone_surrogate", "null_value",
 		"empty_part_between", "byte_order_mark"} {
 		in, err := os.ReadFile(filepath.Join("testdata", "reference", g+".input.json"))
@@ -444,7 +478,8 @@ func FuzzConvert(f *testing.F) {
 		out, _, res, err := run(t, bytes.NewReader(in), Options{Parity: parity, Rejects: &rejects},
 			chat.Converted, 80, "")
 		if err != nil {
-			if strings.ContainsAny(strings.ReplaceAll(err.Error(), "isascii", ""), "\r\x00") && !parity {
+			if strings.ContainsAny(strings.ReplaceAll(err.Error(), "isascii", ""), "\r\x00") &&
+				!parity {
 				t.Fatalf("error %q", err)
 			}
 			if !errors.Is(err, ErrNothingLeft) && !errors.As(err, new(*ReferenceError)) {
@@ -467,7 +502,8 @@ func FuzzConvert(f *testing.F) {
 			dropped += d.Conversations
 		}
 		if dropped+res.Written != res.Conversations {
-			t.Fatalf("%d conversations, %d written, %d dropped", res.Conversations, res.Written, dropped)
+			t.Fatalf("%d conversations, %d written, %d dropped", res.Conversations,
+				res.Written, dropped)
 		}
 		for line := range strings.Lines(rejects.String()) {
 			var reject struct{ Line, Item int }

@@ -20,14 +20,38 @@ func ExampleConvert() {
 		return
 	}
 	defer src.Close()
-	res, err := sharegpt.Convert(context.Background(), src, os.Stdout, chat.JSONL, sharegpt.Options{})
+	res, err := sharegpt.Convert(context.Background(), src, os.Stdout, chat.Converted,
+		sharegpt.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	fmt.Println()
 	os.Stdout.Write(res.AppendSummary(nil))
 	// Output:
-	// {"id":"x","messages":[{"role":"user","content":"1+1?"},{"role":"assistant","content":"2"},{"role":"user","content":"And 2+2?"},{"role":"assistant","content":"4"}]}
+	// [
+	//   {
+	//     "id": "x",
+	//     "messages": [
+	//       {
+	//         "role": "user",
+	//         "content": "1+1?"
+	//       },
+	//       {
+	//         "role": "assistant",
+	//         "content": "2"
+	//       },
+	//       {
+	//         "role": "user",
+	//         "content": "And 2+2?"
+	//       },
+	//       {
+	//         "role": "assistant",
+	//         "content": "4"
+	//       }
+	//     ]
+	//   }
+	// ]
 	// items read                3
 	// conversations             2
 	//   dropped: too few turns  1  (first: line 3: 0 of 1)

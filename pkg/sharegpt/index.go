@@ -358,7 +358,8 @@ func (x *index) nameTheNameless() {
 		}
 		x.entries[i].key = x.key(id)
 	}
-	x.byID, x.roles, x.madeUp, x.counted = nil, nil, nil, nil // they are large, and not needed again
+	// they are large, and not needed again
+	x.byID, x.roles, x.madeUp, x.counted = nil, nil, nil, nil
 }
 
 // join shuffles the items and collects those of each conversation. It returns
@@ -407,7 +408,9 @@ func (x *index) join(src *Source, random *pyrand.Python) (conversations [][]ref,
 		}
 		*parts = append(*parts, r)
 	}
-	conversations = slices.DeleteFunc(conversations, func(parts []ref) bool { return len(parts) == 0 })
+	conversations = slices.DeleteFunc(conversations, func(parts []ref) bool {
+		return len(parts) == 0
+	})
 	if x.parity {
 		return conversations, nil
 	}

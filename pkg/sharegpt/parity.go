@@ -85,11 +85,13 @@ func (o *Options) reference(id string, it *item) made {
 	for i := range it.turns {
 		t := &it.turns[i]
 		if !t.hasFrom || t.kind == 0 {
-			return made{err: assertion("Invalid conversation ID %s - missing 'from' or 'value'", id)}
+			return made{err: assertion("Invalid conversation ID %s - missing 'from' or 'value'",
+				id)}
 		}
 		r := role(t.from, true)
 		if r == "" {
-			return made{err: assertion("Invalid conversation ID %s - 'from'='%s' is invalid", id, t.from)}
+			return made{err: assertion("Invalid conversation ID %s - 'from'='%s' is invalid", id,
+				t.from)}
 		}
 		if i == 0 && r != chat.User {
 			first = 1
@@ -172,7 +174,8 @@ func (s *surrogate) cutOutput(encoded []byte) ([]byte, error) {
 				width = 2
 			}
 			if r >= 0xd800 && r < 0xdc00 && len(text) >= 12 && text[6] == '\\' && text[7] == 'u' {
-				if low, err := strconv.ParseUint(string(text[8:12]), 16, 32); err == nil && low >= 0xdc00 &&
+				if low, err := strconv.ParseUint(string(text[8:12]), 16, 32); err == nil &&
+					low >= 0xdc00 &&
 					low < 0xe000 {
 					r, n = 0x10000, 12
 				}
@@ -199,8 +202,9 @@ func (s *surrogate) cutOutput(encoded []byte) ([]byte, error) {
 	if run > 1 {
 		what = fmt.Sprintf("characters in position %d-%d", position, position+run-1)
 	}
-	return encoded[:at], &ReferenceError{"UnicodeEncodeError", "'utf-8' codec can't encode " + what +
-		": surrogates not allowed"}
+	return encoded[:at], &ReferenceError{"UnicodeEncodeError",
+		"'utf-8' codec can't encode " + what +
+			": surrogates not allowed"}
 }
 
 var pythonMessages = map[jsonseq.Kind]string{
@@ -264,7 +268,9 @@ func pythonSyntaxError(src *Source, kind jsonseq.Kind, offset int64) error {
 	}
 	switch kind {
 	case jsonseq.LongNumber:
-		n := bytes.IndexFunc(rest[at:], func(r rune) bool { return r != '-' && (r < '0' || r > '9') })
+		n := bytes.IndexFunc(rest[at:], func(r rune) bool {
+			return r != '-' && (r < '0' || r > '9')
+		})
 		if n < 0 {
 			n = len(rest) - int(at)
 		}

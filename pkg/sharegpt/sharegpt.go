@@ -70,9 +70,10 @@ type Language string
 
 // The language filters.
 const (
-	Any      Language = "any"       // no filter
-	ASCII    Language = "ascii"     // every message is ASCII only: mostly English, and code
-	NonASCII Language = "non-ascii" // every message has a character beyond ASCII, as in the reference
+	Any   Language = "any"   // no filter
+	ASCII Language = "ascii" // every message is ASCII only: mostly English, and code
+	// every message has a character beyond ASCII, as in the reference
+	NonASCII Language = "non-ascii"
 )
 
 // Languages lists the language filters.
@@ -90,8 +91,9 @@ type Options struct {
 	Language             Language
 	KeepOdd              bool
 	Separate             bool // ids of the form NAME_INDEX are those of whole conversations
-	Join                 bool // and if not Separate: those of parts in items of role and content, too
-	Parity               bool
+	// and if not Separate: those of parts in items of role and content, too
+	Join   bool
+	Parity bool
 
 	// Count returns the number of tokens of a text, for the statistics; nil
 	// leaves tokens out. In parity it is used for a sample only. It is called

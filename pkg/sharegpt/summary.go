@@ -17,8 +17,9 @@ func (r *Result) AppendSummary(dst []byte) []byte {
 		for i := range r.Dropped {
 			d := &r.Dropped[i]
 			if n := count(d); n > 0 {
-				lines = append(lines, line{"  dropped: " + string(d.Reason), human.Thousands(n), "first: " +
-					d.Example})
+				lines = append(lines,
+					line{"  dropped: " + string(d.Reason), human.Thousands(n), "first: " +
+						d.Example})
 			}
 		}
 	}
@@ -26,7 +27,8 @@ func (r *Result) AppendSummary(dst []byte) []byte {
 	lines = append(lines, line{name: "conversations", number: human.Thousands(r.Conversations)})
 	drops(func(d *Drop) int { return d.Conversations })
 	if r.NotSampled > 0 {
-		lines = append(lines, line{name: "  not in the sample", number: human.Thousands(r.NotSampled)})
+		lines = append(lines,
+			line{name: "  not in the sample", number: human.Thousands(r.NotSampled)})
 	}
 	lines = append(lines, line{"conversations kept", human.Thousands(r.Written),
 		human.Thousands(r.Messages) + " messages"})

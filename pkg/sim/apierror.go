@@ -65,8 +65,9 @@ func invalid(kind, loc, msg, context string) *apiError {
 }
 
 var (
-	errNotFound     = &apiError{status: http.StatusNotFound, body: `{"detail":"Not Found"}`}
-	errMethod       = &apiError{status: http.StatusMethodNotAllowed, body: `{"detail":"Method Not Allowed"}`}
+	errNotFound = &apiError{status: http.StatusNotFound, body: `{"detail":"Not Found"}`}
+	errMethod   = &apiError{status: http.StatusMethodNotAllowed,
+		body: `{"detail":"Method Not Allowed"}`}
 	errUnauthorized = &apiError{status: http.StatusUnauthorized, body: `{"error":"Unauthorized"}`}
 	errBusy         = &apiError{
 		status: http.StatusServiceUnavailable, kind: "Service Unavailable",

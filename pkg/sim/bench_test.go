@@ -37,7 +37,8 @@ func bigStream(tb testing.TB) *stream {
 	tb.Cleanup(func() { _ = s.Close(); _ = null.Close() })
 	k := &sink{raw: nowhere{null.Fd()}, wg: &s.wg, stop: s.closed}
 	k.attempt = func(fd uintptr) bool { k.n, k.errno = writeNow(fd, k.b); return true }
-	st := &stream{srv: s, req: &request{chat: true, stream: true}, q: plain, sink: k, chunked: true, id: "chatcmpl-0123456789abcdef", done: make(chan struct{})}
+	st := &stream{srv: s, req: &request{chat: true, stream: true}, q: plain, sink: k, chunked: true,
+		id: "chatcmpl-0123456789abcdef", done: make(chan struct{})}
 	st.seq = engine.Sequence{PromptTokens: 100, OutputTokens: 1 << 40}
 	st.appendHead()
 	return st
@@ -81,8 +82,10 @@ func BenchmarkTurn(b *testing.B) {
 			var body strings.Builder
 			body.WriteString(`{"messages":[`)
 			for range turns {
-				body.WriteString(`{"role":"user","content":"` + strings.Repeat("some words ", 100) + `"},`)
-				body.WriteString(`{"role":"assistant","content":"` + strings.Repeat("some words ", 100) + `"},`)
+				body.WriteString(`{"role":"user","content":"` +
+					strings.Repeat("some words ", 100) + `"},`)
+				body.WriteString(`{"role":"assistant","content":"` +
+					strings.Repeat("some words ", 100) + `"},`)
 			}
 			history := body.String()
 			b.SetBytes(int64(len(history)))
@@ -91,7 +94,8 @@ func BenchmarkTurn(b *testing.B) {
 			for b.Loop() {
 				i++
 				st := &stream{srv: s, q: plain}
-				if fail := st.prepare([]byte(history+`{"role":"user","content":"`+fmt.Sprint(i)+`"}]}`), true); fail != nil {
+				if fail := st.prepare([]byte(history+`{"role":"user","content":"`+fmt.Sprint(i)+
+					`"}]}`), true); fail != nil {
 					b.Fatal(fail)
 				}
 			}

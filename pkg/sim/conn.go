@@ -71,7 +71,9 @@ func (c *conn) serve() {
 		hr, err := http.ReadRequest(c.br)
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-				c.reply(false, &apiError{status: http.StatusBadRequest, body: "Invalid HTTP request received."})
+				c.reply(false, &apiError{
+					status: http.StatusBadRequest, body: "Invalid HTTP request received.",
+				})
 			}
 			return
 		}
@@ -146,7 +148,8 @@ func (c *conn) one(hr *http.Request) bool {
 		c.reply(keepAlive, errUnauthorized)
 	case !ok:
 		c.reply(keepAlive, errNotFound)
-	case route.method != hr.Method && !(route.method == http.MethodGet && hr.Method == http.MethodHead):
+	case route.method != hr.Method &&
+		!(route.method == http.MethodGet && hr.Method == http.MethodHead):
 		c.reply(keepAlive, errMethod)
 	default:
 		if fail := route.serve(c, hr, body, keepAlive); fail != nil {
@@ -194,7 +197,9 @@ func (c *conn) answer(keepAlive bool, status int, contentType, extra string, bod
 
 // appendStatus appends the head of a response without its final empty line. A
 // negative length means a stream.
-func appendStatus(b []byte, status int, contentType string, length int, chunked, keepAlive bool) []byte {
+func appendStatus(
+	b []byte, status int, contentType string, length int, chunked, keepAlive bool,
+) []byte {
 	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(b, ' ')

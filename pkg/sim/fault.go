@@ -97,7 +97,8 @@ func parseFault(item string) (Fault, error) {
 		if near := human.Nearest(name, FaultNames()); near != "" {
 			return f, fmt.Errorf("there is no such fault; did you mean %s?", near)
 		}
-		return f, fmt.Errorf("there is no such fault; there are: %s", strings.Join(FaultNames(), ", "))
+		return f, fmt.Errorf("there is no such fault; there are: %s",
+			strings.Join(FaultNames(), ", "))
 	}
 	switch {
 	case valued && !arg.value():

@@ -44,8 +44,10 @@ func exchange(t *testing.T, s *Server, faults, extra string) *wire {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	body := `{"messages":[{"role":"user","content":"hello there"}],"max_tokens":8,"stream":true,"stream_options":{"include_usage":true}` + extra + `}`
-	head := "POST /v1/chat/completions HTTP/1.1\r\nHost: sim\r\nContent-Length: " + fmt.Sprint(len(body)) + "\r\n"
+	body := `{"messages":[{"role":"user","content":"hello there"}],"max_tokens":8,"stream":true,` +
+		`"stream_options":{"include_usage":true}` + extra + `}`
+	head := "POST /v1/chat/completions HTTP/1.1\r\nHost: sim\r\nContent-Length: " +
+		fmt.Sprint(len(body)) + "\r\n"
 	if faults != "" {
 		head += "X-Sim-Fault: " + faults + "\r\n"
 	}
@@ -106,43 +108,65 @@ func TestFaults(t *testing.T) {
 	type check func(*wire) bool
 	tests := []struct {
 		faults, extra string
-		whole         bool // the stream must be complete: 8 chunks, finish, [DONE], nothing left of the coding
-		ok            check
+		// the stream must be complete: 8 chunks, finish, [DONE], nothing left of the coding
+		whole bool
+		ok    check
 	}{
 		{"", "", true, func(w *wire) bool { return w.end == nil && w.reads[1].at == 100*ms }},
 		{"close", "", true, func(w *wire) bool { return w.end != nil && !w.res.Close }},
-		{"idle=5s", "", true, func(w *wire) bool { return w.end != nil && w.reads[len(w.reads)-1].at == (100+7*20)*ms+5*time.Second }},
+		{"idle=5s", "", true, func(w *wire) bool {
+			return w.end != nil && w.reads[len(w.reads)-1].at == (100+7*20)*ms+5*time.Second
+		}},
 		{"reset=0", "", false, func(w *wire) bool { return w.end != nil && len(w.raw) == 0 }},
-		{"reset=3", "", false, func(w *wire) bool { return w.end != nil && w.bad != nil && w.count(`"content":" `) == 3 }},
+		{"reset=3", "", false, func(w *wire) bool {
+			return w.end != nil && w.bad != nil && w.count(`"content":" `) == 3
+		}},
 		{"cut=0", "", false, func(w *wire) bool { return w.end != nil && len(w.raw) == 0 }},
-		{"cut=3", "", false, func(w *wire) bool { return w.end != nil && w.bad != nil && w.count(`"content":" `) == 3 }},
+		{"cut=3", "", false, func(w *wire) bool {
+			return w.end != nil && w.bad != nil && w.count(`"content":" `) == 3
+		}},
 		{"status=500", "", false, func(w *wire) bool {
-			return w.res.StatusCode == 500 && w.count(`"code":500`) == 1 && json.Valid([]byte(w.body))
+			return w.res.StatusCode == 500 && w.count(`"code":500`) == 1 &&
+				json.Valid([]byte(w.body))
 		}},
 		{"status=429,retry-after=2", "", false, func(w *wire) bool {
-			return w.res.StatusCode == 429 && w.res.Header.Get("Retry-After") == "2" && json.Valid([]byte(w.body))
+			return w.res.StatusCode == 429 && w.res.Header.Get("Retry-After") == "2" &&
+				json.Valid([]byte(w.body))
 		}},
 		{"status=502,html", "", false, func(w *wire) bool {
-			return w.res.StatusCode == 502 && strings.HasPrefix(w.body, "<html>") && w.res.Header.Get("Content-Type") == "text/html"
+			return w.res.StatusCode == 502 && strings.HasPrefix(w.body, "<html>") &&
+				w.res.Header.Get("Content-Type") == "text/html"
 		}},
-		{"headers=50ms", "", true, func(w *wire) bool { return w.reads[0].at == 50*ms && w.reads[1].at == 100*ms }},
+		{"headers=50ms", "", true, func(w *wire) bool {
+			return w.reads[0].at == 50*ms && w.reads[1].at == 100*ms
+		}},
 		{"json", "", false, func(w *wire) bool {
-			return w.res.StatusCode == 200 && w.res.Header.Get("Content-Type") == "application/json" && json.Valid([]byte(w.body)) && w.count(`"object":"chat.completion"`) == 1
+			return w.res.StatusCode == 200 &&
+				w.res.Header.Get("Content-Type") == "application/json" &&
+				json.Valid([]byte(w.body)) && w.count(`"object":"chat.completion"`) == 1
 		}},
 		{"stall=4/2s", "", true, func(w *wire) bool {
-			return slices.Contains(w.times(), (100+4*20)*ms+2*time.Second) && w.gap() == 2*time.Second+20*ms
+			return slices.Contains(w.times(), (100+4*20)*ms+2*time.Second) &&
+				w.gap() == 2*time.Second+20*ms
 		}},
 		{"truncate=3", "", false, func(w *wire) bool {
-			return w.bad == nil && w.end == nil && w.count(`"content":" `) == 3 && w.count(finished)+w.count(done) == 0
+			return w.bad == nil && w.end == nil && w.count(`"content":" `) == 3 &&
+				w.count(finished)+w.count(done) == 0
 		}},
 		{"error=3", "", false, func(w *wire) bool {
-			return w.bad == nil && w.res.StatusCode == 200 && w.count(`"content":" `) == 3 && w.count(`{"error":{"message":"EngineCore`) == 1 && w.count(done) == 1 && w.count(finished) == 0
+			return w.bad == nil && w.res.StatusCode == 200 && w.count(`"content":" `) == 3 &&
+				w.count(`{"error":{"message":"EngineCore`) == 1 && w.count(done) == 1 &&
+				w.count(finished) == 0
 		}},
 		{"error=0", "", false, func(w *wire) bool {
 			return w.bad == nil && len(w.data()) == 2 && strings.HasPrefix(w.body, `data: {"error"`)
 		}},
-		{"error-text=3", "", false, func(w *wire) bool { return w.count(`{"error":"the engine died"}`) == 1 && w.count(`"content":" `) == 3 }},
-		{"error-type=3", "", false, func(w *wire) bool { return w.count("event: error\ndata: {\"error\":{") == 1 }},
+		{"error-text=3", "", false, func(w *wire) bool {
+			return w.count(`{"error":"the engine died"}`) == 1 && w.count(`"content":" `) == 3
+		}},
+		{"error-type=3", "", false, func(w *wire) bool {
+			return w.count("event: error\ndata: {\"error\":{") == 1
+		}},
 		{"bad-json=2", "", false, func(w *wire) bool {
 			bad := 0
 			for _, d := range w.data() {
@@ -152,78 +176,135 @@ func TestFaults(t *testing.T) {
 			}
 			return bad == 1 && w.count(`"content":" `) >= 7 && w.count(done) == 1
 		}},
-		{"buffer", "", true, func(w *wire) bool { return w.reads[len(w.reads)-1].at == (100+7*20)*ms && len(w.reads) == 2 }},
+		{"buffer", "", true, func(w *wire) bool {
+			return w.reads[len(w.reads)-1].at == (100+7*20)*ms && len(w.reads) == 2
+		}},
 		{"clip=5", "", false, func(w *wire) bool {
-			return w.count(`"content":" `) == 5 && w.count(finished) == 1 && w.count(`"completion_tokens":5`) == 1
+			return w.count(`"content":" `) == 5 && w.count(finished) == 1 &&
+				w.count(`"completion_tokens":5`) == 1
 		}},
 		{"eos=4", "", false, func(w *wire) bool {
-			return w.count(`"content":" `) == 3 && w.count(`"finish_reason":"stop"`) == 1 && w.count(`"completion_tokens":4`) == 1
+			return w.count(`"content":" `) == 3 && w.count(`"finish_reason":"stop"`) == 1 &&
+				w.count(`"completion_tokens":4`) == 1
 		}},
 		{"eos=1", "", false, func(w *wire) bool {
-			return w.count(`"content":" `) == 0 && w.count(`"finish_reason":"stop"`) == 1 && w.count(done) == 1
+			return w.count(`"content":" `) == 0 && w.count(`"finish_reason":"stop"`) == 1 &&
+				w.count(done) == 1
 		}},
-		{"role=early", "", true, func(w *wire) bool { return w.reads[1].at == 0 && w.count(`"role":"assistant","content":""`) == 1 }},
-		{"role=late", "", true, func(w *wire) bool { return strings.Contains(w.data()[1], `"role":"assistant"`) }},
+		{"role=early", "", true, func(w *wire) bool {
+			return w.reads[1].at == 0 && w.count(`"role":"assistant","content":""`) == 1
+		}},
+		{"role=late", "", true, func(w *wire) bool {
+			return strings.Contains(w.data()[1], `"role":"assistant"`)
+		}},
 		{"role=none", "", true, func(w *wire) bool { return w.count(`"role"`) == 0 }},
-		{"role=merged", "", true, func(w *wire) bool { return strings.Contains(w.data()[0], `"delta":{"role":"assistant","content":" `) }},
-		{"role=null", "", true, func(w *wire) bool { return w.count(`"role":"assistant","content":null`) == 1 }},
-		{"role=bare", "", true, func(w *wire) bool { return w.count(`"delta":{"role":"assistant"}`) == 1 }},
-		{"reasoning=4", "", false, func(w *wire) bool {
-			return w.count(`"delta":{"reasoning":" `) == 3 && w.count(`"delta":{"content":" `) == 4 && w.count(`"reasoning_tokens":4`) == 1 && w.count(`"completion_tokens":8`) == 1
+		{"role=merged", "", true, func(w *wire) bool {
+			return strings.Contains(w.data()[0], `"delta":{"role":"assistant","content":" `)
 		}},
-		{"reasoning=4/reasoning_content", "", false, func(w *wire) bool { return w.count(`"delta":{"reasoning_content":" `) == 3 && w.count(done) == 1 }},
+		{"role=null", "", true, func(w *wire) bool {
+			return w.count(`"role":"assistant","content":null`) == 1
+		}},
+		{"role=bare", "", true, func(w *wire) bool {
+			return w.count(`"delta":{"role":"assistant"}`) == 1
+		}},
+		{"reasoning=4", "", false, func(w *wire) bool {
+			return w.count(`"delta":{"reasoning":" `) == 3 &&
+				w.count(`"delta":{"content":" `) == 4 && w.count(`"reasoning_tokens":4`) == 1 &&
+				w.count(`"completion_tokens":8`) == 1
+		}},
+		{"reasoning=4/reasoning_content", "", false, func(w *wire) bool {
+			return w.count(`"delta":{"reasoning_content":" `) == 3 && w.count(done) == 1
+		}},
 		{"reasoning=8", `,"include_reasoning":false`, false, func(w *wire) bool {
 			return w.count(`"reasoning":`)+w.count(`"content":" `) == 0 && w.count(finished) == 1
 		}},
 		{"reasoning=3,role=late,tokens=2", "", false, func(w *wire) bool {
-			return strings.Contains(w.data()[0], "reasoning") && strings.Contains(w.data()[1], "role")
+			return strings.Contains(w.data()[0], "reasoning") &&
+				strings.Contains(w.data()[1], "role")
 		}},
 		{"tools", "", false, func(w *wire) bool {
-			return w.count(`"tool_calls":[{"index":0,`) == 8 && w.count(`"name":"lookup"`) == 1 && w.count(`"finish_reason":"tool_calls"`) == 1 && w.count(`"content":" `) == 0 && json.Valid([]byte(w.arguments()))
+			return w.count(`"tool_calls":[{"index":0,`) == 8 && w.count(`"name":"lookup"`) == 1 &&
+				w.count(`"finish_reason":"tool_calls"`) == 1 && w.count(`"content":" `) == 0 &&
+				json.Valid([]byte(w.arguments()))
 		}},
 		{"tokens=3", "", false, func(w *wire) bool {
-			return w.count(`"content":" `) == 3 && w.count(finished) == 1 && w.count(`"completion_tokens":8`) == 1 && w.reads[2].at == 140*ms
+			return w.count(`"content":" `) == 3 && w.count(finished) == 1 &&
+				w.count(`"completion_tokens":8`) == 1 && w.reads[2].at == 140*ms
 		}},
-		{"finish=own", "", true, func(w *wire) bool { return w.count(`"delta":{},"logprobs":null,"finish_reason":"length"`) == 1 }},
+		{"finish=own", "", true, func(w *wire) bool {
+			return w.count(`"delta":{},"logprobs":null,"finish_reason":"length"`) == 1
+		}},
 		{"finish=none", "", false, func(w *wire) bool {
 			return w.count(finished) == 0 && w.count(done) == 1 && w.count(`"content":" `) == 8
 		}},
 		{"usage=absent", "", true, func(w *wire) bool { return w.count(`"usage"`) == 0 }},
 		{"usage=null", "", true, func(w *wire) bool { return w.count(`"usage":null`) == 1 }},
-		{"usage=nulls", "", true, func(w *wire) bool { return w.count(`"usage":null`) == 9 && w.count(`"usage":{`) == 1 }},
-		{"usage=zero-omitted", `,"cache_salt":"z"`, true, func(w *wire) bool { return w.count(`"usage":{`) == 1 && w.count("prompt_tokens_details") == 0 }},
-		{"usage=details-null", "", true, func(w *wire) bool { return w.count(`"prompt_tokens_details":null`) == 1 }},
-		{"usage=cached-null", "", true, func(w *wire) bool { return w.count(`"cached_tokens":null`) == 1 }},
+		{"usage=nulls", "", true, func(w *wire) bool {
+			return w.count(`"usage":null`) == 9 && w.count(`"usage":{`) == 1
+		}},
+		{"usage=zero-omitted", `,"cache_salt":"z"`, true, func(w *wire) bool {
+			return w.count(`"usage":{`) == 1 && w.count("prompt_tokens_details") == 0
+		}},
+		{"usage=details-null", "", true, func(w *wire) bool {
+			return w.count(`"prompt_tokens_details":null`) == 1
+		}},
+		{"usage=cached-null", "", true, func(w *wire) bool {
+			return w.count(`"cached_tokens":null`) == 1
+		}},
 		{"usage=continuous", "", true, func(w *wire) bool { return w.count(`"usage":{`) == 10 }},
-		{"usage=forced", `,"stream_options":{}`, true, func(w *wire) bool { return w.count(`"usage":{`) == 1 }},
-		{"no-done", "", false, func(w *wire) bool { return w.bad == nil && w.count(done) == 0 && w.count(finished) == 1 }},
+		{"usage=forced", `,"stream_options":{}`, true, func(w *wire) bool {
+			return w.count(`"usage":{`) == 1
+		}},
+		{"no-done", "", false, func(w *wire) bool {
+			return w.bad == nil && w.count(done) == 0 && w.count(finished) == 1
+		}},
 		{"timings=vllm", "", true, func(w *wire) bool {
-			return w.count(`"metrics":{"time_to_first_token_ms":100,"generation_time_ms":140,"queue_time_ms":0,"mean_itl_ms":20,"tokens_per_second":50}`) == 1
+			return w.count(`"metrics":{"time_to_first_token_ms":100,"generation_time_ms":140,`+
+				`"queue_time_ms":0,"mean_itl_ms":20,"tokens_per_second":50}`) == 1
 		}},
-		{"timings=llamacpp", "", true, func(w *wire) bool { return w.count(`"timings":{"cache_n":0,"prompt_n":13,"prompt_ms":100,`) == 1 }},
-		{"timings=llamacpp,finish=own,usage=absent", "", true, func(w *wire) bool { return w.count(`"timings":{`) == 1 }},
+		{"timings=llamacpp", "", true, func(w *wire) bool {
+			return w.count(`"timings":{"cache_n":0,"prompt_n":13,"prompt_ms":100,`) == 1
+		}},
+		{"timings=llamacpp,finish=own,usage=absent", "", true, func(w *wire) bool {
+			return w.count(`"timings":{`) == 1
+		}},
 		{"like=llamacpp", "", true, func(w *wire) bool {
-			return w.end != nil && w.count(`"content":null`) == 1 && w.count(`"delta":{},`) == 1 && w.count(`"timings":`) == 1
+			return w.end != nil && w.count(`"content":null`) == 1 && w.count(`"delta":{},`) == 1 &&
+				w.count(`"timings":`) == 1
 		}},
-		{"like=sglang", `,"return_cached_tokens_details":true`, true, func(w *wire) bool { return w.count(`"sglext":{"cached_tokens_details":{"device":0,`) == 1 }},
+		{"like=sglang", `,"return_cached_tokens_details":true`, true, func(w *wire) bool {
+			return w.count(`"sglext":{"cached_tokens_details":{"device":0,`) == 1
+		}},
 		{"like=llm-d", "", true, func(w *wire) bool {
 			return w.count(`"delta":{"role":"assistant"}`) == 1 && w.count(`"usage":null`) == 10
 		}},
-		{"like=ollama", "", true, func(w *wire) bool { return w.count(`"delta":{"role":"assistant","content":" `) == 1 }},
+		{"like=ollama", "", true, func(w *wire) bool {
+			return w.count(`"delta":{"role":"assistant","content":" `) == 1
+		}},
 		{"comments", "", true, func(w *wire) bool { return w.count(": comment\n\ndata: ") == 11 }},
 		{"ping=30ms", "", true, func(w *wire) bool {
-			return w.count(":\n\n") == 3 && w.reads[1].at == 30*ms && strings.HasPrefix(w.body, ":\n\n:\n\n:\n\ndata")
+			return w.count(":\n\n") == 3 && w.reads[1].at == 30*ms &&
+				strings.HasPrefix(w.body, ":\n\n:\n\n:\n\ndata")
 		}},
-		{"ping=30ms,split=1/0s", "", true, func(w *wire) bool { return w.bad == nil && strings.HasPrefix(w.body, ":\n\n:\n\n:\n\ndata") }},
+		{"ping=30ms,split=1/0s", "", true, func(w *wire) bool {
+			return w.bad == nil && strings.HasPrefix(w.body, ":\n\n:\n\n:\n\ndata")
+		}},
 		{"crlf", "", true, func(w *wire) bool {
-			return w.count("\r\n\r\n") == 11 && strings.Count(strings.ReplaceAll(w.body, "\r\n", ""), "\n") == 0
+			return w.count("\r\n\r\n") == 11 &&
+				strings.Count(strings.ReplaceAll(w.body, "\r\n", ""), "\n") == 0
 		}},
 		{"cr", "", true, func(w *wire) bool { return w.count("\r\r") == 11 && w.count("\n") == 0 }},
 		{"bom", "", true, func(w *wire) bool { return strings.HasPrefix(w.body, "\ufeffdata: ") }},
-		{"no-space", "", true, func(w *wire) bool { return w.count("data:{") == 10 && w.count("data: ") == 0 }},
-		{"no-blank", "", true, func(w *wire) bool { return strings.HasSuffix(w.body, "data: [DONE]") }},
+		{"no-space", "", true, func(w *wire) bool {
+			return w.count("data:{") == 10 && w.count("data: ") == 0
+		}},
+		{"no-blank", "", true, func(w *wire) bool {
+			return strings.HasSuffix(w.body, "data: [DONE]")
+		}},
 		{"split=7", "", true, func(w *wire) bool { return len(w.reads) > len(w.body)/7 }},
-		{"split=1/0s,crlf,bom", "", true, func(w *wire) bool { return strings.HasPrefix(w.body, "\ufeffdata") }},
+		{"split=1/0s,crlf,bom", "", true, func(w *wire) bool {
+			return strings.HasPrefix(w.body, "\ufeffdata")
+		}},
 		{"cut=3@0.000000001", "", true, func(w *wire) bool { return w.end == nil }},
 	}
 	seen := map[string]bool{"refuse": true} // of the server: TestRefuse
@@ -239,13 +320,17 @@ func TestFaults(t *testing.T) {
 			s, _ := start(t, Options{Fixed: engine.FixedOptions{Base: 100 * ms, Interval: 20 * ms}})
 			w := exchange(t, s, tc.faults, tc.extra)
 			if w.res == nil && len(w.raw) > 0 || !tc.ok(w) {
-				t.Errorf("%s: unexpected answer: ends with %v, decoded %v, reads %v\n%s", tc.faults, w.end, w.bad, w.reads, w.raw)
+				t.Errorf("%s: unexpected answer: ends with %v, decoded %v, reads %v\n%s", tc.faults,
+					w.end, w.bad, w.reads, w.raw)
 			}
-			if tc.whole && (w.bad != nil || w.count(`content":" `) != 8 || w.count(finished) != 1 || w.count(done) != 1) {
+			if tc.whole &&
+				(w.bad != nil || w.count(`content":" `) != 8 || w.count(finished) != 1 ||
+					w.count(done) != 1) {
 				t.Errorf("%s: the stream is not whole: %v\n%s", tc.faults, w.bad, w.body)
 			}
 			// No damage remains: the next request gets a plain answer, and the engine is empty.
-			if w := exchange(t, s, "", ""); w.bad != nil || w.count(done) != 1 || w.count(`"content":" `) != 8 {
+			if w := exchange(t, s, "", ""); w.bad != nil || w.count(done) != 1 ||
+				w.count(`"content":" `) != 8 {
 				t.Errorf("%s: the next answer is hurt: %s", tc.faults, w.raw)
 			}
 			synctest.Wait()
@@ -294,7 +379,8 @@ func (w *wire) arguments() string {
 				}
 			}
 		}
-		if json.Unmarshal([]byte(d), &chunk) == nil && len(chunk.Choices) == 1 && len(chunk.Choices[0].Delta.ToolCalls) == 1 {
+		if json.Unmarshal([]byte(d), &chunk) == nil && len(chunk.Choices) == 1 &&
+			len(chunk.Choices[0].Delta.ToolCalls) == 1 {
 			text += chunk.Choices[0].Delta.ToolCalls[0].Function.Arguments
 		}
 	}
@@ -349,7 +435,8 @@ func TestResetOnSocket(t *testing.T) {
 	}
 	go func() { _ = s.Serve(l) }()
 	for fault, want := range map[string]string{"reset=2": "reset", "cut=2": io.ErrUnexpectedEOF.Error()} {
-		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/v1/completions",
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			"http://"+l.Addr().String()+"/v1/completions",
 			strings.NewReader(`{"prompt":"x","max_tokens":50,"stream":true}`))
 		req.Header.Set(FaultHeader, fault)
 		res, err := http.DefaultClient.Do(req)
@@ -365,15 +452,19 @@ func TestResetOnSocket(t *testing.T) {
 
 func TestParseFaults(t *testing.T) {
 	t.Parallel()
-	list, err := ParseFaults("stall=5/250ms, status=429@0.1,retry-after=3 role=early,reasoning=10/reasoning_content,split=3")
+	list, err := ParseFaults("stall=5/250ms, status=429@0.1,retry-after=3 role=early," +
+		"reasoning=10/reasoning_content,split=3")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := list.String(), "stall=5/250ms,status=429@0.1,retry-after=3,role=early,reasoning=10/reasoning_content,split=3/1ms"; got != want {
+	if got, want := list.String(), "stall=5/250ms,status=429@0.1,retry-after=3,role=early,"+
+		"reasoning=10/reasoning_content,split=3/1ms"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	for _, s := range []string{"nonsense", "cut", "cut=", "cut=-1", "cut=x", "cut=1/2", "close=1", "stall=5", "stall=/1s", "idle=5", "idle=1h/2h", "role=first/late",
-		"role=nobody", "status=200", "status=600", "eos=0", "cut=1@0", "cut=1@2", "cut=1@x", "split=0", "reasoning=1/x", "tokens=0", "stall=1/-1s", "cut=99999999999"} {
+	for _, s := range []string{"nonsense", "cut", "cut=", "cut=-1", "cut=x", "cut=1/2", "close=1",
+		"stall=5", "stall=/1s", "idle=5", "idle=1h/2h", "role=first/late",
+		"role=nobody", "status=200", "status=600", "eos=0", "cut=1@0", "cut=1@2", "cut=1@x",
+		"split=0", "reasoning=1/x", "tokens=0", "stall=1/-1s", "cut=99999999999"} {
 		if _, err := ParseFaults(s); err == nil {
 			t.Errorf("%q passes", s)
 		}
@@ -412,7 +503,8 @@ func TestDraw(t *testing.T) {
 }
 
 func FuzzParseFaults(f *testing.F) {
-	for _, s := range []string{"", "cut=5", "stall=5/250ms,status=429@0.1", "reasoning=3/reasoning_content split=1/0s", "role=early@1", "a=b/c@d", "cut=1/@"} {
+	for _, s := range []string{"", "cut=5", "stall=5/250ms,status=429@0.1",
+		"reasoning=3/reasoning_content split=1/0s", "role=early@1", "a=b/c@d", "cut=1/@"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -431,8 +523,10 @@ func FuzzParseFaults(f *testing.F) {
 }
 
 func FuzzParseRequest(f *testing.F) {
-	for _, s := range []string{`{}`, `{"messages":[{"role":"user","content":"x"}]}`, `{"prompt":[1,2,3],"max_tokens":4,"min_tokens":5}`,
-		`{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image"}]}],"stream":true}`, `{"prompt":["a"]}`, `[`, `{"messages":`, `null`} {
+	for _, s := range []string{`{}`, `{"messages":[{"role":"user","content":"x"}]}`,
+		`{"prompt":[1,2,3],"max_tokens":4,"min_tokens":5}`,
+		`{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image"}]}],` +
+			`"stream":true}`, `{"prompt":["a"]}`, `[`, `{"messages":`, `null`} {
 		f.Add([]byte(s), true)
 		f.Add([]byte(s), false)
 	}

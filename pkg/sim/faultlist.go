@@ -138,7 +138,8 @@ var grammar = map[string]fault{
 	},
 	"usage": {
 		words: []string{
-			"absent", "null", "zero-omitted", "details-null", "cached-null", "continuous", "forced", "nulls",
+			"absent", "null", "zero-omitted", "details-null", "cached-null", "continuous",
+			"forced", "nulls",
 		},
 		about: "usage is absent, null, without details if nothing was cached (zero-omitted), " +
 			"with details or cached_tokens null (details-null, cached-null), in every chunk " +

@@ -144,8 +144,8 @@ func end(text string) string { return text[max(0, len(text)-4096):] }
 // answerLength returns how many tokens to generate, and the finish_reason.
 func (s *Server) answerLength(r *request, prompt int) (int, string, *apiError) {
 	if r.max > s.o.MaxModelLen {
-		return 0, "", badRequest("max_tokens", "max_tokens=%d cannot be greater than max_model_len=%d. "+
-			"Please request fewer output tokens. (parameter=max_tokens, value=%d)",
+		return 0, "", badRequest("max_tokens", "max_tokens=%d cannot be greater than "+
+			"max_model_len=%d. Please request fewer output tokens. (parameter=max_tokens, value=%d)",
 			r.max, s.o.MaxModelLen, r.max)
 	}
 	if prompt >= s.o.MaxModelLen {

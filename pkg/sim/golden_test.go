@@ -15,8 +15,9 @@ import (
 	"multiturn/pkg/sim/engine"
 )
 
-var batchSpeeds = engine.BatchOptions{MaxSequences: 256, MaxStepTokens: 2048, Step: 8 * time.Millisecond,
-	PerSequence: 20 * time.Microsecond, PerPrefillToken: 50 * time.Microsecond}
+var batchSpeeds = engine.BatchOptions{MaxSequences: 256, MaxStepTokens: 2048,
+	Step: 8 * time.Millisecond, PerSequence: 20 * time.Microsecond,
+	PerPrefillToken: 50 * time.Microsecond}
 
 // completion is the part of an answer that tests look at.
 type completion struct {
@@ -44,7 +45,8 @@ func complete(t *testing.T, c *http.Client, path, body string) completion {
 	res := post(t, c, path, body, nil)
 	defer res.Body.Close()
 	var out completion
-	if err := json.NewDecoder(res.Body).Decode(&out); err != nil || res.StatusCode != 200 || len(out.Choices) != 1 {
+	if err := json.NewDecoder(res.Body).Decode(&out); err != nil || res.StatusCode != 200 ||
+		len(out.Choices) != 1 {
 		t.Fatalf("status %d, %+v, error %v", res.StatusCode, out, err)
 	}
 	return out
@@ -78,11 +80,14 @@ func TestRealVLLM(t *testing.T) {
 				for i, r := range golden.Requests {
 					prompt := history[r.Conv]
 					for len(prompt) < 4*r.Prompt { // a token is four bytes
-						prompt += "c" + strconv.Itoa(r.Conv) + string(rune('a'+len(prompt)/4%26)) + string(rune('a'+len(prompt)/104%26))
+						prompt += "c" + strconv.Itoa(r.Conv) + string(rune('a'+len(prompt)/4%26)) +
+							string(rune('a'+len(prompt)/104%26))
 					}
-					got := complete(t, c, "/v1/completions", `{"prompt":"`+prompt+`","max_tokens":`+strconv.Itoa(golden.Generated)+`}`)
+					got := complete(t, c, "/v1/completions",
+						`{"prompt":"`+prompt+`","max_tokens":`+strconv.Itoa(golden.Generated)+`}`)
 					if got.Usage.Prompt != r.Prompt || got.Usage.Details.Cached != r.Cached {
-						t.Errorf("request %d: %d of %d tokens are cached, a real vLLM says %d of %d", i, got.Usage.Details.Cached, got.Usage.Prompt, r.Cached, r.Prompt)
+						t.Errorf("request %d: %d of %d tokens are cached, a real vLLM says %d of %d",
+							i, got.Usage.Details.Cached, got.Usage.Prompt, r.Cached, r.Prompt)
 					}
 					history[r.Conv] = prompt + got.Choices[0].Text
 				}
@@ -92,10 +97,12 @@ func TestRealVLLM(t *testing.T) {
 }
 
 // chatTurn requests the next answer of a chat and appends it.
-func chatTurn(t *testing.T, c *http.Client, messages []string, user string, extra string) ([]string, completion) {
+func chatTurn(t *testing.T, c *http.Client, messages []string, user string, extra string) ([]string,
+	completion) {
 	t.Helper()
 	messages = append(messages, `{"role":"user","content":`+string(marshal(user))+`}`)
-	got := complete(t, c, "/v1/chat/completions", `{"messages":[`+strings.Join(messages, ",")+`],"max_tokens":40`+extra+`}`)
+	got := complete(t, c, "/v1/chat/completions",
+		`{"messages":[`+strings.Join(messages, ",")+`],"max_tokens":40`+extra+`}`)
 	m := map[string]string{"role": "assistant", "content": got.Choices[0].Message.Content}
 	if r := got.Choices[0].Message.Reasoning; r != "" {
 		m["reasoning"] = r
@@ -108,17 +115,21 @@ func chatTurn(t *testing.T, c *http.Client, messages []string, user string, extr
 func TestChatCache(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, c := start(t, Options{Cache: kvcache.Config{BlockSize: 4, Tiers: [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 1000}}}})
+		_, c := start(t,
+			Options{Cache: kvcache.Config{BlockSize: 4,
+				Tiers: [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 1000}}}})
 		messages := []string{`{"role":"system","content":"be brief"}`}
 		known := 0
 		for turn := range 4 {
 			var got completion
 			messages, got = chatTurn(t, c, messages, strings.Repeat("more ", 10+turn), "")
 			if want := known / 4 * 4; got.Usage.Details.Cached != want {
-				t.Errorf("turn %d: %d of %d tokens cached, want %d", turn, got.Usage.Details.Cached, got.Usage.Prompt, want)
+				t.Errorf("turn %d: %d of %d tokens cached, want %d", turn, got.Usage.Details.Cached,
+					got.Usage.Prompt, want)
 			}
 			if want := got.Usage.Prompt/4*4 - got.Usage.Details.Cached; got.Usage.Details.Created != want {
-				t.Errorf("turn %d: %d tokens of new blocks, want %d", turn, got.Usage.Details.Created, want)
+				t.Errorf("turn %d: %d tokens of new blocks, want %d", turn,
+					got.Usage.Details.Created, want)
 			}
 			known = got.Usage.Prompt + got.Usage.Completion - 1
 		}
@@ -140,9 +151,11 @@ func TestPrompterMemory(t *testing.T) {
 		if i%2 == 1 {
 			role = "assistant"
 		}
-		r.messages = append(r.messages, message{role: role, text: strings.Repeat("word", i) + strconv.Itoa(i)})
+		r.messages = append(r.messages,
+			message{role: role, text: strings.Repeat("word", i) + strconv.Itoa(i)})
 		got, want := p.chain(r), newPrompter(Quad{}, template.Plain, 4).chain(r)
-		if got.Tokens() != want.Tokens() || len(got.Hashes()) != len(want.Hashes()) || got.Tokens() != len(p.ids(r, true)) {
+		if got.Tokens() != want.Tokens() || len(got.Hashes()) != len(want.Hashes()) ||
+			got.Tokens() != len(p.ids(r, true)) {
 			t.Fatalf("%d messages: %d tokens, want %d", i+1, got.Tokens(), want.Tokens())
 		}
 		for k, h := range want.Hashes() {
@@ -162,7 +175,8 @@ func TestPrompterForgets(t *testing.T) {
 	p := newPrompter(Quad{}, template.Plain, 4)
 	p.memory = 1000
 	for i := range 500 {
-		r := &request{chat: true, messages: []message{{role: "user", text: strings.Repeat(strconv.Itoa(i), 30)}}}
+		r := &request{chat: true,
+			messages: []message{{role: "user", text: strings.Repeat(strconv.Itoa(i), 30)}}}
 		if got := p.chain(r).Tokens(); got != len(p.ids(r, true)) {
 			t.Fatalf("%d tokens", got)
 		}
@@ -185,7 +199,9 @@ func TestStripReasoning(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, c := start(t, Options{Template: tc.template, Faults: faults, Cache: kvcache.Config{BlockSize: 4, Tiers: [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 1000}}}})
+			_, c := start(t, Options{Template: tc.template, Faults: faults,
+				Cache: kvcache.Config{BlockSize: 4,
+					Tiers: [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 1000}}}})
 			messages, first := chatTurn(t, c, nil, "a question of some length", "")
 			if first.Choices[0].Message.Reasoning == "" {
 				t.Fatal("no reasoning")
@@ -193,8 +209,10 @@ func TestStripReasoning(t *testing.T) {
 			_, second := chatTurn(t, c, messages, "another", "")
 			got := second.Usage.Details.Cached
 			begin := first.Usage.Prompt / 4 * 4
-			if end := (first.Usage.Prompt + first.Usage.Completion - 1) / 4 * 4; tc.whole && got < begin+16 || !tc.whole && got > begin || got > end {
-				t.Errorf("%s: %d tokens cached; the reasoning began at %d", tc.template.Name, got, begin)
+			if end := (first.Usage.Prompt + first.Usage.Completion - 1) / 4 * 4; tc.whole &&
+				got < begin+16 || !tc.whole && got > begin || got > end {
+				t.Errorf("%s: %d tokens cached; the reasoning began at %d",
+					tc.template.Name, got, begin)
 			}
 		})
 	}

@@ -38,10 +38,12 @@ type Machine struct {
 	MaxStepTokens   int          `json:"max_step_tokens"`
 	Step            Milliseconds `json:"step_ms"`
 	StepPerSequence Milliseconds `json:"step_per_sequence_ms"`
-	StepPerContext  Milliseconds `json:"step_per_1k_context_ms"` // per 1,000 tokens of context in decode
-	PrefillRate     float64      `json:"prefill_tokens_per_s"`
-	AttentionRate   float64      `json:"attention_pairs_per_s"` // pairs of tokens in prefill; 0 = no cost
-	Overhead        Milliseconds `json:"overhead_ms"`
+	// per 1,000 tokens of context in decode
+	StepPerContext Milliseconds `json:"step_per_1k_context_ms"`
+	PrefillRate    float64      `json:"prefill_tokens_per_s"`
+	// pairs of tokens in prefill; 0 = no cost
+	AttentionRate float64      `json:"attention_pairs_per_s"`
+	Overhead      Milliseconds `json:"overhead_ms"`
 	// Jitter is the share by which times vary, in either engine.
 	Jitter float64 `json:"jitter"`
 
@@ -130,7 +132,8 @@ func Preset(name string) (Machine, error) {
 		for _, m := range list {
 			names = append(names, m.Name)
 		}
-		return Machine{}, fmt.Errorf("there is no preset %q; there are %s", name, strings.Join(names, ", "))
+		return Machine{}, fmt.Errorf("there is no preset %q; there are %s", name,
+			strings.Join(names, ", "))
 	}
 	return list[i], nil
 }
@@ -155,7 +158,8 @@ func ParseCapacity(s string) (Capacity, error) {
 	x, err := strconv.ParseFloat(s[:cut], 64)
 	unit := capacityUnits[strings.TrimSpace(s[cut:])]
 	if err != nil || unit == 0 || !(x > 0) || x*float64(unit) >= math.MaxInt64 {
-		return Capacity{}, errors.New("must be a number of blocks, a size such as 40GiB, or unlimited")
+		return Capacity{}, errors.New("must be a number of blocks, a size such as 40GiB, or " +
+			"unlimited")
 	}
 	return Capacity{Bytes: int64(x * float64(unit))}, nil
 }
@@ -204,8 +208,8 @@ func (m *Machine) applyModel(o *Options, model *kvcache.Model) error {
 	if model == nil && m.Model != "" {
 		var ok bool
 		if model, ok = kvcache.ModelByName(m.Model); !ok {
-			err = errors.Join(err, fmt.Errorf("model %q is not built in: want its config.json, or one of %s",
-				m.Model, strings.Join(kvcache.ModelNames(), ", ")))
+			err = errors.Join(err, fmt.Errorf("model %q is not built in: want its config.json, "+
+				"or one of %s", m.Model, strings.Join(kvcache.ModelNames(), ", ")))
 		}
 	}
 	o.BytesPerToken = m.KVBytes
@@ -226,7 +230,8 @@ func (m *Machine) applyCache(o *Options) error {
 		if c.Bytes > 0 {
 			if o.BytesPerToken == 0 || m.BlockSize < 1 {
 				errs = append(errs, fmt.Errorf(
-					"%v tier of %v: how many blocks that is depends on the model: want a model or a number of blocks",
+					"%v tier of %v: how many blocks that is depends on the model: want a model "+
+						"or a number of blocks",
 					kvcache.Tier(t), c))
 				continue
 			}
@@ -250,7 +255,8 @@ func (m *Machine) loadTimes(bytesPerToken int64) (engine.LoadTimes, error) {
 		case rate < 0:
 			errs = append(errs, fmt.Errorf("bandwidth of the %v tier: must not be negative", tier))
 		case rate > 0 && bytesPerToken == 0:
-			errs = append(errs, fmt.Errorf("bandwidth of the %v tier: the time of a load depends on the model", tier))
+			errs = append(errs, fmt.Errorf("bandwidth of the %v tier: the time of a load "+
+				"depends on the model", tier))
 		case rate > 0:
 			load[t] = time.Duration(math.Round(float64(bytesPerToken) / float64(rate) * 1e9))
 		}

@@ -216,8 +216,8 @@ func (m *metrics) vllmState(f family, s *Server) {
 // vllmCounters registers the counters of tokens and requests.
 func (m *metrics) vllmCounters(f family) {
 	gpu, cpu, disk := &m.cached[kvcache.GPU], &m.cached[kvcache.CPU], &m.cached[kvcache.Disk]
-	f.counter("prefix_cache_queries_total", "Prefix cache queries, in terms of number of queried tokens.",
-		count(&m.prompt))
+	f.counter("prefix_cache_queries_total", "Prefix cache queries, in terms of number of "+
+		"queried tokens.", count(&m.prompt))
 	f.counter("prefix_cache_hits_total", "Prefix cache hits, in terms of number of cached tokens.",
 		count(gpu))
 	f.counter("external_prefix_cache_queries_total",
@@ -238,7 +238,8 @@ func (m *metrics) vllmCounters(f family) {
 	for source, v := range map[string]*atomic.Uint64{"device": gpu, "host": cpu, "disk": disk} {
 		f.counter("prompt_tokens_cached_by_source_total", cachedBy, count(v), "source", source)
 	}
-	f.counter("prompt_tokens_recomputed_total", "Number of tokens computed again after a preemption.",
+	f.counter("prompt_tokens_recomputed_total",
+		"Number of tokens computed again after a preemption.",
 		count(&m.recomputed))
 	f.counter("generation_tokens_total", "Number of generation tokens processed.",
 		count(&m.generated))
@@ -259,22 +260,23 @@ func (m *metrics) vllmOffload(f family, s *Server) {
 	f.counter("kv_offload_load_bytes_total", "Bytes loaded to the GPU.",
 		func() float64 { return bytes(sum(cpu, disk)()) })
 	f.counter("kv_offload_store_bytes_total", "Bytes stored from the GPU.", func() float64 {
-		return bytes(sum(&m.stored[kvcache.CPU], &m.stored[kvcache.Disk])() * float64(s.o.Cache.BlockSize))
+		return bytes(sum(&m.stored[kvcache.CPU],
+			&m.stored[kvcache.Disk])() * float64(s.o.Cache.BlockSize))
 	})
 	f.counter("kv_offload_load_time_total", "Seconds that loads took.", seconds(&m.loadNS))
 }
 
 // vllmHistograms registers the histograms of times and lengths.
 func (m *metrics) vllmHistograms(f family) {
-	m.h.ttft = f.histogram("time_to_first_token_seconds", "Histogram of time to first token in seconds.",
-		ttftBounds)
-	m.h.itl = f.histogram("inter_token_latency_seconds", "Histogram of inter-token latency in seconds.",
-		itlBounds)
+	m.h.ttft = f.histogram("time_to_first_token_seconds",
+		"Histogram of time to first token in seconds.", ttftBounds)
+	m.h.itl = f.histogram("inter_token_latency_seconds",
+		"Histogram of inter-token latency in seconds.", itlBounds)
 	m.h.tpot = f.histogram("request_time_per_output_token_seconds",
 		"Histogram of time_per_output_token_seconds per request.",
 		itlBounds)
-	m.h.e2e = f.histogram("e2e_request_latency_seconds", "Histogram of e2e request latency in seconds.",
-		requestBounds)
+	m.h.e2e = f.histogram("e2e_request_latency_seconds",
+		"Histogram of e2e request latency in seconds.", requestBounds)
 	m.h.queue = f.histogram("request_queue_time_seconds",
 		"Histogram of time spent in WAITING phase for request.",
 		requestBounds)
@@ -289,8 +291,8 @@ func (m *metrics) vllmHistograms(f family) {
 		requestBounds)
 	m.h.prompt = f.histogram("request_prompt_tokens", "Number of prefill tokens processed.",
 		tokenBounds)
-	m.h.generation = f.histogram("request_generation_tokens", "Number of generation tokens processed.",
-		tokenBounds)
+	m.h.generation = f.histogram("request_generation_tokens",
+		"Number of generation tokens processed.", tokenBounds)
 	m.h.computed = f.histogram("request_prefill_kv_computed_tokens",
 		"Histogram of new KV tokens computed during prefill (excluding cached tokens).",
 		tokenBounds)

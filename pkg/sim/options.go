@@ -94,7 +94,8 @@ func (o *Options) Validate() error {
 		errs = append(errs, err)
 	} else if room := d.room(); o.MaxModelLen > room {
 		errs = append(errs, fmt.Errorf(
-			"max model len %d: the GPU tier holds only %d tokens: want a smaller length or more blocks",
+			"max model len %d: the GPU tier holds only %d tokens: want a smaller length or "+
+				"more blocks",
 			o.MaxModelLen, room))
 	}
 	if o.Batch != nil {

@@ -105,7 +105,8 @@ func (q *quirks) statusError() *apiError {
 	}
 	if q.html {
 		text := http.StatusText(q.status)
-		e.body = "<html><head><title>" + text + "</title></head><body><h1>" + text + "</h1></body></html>\n"
+		e.body = "<html><head><title>" + text + "</title></head><body><h1>" + text +
+			"</h1></body></html>\n"
 		e.contentType = "text/html"
 	}
 	return e

@@ -123,7 +123,8 @@ func (r *request) takeLimits(max gjson.Result) (fail *apiError) {
 		return badRequest("", "min_tokens must be greater than or equal to 0, got %d.", r.min)
 	}
 	if r.max > 0 && r.min > r.max {
-		return badRequest("", "min_tokens must be less than or equal to max_tokens=%d, got %d.", r.max, r.min)
+		return badRequest("", "min_tokens must be less than or equal to max_tokens=%d, got %d.",
+			r.max, r.min)
 	}
 	return nil
 }
@@ -235,8 +236,8 @@ func (r *request) takePrompt(v gjson.Result) *apiError {
 		}
 		for _, id := range items {
 			if id.Type != gjson.Number {
-				return badRequest("prompt", "prompt must be a string, a list of one string, or a list "+
-					"of token ids: several prompts a request are not supported.")
+				return badRequest("prompt", "prompt must be a string, a list of one string, "+
+					"or a list of token ids: several prompts a request are not supported.")
 			}
 			r.promptIDs = append(r.promptIDs, int32(id.Int()))
 		}

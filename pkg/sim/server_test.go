@@ -61,7 +61,8 @@ func postStream(t *testing.T, c *http.Client, path, body string) (*http.Response
 
 func post(t *testing.T, c *http.Client, path, body string, header http.Header) *http.Response {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sim"+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sim"+path,
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +81,15 @@ func post(t *testing.T, c *http.Client, path, body string, header http.Header) *
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, c := start(t, Options{Fixed: engine.FixedOptions{Base: 100 * time.Millisecond, PerToken: time.Millisecond, Interval: 20 * time.Millisecond}})
+		_, c := start(t,
+			Options{Fixed: engine.FixedOptions{Base: 100 * time.Millisecond,
+				PerToken: time.Millisecond, Interval: 20 * time.Millisecond}})
 		for range 2 { // the second time on the same connection
 			// 11 tokens: "" of four bytes each, and the template's.
-			res, events := postStream(t, c, "/v1/completions", `{"prompt":"four byte tok","max_tokens":3,"stream":true,"stream_options":{"include_usage":true}}`)
-			if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
+			res, events := postStream(t, c, "/v1/completions",
+				`{"prompt":"four byte tok","max_tokens":3,"stream":true,"stream_options":{"include_usage":true}}`)
+			if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream; "+
+				"charset=utf-8" {
 				t.Fatalf("status %d, type %q", res.StatusCode, res.Header.Get("Content-Type"))
 			}
 			var at []time.Duration
@@ -92,7 +97,8 @@ func TestTimes(t *testing.T) {
 				at = append(at, e.at)
 			}
 			first := 104 * time.Millisecond // 13 bytes are 4 tokens
-			want := []time.Duration{first, first + 20*time.Millisecond, first + 40*time.Millisecond, first + 40*time.Millisecond, first + 40*time.Millisecond}
+			want := []time.Duration{first, first + 20*time.Millisecond, first + 40*time.Millisecond,
+				first + 40*time.Millisecond, first + 40*time.Millisecond}
 			if len(at) != len(want) {
 				t.Fatalf("%d events, want %d: %v", len(at), len(want), events)
 			}
@@ -118,13 +124,16 @@ func TestStream(t *testing.T) {
 			usage      bool
 			completion int
 		}{
-			{"exact", `"max_tokens":7,"min_tokens":7,"ignore_eos":true,"stream_options":{"include_usage":true}`, 7, "length", true, 7},
+			{"exact", `"max_tokens":7,"min_tokens":7,"ignore_eos":true,` +
+				`"stream_options":{"include_usage":true}`, 7, "length", true, 7},
 			{"no usage", `"max_tokens":7`, 7, "length", false, 0},
 			{"max_completion_tokens", `"max_completion_tokens":2`, 2, "length", false, 0},
 			{"ends by itself", `"stream_options":{"include_usage":true}`, 4, "stop", true, 5},
 			{"longer than by itself", `"min_tokens":9`, 8, "stop", false, 0},
 		} {
-			_, events := postStream(t, c, "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"hello"}],"stream":true,`+tc.body+`}`)
+			_, events := postStream(t, c, "/v1/chat/completions",
+				`{"model":"m","messages":[{"role":"user","content":"hello"}],"stream":true,`+
+					tc.body+`}`)
 			var chunks, completion int
 			var finish, role string
 			usage := false
@@ -161,8 +170,10 @@ func TestStream(t *testing.T) {
 					}
 				}
 			}
-			if chunks != tc.chunks || finish != tc.finish || usage != tc.usage || completion != tc.completion || role != "assistant" {
-				t.Errorf("%s: %d chunks, finish %q, usage %v, completion %d, role %q; want %+v", tc.name, chunks, finish, usage, completion, role, tc)
+			if chunks != tc.chunks || finish != tc.finish || usage != tc.usage ||
+				completion != tc.completion || role != "assistant" {
+				t.Errorf("%s: %d chunks, finish %q, usage %v, completion %d, role %q; want %+v",
+					tc.name, chunks, finish, usage, completion, role, tc)
 			}
 		}
 	})
@@ -183,22 +194,40 @@ func TestErrors(t *testing.T) {
 			status           int
 			want             string
 		}{
-			{"bad JSON", chat, `{"model":`, auth, 400, `{"error":{"message":"1 validation error:\n  {'type': 'json_invalid', 'loc': 'body.9', 'msg': 'JSON decode error', 'input': '<dict of 0 items>', 'ctx': {'error': 'Expecting value'}}","type":"Bad Request","param":"body.9","code":400}}`},
-			{"max_tokens too large", chat, `{"messages":[{"role":"user","content":"x"}],"max_tokens":9000}`, auth, 400, `{"error":{"message":"max_tokens=9000 cannot be greater than max_model_len=8192. Please request fewer output tokens. (parameter=max_tokens, value=9000)","type":"BadRequestError","param":"max_tokens","code":400}}`},
-			{"min over max", chat, `{"messages":[{"role":"user","content":"x"}],"max_tokens":4,"min_tokens":9}`, auth, 400, `{"error":{"message":"min_tokens must be less than or equal to max_tokens=4, got 9.","type":"BadRequestError","param":null,"code":400}}`},
-			{"overflow", "/v1/completions", `{"prompt":"` + long + `","max_tokens":1}`, auth, 400, `{"error":{"message":"This model's maximum context length is 8192 tokens. However, your prompt contains at least 8193 input tokens, which exceeds this limit even without any output tokens. Please reduce the length of the input prompt. (parameter=input_tokens, value=8193)","type":"BadRequestError","param":"input_tokens","code":400}}`},
+			{"bad JSON", chat, `{"model":`, auth, 400,
+				`{"error":{"message":"1 validation error:\n  {'type': 'json_invalid', 'loc': ` +
+					`'body.9', 'msg': 'JSON decode error', 'input': '<dict of 0 items>', 'ctx': ` +
+					`{'error': 'Expecting value'}}","type":"Bad Request","param":"body.9","code":400}}`},
+			{"max_tokens too large", chat, `{"messages":[{"role":"user","content":"x"}],` +
+				`"max_tokens":9000}`, auth, 400, `{"error":{"message":"max_tokens=9000 cannot ` +
+				`be greater than max_model_len=8192. Please request fewer output tokens. ` +
+				`(parameter=max_tokens, value=9000)","type":"BadRequestError","param":"max_tokens","code":400}}`},
+			{"min over max", chat, `{"messages":[{"role":"user","content":"x"}],"max_tokens":4,` +
+				`"min_tokens":9}`, auth, 400, `{"error":{"message":"min_tokens must be less ` +
+				`than or equal to max_tokens=4, got 9.","type":"BadRequestError","param":null,"code":400}}`},
+			{"overflow", "/v1/completions", `{"prompt":"` + long + `","max_tokens":1}`, auth, 400,
+				`{"error":{"message":"This model's maximum context length is 8192 tokens. ` +
+					`However, your prompt contains at least 8193 input tokens, which exceeds ` +
+					`this limit even without any output tokens. Please reduce the length of the ` +
+					`input prompt. (parameter=input_tokens, value=8193)",` +
+					`"type":"BadRequestError","param":"input_tokens","code":400}}`},
 			{"unknown path", "/v1/nothing", `{}`, auth, 404, `{"detail":"Not Found"}`},
-			{"unknown model", chat, `{"model":"gpt","messages":[{"role":"user","content":"x"}]}`, auth, 404, "The model `gpt` does not exist."},
-			{"no messages", chat, `{"model":"tiny-random"}`, auth, 400, "'loc': 'body.messages', 'msg': 'Field required'"},
-			{"max_tokens 0", chat, `{"messages":[{"role":"user","content":"x"}],"max_tokens":0}`, auth, 400, "max_tokens must be at least 1"},
+			{"unknown model", chat, `{"model":"gpt","messages":[{"role":"user","content":"x"}]}`,
+				auth, 404, "The model `gpt` does not exist."},
+			{"no messages", chat, `{"model":"tiny-random"}`, auth, 400,
+				"'loc': 'body.messages', 'msg': 'Field required'"},
+			{"max_tokens 0", chat, `{"messages":[{"role":"user","content":"x"}],"max_tokens":0}`,
+				auth, 400, "max_tokens must be at least 1"},
 			{"no key", chat, `{}`, nil, 401, `{"error":"Unauthorized"}`},
 			{"wrong method", "/v1/models", `{}`, auth, 405, `{"detail":"Method Not Allowed"}`},
 		} {
 			res := post(t, c, tc.path, tc.body, tc.header)
 			body, err := io.ReadAll(res.Body)
 			res.Body.Close()
-			if err != nil || res.StatusCode != tc.status || !strings.Contains(string(body), tc.want) {
-				t.Errorf("%s: status %d, body %s, error %v; want %d and %s", tc.name, res.StatusCode, body, err, tc.status, tc.want)
+			if err != nil || res.StatusCode != tc.status ||
+				!strings.Contains(string(body), tc.want) {
+				t.Errorf("%s: status %d, body %s, error %v; want %d and %s", tc.name,
+					res.StatusCode, body, err, tc.status, tc.want)
 			}
 		}
 	})
@@ -208,9 +237,12 @@ func TestErrors(t *testing.T) {
 func TestWhole(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, c := start(t, Options{Fixed: engine.FixedOptions{Base: 50 * time.Millisecond, Interval: 10 * time.Millisecond}})
+		_, c := start(t,
+			Options{Fixed: engine.FixedOptions{Base: 50 * time.Millisecond,
+				Interval: 10 * time.Millisecond}})
 		begin := time.Now()
-		res := post(t, c, "/v1/chat/completions", `{"messages":[{"role":"user","content":"x"}],"max_tokens":4}`, nil)
+		res := post(t, c, "/v1/chat/completions",
+			`{"messages":[{"role":"user","content":"x"}],"max_tokens":4}`, nil)
 		var body struct {
 			Choices []struct {
 				Message      struct{ Content string }
@@ -222,7 +254,9 @@ func TestWhole(t *testing.T) {
 		}
 		err := json.NewDecoder(res.Body).Decode(&body)
 		res.Body.Close()
-		if err != nil || len(body.Choices) != 1 || len(strings.Fields(body.Choices[0].Message.Content)) != 4 || body.Usage.Completion != 4 || body.Choices[0].FinishReason != "length" {
+		if err != nil || len(body.Choices) != 1 ||
+			len(strings.Fields(body.Choices[0].Message.Content)) != 4 ||
+			body.Usage.Completion != 4 || body.Choices[0].FinishReason != "length" {
 			t.Errorf("%+v, error %v", body, err)
 		}
 		if d := time.Since(begin); d != 80*time.Millisecond {
@@ -237,7 +271,8 @@ func TestLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := start(t, Options{Fixed: engine.FixedOptions{Interval: time.Second}})
 		ctx, cancel := context.WithCancel(t.Context())
-		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://sim/v1/completions", strings.NewReader(`{"prompt":"x","max_tokens":1000,"stream":true}`))
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://sim/v1/completions",
+			strings.NewReader(`{"prompt":"x","max_tokens":1000,"stream":true}`))
 		res, err := c.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -277,7 +312,8 @@ func TestSocket(t *testing.T) {
 		}
 		b, err := io.ReadAll(res.Body)
 		res.Body.Close()
-		if err != nil || strings.Count(string(b), "data: ") != 102 || !strings.HasSuffix(string(b), "data: [DONE]\n\n") {
+		if err != nil || strings.Count(string(b), "data: ") != 102 ||
+			!strings.HasSuffix(string(b), "data: [DONE]\n\n") {
 			t.Fatalf("%d events, error %v", strings.Count(string(b), "data: "), err)
 		}
 	}

@@ -52,10 +52,13 @@ func TestShapeOfVLLM(t *testing.T) {
 	for _, tc := range []struct{ file, request, faults string }{
 		{"vllm-plain", `"max_tokens":24`, ""},
 		{"vllm-usage", `"max_tokens":24,"stream_options":{"include_usage":true}`, ""},
-		{"vllm-continuous", `"max_tokens":12,"stream_options":{"include_usage":true,"continuous_usage_stats":true}`, ""},
+		{"vllm-continuous", `"max_tokens":12,"stream_options":{"include_usage":true,` +
+			`"continuous_usage_stats":true}`, ""},
 		{"vllm-stop", `"max_tokens":12,"stream_options":{"include_usage":true}`, "eos=1"},
-		{"vllm-token-ids", `"max_tokens":6,"return_token_ids":true,"stream_options":{"include_usage":true}`, ""},
-		{"vllm-metrics", `"max_tokens":8,"stream_options":{"include_usage":true}`, "reasoning=9,usage=forced,timings=vllm,usage=continuous"},
+		{"vllm-token-ids",
+			`"max_tokens":6,"return_token_ids":true,"stream_options":{"include_usage":true}`, ""},
+		{"vllm-metrics", `"max_tokens":8,"stream_options":{"include_usage":true}`,
+			"reasoning=9,usage=forced,timings=vllm,usage=continuous"},
 	} {
 		raw, err := os.ReadFile(filepath.Join(shared, "data", "streams", tc.file+".http"))
 		if err != nil {
@@ -72,8 +75,10 @@ func TestShapeOfVLLM(t *testing.T) {
 		recorded := &wire{body: string(body)}
 		synctest.Test(t, func(t *testing.T) {
 			_, c := start(t, Options{})
-			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sim/v1/chat/completions",
-				strings.NewReader(`{"messages":[{"role":"user","content":"x"}],"stream":true,`+tc.request+`}`))
+			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost,
+				"http://sim/v1/chat/completions",
+				strings.NewReader(`{"messages":[{"role":"user","content":"x"}],"stream":true,`+
+					tc.request+`}`))
 			if tc.faults != "" {
 				req.Header.Set(FaultHeader, tc.faults)
 			}
@@ -88,7 +93,8 @@ func TestShapeOfVLLM(t *testing.T) {
 			}
 			got, want := shapes(t, (&wire{body: string(body)}).data()), shapes(t, recorded.data())
 			if !slices.Equal(got, want) {
-				t.Errorf("%s:\n%s\nwant\n%s", tc.file, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				t.Errorf("%s:\n%s\nwant\n%s", tc.file, strings.Join(got, "\n"),
+					strings.Join(want, "\n"))
 			}
 		})
 	}

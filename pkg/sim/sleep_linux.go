@@ -51,7 +51,8 @@ func (p *pollSleeper) sleep(until time.Time) {
 }
 
 func (p *pollSleeper) wake() {
-	_, _ = unix.Write(p.event, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // any number but 0 wakes, in either byte order
+	// any number but 0 wakes, in either byte order
+	_, _ = unix.Write(p.event, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 }
 
 func (p *pollSleeper) close() { _ = unix.Close(p.event) }

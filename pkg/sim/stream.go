@@ -330,7 +330,8 @@ func (st *stream) split(b []byte, first receipt) {
 	for i := 0; i < len(b); i += st.q.split {
 		piece := b[i:min(len(b), i+st.q.split)]
 		if st.chunked {
-			piece = append(append(strconv.AppendUint(nil, uint64(len(piece)), 16), "\r\n"...), piece...)
+			piece = append(append(strconv.AppendUint(nil, uint64(len(piece)), 16), "\r\n"...),
+				piece...)
 			piece = append(piece, "\r\n"...)
 		} else {
 			piece = append([]byte(nil), piece...)

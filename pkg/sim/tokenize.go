@@ -50,12 +50,14 @@ func detokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError
 	var ids []int32
 	for _, v := range list.Array() {
 		if v.Type != gjson.Number || v.Num != float64(int32(v.Num)) {
-			return invalid("int_parsing", "body.tokens."+strconv.Itoa(len(ids)), "Input should be a valid integer", "")
+			return invalid("int_parsing", "body.tokens."+strconv.Itoa(len(ids)),
+				"Input should be a valid integer", "")
 		}
 		ids = append(ids, int32(v.Num))
 	}
 	text := marshal(c.srv.prompts.decode(ids))
-	c.send(keepAlive, http.StatusOK, "application/json", append(append([]byte(`{"prompt":`), text...), '}'))
+	c.send(keepAlive, http.StatusOK, "application/json",
+		append(append([]byte(`{"prompt":`), text...), '}'))
 	return nil
 }
 

@@ -97,11 +97,12 @@ type Truth struct {
 	Scheduled Milliseconds `json:"scheduled_ms,omitzero"` // the engine began to work on it
 	FirstDue  Milliseconds `json:"first_due_ms,omitzero"` // the engine made the first token
 	LastDue   Milliseconds `json:"last_due_ms,omitzero"`  // the engine made the last token
-	First     Milliseconds `json:"first_ms,omitzero"`     // just before the write of the first token
-	Last      Milliseconds `json:"last_ms,omitzero"`      // the same of the last token
-	Writes    int          `json:"writes"`                // number of writes with tokens
-	LateUS    int64        `json:"late_us"`               // the latest write, behind its due time
-	GapsUS    []int64      `json:"gaps_us,omitempty"`     // between writes
+	// just before the write of the first token
+	First  Milliseconds `json:"first_ms,omitzero"`
+	Last   Milliseconds `json:"last_ms,omitzero"`  // the same of the last token
+	Writes int          `json:"writes"`            // number of writes with tokens
+	LateUS int64        `json:"late_us"`           // the latest write, behind its due time
+	GapsUS []int64      `json:"gaps_us,omitempty"` // between writes
 
 	PromptTokens     int `json:"prompt_tokens"`
 	CompletionTokens int `json:"completion_tokens"`
@@ -223,15 +224,16 @@ func (st *stream) record() *Truth {
 		clock = "kernel"
 	}
 	r := &Truth{
-		Type: "request", ID: st.id, Request: t.request, Session: t.session, Path: t.path, Stream: !st.whole,
-		Status: 200, Outcome: t.outcome, Faults: strings.Join(st.q.names, ","), Clock: clock,
-		Arrived: Milliseconds(t.arrived), Received: Milliseconds(t.received), Scheduled: Milliseconds(s.Scheduled),
-		FirstDue: Milliseconds(s.First), LastDue: Milliseconds(s.Last),
-		First: Milliseconds(t.first), Last: Milliseconds(t.last),
+		Type: "request", ID: st.id, Request: t.request, Session: t.session, Path: t.path,
+		Stream: !st.whole, Status: 200, Outcome: t.outcome, Faults: strings.Join(st.q.names, ","),
+		Clock: clock, Arrived: Milliseconds(t.arrived), Received: Milliseconds(t.received),
+		Scheduled: Milliseconds(s.Scheduled), FirstDue: Milliseconds(s.First),
+		LastDue: Milliseconds(s.Last), First: Milliseconds(t.first), Last: Milliseconds(t.last),
 		Writes: t.writes, LateUS: t.late.Microseconds(), GapsUS: t.gaps,
 		PromptTokens: s.PromptTokens, CompletionTokens: s.Generated, ComputedTokens: s.Computed(),
 		Cached: tiers(s.Cached), Evicted: tiers(s.Evicted), Stored: tiers(s.Stored),
-		Loading: Milliseconds(s.Loading), Preemptions: s.Preemptions, Recomputed: s.Recomputed, Beside: s.Beside,
+		Loading: Milliseconds(s.Loading), Preemptions: s.Preemptions, Recomputed: s.Recomputed,
+		Beside: s.Beside,
 	}
 	return r
 }

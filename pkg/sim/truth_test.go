@@ -44,7 +44,8 @@ func readTruth(t *testing.T, b *bytes.Buffer) (TruthHeader, []Truth, TruthEnd) {
 			t.Fatalf("line %d: %v: %s", i+1, err, line)
 		}
 	}
-	if header.Type != "sim" || header.Format != TruthFormat || header.Version != TruthVersion || end.Type != "end" {
+	if header.Type != "sim" || header.Format != TruthFormat || header.Version != TruthVersion ||
+		end.Type != "end" {
 		t.Errorf("header %+v, end %+v", header, end)
 	}
 	return header, list, end
@@ -79,7 +80,8 @@ func scrape(t *testing.T, c *http.Client) func(name string, labels ...string) fl
 			if found < len(labels) {
 				continue
 			}
-			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetHistogram().GetSampleSum()
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() +
+				m.GetHistogram().GetSampleSum()
 		}
 		return sum
 	}
@@ -93,7 +95,9 @@ func conversations(t *testing.T, c *http.Client, n, turns int) (cached, prompt i
 	for turn := range turns {
 		for i := range history {
 			var got completion
-			history[i], got = chatTurn(t, c, history[i], fmt.Sprintf("conversation %d turn %d: ", i, turn)+strings.Repeat("some text ", 30), "")
+			history[i], got = chatTurn(t, c, history[i],
+				fmt.Sprintf("conversation %d turn %d: ", i, turn)+
+					strings.Repeat("some text ", 30), "")
 			cached += got.Usage.Details.Cached
 			prompt += got.Usage.Prompt
 		}
@@ -109,20 +113,26 @@ func TestTiersAgree(t *testing.T) {
 		name      string
 		cpu, disk int
 		exclusive bool
-	}{{"no lower tier", 0, 0, false}, {"cpu", 150, 0, false}, {"cpu and disk", 60, 400, true}, {"all fits", kvcache.Unlimited, 0, false}} {
+	}{{"no lower tier", 0, 0, false}, {"cpu", 150, 0, false}, {"cpu and disk", 60, 400, true},
+		{"all fits", kvcache.Unlimited, 0, false}} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var buf bytes.Buffer
 			var cached, prompt int
 			var metric [kvcache.NumTiers]float64
 			synctest.Test(t, func(t *testing.T) {
-				o := Options{Truth: &buf, MaxModelLen: 1600, BytesPerToken: 1000, Batch: &batchSpeeds, Cache: kvcache.Config{BlockSize: 16, Exclusive: tc.exclusive}, Metrics: Dialects}
-				o.Cache.Tiers = [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 100}, {Blocks: tc.cpu}, {Blocks: tc.disk}}
+				o := Options{Truth: &buf, MaxModelLen: 1600, BytesPerToken: 1000,
+					Batch:   &batchSpeeds,
+					Cache:   kvcache.Config{BlockSize: 16, Exclusive: tc.exclusive},
+					Metrics: Dialects}
+				o.Cache.Tiers = [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 100},
+					{Blocks: tc.cpu}, {Blocks: tc.disk}}
 				s, c := start(t, o)
 				cached, prompt = conversations(t, c, 6, 6)
 				get := scrape(t, c)
 				for tier, source := range []string{"device", "host", "disk"} {
-					metric[tier] = get("vllm:prompt_tokens_cached_by_source_total", "source="+source)
+					metric[tier] = get("vllm:prompt_tokens_cached_by_source_total",
+						"source="+source)
 				}
 				external := get("vllm:prompt_tokens_by_source_total", "source=external_kv_transfer")
 				for _, pair := range [][2]float64{
@@ -144,7 +154,8 @@ func TestTiersAgree(t *testing.T) {
 					}
 				}
 				if tc.cpu != 0 && get("vllm:kv_offload_load_bytes_total") != external*1000 {
-					t.Errorf("%v bytes loaded, want %v", get("vllm:kv_offload_load_bytes_total"), external*1000)
+					t.Errorf("%v bytes loaded, want %v", get("vllm:kv_offload_load_bytes_total"),
+						external*1000)
 				}
 				if err := s.Close(); err != nil {
 					t.Error(err)
@@ -159,10 +170,14 @@ func TestTiersAgree(t *testing.T) {
 				byTier[kvcache.Disk] += float64(r.Cached.Disk)
 				computed += r.ComputedTokens
 			}
-			if byTier != metric || computed != prompt-cached || byTier[0]+byTier[1]+byTier[2] != float64(cached) || end.Requests != 36 || len(truth) != 36 {
-				t.Errorf("truth %v, metrics %v, usage %d of %d, %d computed, %d lines", byTier, metric, cached, prompt, computed, len(truth))
+			if byTier != metric || computed != prompt-cached ||
+				byTier[0]+byTier[1]+byTier[2] != float64(cached) || end.Requests != 36 ||
+				len(truth) != 36 {
+				t.Errorf("truth %v, metrics %v, usage %d of %d, %d computed, %d lines", byTier,
+					metric, cached, prompt, computed, len(truth))
 			}
-			if (tc.cpu != 0) != (metric[kvcache.CPU] > 0) || (tc.disk != 0) != (metric[kvcache.Disk] > 0) {
+			if (tc.cpu != 0) != (metric[kvcache.CPU] > 0) ||
+				(tc.disk != 0) != (metric[kvcache.Disk] > 0) {
 				t.Errorf("not every tier was of use: %v", metric)
 			}
 		})
@@ -180,13 +195,17 @@ func TestDeterministic(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := Options{Seed: 7, Truth: &buf, TruthGaps: true, Faults: faults, Cache: kvcache.Config{BlockSize: 16}, Batch: &batchSpeeds}
+			o := Options{Seed: 7, Truth: &buf, TruthGaps: true, Faults: faults,
+				Cache: kvcache.Config{BlockSize: 16}, Batch: &batchSpeeds}
 			o.Cache.Tiers = [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 100}, {Blocks: 200}}
 			s, c := start(t, o)
 			var messages []string
 			for i := range 40 {
-				messages = append(messages, fmt.Sprintf(`{"role":"user","content":"%d %s"}`, i, strings.Repeat("text", 10)))
-				res := post(t, c, "/v1/chat/completions", `{"messages":[`+strings.Join(messages, ",")+`],"max_tokens":9,"stream":true}`, nil)
+				messages = append(messages,
+					fmt.Sprintf(`{"role":"user","content":"%d %s"}`, i, strings.Repeat("text", 10)))
+				res := post(t, c, "/v1/chat/completions",
+					`{"messages":[`+strings.Join(messages, ",")+`],"max_tokens":9,"stream":true}`,
+					nil)
 				_, _ = io.ReadAll(res.Body)
 				res.Body.Close()
 			}
@@ -213,14 +232,18 @@ func TestTruth(t *testing.T) {
 	var buf bytes.Buffer
 	ms := time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
-		s, c := start(t, Options{Truth: &buf, TruthGaps: true, Fixed: engine.FixedOptions{Base: 100 * ms, Interval: 20 * ms}})
+		s, c := start(t,
+			Options{Truth: &buf, TruthGaps: true,
+				Fixed: engine.FixedOptions{Base: 100 * ms, Interval: 20 * ms}})
 		time.Sleep(time.Second)
-		res := post(t, c, "/v1/chat/completions", `{"messages":[{"role":"user","content":"hello"}],"max_tokens":4,"stream":true}`,
+		res := post(t, c, "/v1/chat/completions",
+			`{"messages":[{"role":"user","content":"hello"}],"max_tokens":4,"stream":true}`,
 			http.Header{"X-Request-Id": {"mine"}, "X-Session-Id": {"conv"}})
 		_, _ = io.ReadAll(res.Body)
 		res.Body.Close()
 		post(t, c, "/v1/completions", `{"prompt":`, nil).Body.Close()
-		res = post(t, c, "/v1/completions", `{"prompt":"x","max_tokens":100,"stream":true,"request_id":"r","conversation_id":"c"}`, nil)
+		res = post(t, c, "/v1/completions", `{"prompt":"x","max_tokens":100,"stream":true,`+
+			`"request_id":"r","conversation_id":"c"}`, nil)
 		for in, n := bufio.NewScanner(res.Body), 0; n < 3 && in.Scan(); {
 			if strings.HasPrefix(in.Text(), "data:") {
 				n++
@@ -247,17 +270,21 @@ func TestTruth(t *testing.T) {
 	for _, r := range list {
 		rows = append(rows, row{r.Outcome, r.Status, r.Writes})
 	}
-	want := []row{{"done", 200, 4}, {"refused", 400, 0}, {"left", 200, 3}, {"cut", 200, 2}, {"cut", 200, 0}, {"error", 200, 1}, {"refused", 503, 0}}
+	want := []row{{"done", 200, 4}, {"refused", 400, 0}, {"left", 200, 3}, {"cut", 200, 2},
+		{"cut", 200, 0}, {"error", 200, 1}, {"refused", 503, 0}}
 	if !slices.Equal(rows, want) || end.Requests != 7 {
 		t.Fatalf("%v, want %v", rows, want)
 	}
 	r := list[0]
-	if r.Request != "mine" || r.Session != "conv" || list[2].Request != "r" || list[2].Session != "c" || r.Clock != "user" || !r.Stream {
+	if r.Request != "mine" || r.Session != "conv" || list[2].Request != "r" ||
+		list[2].Session != "c" || r.Clock != "user" || !r.Stream {
 		t.Errorf("%+v", r)
 	}
 	first := Milliseconds(1100 * ms)
-	if r.Arrived != Milliseconds(time.Second) || r.Scheduled != r.Arrived || r.FirstDue != first || r.First != first || r.Last != first+Milliseconds(60*ms) || r.LateUS != 0 ||
-		!slices.Equal(r.GapsUS, []int64{20000, 20000, 20000}) || r.CompletionTokens != 4 || r.PromptTokens != r.ComputedTokens {
+	if r.Arrived != Milliseconds(time.Second) || r.Scheduled != r.Arrived || r.FirstDue != first ||
+		r.First != first || r.Last != first+Milliseconds(60*ms) || r.LateUS != 0 ||
+		!slices.Equal(r.GapsUS, []int64{20000, 20000, 20000}) || r.CompletionTokens != 4 ||
+		r.PromptTokens != r.ComputedTokens {
 		t.Errorf("%+v", r)
 	}
 }

@@ -47,12 +47,14 @@ func TestSlowReader(t *testing.T) {
 	}
 	defer slow.Close()
 	body := `{"prompt":"x","max_tokens":100000,"stream":true}`
-	req, _ := http.NewRequest(http.MethodPost, "http://"+addr+"/v1/completions", strings.NewReader(body))
+	req, _ := http.NewRequest(http.MethodPost, "http://"+addr+"/v1/completions",
+		strings.NewReader(body))
 	if err := req.Write(slow); err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
-		res, err := http.Post("http://"+addr+"/v1/completions", "application/json", strings.NewReader(`{"prompt":"y","max_tokens":50,"stream":true}`))
+		res, err := http.Post("http://"+addr+"/v1/completions", "application/json",
+			strings.NewReader(`{"prompt":"y","max_tokens":50,"stream":true}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +100,8 @@ func TestTLS(t *testing.T) {
 	defer tr.CloseIdleConnections()
 	c := &http.Client{Transport: tr}
 	for range 3 {
-		res, err := c.Post("https://"+l.Addr().String()+"/v1/completions", "application/json", strings.NewReader(`{"prompt":"x","max_tokens":20,"stream":true}`))
+		res, err := c.Post("https://"+l.Addr().String()+"/v1/completions", "application/json",
+			strings.NewReader(`{"prompt":"x","max_tokens":20,"stream":true}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,12 +127,15 @@ func TestConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer nc.Close()
-		const generate = "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n" + `{"prompt":"abcd","stream":true}`
+		const generate = "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n" +
+			`{"prompt":"abcd","stream":true}`
 		send := strings.Replace(generate, "30", "31", 1)
 		go func() {
 			_, _ = io.WriteString(nc, send+send+"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"+
-				"POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n10\r\n{\"prompt\":\"abcd\"\r\nf\r\n,\"max_tokens\":1\r\n1\r\n}\r\n0\r\n\r\n"+
-				"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+				"POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"+
+				"Expect: 100-continue\r\n\r\n10\r\n{\"prompt\":\"abcd\"\r\nf\r\n"+
+				",\"max_tokens\":1\r\n1\r\n}\r\n0\r\n\r\nGET /version HTTP/1.1\r\nHost: x\r\n"+
+				"Connection: close\r\n\r\n")
 		}()
 		br := bufio.NewReader(nc)
 		for i, want := range []string{"[DONE]", "[DONE]", "", `"text":" `, `{"version":"devel"}`} {
@@ -141,7 +147,8 @@ func TestConnection(t *testing.T) {
 				t.Fatal(err)
 			}
 			b, err := io.ReadAll(res.Body)
-			if err != nil || res.StatusCode != 200 || !strings.Contains(string(b), want) || res.Close != (i == 4) {
+			if err != nil || res.StatusCode != 200 || !strings.Contains(string(b), want) ||
+				res.Close != (i == 4) {
 				t.Errorf("answer %d: status %d, %q, error %v", i, res.StatusCode, b, err)
 			}
 		}
@@ -169,7 +176,8 @@ func TestArrivalBehindAnAnswer(t *testing.T) {
 		if err := nc.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
-		const send = "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 46\r\n\r\n" + `{"prompt":"abcd","stream":true,"max_tokens":1}`
+		const send = "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 46\r\n\r\n" +
+			`{"prompt":"abcd","stream":true,"max_tokens":1}`
 		go func() { _, _ = io.WriteString(nc, send+send) }()
 		br := bufio.NewReader(nc)
 		for range 2 {
@@ -193,7 +201,8 @@ func TestArrivalBehindAnAnswer(t *testing.T) {
 				requests = append(requests, r)
 			}
 		}
-		if len(requests) != 2 || requests[0].Last != Milliseconds(50*time.Millisecond) || requests[1].Arrived != requests[0].Last {
+		if len(requests) != 2 || requests[0].Last != Milliseconds(50*time.Millisecond) ||
+			requests[1].Arrived != requests[0].Last {
 			t.Errorf("truth %s", buf.String())
 		}
 	})
@@ -223,7 +232,8 @@ func TestHead(t *testing.T) {
 				Max     int    `json:"max_model_len"`
 			}
 		}
-		if err := json.NewDecoder(res.Body).Decode(&list); err != nil || len(list.Data) != 1 || list.Data[0].ID != "sim" ||
+		if err := json.NewDecoder(res.Body).Decode(&list); err != nil || len(list.Data) != 1 ||
+			list.Data[0].ID != "sim" ||
 			list.Data[0].OwnedBy != Owner || list.Data[0].Max != DefaultMaxModelLen {
 			t.Errorf("%+v, error %v", list, err)
 		}
@@ -235,9 +245,11 @@ func TestHead(t *testing.T) {
 func TestOldAndBroken(t *testing.T) {
 	t.Parallel()
 	for send, want := range map[string]string{
-		"POST /v1/completions HTTP/1.0\r\nContent-Length: 46\r\n\r\n" + `{"prompt":"abcd","stream":true,"max_tokens":2}`: "data: [DONE]\n\n",
+		"POST /v1/completions HTTP/1.0\r\nContent-Length: 46\r\n\r\n" +
+			`{"prompt":"abcd","stream":true,"max_tokens":2}`: "data: [DONE]\n\n",
 		"nonsense\r\n\r\n": "Invalid HTTP request received.",
-		"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", maxHead) + "\r\n\r\n": "Invalid HTTP request received.",
+		"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", maxHead) +
+			"\r\n\r\n": "Invalid HTTP request received.",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, _ := start(t, Options{})
@@ -248,7 +260,8 @@ func TestOldAndBroken(t *testing.T) {
 			defer nc.Close()
 			go func() { _, _ = io.WriteString(nc, send) }()
 			b, err := io.ReadAll(nc)
-			if err != nil || !strings.HasSuffix(string(b), want) || strings.Contains(string(b), "chunked") {
+			if err != nil || !strings.HasSuffix(string(b), want) ||
+				strings.Contains(string(b), "chunked") {
 				t.Errorf("%.20q: %q, error %v", send, b, err)
 			}
 		})
@@ -264,7 +277,8 @@ func TestIdle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, _ := start(t, Options{Faults: faults, Fixed: engine.FixedOptions{Base: 20 * time.Second}})
+		s, _ := start(t,
+			Options{Faults: faults, Fixed: engine.FixedOptions{Base: 20 * time.Second}})
 		nc, err := s.Dial(t.Context(), "", "")
 		if err != nil {
 			t.Fatal(err)
@@ -272,7 +286,8 @@ func TestIdle(t *testing.T) {
 		defer nc.Close()
 		br := bufio.NewReader(nc)
 		for range 3 {
-			if _, err := io.WriteString(nc, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\n"+`{"prompt":"abc"}`); err != nil {
+			if _, err := io.WriteString(nc, "POST /v1/completions HTTP/1.1\r\nHost: x\r\n"+
+				"Content-Length: 16\r\n\r\n"+`{"prompt":"abc"}`); err != nil {
 				t.Fatal(err)
 			}
 			res, err := http.ReadResponse(br, nil)
@@ -309,7 +324,8 @@ func TestTokenize(t *testing.T) {
 			return res.StatusCode
 		}
 		ask("/tokenize", `{"prompt":"hello world"}`, &got)
-		if want := tokenizer.O200kBase().Encode("hello world"); got.Count != len(want) || got.Max != 500 || len(got.Tokens) != len(want) || got.Tokens[0] != want[0] {
+		if want := tokenizer.O200kBase().Encode("hello world"); got.Count != len(want) ||
+			got.Max != 500 || len(got.Tokens) != len(want) || got.Tokens[0] != want[0] {
 			t.Errorf("%+v, want %v", got, want)
 		}
 		ask("/tokenize", `{"messages":[{"role":"user","content":"hello world"}]}`, &got)
@@ -318,7 +334,8 @@ func TestTokenize(t *testing.T) {
 		if want := "<|im_start|>user\nhello world<|im_end|>\n<|im_start|>assistant\n"; text.Prompt != want {
 			t.Errorf("%q, want %q", text.Prompt, want)
 		}
-		if n := complete(t, c, "/v1/chat/completions", `{"messages":[{"role":"user","content":"hello world"}],"max_tokens":1}`).Usage.Prompt; n != got.Count {
+		if n := complete(t, c, "/v1/chat/completions",
+			`{"messages":[{"role":"user","content":"hello world"}],"max_tokens":1}`).Usage.Prompt; n != got.Count {
 			t.Errorf("/tokenize counts %d, usage %d", got.Count, n)
 		}
 		var any map[string]any
@@ -393,7 +410,8 @@ func TestResetPrefixCache(t *testing.T) {
 		_, c := start(t, Options{Fixed: engine.FixedOptions{Interval: time.Second}})
 		prompt := strings.Repeat("abcd", 100)
 		ask := func() int {
-			return complete(t, c, "/v1/completions", `{"prompt":"`+prompt+`","max_tokens":2}`).Usage.Details.Cached
+			return complete(t, c, "/v1/completions",
+				`{"prompt":"`+prompt+`","max_tokens":2}`).Usage.Details.Cached
 		}
 		if a, b := ask(), ask(); a != 0 || b != 96 {
 			t.Errorf("%d and %d cached", a, b)
@@ -428,7 +446,8 @@ func TestQueueFull(t *testing.T) {
 		status := make(chan int, 8)
 		for range 5 {
 			go func() {
-				res, err := c.Post("http://sim/v1/completions", "application/json", strings.NewReader(`{"prompt":"x","max_tokens":100}`))
+				res, err := c.Post("http://sim/v1/completions", "application/json",
+					strings.NewReader(`{"prompt":"x","max_tokens":100}`))
 				if err != nil {
 					status <- 0
 					return
@@ -476,12 +495,18 @@ func TestMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 128 KiB a token and 16 tokens a block: 512 blocks in a GiB. A token at 50 GB/s is 2,621 ns.
-	if o.Cache.Tiers[kvcache.GPU].Blocks != 50*512 || o.Cache.Tiers[kvcache.CPU].Blocks != 100*512 || o.Batch.Load[kvcache.CPU] != 2621 || o.BytesPerToken != 128<<10 {
+	if o.Cache.Tiers[kvcache.GPU].Blocks != 50*512 ||
+		o.Cache.Tiers[kvcache.CPU].Blocks != 100*512 || o.Batch.Load[kvcache.CPU] != 2621 ||
+		o.BytesPerToken != 128<<10 {
 		t.Errorf("%+v, load %v", o.Cache, o.Batch.Load)
 	}
 	for name, change := range map[string]func(*Machine){
-		"model": func(m *Machine) { m.Model = "nobody" }, "type": func(m *Machine) { m.KVType = "x" }, "store": func(m *Machine) { m.Store = "x" },
-		"engine": func(m *Machine) { m.Engine = "steam" }, "size without a model": func(m *Machine) { m.Model = "" }, "rate": func(m *Machine) { m.PrefillRate = 0 },
+		"model": func(m *Machine) {
+			m.Model = "nobody"
+		}, "type": func(m *Machine) { m.KVType = "x" }, "store": func(m *Machine) { m.Store = "x" },
+		"engine": func(m *Machine) {
+			m.Engine = "steam"
+		}, "size without a model": func(m *Machine) { m.Model = "" }, "rate": func(m *Machine) { m.PrefillRate = 0 },
 	} {
 		bad, o := m, Options{}
 		change(&bad)
@@ -496,7 +521,9 @@ func TestMachine(t *testing.T) {
 
 func TestCapacity(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[string]Capacity{"0": {}, "95": {Blocks: 95}, "unlimited": {Blocks: kvcache.Unlimited}, "40GiB": {Bytes: 40 << 30}, "1.5 GiB": {Bytes: 3 << 29}, "500MB": {Bytes: 500e6}} {
+	for s, want := range map[string]Capacity{"0": {}, "95": {Blocks: 95},
+		"unlimited": {Blocks: kvcache.Unlimited}, "40GiB": {Bytes: 40 << 30},
+		"1.5 GiB": {Bytes: 3 << 29}, "500MB": {Bytes: 500e6}} {
 		got, err := ParseCapacity(s)
 		if err != nil || got != want {
 			t.Errorf("%s: %+v, %v", s, got, err)
@@ -517,11 +544,14 @@ func TestOptions(t *testing.T) {
 	if err := new(Options).Validate(); err != nil {
 		t.Error(err)
 	}
-	small := kvcache.Config{BlockSize: 16, Tiers: [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 10}}}
+	small := kvcache.Config{BlockSize: 16,
+		Tiers: [kvcache.NumTiers]kvcache.TierConfig{{Blocks: 10}}}
 	for name, o := range map[string]Options{
-		"model len": {MaxModelLen: -1}, "answer": {AnswerTokens: -1}, "queued": {MaxQueued: -1}, "metrics": {Metrics: []Dialect{"x"}},
-		"cache": {Cache: kvcache.Config{BlockSize: -1}}, "too long for the cache": {Cache: small, MaxModelLen: 161}, "batch": {Batch: &engine.BatchOptions{}},
-		"fixed": {Fixed: engine.FixedOptions{Base: -1}},
+		"model len": {MaxModelLen: -1}, "answer": {AnswerTokens: -1}, "queued": {MaxQueued: -1},
+		"metrics": {Metrics: []Dialect{"x"}}, "cache": {Cache: kvcache.Config{BlockSize: -1}},
+		"too long for the cache": {Cache: small, MaxModelLen: 161},
+		"batch":                  {Batch: &engine.BatchOptions{}},
+		"fixed":                  {Fixed: engine.FixedOptions{Base: -1}},
 	} {
 		if err := o.Validate(); err == nil {
 			t.Errorf("%s passes", name)
@@ -544,7 +574,8 @@ func TestLateness(t *testing.T) {
 	}
 	s := l.summary()
 	near := func(got, want time.Duration) bool { return got >= want && got < want+want/7 }
-	if s.Writes != 1000 || !near(s.P50, 500*time.Millisecond) || !near(s.P99, 990*time.Millisecond) || s.Max != time.Second {
+	if s.Writes != 1000 || !near(s.P50, 500*time.Millisecond) ||
+		!near(s.P99, 990*time.Millisecond) || s.Max != time.Second {
 		t.Errorf("%+v", s)
 	}
 	for d := range 1 << 12 {

@@ -72,7 +72,8 @@ func newWords(t Tokenizer) (*words, error) {
 		w.ids = append(w.ids, ids[0])
 	}
 	if len(w.ids) < minWords {
-		return nil, errors.New("sim: the tokenizer has too few common English words that are single tokens to write answers")
+		return nil, errors.New("sim: the tokenizer has too few common English words that are " +
+			"single tokens to write answers")
 	}
 	return w, nil
 }

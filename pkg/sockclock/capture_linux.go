@@ -80,11 +80,13 @@ func NewCapture(remotePort uint16) (*Capture, error) {
 	}); err != nil {
 		return fail("ring", err)
 	}
-	c.ring, err = unix.Mmap(c.fd, 0, blockSize*blockCount, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	c.ring, err = unix.Mmap(c.fd, 0, blockSize*blockCount, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_SHARED)
 	if err != nil {
 		return fail("map the ring", err)
 	}
-	all := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL)) // in network order
+	// in network order
+	all := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL))
 	if err := unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: all}); err != nil {
 		unix.Munmap(c.ring)
 		return fail("bind", err)
@@ -153,7 +155,8 @@ func (c *Capture) packet(b []byte, size int, wall int64) {
 	switch {
 	case len(b) >= 20 && b[0]>>4 == 4:
 		remote, head = netip.AddrFrom4([4]byte(b[12:16])), int(b[0]&15)*4
-		if total := int(binary.BigEndian.Uint16(b[2:])); total != 0 { // 0: joined segments, longer than the field can say
+		// 0: joined segments, longer than the field can say
+		if total := int(binary.BigEndian.Uint16(b[2:])); total != 0 {
 			size = total // without the link's padding
 		}
 	case len(b) >= 40 && b[0]>>4 == 6:

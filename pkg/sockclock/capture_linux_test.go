@@ -43,7 +43,8 @@ func TestCapture(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer server.Close()
-		local, remote := conn.LocalAddr().(*net.TCPAddr).AddrPort(), conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+		local, remote := conn.LocalAddr().(*net.TCPAddr).AddrPort(),
+			conn.RemoteAddr().(*net.TCPAddr).AddrPort()
 		flow := capture.Flow(local, remote)
 		if flow == nil {
 			t.Fatal("the connection was not seen")
@@ -79,7 +80,8 @@ func TestCapture(t *testing.T) {
 			for i, w := range writes {
 				at := reading.Arrival(parts[i].Wall, last)
 				if parts[i].Len != w.n || at < w.before-time.Microsecond || at <= last {
-					t.Errorf("%d bytes written at %v: %d bytes at %v, the ones before at %v", w.n, w.before, parts[i].Len, at, last)
+					t.Errorf("%d bytes written at %v: %d bytes at %v, the ones before at %v", w.n,
+						w.before, parts[i].Len, at, last)
 				}
 				last = at
 			}

@@ -8,18 +8,19 @@ const (
 	loadHalf  = unix.BPF_LD | unix.BPF_H | unix.BPF_ABS
 	loadByteX = unix.BPF_LD | unix.BPF_B | unix.BPF_IND // at X plus a constant
 	loadHalfX = unix.BPF_LD | unix.BPF_H | unix.BPF_IND
-	headLenX  = unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH // X = length of the IPv4 header at a constant
-	add       = unix.BPF_ALU | unix.BPF_ADD | unix.BPF_K
-	and       = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
-	shift     = unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K
-	addX      = unix.BPF_ALU | unix.BPF_ADD | unix.BPF_X
-	subX      = unix.BPF_ALU | unix.BPF_SUB | unix.BPF_X
-	toX       = unix.BPF_MISC | unix.BPF_TAX
-	fromX     = unix.BPF_MISC | unix.BPF_TXA
-	equal     = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-	anyBit    = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
-	ret       = unix.BPF_RET | unix.BPF_K
-	retA      = unix.BPF_RET | unix.BPF_A
+	// X = length of the IPv4 header at a constant
+	headLenX = unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH
+	add      = unix.BPF_ALU | unix.BPF_ADD | unix.BPF_K
+	and      = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
+	shift    = unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K
+	addX     = unix.BPF_ALU | unix.BPF_ADD | unix.BPF_X
+	subX     = unix.BPF_ALU | unix.BPF_SUB | unix.BPF_X
+	toX      = unix.BPF_MISC | unix.BPF_TAX
+	fromX    = unix.BPF_MISC | unix.BPF_TXA
+	equal    = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+	anyBit   = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
+	ret      = unix.BPF_RET | unix.BPF_K
+	retA     = unix.BPF_RET | unix.BPF_A
 )
 
 // Places that a filter jumps to. They stand for distances until link resolves

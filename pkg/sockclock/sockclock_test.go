@@ -25,11 +25,18 @@ func TestArrival(t *testing.T) {
 	}{
 		{"no stamp", Reading{at: 10 * ms, old: off, off: off}, 0, 5 * ms, 10 * ms},
 		{"between", Reading{at: 10 * ms, old: off, off: off}, off + int64(7*ms), 5 * ms, 7 * ms},
-		{"just after, as the offset is not exact", Reading{at: 10 * ms, old: off, off: off}, off + int64(10*ms) + 200, 5 * ms, 10 * ms},
-		{"in the future", Reading{at: 10 * ms, old: off, off: off}, off + int64(11*ms), 5 * ms, 10 * ms},
-		{"before the read before", Reading{at: 10 * ms, old: off, off: off}, off + int64(4*ms), 5 * ms, 10 * ms},
-		{"stamped before a step, read after it", Reading{at: 10 * ms, old: off, off: off + int64(time.Hour)}, off + int64(7*ms), 5 * ms, 7 * ms},
-		{"stamped and read after a step", Reading{at: 10 * ms, old: off, off: off - int64(time.Hour)}, off - int64(time.Hour) + int64(7*ms), 5 * ms, 7 * ms},
+		{"just after, as the offset is not exact", Reading{at: 10 * ms, old: off, off: off},
+			off + int64(10*ms) + 200, 5 * ms, 10 * ms},
+		{"in the future", Reading{at: 10 * ms, old: off, off: off}, off + int64(11*ms),
+			5 * ms, 10 * ms},
+		{"before the read before", Reading{at: 10 * ms, old: off, off: off}, off + int64(4*ms),
+			5 * ms, 10 * ms},
+		{"stamped before a step, read after it",
+			Reading{at: 10 * ms, old: off, off: off + int64(time.Hour)}, off + int64(7*ms),
+			5 * ms, 7 * ms},
+		{"stamped and read after a step",
+			Reading{at: 10 * ms, old: off, off: off - int64(time.Hour)},
+			off - int64(time.Hour) + int64(7*ms), 5 * ms, 7 * ms},
 	} {
 		if got := x.r.Arrival(x.wall, x.after); got != x.want {
 			t.Errorf("%s: %v, want %v", x.name, got, x.want)
@@ -54,7 +61,8 @@ func TestStep(t *testing.T) {
 		}
 		stamp := right + int64(r.at-100*time.Microsecond)
 		if got := r.Arrival(stamp, -time.Second); (r.at - got - 100*time.Microsecond).Abs() > stepLimit {
-			t.Errorf("a stamp after a step of %v: %v before its reading, want 100µs", step, r.at-got)
+			t.Errorf("a stamp after a step of %v: %v before its reading, want 100µs",
+				step, r.at-got)
 		}
 	}
 }
@@ -149,7 +157,8 @@ func TestKernel(t *testing.T) {
 			t.Fatalf("read %d, %v", n, err)
 		}
 		if c.Arrived() < written-time.Microsecond || c.Arrived() >= asked || c.Seen() < asked {
-			t.Errorf("written at %v, read from %v on: arrived %v, seen %v", written, asked, c.Arrived(), c.Seen())
+			t.Errorf("written at %v, read from %v on: arrived %v, seen %v", written, asked,
+				c.Arrived(), c.Seen())
 		}
 	}
 	// A deadline and a close must end a read as on any connection.

@@ -44,7 +44,8 @@ type Generator struct {
 // the config and seed, and another error if the config draws a number that is
 // not allowed.
 func New(ctx context.Context, cfg *Config, corpus *Corpus, opts Options) (*Generator, error) {
-	g := &Generator{cfg: cfg, corpus: corpus, opts: opts, instruction: corpus.tok.Count(instruction)}
+	g := &Generator{cfg: cfg, corpus: corpus, opts: opts,
+		instruction: corpus.tok.Count(instruction)}
 	p := g.plan()
 	if p.common > 0 {
 		end := p.common - 2

@@ -137,7 +137,8 @@ func TestOpticks(t *testing.T) {
 			t.Parallel()
 			cfg := parseFile(t, "testdata", run.config+".json")
 			want := readPacked(t, "testdata", run.out)
-			got, _ := generate(t, cfg, corpus(t, tok, cfg, "../../examples"), Options{Seed: run.seed})
+			got, _ := generate(t, cfg, corpus(t, tok, cfg, "../../examples"),
+				Options{Seed: run.seed})
 			if !bytes.Equal(got, want) {
 				t.Errorf("differs from the reference:\n%s", difference(got, want))
 			}
@@ -197,7 +198,8 @@ func TestShared(t *testing.T) {
 		c := corpus(t, tok, cfg, golden, filepath.Join(dir, "data"))
 		got, g := generate(t, cfg, c, Options{Seed: run.Seed, CleanUpSpaces: tok.CleansUpSpaces()})
 		if digest(got) != run.SHA256 {
-			t.Errorf("%s, seed %d, %s: differs from the reference", run.Config, run.Seed, run.Tokenizer)
+			t.Errorf("%s, seed %d, %s: differs from the reference", run.Config, run.Seed,
+				run.Tokenizer)
 			if run.Output != "" {
 				t.Log(difference(got, readPacked(t, golden, run.Output)))
 			}
@@ -284,7 +286,8 @@ func TestEdges(t *testing.T) {
 				return
 			}
 			if err == nil {
-				_, err = New(context.Background(), cfg, corpus(t, tok, cfg, golden), Options{Seed: 42})
+				_, err = New(context.Background(), cfg, corpus(t, tok, cfg, golden),
+					Options{Seed: 42})
 			}
 			if err == nil {
 				t.Fatalf("no error, the reference has %s", c.Error)

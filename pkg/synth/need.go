@@ -25,7 +25,8 @@ type ShortTextError struct {
 func (e *ShortTextError) Error() string {
 	advice := "lower " + e.Field
 	if e.Fit > 0 && e.Field != "num_conversations" {
-		advice = fmt.Sprintf("lower num_conversations to %s, or %s", human.Thousands(e.Fit), e.Field)
+		advice = fmt.Sprintf("lower num_conversations to %s, or %s",
+			human.Thousands(e.Fit), e.Field)
 	} else if e.Fit > 0 {
 		advice += " to " + human.Thousands(e.Fit)
 	}

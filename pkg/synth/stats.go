@@ -65,11 +65,12 @@ func (s *Stats) Write(w io.Writer, width int, colour bool) error {
 		return rule + text + "\n" + rule
 	}
 	table := func(names []string, values ...[]float64) []byte {
-		f := pandas.Frame{Columns: []string{"count", "mean", "std", "min", "25%", "50%", "75%", "90%",
-			"99%", "max"}}
+		f := pandas.Frame{Columns: []string{"count", "mean", "std", "min", "25%", "50%",
+			"75%", "90%", "99%", "max"}}
 		for i, name := range names {
 			m := measure.New(values[i])
-			row := pandas.Row{Name: name, Values: []float64{float64(m.N()), m.Mean(), m.Std(), m.Min()}}
+			row := pandas.Row{Name: name,
+				Values: []float64{float64(m.N()), m.Mean(), m.Std(), m.Min()}}
 			for _, p := range []float64{25, 50, 75, 90, 99} {
 				row.Values = append(row.Values, m.Percentile(p))
 			}
@@ -79,8 +80,9 @@ func (s *Stats) Write(w io.Writer, width int, colour bool) error {
 		return f.Append(nil, pandas.Options{Precision: 6, Width: width})
 	}
 	out := []byte("\nCollecting statistics...\n" + title("Conversations statistics:"))
-	out = append(out, table([]string{"conversation_turns", "user_tokens", "assistant_tokens"}, s.turns,
-		s.user, s.assistant)...)
+	out = append(out,
+		table([]string{"conversation_turns", "user_tokens", "assistant_tokens"}, s.turns,
+			s.user, s.assistant)...)
 	out = append(out, title("Request statistics:")...)
 	out = append(out, table([]string{"request_tokens"}, s.requests)...)
 	out = append(out, rule...)

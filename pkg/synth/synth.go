@@ -29,7 +29,7 @@
 //	text_files                a list of one or more file names; required
 //	print_stats               whether to print statistics of what was made; false if absent
 //	prompt_input              required, with
-//	  num_turns               messages of a conversation, both sides counted: at least 2, and odd ones become even; required
+//	  num_turns               messages of a conversation, both sides counted; at least 2, made even; required
 //	  num_tokens              tokens of a user message; required
 //	  prefix_num_tokens       tokens that only this conversation's first message begins with; required
 //	  common_prefix_num_tokens  tokens that the first message of all conversations begins with; 0 if absent
@@ -50,21 +50,29 @@
 //
 // All draws come from one stream (pyrand.Numpy) with the seed, in this order:
 //
-//  1. num_turns, once for each conversation. Below 2 becomes 2, then odd becomes even.
+//  1. num_turns, once for each conversation. Below 2 becomes 2, then odd becomes
+//     even.
 //  2. prefix_num_tokens, once for each conversation.
-//  3. common_prefix_num_tokens, once: P. If it is above 0 the common text is Decode(S[0:P-2]) and a full stop, and the
-//     place B in S is P; else there is none and B is 0. (P = 1 makes the end -1, as in Python: all of S but one token.)
-//  4. For each conversation c of T turns in order: num_tokens of the input T times, then num_tokens of the output T
-//     times, though each is used for every other message only. Inputs are at least the tokens of the instruction
-//     ("Please rewrite the following text and add more content: "), outputs at least 1. M is the largest input.
+//  3. common_prefix_num_tokens, once: P. If it is above 0 the common text is
+//     Decode(S[0:P-2]) and a full stop, and the place B in S is P; else there is
+//     no common text and B is 0. (P = 1 makes the end -1, as in Python: all of S
+//     but one token.)
+//  4. For each conversation c of T turns in order: num_tokens of the input T
+//     times, then num_tokens of the output T times, though each is used for every
+//     other message only. Inputs are at least the tokens of the instruction
+//     ("Please rewrite the following text and add more content: "), outputs at
+//     least 1. M is the largest input.
 //
 // Message t of conversation c, t from 0:
 //
-//   - Even, of the user: "c is a nice number... ", at t = 0 behind the common text; then at t = 0, if the conversation's
-//     prefix p is above 0, "c, " and Decode(S[B:B+p]), after which B moves on by p; then the instruction. What the input
-//     leaves after the tokens of the first part and of the instruction, k, is filled from the text: if k is above 0,
-//     Decode(S[B+t*M : B+t*M+k]). The prefix p is on top of the input, the common text is not.
-//   - Odd, of the assistant: Decode(S[0:output]), the same opening for every answer. It sets a length and is never sent.
+//   - Even, of the user: "c is a nice number... ", at t = 0 behind the common
+//     text; then at t = 0, if the conversation's prefix p is above 0, "c, " and
+//     Decode(S[B:B+p]), after which B moves on by p; then the instruction. What
+//     the input leaves after the tokens of the first part and of the instruction,
+//     k, is filled from the text: if k is above 0, Decode(S[B+t*M : B+t*M+k]). The
+//     prefix p is on top of the input, the common text is not.
+//   - Odd, of the assistant: Decode(S[0:output]), the same opening for every
+//     answer. It sets a length and is never sent.
 //
 // After the conversation B moves on by T. Its id is CONV_ID_c. S must be longer
 // than the end of each run taken from it, except for the common text.

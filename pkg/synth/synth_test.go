@@ -115,26 +115,31 @@ func TestParse(t *testing.T) {
 		want    []string // lines, or none if it is good
 	}{
 		{"good", nil, nil},
-		{"reals for tokens", []string{`"value": 90`, `"value": 90.5`, `"value": 20`, `"value": "20"`},
+		{"reals for tokens",
+			[]string{`"value": 90`, `"value": 90.5`, `"value": 20`, `"value": "20"`},
 			nil},
 		{"no prefix, though real", []string{`"value": 10`, `"value": 0.0`}, nil},
 		{"switch", []string{`"text_files"`, `"print_stats": true, "text_files"`}, nil},
 		{"text for a prefix", []string{`"value": 10`, `"value": "10"`}, []string{
-			`prompt_input.prefix_num_tokens: holds {"distribution":"constant","value":"10"}, which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
+			`prompt_input.prefix_num_tokens: holds {"distribution":"constant","value":"10"}, ` +
+				`which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
 		{"reals for turns", []string{`"constant", "value": 4`, `"uniform", "min": 2, "max": 4.0`},
 			[]string{
-				`prompt_input.num_turns: holds {"distribution":"uniform","min":2,"max":4.0}, which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
+				`prompt_input.num_turns: holds {"distribution":"uniform","min":2,"max":4.0}, ` +
+					`which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
 		{"no turns below one", []string{`"value": 4`, `"value": 0.0`}, []string{
-			`prompt_input.num_turns: holds {"distribution":"constant","value":0.0}, which gives reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
+			`prompt_input.num_turns: holds {"distribution":"constant","value":0.0}, which gives ` +
+				`reals or text, want a distribution of whole numbers (write 3, not 3.0 or "3")`}},
 		{"not a number of conversations", []string{`: 3,`, `: true,`}, []string{
 			"num_conversations: holds true, want a whole number from 1 to 2147483647"}},
-		{"all at once", []string{`"generate_conversations"`, `"generate"`, `: 3,`, `: 3.0,`, `["t"]`,
-			`"t"`, `"prompt_output"`, `"prompt_outputs"`}, []string{
-			"prompt_outputs: unknown key, did you mean prompt_output?",
-			`filetype: holds "generate", want "generate_conversations"`,
-			"num_conversations: holds 3.0, want a whole number from 1 to 2147483647",
-			`text_files: holds "t", want a list of one or more file names: ["book.txt"]`,
-			"prompt_output: is missing, want an object with num_tokens"}},
+		{"all at once",
+			[]string{`"generate_conversations"`, `"generate"`, `: 3,`, `: 3.0,`, `["t"]`,
+				`"t"`, `"prompt_output"`, `"prompt_outputs"`}, []string{
+				"prompt_outputs: unknown key, did you mean prompt_output?",
+				`filetype: holds "generate", want "generate_conversations"`,
+				"num_conversations: holds 3.0, want a whole number from 1 to 2147483647",
+				`text_files: holds "t", want a list of one or more file names: ["book.txt"]`,
+				"prompt_output: is missing, want an object with num_tokens"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -167,7 +172,8 @@ func TestShortText(t *testing.T) {
 		{"turns", []string{`: 3,`, `: 1,`, `"value": 4`, `"value": 400`},
 			ShortTextError{Need: 10 + 398*90 + 12 + 1, Field: "prompt_input.num_turns"}},
 		{"prefix", []string{`"value": 10`, `"value": 500`},
-			ShortTextError{Need: 3*500 + 2*4 + 2*90 + 12 + 1, Field: "prompt_input.prefix_num_tokens"}},
+			ShortTextError{Need: 3*500 + 2*4 + 2*90 + 12 + 1,
+				Field: "prompt_input.prefix_num_tokens"}},
 		{"conversations", []string{`: 3,`, `: 300,`},
 			ShortTextError{Need: 3000 + 299*4 + 2*90 + 10 + 1, Fit: 29,
 				Field: "prompt_input.prefix_num_tokens"}},
@@ -180,18 +186,23 @@ func TestShortText(t *testing.T) {
 			`"common_prefix_num_tokens": {"distribution": "constant", "value": 5000}, "num_tokens"`},
 			ShortTextError{Need: 5000 + 30 + 2*4 + 2*90 + 12 + 1,
 				Field: "prompt_input.common_prefix_num_tokens"}},
-		{"nothing but a prefix", []string{`"value": 90`, `"value": 1`, `: 3,`, `: 1,`, `"value": 10`,
-			`"value": 1000`}, ShortTextError{Need: 1001, Field: "prompt_input.prefix_num_tokens"}},
-		{"beyond any text", []string{`: 3,`, `: 1,`, `"value": 4`, `"value": 1048576`, `"value": 90`,
-			`"value": 9000000000000000`},
-			ShortTextError{Need: 10 + 1048574*tooMany + tooMany - 78 + 1, Field: "prompt_input.num_tokens"}},
+		{"nothing but a prefix",
+			[]string{`"value": 90`, `"value": 1`, `: 3,`, `: 1,`, `"value": 10`,
+				`"value": 1000`},
+			ShortTextError{Need: 1001, Field: "prompt_input.prefix_num_tokens"}},
+		{"beyond any text",
+			[]string{`: 3,`, `: 1,`, `"value": 4`, `"value": 1048576`, `"value": 90`,
+				`"value": 9000000000000000`},
+			ShortTextError{Need: 10 + 1048574*tooMany + tooMany - 78 + 1,
+				Field: "prompt_input.num_tokens"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			config := build(c.replace...)
 			if c.name == "common prefix" { // only that of the input
 				config = bytes.Replace(config,
-					[]byte(`{"common_prefix_num_tokens": {"distribution": "constant", "value": 5000}, "num_tokens"`), []byte(`{"num_tokens"`), 1)
+					[]byte(`{"common_prefix_num_tokens": {"distribution": "constant", "value": `+
+						`5000}, "num_tokens"`), []byte(`{"num_tokens"`), 1)
 			}
 			have := 600
 			if c.want.Need < 600 {

@@ -92,8 +92,8 @@ var longRuns = []longRun{
 	{"upper", "A"}, {"letters", "etaoinshrdlu"},
 	{"capitals", "ETAOINSHRDLU"}, {"digits", "7"}, {"dash", "-"}, {"punct", "!?.,;:"},
 	{"marks", "\u0301"}, {"han", "的一是不了人我在"},
-	{"kana", "かなカナ"}, {"emoji", "😀😁"}, {"nbsp", "\u00a0"}, {"control", "\x01"}, {"quote", "'"},
-	{"wordmark", "▁"},
+	{"kana", "かなカナ"}, {"emoji", "😀😁"}, {"nbsp", "\u00a0"}, {"control", "\x01"},
+	{"quote", "'"}, {"wordmark", "▁"},
 	{"unassigned", "\U000e1000"}, {"invalid", "\xff"}, {"slash", "/"}, {"angle", "<"},
 }
 

@@ -60,7 +60,8 @@ func TestComponents(t *testing.T) {
 	readTestdata(t, "texts.json", &texts)
 	readTestdata(t, "golden.json", &golden)
 	if len(cases) != len(golden) {
-		t.Errorf("%d cases, %d golden results: run scripts/oracle.sh -update", len(cases), len(golden))
+		t.Errorf("%d cases, %d golden results: run scripts/oracle.sh -update",
+			len(cases), len(golden))
 	}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
@@ -100,7 +101,8 @@ func TestRefused(t *testing.T) {
 	bytelevel := parts{"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}
 	split := func(regex string) parts {
 		return parts{"pre_tokenizer": parts{"type": "Sequence", "pretokenizers": []any{
-			parts{"type": "Split", "pattern": parts{"Regex": regex}, "behavior": "Isolated"}, bytelevel}}}
+			parts{"type": "Split", "pattern": parts{"Regex": regex}, "behavior": "Isolated"},
+			bytelevel}}}
 	}
 	for _, c := range []struct {
 		name    string
@@ -109,13 +111,16 @@ func TestRefused(t *testing.T) {
 	}{
 		{"unigram", parts{"model": parts{"type": "Unigram"}}, `"Unigram"`},
 		{"wordpiece", parts{"model": parts{"type": "WordPiece"}}, `"WordPiece"`},
-		{"prefix", parts{"model": parts{"continuing_subword_prefix": "##"}}, "continuing_subword_prefix"},
+		{"prefix", parts{"model": parts{"continuing_subword_prefix": "##"}},
+			"continuing_subword_prefix"},
 		{"suffix", parts{"model": parts{"end_of_word_suffix": "</w>"}}, "end_of_word_suffix"},
 		{"dropout", parts{"model": parts{"dropout": 0.1}}, "dropout"},
-		{"normalizer", parts{"normalizer": parts{"type": "Precompiled"}}, `normalizer "Precompiled"`},
+		{"normalizer", parts{"normalizer": parts{"type": "Precompiled"}},
+			`normalizer "Precompiled"`},
 		{"nested normalizer", parts{"normalizer": parts{"type": "Sequence",
 			"normalizers": []any{parts{"type": "Nmt"}}}}, `"Nmt"`},
-		{"pre-tokenizer", parts{"pre_tokenizer": parts{"type": "UnicodeScripts"}}, `"UnicodeScripts"`},
+		{"pre-tokenizer", parts{"pre_tokenizer": parts{"type": "UnicodeScripts"}},
+			`"UnicodeScripts"`},
 		{"decoder", parts{"decoder": parts{"type": "CTC"}}, `"CTC"`},
 		{"post-processor", parts{"post_processor": parts{"type": "New"}}, `"New"`},
 		{"behaviour", parts{"pre_tokenizer": parts{"type": "Split", "pattern": parts{"String": "x"},
@@ -150,7 +155,8 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	for _, b := range []string{"", "{", "[]", "{}", "null", `{"model": 1}`,
-		`{"model": {"type": "BPE", "vocab": 3}}`, `{"model": {"vocab": {"a": "b"}, "merges": []}}`} {
+		`{"model": {"type": "BPE", "vocab": 3}}`,
+		`{"model": {"vocab": {"a": "b"}, "merges": []}}`} {
 		if _, err := Parse([]byte(b)); err == nil {
 			t.Errorf("%q is taken for a tokenizer", b)
 		}
@@ -161,8 +167,9 @@ func TestRefused(t *testing.T) {
 func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
-		"":                    "no tokenizer.json in this folder",
-		"tokenizer.model":     "only tokenizer.model (a SentencePiece model), which is not supported",
+		"": "no tokenizer.json in this folder",
+		"tokenizer.model": "only tokenizer.model (a SentencePiece model), which is not " +
+			"supported",
 		"tekken.json":         "only tekken.json (Mistral's tekken format)",
 		"o200k_base.tiktoken": "only o200k_base.tiktoken (tiktoken ranks)",
 		"vocab.txt":           "WordPiece",

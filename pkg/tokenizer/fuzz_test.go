@@ -11,9 +11,12 @@ import (
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(tiny), "abab ab<s>")
 	f.Add([]byte(strings.Replace(tiny, `"ByteLevel", "add`, `"Whitespace", "add`, 1)), "a b\xff")
-	f.Add([]byte(`{"model": {"vocab": {"▁": 0, "\u0061": 1, "<0x41>": 2, "u": 3}, "merges": ["▁ a"], "byte_fallback": true, "unk_token": "u"},
-		"normalizer": {"type": "Prepend", "prepend": "▁"}, "added_tokens": [{"id": 1, "content": "a", "normalized": true, "lstrip": true}]}`), "A a ☃")
-	f.Add([]byte(`{"model": {"vocab": {"a": 0}, "merges": []}, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\w+|[^a-c\\p{L}]{1,2}+"}, "behavior": "Removed"}}`), "a b")
+	f.Add([]byte(`{"model": {"vocab": {"▁": 0, "\u0061": 1, "<0x41>": 2, "u": 3},
+		"merges": ["▁ a"], "byte_fallback": true, "unk_token": "u"},
+		"normalizer": {"type": "Prepend", "prepend": "▁"}, "added_tokens": [
+		{"id": 1, "content": "a", "normalized": true, "lstrip": true}]}`), "A a ☃")
+	f.Add([]byte(`{"model": {"vocab": {"a": 0}, "merges": []}, "pre_tokenizer": {"type": `+
+		`"Split", "pattern": {"Regex": "\\w+|[^a-c\\p{L}]{1,2}+"}, "behavior": "Removed"}}`), "a b")
 	f.Fuzz(func(t *testing.T, file []byte, text string) {
 		tok, err := Parse(file)
 		if err != nil {

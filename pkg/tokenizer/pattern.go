@@ -378,14 +378,16 @@ var properties = map[string]func(r rune) bool{
 }
 
 func isModifier(r rune) bool {
-	return unicode.Is(unicode.Lm, r) || r == 0x10d4e || r == 0x10d6f || r >= 0x16d40 && r <= 0x16d42 ||
+	return unicode.Is(unicode.Lm, r) || r == 0x10d4e || r == 0x10d6f ||
+		r >= 0x16d40 && r <= 0x16d42 ||
 		r == 0x16d6b || r == 0x16d6c
 }
 
 func isDigit(r rune) bool {
 	return unicode.Is(unicode.Nd, r) || classOf(r)&classNumber != 0 &&
 		(r >= 0x10d40 && r <= 0x10d49 || r >= 0x116d0 && r <= 0x116e3 ||
-			r >= 0x11bf0 && r <= 0x11bf9 || r >= 0x16130 && r <= 0x16139 || r >= 0x16d70 && r <= 0x16d79 ||
+			r >= 0x11bf0 && r <= 0x11bf9 || r >= 0x16130 && r <= 0x16139 ||
+			r >= 0x16d70 && r <= 0x16d79 ||
 			r >= 0x1ccf0 && r <= 0x1ccf9 ||
 			r >= 0x1e5f1 && r <= 0x1e5fa)
 }

@@ -26,7 +26,8 @@ const (
 	patternDeepSeekDigits = `\p{N}{1,3}`
 	patternDeepSeekCJK    = "[一-龥\u3040-ゟ゠-ヿ]+"
 	patternDeepSeekWords  = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|" +
-		"[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"
+		"[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n" +
+		"]+|\\s+(?!\\S)|\\s+"
 )
 
 var splitters = map[string]splitter{
@@ -321,7 +322,8 @@ func deepSeekWord(s string, i int) int {
 
 // isPunct and isLetter report the class of an ASCII character.
 func isPunct(b byte) bool {
-	return b >= '!' && b <= '/' || b >= ':' && b <= '@' || b >= '[' && b <= '`' || b >= '{' && b <= '~'
+	return b >= '!' && b <= '/' || b >= ':' && b <= '@' || b >= '[' && b <= '`' ||
+		b >= '{' && b <= '~'
 }
 
 func isLetter(b byte) bool { return b|32 >= 'a' && b|32 <= 'z' }

@@ -9,10 +9,13 @@ import (
 
 // tiny is a byte-level model of a few merges.
 const tiny = `{"added_tokens": [{"id": 9, "content": "<s>", "special": true, "normalized": false}],
-	"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}, "decoder": {"type": "ByteLevel"},
-	"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}],
+	"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+	"decoder": {"type": "ByteLevel"},
+	"post_processor": {"type": "TemplateProcessing",
+		"single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}],
 		"special_tokens": {"<s>": {"id": "<s>", "ids": [9], "tokens": ["<s>"]}}},
-	"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "Ġ": 2, "ab": 3, "Ġa": 4, "abab": 5, "Ã": 6, "©": 7, "Ã©": 8},
+	"model": {"type": "BPE",
+		"vocab": {"a": 0, "b": 1, "Ġ": 2, "ab": 3, "Ġa": 4, "abab": 5, "Ã": 6, "©": 7, "Ã©": 8},
 		"merges": ["a b", ["ab", "ab"], "Ġ a", "Ã ©"]}}`
 
 func TestEncode(t *testing.T) {

@@ -38,9 +38,15 @@ var compareRows = []compareRow{
 	{"latency_ms", func(s *record.Sample) float64 { return s.LatencyMS }, false,
 		func(r *result) *spread { return r.Latency }},
 	{"input_num_turns", func(s *record.Sample) float64 { return float64(s.InputTurns) }, true, nil},
-	{"input_num_tokens", func(s *record.Sample) float64 { return float64(s.InputTokens) }, true, nil},
-	{"output_num_tokens", func(s *record.Sample) float64 { return float64(s.OutputTokens) }, true, nil},
-	{"output_num_chunks", func(s *record.Sample) float64 { return float64(s.OutputChunks) }, true, nil},
+	{"input_num_tokens", func(s *record.Sample) float64 {
+		return float64(s.InputTokens)
+	}, true, nil},
+	{"output_num_tokens", func(s *record.Sample) float64 {
+		return float64(s.OutputTokens)
+	}, true, nil},
+	{"output_num_chunks", func(s *record.Sample) float64 {
+		return float64(s.OutputChunks)
+	}, true, nil},
 }
 
 // byDesign explains the differences, below the tables.
@@ -76,8 +82,8 @@ func (s *settings) compare(ctx context.Context, list string) error {
 		}
 		// There are several conversations for each client, which it plays one after another.
 		p := point{
-			Name: "p=" + itoa(n), Streams: n, Conversations: max(6, 3*n), Interval: s.interval, Turns: s.turns,
-			MinTokens: 24, MaxTokens: 96, Opening: 2000,
+			Name: "p=" + itoa(n), Streams: n, Conversations: max(6, 3*n), Interval: s.interval,
+			Turns: s.turns, MinTokens: 24, MaxTokens: 96, Opening: 2000,
 		}
 		data := filepath.Join(s.work, "compare-"+p.file()+".json")
 		if err := writeConversations(data, p, s.seed); err != nil {
@@ -147,7 +153,8 @@ func compareText(w io.Writer, p point, reference, ours side) (unequal int, err e
 	}
 	fmt.Fprintln(w)
 	t := newTable(w)
-	t.line("", "reference", "mtbench", "difference", "reference off", "mtbench off", "turns that differ", "")
+	t.line("", "reference", "mtbench", "difference", "reference off", "mtbench off",
+		"turns that differ", "")
 	for i := range compareRows {
 		r := &compareRows[i]
 		for _, part := range []struct {
@@ -161,7 +168,8 @@ func compareText(w io.Writer, p point, reference, ours side) (unequal int, err e
 					n := r.different(theirs, own)
 					unequal += n
 					cells[5], cells[6] = itoa(n), verdict(n == 0, "equal", "NOT EQUAL")
-				} else if x, y := r.off(&reference.truth), r.off(&ours.truth); x != nil && y != nil {
+				} else if x, y := r.off(&reference.truth), r.off(&ours.truth); x != nil &&
+					y != nil {
 					cells[3], cells[4] = value(x.Mean), value(y.Mean)
 					// The clients' errors differ by the noise of two runs: the server does
 					// not write at the same moments.

@@ -66,11 +66,13 @@ type result struct {
 	TrueThroughput  float64  `json:"tokens_per_s_truth,omitempty"`
 	ThroughputError *float64 `json:"throughput_error_percent,omitempty"`
 
-	Chunks       int     `json:"chunks,omitempty"`
-	ChunksPerSec float64 `json:"chunks_per_s,omitempty"` // from the first request to the last chunk, over both sides
+	Chunks int `json:"chunks,omitempty"`
+	// from the first request to the last chunk, over both sides
+	ChunksPerSec float64 `json:"chunks_per_s,omitempty"`
 	// ChunksPerWrite is how many chunks the server wrote at a time.
 	ChunksPerWrite float64 `json:"chunks_per_write,omitempty"`
-	MergedShare    float64 `json:"merged_share"` // share of chunks that arrived at an unknown time before their read
+	// share of chunks that arrived at an unknown time before their read
+	MergedShare float64 `json:"merged_share"`
 
 	// CPU in seconds per million chunks: of the run without its start-up, and of the whole process
 	// with its children.
@@ -99,16 +101,18 @@ type serverResult struct {
 	LateP50 float64 `json:"late_p50_ms"`
 	LateP99 float64 `json:"late_p99_ms"`
 	LateMax float64 `json:"late_max_ms"`
-	Clock   string  `json:"clock"` // of the arrivals: kernel, or user if one of them was not stamped
-	CPU     float64 `json:"cpu_s"`
-	Memory  float64 `json:"peak_memory_mib"`
+	// of the arrivals: kernel, or user if one of them was not stamped
+	Clock  string  `json:"clock"`
+	CPU    float64 `json:"cpu_s"`
+	Memory float64 `json:"peak_memory_mib"`
 }
 
 func ms(m sim.Milliseconds) float64 { return float64(m) / 1e6 }
 
 // evaluate compares a client's numbers with the truth.
 func evaluate(name string, p point, run *played) result {
-	r := result{Client: name, Turns: len(run.truth.requests), ExitCode: run.out.exit, Outcomes: map[string]int{}}
+	r := result{Client: name, Turns: len(run.truth.requests), ExitCode: run.out.exit,
+		Outcomes: map[string]int{}}
 	pairs, alone := match(run.truth.requests, run.out.turns)
 	r.Unmatched = alone
 	r.errors(pairs)
@@ -247,7 +251,8 @@ func openAtOnce(requests []sim.Truth) int {
 	}
 	edges := make([]edge, 0, 2*len(requests))
 	for i := range requests {
-		edges = append(edges, edge{requests[i].Arrived, 1}, edge{max(requests[i].Last, requests[i].Arrived), -1})
+		edges = append(edges, edge{requests[i].Arrived, 1},
+			edge{max(requests[i].Last, requests[i].Arrived), -1})
 	}
 	slices.SortFunc(edges, func(a, b edge) int {
 		switch {

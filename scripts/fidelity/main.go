@@ -77,27 +77,33 @@ func run(ctx context.Context, args []string) error {
 	f.DurationVar(&s.timeout, "timeout", 10*time.Minute, "time limit for one run of a client")
 	f.StringVar(&s.reference.dir, "reference", "",
 		"`folder` benchmarks/multi_turn of a vLLM checkout, to run it too")
-	f.StringVar(&s.reference.python, "python", "python3", "interpreter with the reference's packages")
+	f.StringVar(&s.reference.python, "python", "python3",
+		"interpreter with the reference's packages")
 	f.StringVar(&s.reference.tokenizer, "tokenizer", "",
 		"tokenizer `folder` (tokenizer.json, tokenizer_config.json) for the reference")
 	pairs := "1,2"
 	if compare {
 		f.StringVar(&pairs, "clients", pairs, "numbers of clients to compare at")
-		f.DurationVar(&s.interval, "interval", 10*time.Millisecond, "time between two tokens at the server")
+		f.DurationVar(&s.interval, "interval", 10*time.Millisecond,
+			"time between two tokens at the server")
 		f.IntVar(&s.turns, "turns", 4, "questions of each conversation")
 	} else {
-		f.StringVar(&s.output, "o", filepath.Join("out", "fidelity.json"), "JSON `file` of all results")
-		f.StringVar(&s.points, "points", defaultPoints, "comma-separated numbers of streams, each with an optional "+
-			"/unpaced, /400kB (bodies) or time between tokens, such as 100/250us")
+		f.StringVar(&s.output, "o", filepath.Join("out", "fidelity.json"),
+			"JSON `file` of all results")
+		f.StringVar(&s.points, "points", defaultPoints,
+			"comma-separated numbers of streams, each with an optional "+
+				"/unpaced, /400kB (bodies) or time between tokens, such as 100/250us")
 		f.DurationVar(&s.interval, "interval", 20*time.Millisecond,
 			"time between two tokens at the server, unless the point has its own")
-		f.IntVar(&s.turns, "turns", 0, "questions of each conversation (0: 4, and more with few streams)")
+		f.IntVar(&s.turns, "turns", 0, "questions of each conversation (0: 4, and more with few "+
+			"streams)")
 	}
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	if f.NArg() > 0 {
-		return fmt.Errorf("unexpected arguments %q; -h lists the flags", strings.Join(f.Args(), " "))
+		return fmt.Errorf("unexpected arguments %q; -h lists the flags",
+			strings.Join(f.Args(), " "))
 	}
 	if err := os.MkdirAll(s.work, 0o755); err != nil {
 		return err
@@ -199,7 +205,8 @@ type played struct {
 
 // play runs a client against a new server.
 func (s *settings) play(ctx context.Context, c client, p point, data string) (*played, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("not done after %v", s.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout,
+		fmt.Errorf("not done after %v", s.timeout))
 	defer cancel()
 	base := filepath.Join(s.work, p.file()+"-"+c.name())
 	srv, err := startServer(ctx, s.bin, base, p, s.first)

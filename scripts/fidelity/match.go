@@ -96,7 +96,9 @@ func match(requests []sim.Truth, turns []turn) (pairs []pair, alone int) {
 		theirs := sessions[id]
 		delete(sessions, id)
 		slices.SortFunc(own, func(a, b *turn) int { return cmp.Compare(a.number, b.number) })
-		slices.SortFunc(theirs, func(a, b *sim.Truth) int { return cmp.Compare(a.Arrived, b.Arrived) })
+		slices.SortFunc(theirs, func(a, b *sim.Truth) int {
+			return cmp.Compare(a.Arrived, b.Arrived)
+		})
 		if len(own) != len(theirs) || !consecutive(own) {
 			alone += max(len(own), len(theirs))
 			continue
@@ -108,7 +110,9 @@ func match(requests []sim.Truth, turns []turn) (pairs []pair, alone int) {
 	for _, theirs := range sessions {
 		alone += len(theirs)
 	}
-	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Compare(a.truth.Arrived, b.truth.Arrived) })
+	slices.SortFunc(pairs, func(a, b pair) int {
+		return cmp.Compare(a.truth.Arrived, b.truth.Arrived)
+	})
 	return pairs, alone
 }
 

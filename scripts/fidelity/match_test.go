@@ -18,13 +18,15 @@ func at(ms float64) sim.Milliseconds { return sim.Milliseconds(ms * 1e6) }
 // request is a line of truth: arrived, then its first and last token.
 func request(session string, arrived, first, last float64, tokens int) sim.Truth {
 	return sim.Truth{
-		Type: "request", Session: session, Path: "/v1/chat/completions", Outcome: "done", Clock: "kernel",
-		Arrived: at(arrived), First: at(first), Last: at(last), Writes: tokens, CompletionTokens: tokens,
+		Type: "request", Session: session, Path: "/v1/chat/completions", Outcome: "done",
+		Clock: "kernel", Arrived: at(arrived), First: at(first), Last: at(last), Writes: tokens,
+		CompletionTokens: tokens,
 	}
 }
 
 func measured(conversation string, number int, start, ttft, latency float64, tokens int) turn {
-	return turn{conversation: conversation, number: number, outcome: record.OK, startMS: start, ttftMS: ttft, latencyMS: latency, chunks: tokens, tokens: tokens}
+	return turn{conversation: conversation, number: number, outcome: record.OK, startMS: start,
+		ttftMS: ttft, latencyMS: latency, chunks: tokens, tokens: tokens}
 }
 
 func TestMatch(t *testing.T) {
@@ -38,10 +40,12 @@ func TestMatch(t *testing.T) {
 	}{
 		{name: "nothing"},
 		{
-			name:     "by session and order, whatever the order of the lines",
-			requests: []sim.Truth{request("b", 5, 6, 7, 1), request("a", 30, 31, 32, 1), request("a", 1, 2, 3, 1)},
-			turns:    []turn{measured("a", 0, 1, 1, 1, 1), measured("b", 0, 1, 1, 1, 1), measured("a", 1, 1, 1, 1, 1)},
-			pairs:    "a0@1 b0@5 a1@30",
+			name: "by session and order, whatever the order of the lines",
+			requests: []sim.Truth{request("b", 5, 6, 7, 1), request("a", 30, 31, 32, 1),
+				request("a", 1, 2, 3, 1)},
+			turns: []turn{measured("a", 0, 1, 1, 1, 1), measured("b", 0, 1, 1, 1, 1),
+				measured("a", 1, 1, 1, 1, 1)},
+			pairs: "a0@1 b0@5 a1@30",
 		},
 		{
 			name:     "warmed up: turns that begin with another number",
@@ -50,10 +54,11 @@ func TestMatch(t *testing.T) {
 			pairs:    "a1@1 a2@4",
 		},
 		{
-			name:     "a request sent twice makes its conversation useless, not the others",
-			requests: []sim.Truth{request("a", 1, 2, 3, 1), request("a", 2, 3, 4, 1), request("b", 3, 4, 5, 1)},
-			turns:    []turn{measured("a", 0, 1, 1, 1, 1), measured("b", 0, 1, 1, 1, 1)},
-			pairs:    "b0@3", alone: 2,
+			name: "a request sent twice makes its conversation useless, not the others",
+			requests: []sim.Truth{request("a", 1, 2, 3, 1), request("a", 2, 3, 4, 1),
+				request("b", 3, 4, 5, 1)},
+			turns: []turn{measured("a", 0, 1, 1, 1, 1), measured("b", 0, 1, 1, 1, 1)},
+			pairs: "b0@3", alone: 2,
 		},
 		{
 			name:     "a turn that is missing in the middle",
@@ -73,7 +78,8 @@ func TestMatch(t *testing.T) {
 			pairs, alone := match(c.requests, c.turns)
 			var got []string
 			for _, p := range pairs {
-				got = append(got, p.turn.conversation+itoa(p.turn.number)+"@"+itoa(int(ms(p.truth.Arrived))))
+				got = append(got, p.turn.conversation+
+					itoa(p.turn.number)+"@"+itoa(int(ms(p.truth.Arrived))))
 			}
 			if s := strings.Join(got, " "); s != c.pairs || alone != c.alone {
 				t.Errorf("pairs %q and %d alone, want %q and %d", s, alone, c.pairs, c.alone)
@@ -91,7 +97,8 @@ func TestReadTruth(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	header := `{"type":"sim","format":"multiturn-truth","version":"1.0","start":"2026-01-02T03:04:05.000000006Z","seed":0,"engine":"fixed"}`
+	header := `{"type":"sim","format":"multiturn-truth","version":"1.0",` +
+		`"start":"2026-01-02T03:04:05.000000006Z","seed":0,"engine":"fixed"}`
 	write(header + `
 {"type":"request","path":"/v1/completions"}
 {"type":"request","path":"/v1/chat/completions","session":"a","arrived_ms":1.000001,"first_ms":2.5,"gaps_us":[7,8]}
@@ -102,7 +109,8 @@ func TestReadTruth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.requests) != 1 || got.requests[0].Arrived != 1000001 || got.requests[0].GapsUS[1] != 8 || got.end.LateUS.P99 != 2 || got.start.Nanosecond() != 6 {
+	if len(got.requests) != 1 || got.requests[0].Arrived != 1000001 ||
+		got.requests[0].GapsUS[1] != 8 || got.end.LateUS.P99 != 2 || got.start.Nanosecond() != 6 {
 		t.Errorf("read %+v", got)
 	}
 	write(header + "\n{\"type\":\"request\"")
@@ -118,16 +126,22 @@ func TestReadTruth(t *testing.T) {
 func TestEvaluate(t *testing.T) {
 	t.Parallel()
 	truth := &truths{start: time.Unix(1000, 0), end: &sim.TruthEnd{}}
-	a0, a1, b0 := request("a", 500, 550, 590, 3), request("a", 590.5, 640, 680, 3), request("b", 510, 560, 600, 3)
-	a0.GapsUS, a1.GapsUS, b0.GapsUS = []int64{20000, 20000}, []int64{20000, 20000}, []int64{40000} // b: two tokens in one write
+	a0, a1, b0 := request("a", 500, 550, 590, 3), request("a", 590.5, 640, 680, 3),
+		request("b", 510, 560, 600, 3)
+	// b: two tokens in one write
+	a0.GapsUS, a1.GapsUS, b0.GapsUS = []int64{20000, 20000}, []int64{20000, 20000}, []int64{40000}
 	truth.requests = []sim.Truth{a0, a1, b0}
 	truth.end.LateUS.P99 = simLate.Microseconds() + 1
 
-	own := []turn{measured("a", 0, 100, 50.25, 90.5, 3), measured("a", 1, 190.5, 50.5, 90.5, 3), measured("b", 0, 110, 50, 90, 3)}
-	own[0].gapsUS, own[1].gapsUS, own[2].gapsUS = []int64{20500, 19500}, []int64{20000, 20000}, []int64{0, 40000}
+	own := []turn{measured("a", 0, 100, 50.25, 90.5, 3), measured("a", 1, 190.5, 50.5, 90.5, 3),
+		measured("b", 0, 110, 50, 90, 3)}
+	own[0].gapsUS, own[1].gapsUS, own[2].gapsUS = []int64{20500, 19500}, []int64{20000, 20000},
+		[]int64{0, 40000}
 	run := &played{truth: truth, out: &outcome{
 		started: time.Unix(1000, 250e6), turns: own,
-		usage: usage{CPU: 3 * time.Second, Memory: 2 << 20, history: []cpuAt{{time.Unix(1000, 300e6), time.Second}, {time.Unix(1001, 0), 2 * time.Second}}},
+		usage: usage{CPU: 3 * time.Second, Memory: 2 << 20,
+			history: []cpuAt{{time.Unix(1000, 300e6), time.Second},
+				{time.Unix(1001, 0), 2 * time.Second}}},
 	}}
 	r := evaluate("other", point{Streams: 2}, run)
 	near := func(what string, got, want float64) {
@@ -151,7 +165,8 @@ func TestEvaluate(t *testing.T) {
 	near("CPU", r.ProcessCPU, 3e6/9)
 	near("CPU without the start", r.RunCPU, 2e6/9)
 	near("memory", r.MemoryMiB, 2)
-	if r.Gap.N != 4 || r.GapsLeftOut != 1 || r.Open != 2 || r.Turns != 3 || r.Chunks != 9 || r.Errors != 0 || r.Differing != 0 {
+	if r.Gap.N != 4 || r.GapsLeftOut != 1 || r.Open != 2 || r.Turns != 3 || r.Chunks != 9 ||
+		r.Errors != 0 || r.Differing != 0 {
 		t.Errorf("result %+v", r)
 	}
 	if r.Server.OnTime || r.Server.Clock != "kernel" {
@@ -159,13 +174,16 @@ func TestEvaluate(t *testing.T) {
 	}
 
 	own[2].outcome, own[1].tokens = record.Truncated, 2
-	if r := evaluate("other", point{Streams: 2}, run); r.Errors != 1 || r.Differing != 1 || r.TTFT.N != 2 || r.Outcomes["truncated"] != 1 {
+	if r := evaluate("other", point{Streams: 2}, run); r.Errors != 1 || r.Differing != 1 ||
+		r.TTFT.N != 2 || r.Outcomes["truncated"] != 1 {
 		t.Errorf("with a failed turn: %+v", r)
 	}
 
 	// Our own client accounts for its start-up itself.
-	run.out.end = &record.End{Certificate: record.Certificate{Verdict: "ok", CPUSeconds: 0.9, Merged: 3}}
-	if r := evaluate("mtbench", point{Streams: 2}, run); r.Verdict != "ok" || math.Abs(r.RunCPU-1e5) > 1e-6 || math.Abs(r.MergedShare-1.0/3) > 1e-9 {
+	run.out.end = &record.End{Certificate: record.Certificate{Verdict: "ok",
+		CPUSeconds: 0.9, Merged: 3}}
+	if r := evaluate("mtbench", point{Streams: 2}, run); r.Verdict != "ok" ||
+		math.Abs(r.RunCPU-1e5) > 1e-6 || math.Abs(r.MergedShare-1.0/3) > 1e-9 {
 		t.Errorf("with a certificate: %+v", r)
 	}
 }

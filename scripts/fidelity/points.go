@@ -48,14 +48,15 @@ func parsePoints(list string, interval time.Duration, turns int) ([]point, error
 		number, kind, _ := strings.Cut(name, "/")
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 1 {
-			return nil, fmt.Errorf("point %q: want a number of streams, or one with /%s, /%s or a time between tokens, "+
-				"such as 100/250us", name, unpaced, long)
+			return nil, fmt.Errorf("point %q: want a number of streams, or one with /%s, /%s or "+
+				"a time between tokens, such as 100/250us", name, unpaced, long)
 		}
 		if seen[name] {
 			return nil, fmt.Errorf("point %q is given twice", name)
 		}
 		seen[name] = true
-		p := point{Name: name, Streams: n, Interval: interval, Turns: 4, MinTokens: 64, MaxTokens: 128, Opening: 200}
+		p := point{Name: name, Streams: n, Interval: interval, Turns: 4, MinTokens: 64,
+			MaxTokens: 128, Opening: 200}
 		switch kind {
 		case "":
 			// With few streams, a meaningful p99 needs more turns.
@@ -66,8 +67,8 @@ func parsePoints(list string, interval time.Duration, turns int) ([]point, error
 			p.Opening = 400_000
 		default:
 			if p.Interval, err = time.ParseDuration(kind); err != nil || p.Interval <= 0 {
-				return nil, fmt.Errorf("point %q: /%s is unknown: want /%s, /%s or a time between tokens, such as /250us",
-					name, kind, unpaced, long)
+				return nil, fmt.Errorf("point %q: /%s is unknown: want /%s, /%s or a time "+
+					"between tokens, such as /250us", name, kind, unpaced, long)
 			}
 		}
 		if p.Interval < fast {

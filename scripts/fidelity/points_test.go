@@ -18,14 +18,18 @@ func TestParsePoints(t *testing.T) {
 		t.Fatalf("%d points, %v", len(points), err)
 	}
 	for _, p := range points {
-		if p.Turns < 4 || (p.Interval == 0) != strings.HasSuffix(p.Name, unpaced) || (p.Opening > 1000) != strings.HasSuffix(p.Name, long) || (p.MinTokens == 2048) != (p.Interval < fast) {
+		if p.Turns < 4 || (p.Interval == 0) != strings.HasSuffix(p.Name, unpaced) ||
+			(p.Opening > 1000) != strings.HasSuffix(p.Name, long) ||
+			(p.MinTokens == 2048) != (p.Interval < fast) {
 			t.Errorf("point %+v", p)
 		}
 	}
-	if p, err := parsePoints(" 7/unpaced ", time.Second, 3); err != nil || p[0].Streams != 7 || p[0].Turns != 3 || p[0].file() != "7-unpaced" {
+	if p, err := parsePoints(" 7/unpaced ", time.Second, 3); err != nil || p[0].Streams != 7 ||
+		p[0].Turns != 3 || p[0].file() != "7-unpaced" {
 		t.Errorf("%+v, %v", p, err)
 	}
-	for list, says := range map[string]string{"": "want a number", "0": "want a number", "x/unpaced": "want a number", "5/fast": "unknown", "5/-1s": "unknown", "5,5": "twice"} {
+	for list, says := range map[string]string{"": "want a number", "0": "want a number",
+		"x/unpaced": "want a number", "5/fast": "unknown", "5/-1s": "unknown", "5,5": "twice"} {
 		if _, err := parsePoints(list, 0, 0); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q gives %v, want %q in it", list, err, says)
 		}
@@ -40,7 +44,8 @@ func TestConversations(t *testing.T) {
 	for _, c := range []point{
 		{Name: "3", Streams: 3, Turns: 2, MinTokens: 5, MaxTokens: 9, Opening: 200},
 		{Name: "2/400kB", Streams: 2, Turns: 1, MinTokens: 7, MaxTokens: 7, Opening: 400_000},
-		{Name: "p=1", Streams: 1, Conversations: 4, Turns: 1, MinTokens: 2, MaxTokens: 2, Opening: 100},
+		{Name: "p=1", Streams: 1, Conversations: 4, Turns: 1, MinTokens: 2, MaxTokens: 2,
+			Opening: 100},
 	} {
 		path := filepath.Join(t.TempDir(), "c.json")
 		if err := writeConversations(path, c, 1); err != nil {
@@ -59,11 +64,15 @@ func TestConversations(t *testing.T) {
 				t.Fatalf("%s: %d turns, want %d", conv.ID, n, c.Turns)
 			}
 			for i, m := range conv.Messages {
-				if length := tok.Count(m.Text); i%2 == 1 && (length < c.MinTokens || length > c.MaxTokens || length != len(strings.Fields(m.Text))) {
-					t.Errorf("answer %d of %s has %d tokens and %d words: %q", i, conv.ID, length, len(strings.Fields(m.Text)), m.Text)
+				if length := tok.Count(m.Text); i%2 == 1 &&
+					(length < c.MinTokens || length > c.MaxTokens ||
+						length != len(strings.Fields(m.Text))) {
+					t.Errorf("answer %d of %s has %d tokens and %d words: %q", i, conv.ID, length,
+						len(strings.Fields(m.Text)), m.Text)
 				}
 				if i == 0 && (len(m.Text) < c.Opening || len(m.Text) > c.Opening+100) {
-					t.Errorf("the first question of %s has %d bytes, want about %d", conv.ID, len(m.Text), c.Opening)
+					t.Errorf("the first question of %s has %d bytes, want about %d", conv.ID,
+						len(m.Text), c.Opening)
 				}
 			}
 		}

@@ -76,7 +76,8 @@ type server struct {
 
 // startServer starts the simulated server of a point; its truth goes to
 // base.truth.jsonl.
-func startServer(ctx context.Context, bin, base string, p point, first time.Duration) (*server, error) {
+func startServer(ctx context.Context, bin, base string, p point,
+	first time.Duration) (*server, error) {
 	if p.Interval == 0 {
 		first = 0
 	}
@@ -100,7 +101,8 @@ func startServer(ctx context.Context, bin, base string, p point, first time.Dura
 	if s.url = strings.TrimSpace(line); err != nil || !strings.HasPrefix(s.url, "http://") {
 		_ = cmd.Process.Kill()
 		_, werr := s.wait()
-		return nil, fmt.Errorf("mtbench sim did not start: %w\n%s", errors.Join(err, werr), s.tail())
+		return nil, fmt.Errorf("mtbench sim did not start: %w\n%s",
+			errors.Join(err, werr), s.tail())
 	}
 	return s, nil
 }

@@ -31,8 +31,8 @@ func (r *reference) name() string { return "reference" }
 // check reports missing requirements before anything runs.
 func (r *reference) check(ctx context.Context) error {
 	if r.dir == "" {
-		return errors.New("-reference is missing: want the folder benchmarks/multi_turn of a vLLM checkout, " +
-			"or of its source package on PyPI")
+		return errors.New("-reference is missing: want the folder benchmarks/multi_turn of a " +
+			"vLLM checkout, or of its source package on PyPI")
 	}
 	script := filepath.Join(r.dir, referenceScript)
 	source, err := os.ReadFile(script)
@@ -40,7 +40,8 @@ func (r *reference) check(ctx context.Context) error {
 		return fmt.Errorf("%s is not a vLLM checkout's benchmarks/multi_turn: %w", r.dir, err)
 	}
 	if !strings.Contains(string(source), "--stats-json-output") {
-		return fmt.Errorf("%s is too old: it has no --stats-json-output (from vLLM 0.20 on)", script)
+		return fmt.Errorf("%s is too old: it has no --stats-json-output (from vLLM 0.20 on)",
+			script)
 	}
 	if r.tokenizer == "" {
 		return errors.New("-tokenizer is missing: the reference needs a folder with tokenizer.json " +
@@ -63,7 +64,8 @@ func (r *reference) check(ctx context.Context) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%s lacks packages that the reference needs: %s", r.python, strings.Join(missing, " "))
+		return fmt.Errorf("%s lacks packages that the reference needs: %s", r.python,
+			strings.Join(missing, " "))
 	}
 	return nil
 }
@@ -74,8 +76,8 @@ func (r *reference) refuses(p point) string {
 	}
 	need := int64(referenceBase) + int64(p.Streams)*referenceMemory
 	if free := availableMemory(); free > 0 && float64(need) > memoryShare*float64(free) {
-		return fmt.Sprintf("it needs a process for each of %d clients, about %d MiB, and %d MiB are free",
-			p.Streams, need>>20, free>>20)
+		return fmt.Sprintf("it needs a process for each of %d clients, about %d MiB, and %d MiB "+
+			"are free", p.Streams, need>>20, free>>20)
 	}
 	return ""
 }
@@ -98,11 +100,12 @@ func (r *reference) play(ctx context.Context, j job) (*outcome, error) {
 	}
 	cmd := exec.Command(r.python, referenceScript,
 		"-i", data, "-m", tokenizer, "--served-model-name", "sim", "-u", j.url,
-		"-p", itoa(j.Streams), "-k", itoa(j.Streams), "--no-early-stop", "--stats-json-output", stats)
+		"-p", itoa(j.Streams), "-k", itoa(j.Streams), "--no-early-stop",
+		"--stats-json-output", stats)
 	cmd.Dir = r.dir
 	// It must not use the network.
-	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "NO_PROXY=127.0.0.1",
-		"PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1",
+		"NO_PROXY=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
 	script, err := os.ReadFile(filepath.Join(r.dir, referenceScript))
 	if err == nil && strings.Contains(string(script), "--send-conversation-id") {
 		cmd.Args = append(cmd.Args, "--send-conversation-id")

@@ -34,12 +34,16 @@ func TestReferenceCheck(t *testing.T) {
 		{"old", reference{dir: dir("print()")}, "is too old"},
 		{"no tokenizer", reference{dir: good}, "-tokenizer is missing"},
 		{"an empty tokenizer", reference{dir: good, tokenizer: t.TempDir()}, "tokenizer.json"},
-		{"no Python", reference{dir: good, tokenizer: tokenizer, python: "no-such-python"}, "say -python interpreter"},
-		{"no packages", reference{dir: good, tokenizer: tokenizer, python: "false"}, "lacks packages that the reference needs: numpy pandas transformers aiohttp tqdm xlsxwriter"},
+		{"no Python", reference{dir: good, tokenizer: tokenizer, python: "no-such-python"},
+			"say -python interpreter"},
+		{"no packages", reference{dir: good, tokenizer: tokenizer, python: "false"},
+			"lacks packages that the reference needs: numpy pandas transformers aiohttp tqdm " +
+				"xlsxwriter"},
 		{"all there", reference{dir: good, tokenizer: tokenizer, python: "true"}, ""},
 	} {
 		err := c.r.check(t.Context())
-		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+		if c.says == "" && err != nil ||
+			c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("%s: %v, want %q in it", c.name, err, c.says)
 		}
 	}
@@ -51,7 +55,8 @@ func TestReferenceRefuses(t *testing.T) {
 	if why := r.refuses(point{Streams: 1, Opening: 200}); why != "" {
 		t.Errorf("one stream is refused: %s", why)
 	}
-	if why := r.refuses(point{Streams: 1e6, Opening: 200}); availableMemory() > 0 && !strings.Contains(why, "MiB are free") {
+	if why := r.refuses(point{Streams: 1e6, Opening: 200}); availableMemory() > 0 &&
+		!strings.Contains(why, "MiB are free") {
 		t.Errorf("a million processes are refused with %q", why)
 	}
 	if why := r.refuses(point{Streams: 500, Opening: 400_000}); why == "" {

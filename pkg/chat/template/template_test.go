@@ -45,10 +45,13 @@ func TestTemplates(t *testing.T) {
 		{Plain, "user", "", "hi", true, "<|im_start|>user\nhi<|im_end|>\n" + answer + "<think>"},
 		{Plain, "assistant", "hm", "a", false, answer + "<think>hm</think>a<|im_end|>\n" + answer},
 		{Plain, "assistant", "", "hm</think>a", false, answer + "hm</think>a<|im_end|>\n" + answer},
-		{StripReasoning, "assistant", "hm", "a", true, answer + "a<|im_end|>\n" + answer + "<think>"},
-		{StripReasoning, "assistant", "", "hm</think>\n\na", false, answer + "a<|im_end|>\n" + answer},
-		{StripReasoning, "user", "", "x</think>a", false, "<|im_start|>user\nx</think>a<|im_end|>\n" +
-			answer},
+		{StripReasoning, "assistant", "hm", "a", true,
+			answer + "a<|im_end|>\n" + answer + "<think>"},
+		{StripReasoning, "assistant", "", "hm</think>\n\na", false,
+			answer + "a<|im_end|>\n" + answer},
+		{StripReasoning, "user", "", "x</think>a", false,
+			"<|im_start|>user\nx</think>a<|im_end|>\n" +
+				answer},
 		{Opaque(0), "user", "", "hi", false, "hi"},
 		{Opaque(2), "user", "hm", "hi", true, "??hmhi??"},
 	} {

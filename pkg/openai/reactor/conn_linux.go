@@ -62,7 +62,8 @@ func (r *Reactor) connect(ctx context.Context) (*conn, error) {
 	// The runtime's poller keeps its own descriptor and closes it; the reactor uses a copy.
 	cerr := raw.Control(func(fd uintptr) { c.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
 	if cerr != nil || err != nil {
-		return nil, fmt.Errorf("dial %s: %w", r.addr, errors.Join(cerr, os.NewSyscallError("fcntl", err)))
+		return nil, fmt.Errorf("dial %s: %w", r.addr,
+			errors.Join(cerr, os.NewSyscallError("fcntl", err)))
 	}
 	c.took = time.Since(start)
 	if r.capture != nil {
@@ -270,7 +271,8 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 	if !c.begin(x, h, t.Pooled) {
 		return unsent, errUnanswered
 	}
-	w := writer{request: request, iovs: make([]unix.Iovec, 0, min(len(request.Pieces)+2, maxPieces))}
+	w := writer{request: request,
+		iovs: make([]unix.Iovec, 0, min(len(request.Pieces)+2, maxPieces))}
 	w.gather()
 	t.Got, t.Sent, t.Written = true, c.r.clock.Now(), 0 // with nothing between this and the write
 	whole, over, err := c.send(ctx, x, &w)

@@ -65,12 +65,14 @@ func New(clock *sockclock.Clock, addr string, dial Dial) (*Reactor, error) {
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err = unix.SetNonblock(r.epoll, true); err != nil { // so that the runtime's poller accepts it
+	// so that the runtime's poller accepts it
+	if err = unix.SetNonblock(r.epoll, true); err != nil {
 		unix.Close(r.epoll)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	r.file = os.NewFile(uintptr(r.epoll), "epoll")
-	if err = r.file.SetReadDeadline(time.Time{}); err == nil { // fails if the poller did not accept it
+	// fails if the poller did not accept it
+	if err = r.file.SetReadDeadline(time.Time{}); err == nil {
 		r.poll, err = r.file.SyscallConn()
 	}
 	if err != nil {

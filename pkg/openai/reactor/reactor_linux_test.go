@@ -87,7 +87,9 @@ func TestLate(t *testing.T) {
 				}
 			}
 			h := &tardy{until: wrote}
-			trace, err := r.Do(context.Background(), &Request{Before: []byte("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n"), Pieces: [][]byte{[]byte("h"), nil, []byte("i")}}, h)
+			trace, err := r.Do(context.Background(),
+				&Request{Before: []byte("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n"),
+					Pieces: [][]byte{[]byte("h"), nil, []byte("i")}}, h)
 			if err != nil || len(h.arrivals) != chunks {
 				t.Fatalf("%v, chunks at %v", err, h.arrivals)
 			}
@@ -103,7 +105,8 @@ func TestLate(t *testing.T) {
 			}
 			for i, at := range h.arrivals {
 				if at < times[i]-time.Microsecond || i > 0 && at <= h.arrivals[i-1] {
-					t.Errorf("chunk %d written at %v, arrived at %v, the one before at %v", i, times[i], at, h.arrivals[max(0, i-1)])
+					t.Errorf("chunk %d written at %v, arrived at %v, the one before at %v", i,
+						times[i], at, h.arrivals[max(0, i-1)])
 				}
 			}
 			if trace.End < h.arrivals[chunks-1] || trace.Sent == 0 || trace.Written < trace.Sent {
@@ -133,7 +136,8 @@ func TestClose(t *testing.T) {
 	}
 	done := make(chan error)
 	go func() {
-		_, err := r.Do(context.Background(), &Request{Before: []byte("POST / HTTP/1.1\r\nHost: h\r\n\r\n")}, &kept{})
+		_, err := r.Do(context.Background(), &Request{Before: []byte("POST / HTTP/1.1\r\nHost: " +
+			"h\r\n\r\n")}, &kept{})
 		done <- err
 	}()
 	time.Sleep(20 * time.Millisecond)

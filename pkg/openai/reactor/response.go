@@ -207,7 +207,8 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 	switch {
 	case len(resp.TransferEncoding) > 0 && resp.TransferEncoding[0] == "chunked":
 		p.state = inSize
-	case status == http.StatusNoContent || status == http.StatusNotModified || resp.ContentLength == 0:
+	case status == http.StatusNoContent || status == http.StatusNotModified ||
+		resp.ContentLength == 0:
 		p.state = ended
 	case resp.ContentLength > 0:
 		p.state, p.left = inLength, resp.ContentLength

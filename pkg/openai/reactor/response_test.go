@@ -62,30 +62,49 @@ func TestResponse(t *testing.T) {
 		close    bool
 		err      string
 	}{
-		{name: "length", in: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", status: 200, body: "hello", frames: 1},
-		{name: "length and more", in: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhello", status: 200, body: "he", frames: 1, rest: "llo"},
+		{name: "length", in: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", status: 200,
+			body: "hello", frames: 1},
+		{name: "length and more", in: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhello",
+			status: 200, body: "he", frames: 1, rest: "llo"},
 		{name: "no body", in: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", status: 200},
 		{name: "204", in: "HTTP/1.1 204 No Content\r\n\r\n", status: 204},
-		{name: "chunked", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n", status: 200, body: "abc0123456789", frames: 2},
-		{name: "chunked with bare line ends", in: "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n3\nabc\n0\n\n", status: 200, body: "abc", frames: 1},
-		{name: "trailers", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: 1\r\nY: 2\r\n\r\nmore", status: 200, body: "a", frames: 1, rest: "more"},
-		{name: "to the end", in: "HTTP/1.1 200 OK\r\n\r\nabc\r\n", status: 200, body: "abc\r\n", frames: 1, close: true},
-		{name: "HTTP/1.0", in: "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na", status: 200, body: "a", frames: 1, close: true},
-		{name: "close", in: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na", status: 200, body: "a", frames: 1, close: true},
-		{name: "100, 103, then 200", in: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", status: 200, body: "a", frames: 1},
+		{name: "chunked", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" +
+			"A;x=y\r\n0123456789\r\n0\r\n\r\n", status: 200, body: "abc0123456789", frames: 2},
+		{name: "chunked with bare line ends", in: "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n" +
+			"\n3\nabc\n0\n\n", status: 200, body: "abc", frames: 1},
+		{name: "trailers", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n" +
+			"0\r\nX: 1\r\nY: 2\r\n\r\nmore", status: 200, body: "a", frames: 1, rest: "more"},
+		{name: "to the end", in: "HTTP/1.1 200 OK\r\n\r\nabc\r\n", status: 200, body: "abc\r\n",
+			frames: 1, close: true},
+		{name: "HTTP/1.0", in: "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na", status: 200,
+			body: "a", frames: 1, close: true},
+		{name: "close", in: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na",
+			status: 200, body: "a", frames: 1, close: true},
+		{name: "100, 103, then 200", in: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early " +
+			"Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", status: 200,
+			body: "a", frames: 1},
 
 		{name: "nothing", in: "", err: "closed the connection before it answered"},
-		{name: "half a head", in: "HTTP/1.1 200 OK\r\nConte", err: "closed the connection before it answered"},
+		{name: "half a head", in: "HTTP/1.1 200 OK\r\nConte",
+			err: "closed the connection before it answered"},
 		{name: "not HTTP", in: "SSH-2.0", err: "malformed HTTP response"},
 		{name: "not HTTP, whole", in: "hello\r\n\r\n", err: "malformed HTTP"},
 		{name: "bad status", in: "HTTP/1.1 abc\r\n\r\n", err: "malformed HTTP"},
-		{name: "cut length", in: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe", status: 200, body: "he", frames: 1, err: ErrCut.Error()},
-		{name: "cut chunk", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", status: 200, body: "he", frames: 1, err: ErrCut.Error()},
-		{name: "no last chunk", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n", status: 200, body: "a", frames: 1, err: ErrCut.Error()},
-		{name: "bad size", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", status: 200, err: "malformed chunked"},
-		{name: "huge size", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", status: 200, err: "malformed chunked"},
-		{name: "endless size", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("0", 20<<10), status: 200, err: "malformed chunked"},
-		{name: "no line end after a chunk", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n", status: 200, body: "a", frames: 1, err: "malformed chunked"},
+		{name: "cut length", in: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe", status: 200,
+			body: "he", frames: 1, err: ErrCut.Error()},
+		{name: "cut chunk", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+			status: 200, body: "he", frames: 1, err: ErrCut.Error()},
+		{name: "no last chunk", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			"1\r\na\r\n", status: 200, body: "a", frames: 1, err: ErrCut.Error()},
+		{name: "bad size", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+			status: 200, err: "malformed chunked"},
+		{name: "huge size", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			"fffffffffffffffff\r\n", status: 200, err: "malformed chunked"},
+		{name: "endless size", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			strings.Repeat("0", 20<<10), status: 200, err: "malformed chunked"},
+		{name: "no line end after a chunk", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: " +
+			"chunked\r\n\r\n1\r\nabc\r\n", status: 200, body: "a", frames: 1,
+			err: "malformed chunked"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -96,8 +115,10 @@ func TestResponse(t *testing.T) {
 				if err != nil {
 					message = err.Error()
 				}
-				if k.status != c.status || string(k.body) != c.body || string(rest) != c.rest || (err != nil) != (c.err != "") || !strings.Contains(message, c.err) {
-					t.Fatalf("%s: status %d, body %q, rest %q, error %v", how, k.status, k.body, rest, err)
+				if k.status != c.status || string(k.body) != c.body || string(rest) != c.rest ||
+					(err != nil) != (c.err != "") || !strings.Contains(message, c.err) {
+					t.Fatalf("%s: status %d, body %q, rest %q, error %v", how, k.status,
+						k.body, rest, err)
 				}
 				if err == nil && p.close != c.close {
 					t.Fatalf("%s: close %v, want %v", how, p.close, c.close)
@@ -127,8 +148,10 @@ func TestResponse(t *testing.T) {
 // FuzzResponse compares the parser with net/http, and any split with the whole.
 func FuzzResponse(f *testing.F) {
 	for _, s := range []string{
-		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\nz",
-		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nabc", "HTTP/1.0 404 Not\nA: b\n\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n03\r\nabc\r\n00\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\nz",
+		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nabc", "HTTP/1.0 404 Not\nA: b\n\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n03\r\nabc\r\n00\r\n\r\n",
 	} {
 		f.Add([]byte(s), uint16(20), uint16(50))
 	}
@@ -138,9 +161,11 @@ func FuzzResponse(f *testing.F) {
 		i, j = min(i, j), max(i, j)
 		whole, _, rest, err := parse(in)
 		split, _, splitRest, splitErr := parse(in[:i], in[i:j], in[j:])
-		if (err == nil) != (splitErr == nil) || whole.status != split.status || !bytes.Equal(whole.body, split.body) ||
+		if (err == nil) != (splitErr == nil) || whole.status != split.status ||
+			!bytes.Equal(whole.body, split.body) ||
 			err == nil && !bytes.Equal(rest, splitRest) {
-			t.Fatalf("split at %d and %d: %d %q %q %v, whole: %d %q %q %v", i, j, split.status, split.body, splitRest, splitErr, whole.status, whole.body, rest, err)
+			t.Fatalf("split at %d and %d: %d %q %q %v, whole: %d %q %q %v", i, j, split.status,
+				split.body, splitRest, splitErr, whole.status, whole.body, rest, err)
 		}
 		if err != nil {
 			return // net/http forgives other things
@@ -158,13 +183,16 @@ func FuzzResponse(f *testing.F) {
 			return // of its stricter chunked reader
 		}
 		if resp.StatusCode != whole.status || !bytes.Equal(body, whole.body) {
-			t.Fatalf("%q: %d %q, net/http has %d %q", in, whole.status, whole.body, resp.StatusCode, body)
+			t.Fatalf("%q: %d %q, net/http has %d %q", in, whole.status, whole.body,
+				resp.StatusCode, body)
 		}
 	})
 }
 
 func BenchmarkResponse(b *testing.B) {
-	head := []byte("HTTP/1.1 200 OK\r\ndate: Mon, 23 Nov 2026 11:15:59 GMT\r\nserver: uvicorn\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n")
+	head := []byte("HTTP/1.1 200 OK\r\ndate: Mon, 23 Nov 2026 11:15:59 GMT\r\n" +
+		"server: uvicorn\r\ncontent-type: text/event-stream; charset=utf-8\r\n" +
+		"transfer-encoding: chunked\r\n\r\n")
 	chunk := []byte("e6\r\n" + strings.Repeat("x", 0xe6) + "\r\n")
 	last := []byte("0\r\n\r\n")
 	h := discard{}

@@ -48,21 +48,29 @@ func TestParser(t *testing.T) {
 		{name: "two spaces", in: "data:  a \n\n", want: []event{{"", " a "}}},
 		{name: "crlf", in: "data: a\r\n\r\ndata: b\r\n\r\n", want: []event{{"", "a"}, {"", "b"}}},
 		{name: "cr", in: "data: a\r\rdata: b\r\r", want: []event{{"", "a"}, {"", "b"}}},
-		{name: "mixed ends", in: "data: a\r\n\ndata: b\n\r\rdata: c\r\n\r", want: []event{{"", "a"}, {"", "b"}, {"", "c"}}},
+		{name: "mixed ends", in: "data: a\r\n\ndata: b\n\r\rdata: c\r\n\r",
+			want: []event{{"", "a"}, {"", "b"}, {"", "c"}}},
 		{name: "bom", in: "\xef\xbb\xbfdata: a\n\n", want: []event{{"", "a"}}},
-		{name: "bom only at the start", in: "data: a\n\n\xef\xbb\xbfdata: b\n\n", want: []event{{"", "a"}}},
-		{name: "comments", in: ": hi\n\n:\n\ndata: a\n: in between\ndata: b\n\n", want: []event{{"", "a\nb"}}},
-		{name: "several data lines", in: "data: a\ndata:\ndata: b\n\n", want: []event{{"", "a\n\nb"}}},
-		{name: "type", in: "event: error\ndata: a\n\ndata: b\n\n", want: []event{{"error", "a"}, {"", "b"}}},
+		{name: "bom only at the start", in: "data: a\n\n\xef\xbb\xbfdata: b\n\n",
+			want: []event{{"", "a"}}},
+		{name: "comments", in: ": hi\n\n:\n\ndata: a\n: in between\ndata: b\n\n",
+			want: []event{{"", "a\nb"}}},
+		{name: "several data lines", in: "data: a\ndata:\ndata: b\n\n",
+			want: []event{{"", "a\n\nb"}}},
+		{name: "type", in: "event: error\ndata: a\n\ndata: b\n\n",
+			want: []event{{"error", "a"}, {"", "b"}}},
 		{name: "type without data", in: "event: error\n\ndata: b\n\n", want: []event{{"", "b"}}},
 		{name: "last type wins", in: "event: x\nevent: y\ndata: b\n\n", want: []event{{"y", "b"}}},
-		{name: "id and retry", in: "id: 1\nretry: 5\ndata: a\nid: 2\n\nid: 3\n\n", want: []event{{"", "a"}}},
-		{name: "unknown fields", in: "datax: a\nDATA: b\n data: c\ndata: d\n\n", want: []event{{"", "d"}}},
+		{name: "id and retry", in: "id: 1\nretry: 5\ndata: a\nid: 2\n\nid: 3\n\n",
+			want: []event{{"", "a"}}},
+		{name: "unknown fields", in: "datax: a\nDATA: b\n data: c\ndata: d\n\n",
+			want: []event{{"", "d"}}},
 		{name: "no colon", in: "data\n\ndata\ndata\n\n", want: []event{{"", ""}, {"", "\n"}}},
 		{name: "empty data", in: "data:\n\ndata: \n\n", want: []event{{"", ""}, {"", ""}}},
 		{name: "colon in data", in: "data: a:b: c\n\n", want: []event{{"", "a:b: c"}}},
 		{name: "no final blank line", in: "data: a\n", want: []event{{"", "a"}}, open: true},
-		{name: "no final line end", in: "data: a\n\ndata: [DONE]", want: []event{{"", "a"}, {"", "[DONE]"}}, open: true},
+		{name: "no final line end", in: "data: a\n\ndata: [DONE]",
+			want: []event{{"", "a"}, {"", "[DONE]"}}, open: true},
 		{name: "final cr", in: "data: a\r", want: []event{{"", "a"}}, open: true},
 		{name: "only a comment at the end", in: "data: a\n\n: bye", want: []event{{"", "a"}}},
 		{name: "end inside a field's name", in: "data: a\n\ndat", want: []event{{"", "a"}}},
@@ -125,9 +133,10 @@ func TestLimit(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1<<20)
 	for name, in := range map[string]string{
-		"a line":               "data: ok\n\ndata: " + long + "x\n\ndata: after\n\n",
-		"a line without end":   "data: ok\n\n" + long + long,
-		"several data lines":   "data: ok\n\ndata: " + long[:1<<19] + "\ndata: " + long[:1<<19] + "\n\n",
+		"a line":             "data: ok\n\ndata: " + long + "x\n\ndata: after\n\n",
+		"a line without end": "data: ok\n\n" + long + long,
+		"several data lines": "data: ok\n\ndata: " + long[:1<<19] + "\ndata: " +
+			long[:1<<19] + "\n\n",
 		"a comment, as a line": "data: ok\n\n:" + long + "\ndata: after\n\n",
 	} {
 		for _, step := range []int{1 << 30, 4096} {
@@ -141,13 +150,15 @@ func TestLimit(t *testing.T) {
 			if len(got) != 1 || got[0].data != "ok" {
 				t.Errorf("%s, %d bytes a read: events %d", name, step, len(got))
 			}
-			if want := "event 2 of the stream is longer than the limit of 1 MiB"; p.Err() == nil || p.Err().Error() != want {
+			if want := "event 2 of the stream is longer than the limit of 1 MiB"; p.Err() == nil ||
+				p.Err().Error() != want {
 				t.Errorf("%s, %d bytes a read: error %v, want %s", name, step, p.Err(), want)
 			}
 		}
 	}
 	exact := Parser{Limit: 1 << 20}
-	if got, _ := parse(&exact, []byte("data: "+long[6:]+"\n\n")); len(got) != 1 || exact.Err() != nil {
+	if got, _ := parse(&exact, []byte("data: "+long[6:]+"\n\n")); len(got) != 1 ||
+		exact.Err() != nil {
 		t.Errorf("a line of just the limit: %d events, %v", len(got), exact.Err())
 	}
 }
@@ -158,7 +169,8 @@ func TestLimit(t *testing.T) {
 // which go-sse delivers; and a NUL in an id, at which go-sse stops.
 func FuzzParser(f *testing.F) {
 	for _, s := range []string{
-		"data: a\n\ndata: b\r\n\r\ndata: c\r\r", "\xef\xbb\xbfdata: a\n\n", "event: error\ndata: x\ndata\n\n: c\n\n", "data: a",
+		"data: a\n\ndata: b\r\n\r\ndata: c\r\r", "\xef\xbb\xbfdata: a\n\n",
+		"event: error\ndata: x\ndata\n\n: c\n\n", "data: a",
 		"id: 1\ndata:{}\nretry: 1\n\n", "\r\r\ndata: \r\n\n\n\n", ":\n::\n\ndata::\n\n",
 	} {
 		f.Add([]byte(s), uint16(3), uint16(7))
@@ -201,8 +213,10 @@ func withData(events []event) (kept []event) {
 	return kept
 }
 
-const chunk = `data: {"id":"chatcmpl-b9ee84d403c57fab","object":"chat.completion.chunk","created":1795431958,"model":"tiny-random",` +
-	`"choices":[{"index":0,"delta":{"content":"PlainOldData"},"logprobs":null,"finish_reason":null,"token_ids":null}]}` + "\n\n"
+const chunk = `data: {"id":"chatcmpl-b9ee84d403c57fab","object":"chat.completion.chunk",` +
+	`"created":1795431958,"model":"tiny-random",` +
+	`"choices":[{"index":0,"delta":{"content":"PlainOldData"},"logprobs":null,` +
+	`"finish_reason":null,"token_ids":null}]}` + "\n\n"
 
 func BenchmarkParser(b *testing.B) {
 	for _, c := range []struct {

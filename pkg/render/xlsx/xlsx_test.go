@@ -15,7 +15,8 @@ import (
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	sections := []render.Section{
-		render.List("numbers", render.Value("n", 3), render.Value("unknown", math.NaN()), render.Value("ok", true)),
+		render.List("numbers", render.Value("n", 3), render.Value("unknown", math.NaN()),
+			render.Value("ok", true)),
 		{Name: "empty"},
 		{Name: "turns", About: "What each turn took.", Rows: []render.Row{
 			{Name: "1", Cells: []render.Cell{{Name: "ttft_ms", Value: 1.5}}},
@@ -36,10 +37,11 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ sheet, at, want string }{
-		{"All", "A1", "numbers"}, {"All", "A3", "n"}, {"All", "A4", "3"}, {"All", "B4", ""}, {"All", "C4", "TRUE"},
-		{"All", "A6", "turns"}, {"All", "A7", "What each turn took."}, {"All", "A8", ""}, {"All", "B8", "ttft_ms"},
-		{"All", "A9", "1"}, {"All", "B9", "1.5"}, {"All", "B10", ""}, {"All", "C10", "0.5"},
-		{"Raw data", "A1", "ttft_ms"}, {"Raw data", "A2", "1.5"}, {"Raw data", "A3", ""}, {"Raw data", "B3", "b"},
+		{"All", "A1", "numbers"}, {"All", "A3", "n"}, {"All", "A4", "3"}, {"All", "B4", ""},
+		{"All", "C4", "TRUE"}, {"All", "A6", "turns"}, {"All", "A7", "What each turn took."},
+		{"All", "A8", ""}, {"All", "B8", "ttft_ms"}, {"All", "A9", "1"}, {"All", "B9", "1.5"},
+		{"All", "B10", ""}, {"All", "C10", "0.5"}, {"Raw data", "A1", "ttft_ms"},
+		{"Raw data", "A2", "1.5"}, {"Raw data", "A3", ""}, {"Raw data", "B3", "b"},
 	} {
 		if got, err := f.GetCellValue(c.sheet, c.at); err != nil || got != c.want {
 			t.Errorf("%s %s is %q, want %q (%v)", c.sheet, c.at, got, c.want, err)

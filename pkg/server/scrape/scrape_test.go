@@ -34,11 +34,13 @@ func TestRealExpositions(t *testing.T) {
 		{
 			"vllm-0.32.0.prom",
 			map[string]float64{
-				"prompt_tokens": 8701, "computed_tokens": 4861, "cached_tokens": 3840, "cached_tokens_gpu": 3840,
-				"cached_tokens_cpu": 0, "cached_tokens_disk": 0, "cached_tokens_external": 0, "generation_tokens": 5952,
-				"requests": 20, "preemptions": 1, "prefix_queries": 8701, "prefix_hits": 3840, "running": 0, "waiting": 0,
-				"kv_usage": 0, "block_size": 32, "gpu_blocks": 96, "prefill_seconds": 1.335970432999602,
-				"queue_seconds": 0.0008511169980920386, "ttft_seconds": 1.747016191482544,
+				"prompt_tokens": 8701, "computed_tokens": 4861, "cached_tokens": 3840,
+				"cached_tokens_gpu": 3840, "cached_tokens_cpu": 0, "cached_tokens_disk": 0,
+				"cached_tokens_external": 0, "generation_tokens": 5952, "requests": 20,
+				"preemptions": 1, "prefix_queries": 8701, "prefix_hits": 3840, "running": 0,
+				"waiting": 0, "kv_usage": 0, "block_size": 32, "gpu_blocks": 96,
+				"prefill_seconds": 1.335970432999602, "queue_seconds": 0.0008511169980920386,
+				"ttft_seconds": 1.747016191482544,
 			},
 			map[string]string{"cached_tokens_gpu": `vllm:prompt_tokens_cached_by_source_total{source="device"}`},
 			[]string{"load_bytes", "cpu_usage"},
@@ -46,19 +48,22 @@ func TestRealExpositions(t *testing.T) {
 		{
 			"llamacpp-11434.prom",
 			map[string]float64{
-				// One conversation of 607 + 955 + 1303 prompt tokens, of which 0 + 646 + 994 were cached.
-				"prompt_tokens": 2865, "computed_tokens": 1225, "cached_tokens": 1640, "generation_tokens": 120,
-				"prefill_seconds": 13.4543, "running": 0, "waiting": 0,
+				// One conversation of 607 + 955 + 1303 prompt tokens, of which
+				// 0 + 646 + 994 were cached.
+				"prompt_tokens": 2865, "computed_tokens": 1225, "cached_tokens": 1640,
+				"generation_tokens": 120, "prefill_seconds": 13.4543, "running": 0, "waiting": 0,
 			},
-			map[string]string{"prompt_tokens": "llamacpp:prompt_tokens_total + llamacpp:prompt_tokens_cached_total"},
+			map[string]string{"prompt_tokens": "llamacpp:prompt_tokens_total + " +
+				"llamacpp:prompt_tokens_cached_total"},
 			[]string{"cached_tokens_gpu", "preemptions", "gpu_blocks", "kv_usage"},
 		},
 		{
 			"llm-d-inference-sim-0.10.2.prom", // counters without _total
 			map[string]float64{
-				"prompt_tokens": 1014, "cached_tokens": 608, "prefix_queries": 1014, "generation_tokens": 60, "requests": 3,
-				"block_size": 16, "gpu_blocks": 64, "kv_usage": 0, "running": 0, "waiting": 0,
-				"prefill_seconds": 0.467015577, "ttft_seconds": 0.466, "prefix_hits": 608,
+				"prompt_tokens": 1014, "cached_tokens": 608, "prefix_queries": 1014,
+				"generation_tokens": 60, "requests": 3, "block_size": 16, "gpu_blocks": 64,
+				"kv_usage": 0, "running": 0, "waiting": 0, "prefill_seconds": 0.467015577,
+				"ttft_seconds": 0.466, "prefix_hits": 608,
 			},
 			map[string]string{"cached_tokens": "vllm:prefix_cache_hits"},
 			[]string{"computed_tokens", "cached_tokens_cpu", "preemptions"},
@@ -92,13 +97,28 @@ func TestSources(t *testing.T) {
 		name, text, quantity string
 		want                 float64
 	}{
-		{"engines are added", "vllm:prompt_tokens_total{engine=\"0\"} 3\nvllm:prompt_tokens_total{engine=\"1\"} 4\n", "prompt_tokens", 7},
-		{"shares are averaged", "vllm:kv_cache_usage_perc{engine=\"0\"} 0.5\nvllm:kv_cache_usage_perc{engine=\"1\"} 1\n", "kv_usage", 0.75},
-		{"generations are not added", "vllm:kv_offload_load_bytes_total 5\nvllm:kv_offload_total_bytes_total{transfer_type=\"CPU_to_GPU\"} 5\n", "load_bytes", 5},
-		{"the older one alone", "vllm:kv_offload_total_bytes_total{transfer_type=\"CPU_to_GPU\"} 5\nvllm:kv_offload_total_bytes_total{transfer_type=\"GPU_to_CPU\"} 9\n", "load_bytes", 5},
-		{"SGLang's total is not added to its parts", "sglang:cached_tokens_total{cache_source=\"device\"} 3\nsglang:cached_tokens_total{cache_source=\"host\"} 4\nsglang:cached_tokens_total{cache_source=\"total\"} 7\n", "cached_tokens", 7},
-		{"SGLang's storage of any kind", "sglang:cached_tokens_total{cache_source=\"storage_file\"} 3\nsglang:cached_tokens_total{cache_source=\"storage_nixl\"} 4\n", "cached_tokens_disk", 7},
-		{"a histogram's sum", "# TYPE vllm:request_prefill_time_seconds histogram\nvllm:request_prefill_time_seconds_bucket{le=\"+Inf\"} 2\nvllm:request_prefill_time_seconds_sum 1.5\nvllm:request_prefill_time_seconds_count 2\n", "prefill_seconds", 1.5},
+		{"engines are added", "vllm:prompt_tokens_total{engine=\"0\"} 3\n" +
+			"vllm:prompt_tokens_total{engine=\"1\"} 4\n", "prompt_tokens", 7},
+		{"shares are averaged", "vllm:kv_cache_usage_perc{engine=\"0\"} 0.5\n" +
+			"vllm:kv_cache_usage_perc{engine=\"1\"} 1\n", "kv_usage", 0.75},
+		{"generations are not added", "vllm:kv_offload_load_bytes_total 5\n" +
+			"vllm:kv_offload_total_bytes_total{transfer_type=\"CPU_to_GPU\"} 5\n", "load_bytes", 5},
+		{"the older one alone",
+			"vllm:kv_offload_total_bytes_total{transfer_type=\"CPU_to_GPU\"} 5\n" +
+				"vllm:kv_offload_total_bytes_total{transfer_type=\"GPU_to_CPU\"} 9\n",
+			"load_bytes", 5},
+		{"SGLang's total is not added to its parts",
+			"sglang:cached_tokens_total{cache_source=\"device\"} 3\n" +
+				"sglang:cached_tokens_total{cache_source=\"host\"} 4\n" +
+				"sglang:cached_tokens_total{cache_source=\"total\"} 7\n", "cached_tokens", 7},
+		{"SGLang's storage of any kind",
+			"sglang:cached_tokens_total{cache_source=\"storage_file\"} 3\n" +
+				"sglang:cached_tokens_total{cache_source=\"storage_nixl\"} 4\n",
+			"cached_tokens_disk", 7},
+		{"a histogram's sum", "# TYPE vllm:request_prefill_time_seconds histogram\n" +
+			"vllm:request_prefill_time_seconds_bucket{le=\"+Inf\"} 2\n" +
+			"vllm:request_prefill_time_seconds_sum 1.5\n" +
+			"vllm:request_prefill_time_seconds_count 2\n", "prefill_seconds", 1.5},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

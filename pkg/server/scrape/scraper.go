@@ -123,7 +123,8 @@ func (s *Scraper) read(ctx context.Context, address string) (Reading, error) {
 	}
 	r := Read(e)
 	if len(r.Values) == 0 {
-		return r, fmt.Errorf("%s: none of its %d metrics is in the catalogue", plain(address), len(e))
+		return r, fmt.Errorf("%s: none of its %d metrics is in the catalogue",
+			plain(address), len(e))
 	}
 	return r, nil
 }

@@ -40,17 +40,19 @@ type BatchOptions struct {
 func (o *BatchOptions) Validate() error {
 	var errs []error
 	if o.MaxSequences < 1 {
-		errs = append(errs, fmt.Errorf("at most %d running sequences: want at least 1", o.MaxSequences))
+		errs = append(errs,
+			fmt.Errorf("at most %d running sequences: want at least 1", o.MaxSequences))
 	}
 	if o.MaxStepTokens < 1 || o.MaxStepTokens < o.MaxSequences {
-		errs = append(errs, fmt.Errorf("at most %d tokens a step: want at least one for each of %d running sequences",
-			o.MaxStepTokens, o.MaxSequences))
+		errs = append(errs, fmt.Errorf("at most %d tokens a step: want at least one for each of "+
+			"%d running sequences", o.MaxStepTokens, o.MaxSequences))
 	}
 	if o.Step <= 0 {
 		errs = append(errs, fmt.Errorf("step of %v: must be longer than 0", o.Step))
 	}
 	if !(o.PairRate >= 0) {
-		errs = append(errs, fmt.Errorf("%v pairs of tokens per second: must not be negative", o.PairRate))
+		errs = append(errs,
+			fmt.Errorf("%v pairs of tokens per second: must not be negative", o.PairRate))
 	}
 	return errors.Join(append(errs,
 		validJitter(o.Jitter),
@@ -300,7 +302,8 @@ func (b *Batch) left(s *Sequence) int {
 func (b *Batch) start(s *Sequence, budget int) bool {
 	known := s.PromptTokens + s.Generated
 	hits := b.cache.Lookup(s.Chain.Hashes(), known)
-	r := kvcache.Request{Hashes: s.Chain.Hashes(), Tokens: known, Prompt: s.PromptTokens, Compute: budget}
+	r := kvcache.Request{Hashes: s.Chain.Hashes(), Tokens: known, Prompt: s.PromptTokens,
+		Compute: budget}
 	if hits.Loaded() > 0 {
 		r.Compute = 1 // the other blocks are taken after the load
 	}

@@ -137,7 +137,8 @@ func (l LoadTimes) validate() error {
 	var errs []error
 	for t, d := range l {
 		if d < 0 {
-			errs = append(errs, fmt.Errorf("load time of the %v tier: must not be negative", kvcache.Tier(t)))
+			errs = append(errs,
+				fmt.Errorf("load time of the %v tier: must not be negative", kvcache.Tier(t)))
 		}
 	}
 	return errors.Join(errs...)

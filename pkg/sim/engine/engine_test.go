@@ -54,7 +54,9 @@ type made struct {
 func play(t *testing.T, e Engine, at []time.Duration, list []*Sequence) []made {
 	t.Helper()
 	var log []made
-	emit := func(s *Sequence, at time.Duration, n int) { log = append(log, made{slices.Index(list, s), at, n}) }
+	emit := func(s *Sequence, at time.Duration, n int) {
+		log = append(log, made{slices.Index(list, s), at, n})
+	}
 	i := 0
 	for range 1_000_000 {
 		next, ok := e.Next()
@@ -78,15 +80,18 @@ func play(t *testing.T, e Engine, at []time.Duration, list []*Sequence) []made {
 
 func TestFixed(t *testing.T) {
 	t.Parallel()
-	e := NewFixed(FixedOptions{Base: 100 * ms, PerToken: ms, Interval: 20 * ms}, newCache(t, gpu(100, 4)))
+	e := NewFixed(FixedOptions{Base: 100 * ms, PerToken: ms, Interval: 20 * ms},
+		newCache(t, gpu(100, 4)))
 	a := sequence(4, 0, 10, 3)
 	b := sequence(4, 0, 10, 2) // the same prompt: two blocks are cached
 	log := play(t, e, []time.Duration{0, 5 * ms}, []*Sequence{a, b})
-	want := []made{{1, 107 * ms, 1}, {0, 110 * ms, 1}, {1, 127 * ms, 1}, {0, 130 * ms, 1}, {0, 150 * ms, 1}}
+	want := []made{{1, 107 * ms, 1}, {0, 110 * ms, 1}, {1, 127 * ms, 1}, {0, 130 * ms, 1},
+		{0, 150 * ms, 1}}
 	if !slices.Equal(log, want) {
 		t.Errorf("%v, want %v", log, want)
 	}
-	if a.Computed() != 10 || b.Computed() != 2 || b.Cached[kvcache.GPU] != 8 || b.First != 107*ms || b.Last != 127*ms {
+	if a.Computed() != 10 || b.Computed() != 2 || b.Cached[kvcache.GPU] != 8 || b.First != 107*ms ||
+		b.Last != 127*ms {
 		t.Errorf("computed %d and %d", a.Computed(), b.Computed())
 	}
 }
@@ -113,7 +118,8 @@ func TestFixedLate(t *testing.T) {
 // A sequence that finds no room runs without the cache and affects no other.
 func TestFixedBeside(t *testing.T) {
 	t.Parallel()
-	e := NewFixed(FixedOptions{Base: 10 * ms, PerToken: ms, Interval: 10 * ms}, newCache(t, gpu(3, 4)))
+	e := NewFixed(FixedOptions{Base: 10 * ms, PerToken: ms, Interval: 10 * ms},
+		newCache(t, gpu(3, 4)))
 	a, b := sequence(4, 0, 8, 9), sequence(4, 100, 8, 2)
 	log := play(t, e, []time.Duration{0, 0}, []*Sequence{a, b})
 	if len(log) != 11 || !b.Beside || b.Computed() != 8 || !a.Beside {
@@ -126,14 +132,16 @@ func TestFixedBeside(t *testing.T) {
 	}
 }
 
-var speeds = BatchOptions{MaxSequences: 8, MaxStepTokens: 64, Step: 10 * ms, PerSequence: ms, PerPrefillToken: ms / 2}
+var speeds = BatchOptions{MaxSequences: 8, MaxStepTokens: 64, Step: 10 * ms, PerSequence: ms,
+	PerPrefillToken: ms / 2}
 
 // Steps computed by hand: their sequences and their durations.
 func TestBatchSteps(t *testing.T) {
 	t.Parallel()
 	e := NewBatch(speeds, newCache(t, gpu(100, 4)))
-	a := sequence(4, 0, 20, 3)    // one step of 20 tokens: 20 ms
-	b := sequence(4, 1000, 80, 2) // arrives in it; then 63 tokens beside a's one: 10 + 1 + 31.5; then 17 beside one: 10 + 1 + 8.5
+	a := sequence(4, 0, 20, 3) // one step of 20 tokens: 20 ms
+	// arrives in it; then 63 tokens beside a's one: 10 + 1 + 31.5; then 17 beside one: 10 + 1 + 8.5
+	b := sequence(4, 1000, 80, 2)
 	log := play(t, e, []time.Duration{0, 5 * ms}, []*Sequence{a, b})
 	want := []made{
 		{0, 20 * ms, 1},
@@ -171,7 +179,8 @@ func TestBatchPairs(t *testing.T) {
 func TestJitter(t *testing.T) {
 	t.Parallel()
 	run := func(seed int64) []made {
-		e := NewFixed(FixedOptions{Base: 100 * ms, Interval: 20 * ms, Jitter: 0.25, Seed: seed}, newCache(t, gpu(1000, 4)))
+		e := NewFixed(FixedOptions{Base: 100 * ms, Interval: 20 * ms, Jitter: 0.25, Seed: seed},
+			newCache(t, gpu(1000, 4)))
 		return play(t, e, []time.Duration{0}, []*Sequence{sequence(4, 0, 4, 2001)})
 	}
 	log := run(1)
@@ -184,7 +193,8 @@ func TestJitter(t *testing.T) {
 		low, high = min(low, gap), max(high, gap)
 	}
 	mean := (log[len(log)-1].at - log[0].at) / time.Duration(len(log)-1)
-	if low < 15*ms || low > 16*ms || high > 25*ms || high < 24*ms || mean < 19*ms || mean > 21*ms || len(log) != 2001 {
+	if low < 15*ms || low > 16*ms || high > 25*ms || high < 24*ms || mean < 19*ms || mean > 21*ms ||
+		len(log) != 2001 {
 		t.Errorf("gaps from %v to %v, mean %v", low, high, mean)
 	}
 	if !slices.Equal(log, run(1)) || slices.Equal(log, run(2)) {
@@ -229,8 +239,10 @@ func TestBatchPreemption(t *testing.T) {
 	e := NewBatch(speeds, newCache(t, gpu(8, 4)))
 	a, b := sequence(4, 0, 12, 16), sequence(4, 1000, 12, 12)
 	log := play(t, e, []time.Duration{0, 0}, []*Sequence{a, b})
-	if a.Preemptions != 0 || b.Preemptions == 0 || a.Generated != 16 || b.Generated != 12 || len(log) != 28 {
-		t.Errorf("preempted %d and %d times, generated %d and %d in %d", a.Preemptions, b.Preemptions, a.Generated, b.Generated, len(log))
+	if a.Preemptions != 0 || b.Preemptions == 0 || a.Generated != 16 || b.Generated != 12 ||
+		len(log) != 28 {
+		t.Errorf("preempted %d and %d times, generated %d and %d in %d", a.Preemptions,
+			b.Preemptions, a.Generated, b.Generated, len(log))
 	}
 	if b.CachedTokens() != 0 {
 		t.Errorf("%d tokens count as cached: the request's own do not", b.CachedTokens())
@@ -251,7 +263,8 @@ func TestBatchLoad(t *testing.T) {
 	e := NewBatch(o, newCache(t, config))
 	first := sequence(4, 0, 41, 1)
 	play(t, e, []time.Duration{0}, []*Sequence{first})
-	play(t, e, []time.Duration{time.Second}, []*Sequence{sequence(4, 5000, 60, 1)}) // pushes the first out of the GPU
+	// pushes the first out of the GPU
+	play(t, e, []time.Duration{time.Second}, []*Sequence{sequence(4, 5000, 60, 1)})
 	again := sequence(4, 0, 41, 2)
 	log := play(t, e, []time.Duration{2 * time.Second}, []*Sequence{again})
 	// 10 blocks: tail first, all were evicted but one.
@@ -260,7 +273,8 @@ func TestBatchLoad(t *testing.T) {
 		t.Fatalf("%d on the GPU, %d on the CPU", gpuTokens, cpuTokens)
 	}
 	load := time.Duration(cpuTokens) * ms
-	want := []made{{0, 2*time.Second + load + 10*ms + ms/2, 1}, {0, 2*time.Second + load + 21*ms + ms/2, 1}}
+	want := []made{{0, 2*time.Second + load + 10*ms + ms/2, 1},
+		{0, 2*time.Second + load + 21*ms + ms/2, 1}}
 	if again.Loading != load || !slices.Equal(log, want) {
 		t.Errorf("loading %v, %v; want %v, %v", again.Loading, log, load, want)
 	}
@@ -330,9 +344,11 @@ func TestRandom(t *testing.T) {
 			var e Engine
 			load := LoadTimes{kvcache.CPU: time.Duration(rng.IntN(3)) * ms}
 			if seed%3 == 0 {
-				e = NewFixed(FixedOptions{Base: 10 * ms, PerToken: ms, Interval: time.Duration(rng.IntN(3)) * 10 * ms, Load: load}, cache)
+				e = NewFixed(FixedOptions{Base: 10 * ms, PerToken: ms,
+					Interval: time.Duration(rng.IntN(3)) * 10 * ms, Load: load}, cache)
 			} else {
-				o := BatchOptions{MaxSequences: 1 + rng.IntN(6), Step: 5 * ms, PerSequence: ms, PerPrefillToken: ms, PerContextToken: 100, Load: load}
+				o := BatchOptions{MaxSequences: 1 + rng.IntN(6), Step: 5 * ms, PerSequence: ms,
+					PerPrefillToken: ms, PerContextToken: 100, Load: load}
 				o.MaxStepTokens = o.MaxSequences + rng.IntN(40)
 				if err := o.Validate(); err != nil {
 					t.Fatal(err)
@@ -345,7 +361,8 @@ func TestRandom(t *testing.T) {
 			now := time.Duration(0)
 			for range 40 {
 				prompt := 1 + rng.IntN(room*3/4)
-				list = append(list, sequence(size, 10_000*rng.IntN(4), prompt, 1+rng.IntN(max(1, room-prompt))))
+				list = append(list,
+					sequence(size, 10_000*rng.IntN(4), prompt, 1+rng.IntN(max(1, room-prompt))))
 				now += time.Duration(rng.IntN(60)) * ms
 				at = append(at, now)
 			}
@@ -360,8 +377,11 @@ func TestRandom(t *testing.T) {
 				got[m.s] += m.n
 			}
 			for i, s := range list {
-				if got[i] != s.OutputTokens || !s.Done() || s.First < s.Scheduled || s.Scheduled < s.Arrived {
-					t.Errorf("seed %d: sequence %d has %d of %d tokens; arrived %v, scheduled %v, first %v", seed, i, got[i], s.OutputTokens, s.Arrived, s.Scheduled, s.First)
+				if got[i] != s.OutputTokens || !s.Done() || s.First < s.Scheduled ||
+					s.Scheduled < s.Arrived {
+					t.Errorf("seed %d: sequence %d has %d of %d tokens; arrived %v, scheduled "+
+						"%v, first %v", seed, i, got[i], s.OutputTokens, s.Arrived,
+						s.Scheduled, s.First)
 				}
 			}
 			return fmt.Sprint(log, cache.Stats()), e
@@ -379,7 +399,8 @@ func TestValidate(t *testing.T) {
 		t.Error(err)
 	}
 	for _, o := range []BatchOptions{
-		{}, {MaxSequences: 4, MaxStepTokens: 2, Step: ms}, {MaxSequences: 1, MaxStepTokens: 1, Step: ms, PerSequence: -1},
+		{}, {MaxSequences: 4, MaxStepTokens: 2, Step: ms},
+		{MaxSequences: 1, MaxStepTokens: 1, Step: ms, PerSequence: -1},
 		{MaxSequences: 1, MaxStepTokens: 1, Step: ms, Load: LoadTimes{0, -1}},
 	} {
 		if o.Validate() == nil {

@@ -111,7 +111,8 @@ func (f *Fixed) Cache() *kvcache.Cache { return f.cache }
 func (f *Fixed) Advance(now time.Duration, emit Emit) {
 	for len(f.due) > 0 && f.due[0].at <= now {
 		at, s := f.due[0].at, f.due[0].s
-		n, next := burst, now+1 // after the others, and after the caller has looked for new arrivals
+		// after the others, and after the caller has looked for new arrivals
+		n, next := burst, now+1
 		left := s.OutputTokens - s.Generated
 		last := at
 		if i := f.o.Interval; i > 0 {

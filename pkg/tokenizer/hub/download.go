@@ -122,14 +122,15 @@ func (r *repo) refused(resp *http.Response, file, revision string) error {
 	switch {
 	case what == "EntryNotFound":
 		if file == tokenizerFile {
-			return fmt.Errorf("the model on %s has no %s: name another model with the same tokenizer",
-				r.Endpoint, file)
+			return fmt.Errorf("the model on %s has no %s: name another model with the same "+
+				"tokenizer", r.Endpoint, file)
 		}
 		return errNoFile
 	case what == "RevisionNotFound":
 		return fmt.Errorf("the model on %s has no revision %q", r.Endpoint, revision)
 	case what == "GatedRepo":
-		return fmt.Errorf("the model is gated on %s: accept its terms there (%s)", r.Endpoint, token)
+		return fmt.Errorf("the model is gated on %s: accept its terms there (%s)",
+			r.Endpoint, token)
 	case resp.StatusCode == http.StatusUnauthorized || what == "RepoNotFound":
 		// The hub also answers this for models that do not exist.
 		return fmt.Errorf("%s has no such model, or it is private (%s): look at the spelling, or %s",
@@ -140,7 +141,8 @@ func (r *repo) refused(resp *http.Response, file, revision string) error {
 		if file != tokenizerFile {
 			return errNoFile
 		}
-		return fmt.Errorf("%s has no such model, or no %s in it (%s)", r.Endpoint, file, resp.Status)
+		return fmt.Errorf("%s has no such model, or no %s in it (%s)", r.Endpoint,
+			file, resp.Status)
 	}
 	return fmt.Errorf("%s answered %s for %s: try again later", r.Endpoint, resp.Status, file)
 }
@@ -267,7 +269,8 @@ func (r *repo) fetchRest(ctx context.Context, f remote, out *os.File) (done int6
 	}
 	defer resp.Body.Close()
 	switch {
-	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable,
+	case resp.StatusCode == http.StatusOK,
+		resp.StatusCode == http.StatusRequestedRangeNotSatisfiable,
 		resp.StatusCode == http.StatusPartialContent &&
 			!strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", done)):
 		// The whole file, or another part than requested: start over.

@@ -71,7 +71,8 @@ func FromEnvironment(getenv func(string) string, home string) Options {
 		return ""
 	}
 	expand := func(path string) string {
-		if rest, ok := strings.CutPrefix(path, "~"); ok && (rest == "" || rest[0] == '/') && home != "" {
+		if rest, ok := strings.CutPrefix(path, "~"); ok &&
+			(rest == "" || rest[0] == '/') && home != "" {
 			return home + rest
 		}
 		return path
@@ -177,12 +178,13 @@ func Find(ctx context.Context, name string, o Options) (path, where string, err 
 	}
 	switch {
 	case o.Offline:
-		return "", "", fmt.Errorf("tokenizer %q: %s, and the hub may not be asked (HF_HUB_OFFLINE): "+
-			"go online once, or name a folder with a %s, or %s", name, looked, tokenizerFile,
+		return "", "", fmt.Errorf("tokenizer %q: %s, and the hub may not be asked "+
+			"(HF_HUB_OFFLINE): go online once, or name a folder with a %s, or %s", name, looked,
+			tokenizerFile,
 			tokenizer.O200k)
 	case o.Cache == "":
-		return "", "", fmt.Errorf("tokenizer %q: %s, and there is no cache to download to (set HF_HOME)",
-			name, looked)
+		return "", "", fmt.Errorf("tokenizer %q: %s, and there is no cache to download to (set "+
+			"HF_HOME)", name, looked)
 	}
 	dir, err := r.download(ctx)
 	if err != nil {

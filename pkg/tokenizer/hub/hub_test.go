@@ -36,10 +36,11 @@ type fake struct {
 	t          *testing.T
 	hub, store *httptest.Server
 	refuse     func(w http.ResponseWriter, r *http.Request) bool // answers instead
-	cut        []int                                             // bytes after which the store's next answers break off
-	content    string
-	etag       string
-	noRanges   bool
+	// bytes after which the store's next answers break off
+	cut      []int
+	content  string
+	etag     string
+	noRanges bool
 
 	mu   sync.Mutex
 	seen []string // method, path and Range of each request
@@ -139,7 +140,8 @@ func TestDownload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if where != Hub || tok.Name() != "org/model" || !tok.CleansUpSpaces() || tok.Count("abab") != 2 {
+	if where != Hub || tok.Name() != "org/model" || !tok.CleansUpSpaces() ||
+		tok.Count("abab") != 2 {
 		t.Errorf("%s, name %q, clean-up %t", where, tok.Name(), tok.CleansUpSpaces())
 	}
 	if want := fmt.Sprintf("tokenizer.json %d/%d", len(tiny), len(tiny)); last != want {
@@ -227,7 +229,8 @@ func TestInterrupted(t *testing.T) {
 	if _, _, err := Open(t.Context(), "org/model", Options{Cache: cache, Offline: true}); err == nil {
 		t.Error("half a model is taken for one")
 	}
-	if _, where, err := Open(t.Context(), "org/model", f.options(cache)); err != nil || where != Hub {
+	if _, where, err := Open(t.Context(), "org/model", f.options(cache)); err != nil ||
+		where != Hub {
 		t.Fatal(where, err)
 	}
 	if r := f.requests(); !strings.HasSuffix(r, "GET /blob bytes=25-") {
@@ -295,12 +298,14 @@ func TestErrors(t *testing.T) {
 			[]string{"no such model", "set HF_TOKEN"}},
 		{"gated", status(403, "GatedRepo"), "", nil, []string{"gated", "accept its terms"}},
 		{"forbidden", status(403, ""), "", nil, []string{"refuses access (403 Forbidden)"}},
-		{"no tokenizer.json", status(404, "EntryNotFound"), "", nil, []string{"has no tokenizer.json"}},
+		{"no tokenizer.json", status(404, "EntryNotFound"), "", nil,
+			[]string{"has no tokenizer.json"}},
 		{"revision", status(404, "RevisionNotFound"), "", func(o *Options) { o.Revision = "v9" },
 			[]string{`no revision "v9"`}},
 		{"404", status(404, ""), "", nil, []string{"no such model"}},
 		{"500", status(500, ""), "", nil, []string{"500 Internal Server Error", "try again"}},
-		{"not a hub", status(200, ""), "", nil, []string{"does not answer like a hub", "HF_ENDPOINT"}},
+		{"not a hub", status(200, ""), "", nil,
+			[]string{"does not answer like a hub", "HF_ENDPOINT"}},
 		{"offline", nil, "", func(o *Options) { o.Offline = true },
 			[]string{"not in the cache", "HF_HUB_OFFLINE", "o200k_base"}},
 		{"no cache", nil, "", func(o *Options) { o.Cache = "" }, []string{"no cache", "HF_HOME"}},
@@ -331,7 +336,8 @@ func TestErrors(t *testing.T) {
 					t.Errorf("%v\n\tdoes not say %q", err, s)
 				}
 			}
-			if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "signature") ||
+			if strings.Contains(err.Error(), secret) ||
+				strings.Contains(err.Error(), "signature") ||
 				strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v", err)
 			}
@@ -416,14 +422,16 @@ func TestFromEnvironment(t *testing.T) {
 		{map[string]string{"XDG_CACHE_HOME": "/x"},
 			Options{Cache: "/x/huggingface/hub", TokenFile: "/x/huggingface/token"}},
 		{map[string]string{"HF_HOME": "~/hf", "HF_TOKEN": secret, "HF_HUB_OFFLINE": "1"},
-			Options{Cache: "/home/u/hf/hub", TokenFile: "/home/u/hf/token", Token: secret, Offline: true}},
+			Options{Cache: "/home/u/hf/hub", TokenFile: "/home/u/hf/token", Token: secret,
+				Offline: true}},
 		{map[string]string{"HF_HOME": "/hf", "HF_HUB_CACHE": "/c", "HF_ENDPOINT": "http://mirror",
 			"HF_HUB_DISABLE_IMPLICIT_TOKEN": "true"},
 			Options{Cache: "/c", Endpoint: "http://mirror"}},
 	} {
 		if got := FromEnvironment(func(k string) string { return c.env[k] },
 			"/home/u"); got.Cache != c.want.Cache || got.Endpoint != c.want.Endpoint ||
-			got.Token != c.want.Token || got.TokenFile != c.want.TokenFile || got.Offline != c.want.Offline {
+			got.Token != c.want.Token || got.TokenFile != c.want.TokenFile ||
+			got.Offline != c.want.Offline {
 			t.Errorf("%v: %+v, want %+v", c.env, got, c.want)
 		}
 	}
