@@ -14,18 +14,19 @@ import (
 	"multiturn/pkg/record"
 )
 
-// CachePlan puts what caches would have hit beside what the server says it did.
-// Tokens are sums over the turns.
+// CachePlan has the hits that caches would have had beside those that the server
+// reports. Tokens are sums over the turns.
 type CachePlan struct {
 	Shape plan.Shape `json:"shape"`
-	// UniqueBlocks were used by all requests, LiveBlocks at most of those at
-	// one time were used and would be again.
+	// UniqueBlocks is the number of different blocks of all requests. LiveBlocks is
+	// the most blocks at one time that had been used and would be used again.
 	UniqueBlocks int `json:"unique_blocks"`
 	LiveBlocks   int `json:"live_blocks"`
-	// ReachBlocks is the size of an LRU cache, nothing pinned, that hits 99 %
-	// of ideal.
+	// ReachBlocks is the size of an LRU cache, nothing pinned, with 99 % of the
+	// possible hits.
 	ReachBlocks int `json:"blocks_for_99_percent_of_ideal"`
-	// what conversations share is in ideal and predicted: their texts were given
+	// SharedKnown reports whether ideal and predicted include hits between
+	// conversations, which need their texts.
 	SharedKnown bool       `json:"shared_known"`
 	All         CacheRow   `json:"all_turns"`
 	First       CacheRow   `json:"first_turns"`
@@ -37,33 +38,32 @@ type CachePlan struct {
 	by []*plan.Turn
 }
 
-// CacheRow is a part of the measured turns whose tokens are known.
+// CacheRow is a part of the measured turns, those whose tokens are known.
 type CacheRow struct {
 	From int `json:"from"`
 	To   int `json:"to"` // inclusive; 0 is without end
 	N    int `json:"n"`
 
 	Prompt int64 `json:"prompt_tokens"`
-	// New is what was not in the conversation's turn before, prompt or answer.
+	// New is what was not in the conversation's previous turn, prompt or answer.
 	New int64 `json:"new_tokens"`
-	// Ideal is what an unlimited cache would have hit: what could be cached.
+	// Ideal is the possible hits: those of an unlimited cache.
 	Ideal int64 `json:"ideal_tokens"`
-	// Predicted is what the cache of the stated shape would have hit, by tier
-	// too; it does not exist without a shape.
+	// Predicted is the hits of a cache of the stated shape, also by tier; null
+	// without a shape.
 	Predicted     Number            `json:"predicted_tokens"`
 	PredictedTier map[string]Number `json:"predicted_by_tier,omitempty"`
-	// Cached is what usage says was cached, of the Known turns for which it
-	// says so; nothing is known of the others.
+	// Cached is the hits by usage, of the Known turns that have them.
 	Cached     Number            `json:"cached_tokens"`
 	Known      int               `json:"cached_known"`
 	CachedTier map[string]Number `json:"cached_by_tier,omitempty"`
-	// HitRate is cached by prompt tokens, of the known turns; EligibleRate
-	// cached by ideal; PredictedRate predicted by ideal.
+	// HitRate is cached / prompt tokens of the known turns, EligibleRate cached /
+	// ideal, PredictedRate predicted / ideal.
 	HitRate       Number `json:"hit_rate"`
 	EligibleRate  Number `json:"eligible_hit_rate"`
 	PredictedRate Number `json:"predicted_eligible_hit_rate"`
-	// TTFT50 is the median of ttft_ms, Recompute50 that of what the cost model
-	// gives to computing the whole prompt.
+	// TTFT50 is the median of ttft_ms, Recompute50 the median if whole prompts were
+	// computed, by the cost model.
 	TTFT50      Number `json:"ttft_ms_p50"`
 	Recompute50 Number `json:"recompute_ttft_ms_p50"`
 
@@ -174,7 +174,7 @@ func (c *Collector) stride(blockSize int) int {
 	return n
 }
 
-// coarse is the same cache in blocks n times as large.
+// coarse returns the same cache in blocks n times as large.
 func coarse(c kvcache.Config, n int) *kvcache.Config {
 	c.BlockSize *= n
 	for t := range c.Tiers {
@@ -185,9 +185,9 @@ func coarse(c kvcache.Config, n int) *kvcache.Config {
 	return &c
 }
 
-// beginnings are the conversations of the run up to their first answer. What
-// the server answered is in no other conversation, so none shares what comes
-// behind it: its text need not be tokenized.
+// beginnings returns the conversations of the run up to their first answer. No
+// other conversation has the server's answer, so nothing after it is shared, and
+// its text need not be tokenized.
 func (c *Collector) beginnings(texts map[string]*chat.Conversation) map[string]*chat.Conversation {
 	out := make(map[string]*chat.Conversation)
 	for i := range c.turns {
@@ -205,7 +205,7 @@ func (c *Collector) beginnings(texts map[string]*chat.Conversation) map[string]*
 	return out
 }
 
-// cacheRows fills the rows from the turns.
+// cacheRows computes the rows from the turns.
 func (c *Collector) cacheRows(p *CachePlan) {
 	predicted := p.Shape.Config != nil
 	p.All, p.First, p.Later = CacheRow{From: 1}, CacheRow{From: 1, To: 1}, CacheRow{From: 2}
@@ -237,7 +237,7 @@ func (c *Collector) cacheRows(p *CachePlan) {
 	}
 }
 
-// rows are all of the plan's rows.
+// rows returns all rows of the plan.
 func (p *CachePlan) rows() []*CacheRow {
 	rows := []*CacheRow{&p.All, &p.First, &p.Later}
 	for i := range p.Turns {
@@ -277,7 +277,7 @@ func addTier(to *map[string]Number, tier string, n int) {
 	(*to)[tier] += Number(n)
 }
 
-// tierName is ours for a server's name of a tier.
+// tierName returns our name for a server's name of a tier.
 func tierName(s string) string {
 	switch {
 	case s == "device" || s == "gpu":
@@ -309,7 +309,7 @@ func (r *CacheRow) finish(c *Collector, predicted bool) {
 	r.TTFT50 = Number(measure.New(ttft).Median())
 }
 
-// share is a part of a whole, which does not exist of nothing.
+// share returns part / whole, unknown if the whole is not above 0.
 func share(part Number, whole int64) Number {
 	if whole <= 0 {
 		return unknown

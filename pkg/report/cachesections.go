@@ -57,7 +57,7 @@ func (d *Details) cacheRowsSection(p *CachePlan, rows []namedRow) render.Section
 			render.Count("turns", "n"),
 			render.Mean("prompt", "prompt_tokens", "n"),
 			render.Mean("new", "new_tokens", "n"),
-			render.Mean("ideal", "ideal_tokens", "n"),
+			render.Mean("possible", "ideal_tokens", "n"),
 			render.Mean("predicted", "predicted_tokens", "n"),
 			render.Mean("usage", "cached_tokens", "cached_known"),
 			render.Mean("counters", "counters_cached_tokens", "n"),
@@ -77,9 +77,9 @@ func (d *Details) cacheRowsSection(p *CachePlan, rows []namedRow) render.Section
 	return s
 }
 
-// eligibleColumn shows no share of an ideal that is known to be too low.
+// eligibleColumn shows no share above 100 %: the possible hits are too low then.
 func (p *CachePlan) eligibleColumn() render.Column {
-	c := render.Hundred("of ideal %", "eligible_hit_rate")
+	c := render.Hundred("of possible %", "eligible_hit_rate")
 	if p.SharedKnown {
 		return c
 	}
@@ -203,14 +203,12 @@ func tierOrder(names map[string]bool) []string {
 func (d *Details) cacheNotes(p *CachePlan) []string {
 	notes := []string{shapeText(&p.Shape)}
 	if p.All.Known < p.All.N && p.All.Known > 0 {
-		notes = append(notes, fmt.Sprintf("usage: known for %d of %s; the mean and the rates are of "+
-			"those",
+		notes = append(notes, fmt.Sprintf("usage: known for %d of %s; the mean and the rates cover those",
 			p.All.Known, human.Count(p.All.N, "turn")))
 	}
 	if !p.SharedKnown {
-		notes = append(notes, "ideal, predicted: what conversations share with each other is not in "+
-			"them, "+
-			"their texts were not given")
+		notes = append(notes, "possible, predicted: without hits between conversations, since their texts "+
+			"were not given")
 	}
 	notes = append(append(notes, d.Counters.String()), p.Notes...)
 	for i := range notes {
@@ -293,10 +291,9 @@ func (k *Counters) String() string {
 		}
 	}
 	if len(parts) == 0 {
-		return "counters: the server exposes none of tokens"
+		return "counters: the server exposes no counters of tokens"
 	}
-	return fmt.Sprintf("counters (of the whole run, all requests; they do not tell turns apart): %s "+
-		"tokens", strings.Join(parts, ", "))
+	return fmt.Sprintf("counters (totals of the whole run and all its requests): %s tokens", strings.Join(parts, ", "))
 }
 
 func (d *Details) reuse() []render.Section {
@@ -308,7 +305,7 @@ func (d *Details) reuse() []render.Section {
 		render.Count("turns", "n"),
 		render.Hundred("up to %", "cumulative_share"),
 		render.Hundred("hit %", "hit_rate"),
-		render.Hundred("of ideal %", "eligible_hit_rate"),
+		render.Hundred("of possible %", "eligible_hit_rate"),
 		render.Hundred("predicted %", "predicted_eligible_hit_rate"),
 	}
 	var out []render.Section

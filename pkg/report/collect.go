@@ -8,9 +8,9 @@ import (
 	"multiturn/pkg/record"
 )
 
-// Collector takes the records of one run, in any order, and keeps what a
-// summary needs: some 180 bytes a turn. Turns are copied; their gaps are
-// counted and not kept. The zero value is not ready for use: see NewCollector.
+// Collector takes the records of one run, in any order, and keeps what a summary
+// needs: about 180 bytes a turn. Gaps go into histograms. Use NewCollector to make
+// one.
 type Collector struct {
 	name     string
 	o        Options
@@ -32,8 +32,8 @@ type Collector struct {
 // gaps are the times between the chunks of an arm's answers.
 type gaps struct{ chunk, token *measure.Histogram }
 
-// NewCollector makes one for the run of that name: a file, or what a report
-// should call it.
+// NewCollector returns a collector for one run. A report shows name, usually that
+// of the file.
 func NewCollector(name string, o Options) *Collector {
 	return &Collector{
 		name: name, o: o, gaps: make(map[string]*gaps), errors: make(map[failure]int),
@@ -41,14 +41,14 @@ func NewCollector(name string, o Options) *Collector {
 	}
 }
 
-// Header is the run's header, nil if none was added.
+// Header returns the run's header, nil if none was added.
 func (c *Collector) Header() *record.Run { return c.run }
 
-// SetCache takes o in place of the Options' Cache: what is known of it may
-// depend on what the records say. Before Summary.
+// SetCache replaces the Options' Cache, which may depend on the records. Call it
+// before Summary.
 func (c *Collector) SetCache(o CacheOptions) { c.o.Cache = o }
 
-// Add takes a record: a *record.Run, *record.Turn, *record.Scrape,
+// Add adds a record: a *record.Run, *record.Turn, *record.Scrape,
 // *record.Prefix, *record.End or *record.Sample. Others are ignored.
 func (c *Collector) Add(rec any) {
 	c.evidence.Add(rec)
@@ -68,7 +68,7 @@ func (c *Collector) Add(rec any) {
 	}
 }
 
-// AddLog takes a whole run.
+// AddLog adds the records of a whole run.
 func (c *Collector) AddLog(l *record.Log) {
 	if l.Run != nil {
 		c.Add(l.Run)
@@ -101,9 +101,9 @@ func (c *Collector) addTurn(t *record.Turn) {
 	c.turns = append(c.turns, k)
 }
 
-// settle decides which turns the tables are of: in a run with control arms,
-// those of the measured one. And it takes the preflight's word that a server
-// leaves out a 0.
+// settle marks the turns that the tables describe: in a run with control arms,
+// those of the measured one. If the preflight found that the server leaves out a
+// 0, it sets missing cached tokens to 0.
 func (c *Collector) settle() {
 	c.arm = primaryArm(c.turns)
 	zero := c.run != nil && c.run.Preflight != nil && c.run.Preflight.ZeroOmitted
@@ -116,12 +116,13 @@ func (c *Collector) settle() {
 	}
 }
 
-// maxFailures is how many different errors are told apart: a server may put a
-// time or an id into each.
+// maxFailures is how many different errors are counted: a server may put a time
+// or an id into each.
 const maxFailures = 1000
 
 // evenChunks is how many tokens a chunk may have on average before its time is
-// divided: a server may count an end token that is in no chunk.
+// divided: a server may count an end token that is in no chunk, which is 5 % of an
+// answer of 20 tokens.
 const evenChunks = 1.05
 
 func (c *Collector) addGaps(us []int64, t *turn) {
@@ -144,9 +145,9 @@ func (c *Collector) addGaps(us []int64, t *turn) {
 	}
 }
 
-// Read takes all runs of a stream: one collector for each header, and one for
-// what comes before the first. A stream without records gives none. Lines that
-// are no records are not an error: see the reader's Broken.
+// Read reads all runs of a stream: it returns one collector for each header, and
+// one for records before the first. Lines that are not records are no error: see
+// the reader's Broken.
 func Read(r *record.Reader, name string, o Options) ([]*Collector, error) {
 	var all []*Collector
 	var cur *Collector
@@ -155,8 +156,7 @@ func Read(r *record.Reader, name string, o Options) ([]*Collector, error) {
 		rec := r.Record()
 		_, header := rec.(*record.Run)
 		_, sample := rec.(*record.Sample)
-		// The reference's samples are no part of a run of ours, nor the other
-		// way round.
+		// The reference's samples and our records are never of one run.
 		if cur == nil || header || sample != array {
 			cur = NewCollector(name, o)
 			all = append(all, cur)

@@ -13,7 +13,7 @@ import (
 // costOfWorld fits the world's run and returns the model.
 func costOfWorld(w world) *CostModel { return w.summary(Options{Cache: stated(w.config)}).Details.Cost }
 
-// Without noise the model is found to the last digits, whoever tells the tiers.
+// Without noise the model is found to the last digits, wherever the tiers come from.
 func TestCostModelFindsTheTruth(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -132,9 +132,9 @@ func TestCostModelUnfit(t *testing.T) {
 	}{
 		{"too few", func(w *world) { w.conversations, w.turns, w.active = 1, 4, 1 }, nil, "4 turns qualify and 8 are needed"},
 		{"always at once", func(w *world) { w.clients = 6 }, func(_ int, t *record.Turn) { t.FirstToken = t.End - 1 }, "with one request at a time all do"},
-		{"nothing to do with tokens", nil, func(_ int, t *record.Turn) { t.FirstToken = t.Sent + record.Clock(1e6*(1+20*rng.Float64())) }, "does not surely come later"},
+		{"nothing to do with tokens", nil, func(_ int, t *record.Turn) { t.FirstToken = t.Sent + record.Clock(1e6*(1+20*rng.Float64())) }, "may not come later"},
 		{"mostly something else", func(w *world) { w.noise, w.conversations, w.base = 25, 60, 80 }, nil, "of the variance of TTFT"},
-		{"always as many computed", nil, func(_ int, t *record.Turn) { c := t.Usage.Prompt - 100; t.Usage.Cached = &c }, "cannot be told apart"},
+		{"always as many computed", nil, func(_ int, t *record.Turn) { c := t.Usage.Prompt - 100; t.Usage.Cached = &c }, "cannot be separated"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := small()
@@ -157,7 +157,7 @@ func TestCostModelUnfit(t *testing.T) {
 	}
 }
 
-// The server's own word on queueing goes before what the client can tell.
+// The server's queueing times go before the client's rule.
 func TestCostModelQueue(t *testing.T) {
 	t.Parallel()
 	w := small()
@@ -240,14 +240,14 @@ func TestCostModelCurvature(t *testing.T) {
 	}
 }
 
-// A tier that costs too little to tell has no upper end.
+// A tier whose cost may be 0 has no upper end.
 func TestRates(t *testing.T) {
 	t.Parallel()
 	r := rate(Estimate{"cpu", 0.01, -0.01, 0.03})
 	if r.Value != 100000 || math.Abs(float64(r.Low)-1000/0.03) > 1e-6 || r.High.OK() {
 		t.Errorf("%+v", r)
 	}
-	if got := perSecond(rate(Estimate{"cpu", -0.001, -0.01, 0.03})); got != "faster than can be told, at least 33,333 tokens/s" {
+	if got := perSecond(rate(Estimate{"cpu", -0.001, -0.01, 0.03})); got != "too fast to measure, at least 33,333 tokens/s" {
 		t.Error(got)
 	}
 	if got := perSecond(r); got != "100,000 tokens/s [33,333, no end]" {

@@ -107,7 +107,7 @@ func perSecond(e Estimate) string {
 		return human.Thousands(int64(n))
 	}
 	if !e.Value.OK() {
-		return fmt.Sprintf("faster than can be told, at least %s tokens/s", end(e.Low))
+		return fmt.Sprintf("too fast to measure, at least %s tokens/s", end(e.Low))
 	}
 	return fmt.Sprintf("%s tokens/s [%s, %s]", end(e.Value), end(e.Low), end(e.High))
 }

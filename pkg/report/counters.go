@@ -16,33 +16,33 @@ import (
 // all clients, and never a single turn.
 type Counters struct {
 	Servers int `json:"servers"` // addresses whose metrics were read before and after
-	// Absent is why there are no numbers, Invalid why they mean nothing: a
-	// counter went back.
+	// Absent is the reason if there are no numbers, Invalid the reason if they
+	// cannot be used: a counter went back.
 	Absent  string `json:"absent,omitempty"`
 	Invalid string `json:"invalid,omitempty"`
 	// Values are differences by quantity (package server's catalogue), Names the
-	// metrics they were read from. A quantity that is not exposed is in neither.
-	// Seconds lie between the two readings; 0 if that is unknown.
+	// metrics they were read from. Quantities that are not exposed are missing in
+	// both. Seconds is the time between the two readings, 0 if it is unknown.
 	Values  map[string]float64 `json:"values,omitempty"`
 	Names   map[string]string  `json:"names,omitempty"`
 	Seconds float64            `json:"seconds,omitempty"`
 	// States are the catalogue's gauges during the run.
 	States map[string]State `json:"states,omitempty"`
-	// Turns were sent and ended between the readings: of all arms, failed ones
-	// too. Prompt and Cached are their tokens by usage, Unknown the turns that
-	// lack one of the two.
+	// Turns is the number of turns of all arms, failed ones included, that were
+	// sent and ended between the readings. Prompt and Cached are their tokens by
+	// usage; Unknown is the number of turns that lack one of the two.
 	Turns   int   `json:"turns"`
 	Unknown int   `json:"turns_unknown"`
 	Prompt  int64 `json:"usage_prompt_tokens"`
 	Cached  int64 `json:"usage_cached_tokens"`
-	// PromptUnknown are the turns without a known prompt.
+	// PromptUnknown is the number of turns without usage.
 	PromptUnknown int `json:"turns_prompt_unknown"`
 }
 
 // OK reports whether the counters can be used.
 func (k *Counters) OK() bool { return k.Absent == "" && k.Invalid == "" }
 
-// value is what a counter has grown by, unknown if that is not known.
+// value returns the growth of a counter.
 func (k *Counters) value(name string) Number {
 	if v, ok := k.Values[name]; ok && k.OK() {
 		return Number(v)
@@ -50,11 +50,12 @@ func (k *Counters) value(name string) Number {
 	return unknown
 }
 
-// name is the metric that a quantity was read from.
+// name returns the metric that a quantity was read from.
 func (k *Counters) name(quantity string) string {
 	return cmp.Or(k.Names[quantity], "the server's counters")
 }
 
+// counters reduces the readings of the server's metrics.
 func (c *Collector) counters() *Counters {
 	k := &Counters{Absent: "the server's metrics were not read"}
 	byURL := make(map[string][]*record.Scrape)
@@ -73,24 +74,32 @@ func (c *Collector) counters() *Counters {
 		return k
 	}
 	k.States = statesOf(byURL)
-	var from, to record.Clock
+	from, to, ok := k.windows(byURL)
+	if !ok {
+		k.Absent = "the server's metrics were not read both before and after the run"
+		return k
+	}
+	k.Absent, k.Seconds = "", float64(to-from)/1e9
+	if len(k.Values) == 0 && k.Invalid == "" {
+		k.Absent = "the server's metrics have no known counters"
+	}
+	k.addUsage(c.turns, from, to)
+	return k
+}
+
+// windows adds the differences of all servers. It returns the time between the
+// readings that all servers have; ok is false if one lacks a reading before or
+// after the run.
+func (k *Counters) windows(byURL map[string][]*record.Scrape) (from, to record.Clock, ok bool) {
 	missing := make(map[string]bool)
 	for _, url := range slices.Sorted(maps.Keys(byURL)) {
 		list := byURL[url]
 		slices.SortStableFunc(list, func(a, b *record.Scrape) int { return cmp.Compare(a.At, b.At) })
-		// The last reading before the turns and the first one after them.
-		begun := func(r *record.Scrape) bool { return r.When != record.Before }
-		first := slices.IndexFunc(list, begun) - 1
-		if first == -2 {
-			first = len(list) - 1
-		}
-		last := slices.IndexFunc(list, func(r *record.Scrape) bool { return r.When == record.After })
+		first, last := around(list)
 		if first < 0 || last < 0 {
-			k.Absent = "the server's metrics were not read both before and after the run"
-			return k
+			return 0, 0, false
 		}
 		k.Servers++
-		// What was read at all servers counts.
 		if k.Servers == 1 || list[first].At > from {
 			from = list[first].At
 		}
@@ -99,16 +108,29 @@ func (c *Collector) counters() *Counters {
 		}
 		k.window(list[:last+1], first, missing)
 	}
-	k.Absent, k.Seconds = "", float64(to-from)/1e9
 	for name := range missing {
 		delete(k.Values, name)
 		delete(k.Names, name)
 	}
-	if len(k.Values) == 0 && k.Invalid == "" {
-		k.Absent = "the server's metrics have none of the counters"
+	return from, to, true
+}
+
+// around returns the last reading before the turns and the first one after them,
+// negative if there is none.
+func around(list []*record.Scrape) (first, last int) {
+	begun := slices.IndexFunc(list, func(r *record.Scrape) bool { return r.When != record.Before })
+	if begun < 0 {
+		begun = len(list)
 	}
-	for i := range c.turns {
-		t := &c.turns[i]
+	after := slices.IndexFunc(list, func(r *record.Scrape) bool { return r.When == record.After })
+	return begun - 1, after
+}
+
+// addUsage adds the usage of the turns that were sent and ended between from and
+// to.
+func (k *Counters) addUsage(turns []turn, from, to record.Clock) {
+	for i := range turns {
+		t := &turns[i]
 		if !t.sent.OK() || t.sent < from || t.end > to {
 			continue
 		}
@@ -124,12 +146,10 @@ func (c *Collector) counters() *Counters {
 			k.Unknown++
 		}
 	}
-	return k
 }
 
-// window adds one server's differences, from the reading at first to the last
-// one. Every reading between must be as large as the one before: a server that
-// was restarted may have passed its old numbers by the end.
+// window adds one server's differences between the reading at first and the last
+// one. A quantity that one of them lacks goes into missing.
 func (k *Counters) window(list []*record.Scrape, first int, missing map[string]bool) {
 	if k.Values == nil {
 		k.Values, k.Names = make(map[string]float64), make(map[string]string)
@@ -138,37 +158,43 @@ func (k *Counters) window(list []*record.Scrape, first int, missing map[string]b
 		if q.Gauge {
 			continue
 		}
-		name := q.Name
-		before, ok := list[first].Values[name]
-		after, okAfter := list[len(list)-1].Values[name]
+		before, ok := list[first].Values[q.Name]
+		after, okAfter := list[len(list)-1].Values[q.Name]
 		if !ok || !okAfter {
-			missing[name] = true
+			missing[q.Name] = true
 			continue
 		}
-		// A reading names its metrics only when they are new.
-		metric, last := "", before
-		for i, r := range list {
-			if n, ok := r.Names[name]; ok {
-				if i > first && metric != "" && n != metric {
-					k.invalid(fmt.Sprintf("%s was read from %s, then from %s", name, metric, n))
-				}
-				metric = n
-			}
-			if v, ok := r.Values[name]; ok && i > first {
-				if v < last {
-					k.invalid(fmt.Sprintf("%s went back from %g to %g", cmp.Or(metric, name), last, v))
-				}
-				last = v
-			}
-		}
-		k.Values[name] += after - before
-		if metric != "" {
-			k.Names[name] = metric
+		k.Values[q.Name] += after - before
+		if metric := k.follow(q.Name, list, first); metric != "" {
+			k.Names[q.Name] = metric
 		}
 	}
 }
 
-// invalid keeps the first reason, and that there are more.
+// follow checks that a counter only grows and keeps its metric from the reading at
+// first on, and returns the metric. It looks at every reading, since a server that
+// restarted may have passed its old numbers by the end.
+func (k *Counters) follow(name string, list []*record.Scrape, first int) (metric string) {
+	last := list[first].Values[name]
+	for i, r := range list {
+		// A reading names its metrics only when they are new.
+		if n, ok := r.Names[name]; ok {
+			if i > first && metric != "" && n != metric {
+				k.invalid(fmt.Sprintf("%s was read from %s, then from %s", name, metric, n))
+			}
+			metric = n
+		}
+		if v, ok := r.Values[name]; ok && i > first {
+			if v < last {
+				k.invalid(fmt.Sprintf("%s went back from %g to %g", cmp.Or(metric, name), last, v))
+			}
+			last = v
+		}
+	}
+	return metric
+}
+
+// invalid keeps the first reason, and notes if there are more.
 func (k *Counters) invalid(why string) {
 	const more = " (and more)"
 	switch {

@@ -87,7 +87,7 @@ func TestCounters(t *testing.T) {
 			recs: []any{
 				at(1, "a", record.Before, map[string]float64{"running": 3, "gpu_blocks": 9}, nil), at(90, "a", record.After, map[string]float64{"running": 0}, nil),
 			},
-			absent: "none of the counters", prompt: unknown, cached: unknown,
+			absent: "no known counters", prompt: unknown, cached: unknown,
 		},
 		{
 			name: "one reading failed on the way",

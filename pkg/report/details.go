@@ -43,7 +43,7 @@ func (c *Collector) details(s *Summary) *Details {
 	if c.end != nil {
 		d.Certificate = c.end.Certificate
 	}
-	// A run that was killed has no certificate, but its turns tell a part of it.
+	// A run that was killed has no certificate, but its turns have a part of it.
 	if d.Certificate.Verdict == "" {
 		if c.run != nil && d.Certificate.Clocks == "" {
 			d.Certificate.Clocks = c.run.Clocks

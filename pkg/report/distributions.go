@@ -8,42 +8,59 @@ import (
 	"multiturn/pkg/record"
 )
 
-// detailPercentiles are those of distributions that the reference does not have.
+// detailPercentiles are the percentiles of distributions that are not in the
+// reference.
 var detailPercentiles = []float64{50, 90, 99}
 
-// distributions are what has no row in the table.
+// distributions returns the distributions that have no row in the reference's
+// table, without those that are empty.
 func (c *Collector) distributions() []Row {
-	var (
-		rows []Row
-		add  = func(name string, values []float64) {
-			rows = append(rows, Row{name, describe(measure.New(values), detailPercentiles)})
-		}
-		ofTurns = func(name string, value func(*turn) float64) {
-			var values []float64
-			for i := range c.turns {
-				if t := &c.turns[i]; t.measured {
-					values = append(values, value(t))
-				}
-			}
-			add(name, values)
-		}
-	)
+	rows := c.turnDistributions()
+	// Which conversations are complete is known only if the run finished all.
+	if c.end != nil && c.end.Why == record.WhyDone {
+		rows = append(rows, c.talkDistributions()...)
+	}
+	rows = append(rows, c.reuseDistributions()...)
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Count == 0 })
+}
+
+// row describes a distribution.
+func row(name string, values []float64) Row {
+	return Row{name, describe(measure.New(values), detailPercentiles)}
+}
+
+// turnDistributions returns the times and tokens of turns.
+func (c *Collector) turnDistributions() (rows []Row) {
 	if g := c.gaps[c.arm]; g != nil {
-		rows = append(rows, Row{"chunk_gap_ms", describeGaps(g.chunk)}, Row{"inter_token_ms",
-			describeGaps(g.token)})
+		rows = append(rows, Row{"chunk_gap_ms", describeGaps(g.chunk)},
+			Row{"inter_token_ms", describeGaps(g.token)})
 	}
-	ofTurns("headers_ms", func(t *turn) float64 { return since(t.headers, t.sent) })
+	add := func(name string, value func(*turn) float64) {
+		var values []float64
+		for i := range c.turns {
+			if t := &c.turns[i]; t.measured {
+				values = append(values, value(t))
+			}
+		}
+		rows = append(rows, row(name, values))
+	}
+	add("headers_ms", func(t *turn) float64 { return since(t.headers, t.sent) })
 	if slices.ContainsFunc(c.turns, func(t turn) bool { return t.measured && t.reasoned() }) {
-		ofTurns("first_answer_ms", func(t *turn) float64 { return since(t.firstAnswer, t.sent) })
+		add("first_answer_ms", func(t *turn) float64 { return since(t.firstAnswer, t.sent) })
 	}
-	ofTurns("latency_from_scheduled_ms", func(t *turn) float64 { return since(t.end, t.scheduled) })
-	ofTurns("reasoning_tokens", func(t *turn) float64 {
+	add("latency_from_scheduled_ms", func(t *turn) float64 { return since(t.end, t.scheduled) })
+	add("reasoning_tokens", func(t *turn) float64 {
 		if t.reasoning < 0 {
 			return math.NaN()
 		}
 		return float64(t.reasoning)
 	})
+	return rows
+}
 
+// talkDistributions returns how long the conversations of the measured arm took,
+// without those that failed.
+func (c *Collector) talkDistributions() []Row {
 	type visit struct {
 		first, last record.Clock
 		turns       int
@@ -64,32 +81,31 @@ func (c *Collector) distributions() []Row {
 		k.turns++
 		k.failed = k.failed || !t.outcome.OK()
 	}
-	var length, turns []float64
+	var seconds, turns []float64
 	for _, k := range talks {
 		if !k.failed && k.last.OK() {
-			length = append(length, float64(k.last-k.first)/1e9)
+			seconds = append(seconds, float64(k.last-k.first)/1e9)
 			turns = append(turns, float64(k.turns))
 		}
 	}
-	// Which conversations were finished is known only of a run that finished
-	// all it could.
-	if c.end != nil && c.end.Why == record.WhyDone {
-		add("conversation_sec", length)
-		add("conversation_turns", turns)
-	}
-
-	var away, between, reading []float64
-	for _, r := range c.reuses() {
-		away, between, reading = append(away, r.seconds), append(between, float64(r.turns)),
-			append(reading, float64(r.tokens))
-	}
-	add("reuse_sec", away)
-	add("reuse_turns", between)
-	add("reuse_tokens", reading)
-	return slices.DeleteFunc(rows, func(r Row) bool { return r.Count == 0 })
+	return []Row{row("conversation_sec", seconds), row("conversation_turns", turns)}
 }
 
-// describeGaps turns microseconds into milliseconds. A histogram has no std.
+// reuseDistributions returns how long conversations were away.
+func (c *Collector) reuseDistributions() []Row {
+	var seconds, turns, tokens []float64
+	for _, r := range c.reuses() {
+		seconds = append(seconds, r.seconds)
+		turns = append(turns, float64(r.turns))
+		tokens = append(tokens, float64(r.tokens))
+	}
+	return []Row{
+		row("reuse_sec", seconds), row("reuse_turns", turns), row("reuse_tokens", tokens),
+	}
+}
+
+// describeGaps describes a histogram of microseconds in milliseconds. It has no
+// standard deviation.
 func describeGaps(h *measure.Histogram) Description {
 	d := Description{
 		Count: int(h.N()), Mean: Number(h.Mean() / 1000), Std: unknown, Min: Number(h.Min() / 1000),

@@ -75,11 +75,11 @@ func TestFindings(t *testing.T) {
 		{name: "nothing to say"},
 		{
 			name: "fits", w: func(w *world) { w.config = shape(4000, 0, 0) },
-			kinds: []string{fitsGPU}, text: "cannot show what offloading is worth", shown: "a GPU tier of 4,000 blocks alone would hit 100.0 %",
+			kinds: []string{fitsGPU}, text: "cannot show what offloading is worth", shown: "a GPU tier of 4,000 blocks alone would have 100.0 % of the possible hits",
 		},
 		{
 			name: "fits, without limit", w: func(w *world) { w.config = shape(kvcache.Unlimited, 0, 0) },
-			kinds: []string{fitsGPU}, shown: "a GPU tier without limit alone would hit 100.0 %",
+			kinds: []string{fitsGPU}, shown: "a GPU tier without limit alone would have 100.0 % of the possible hits",
 		},
 		{
 			name: "all held by a cache of unknown size", w: func(w *world) { w.config = shape(4000, 0, 0) },
@@ -92,7 +92,7 @@ func TestFindings(t *testing.T) {
 				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
 			},
 			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds: []string{allHeld}, shown: "tokens that could be cached",
+			kinds: []string{allHeld}, shown: "possible tokens",
 		},
 		{
 			name: "not reported, vLLM", w: func(w *world) { w.silent, w.kind = true, "vllm" },
@@ -157,7 +157,7 @@ func TestFindings(t *testing.T) {
 		{name: "a little below", change: func(recs []any) []any { lose(recs, 0, 0.9); return recs }},
 		{
 			name: "warm", w: func(w *world) { w.warm = true },
-			kinds: []string{warmStart}, text: "salt the prompts", shown: "all of the 1 request sent before any was answered hit, 1,168 of their 1,169 tokens",
+			kinds: []string{warmStart}, text: "salt the prompts", shown: "1 request sent before the first answer, each with hits: 1,168 of 1,169 prompt tokens cached",
 		},
 		{
 			name: "warm, and the generator put nothing in common", w: func(w *world) { w.warm = true },
@@ -212,7 +212,7 @@ func TestFindings(t *testing.T) {
 		},
 		{
 			name: "too small", w: func(w *world) { w.config = shape(300, 0, 0) },
-			kinds: []string{cacheTooSmall}, shown: "would hit 99 %",
+			kinds: []string{cacheTooSmall}, shown: "would have 99 %",
 		},
 		{
 			name: "too small, of unknown size", w: func(w *world) { w.config = shape(300, 0, 0) },
@@ -220,7 +220,7 @@ func TestFindings(t *testing.T) {
 				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
 			},
 			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds: []string{belowIdeal}, text: "once its size is stated", shown: "blocks of 16 tokens",
+			kinds: []string{belowIdeal}, text: "State the size of the cache", shown: "blocks of 16 tokens",
 		},
 		{
 			name: "only the second of two early requests hits", w: func(w *world) { w.clients, w.warm = 2, true },
@@ -238,7 +238,7 @@ func TestFindings(t *testing.T) {
 		},
 		{
 			name: "stated too small", o: func(o *Options) { o.Cache = stated(shape(60, 0, 0)) },
-			kinds: []string{statedTooSmall}, text: "requests ran that do not fit", shown: "do not fit into blocks of 16 tokens",
+			kinds: []string{statedTooSmall}, text: "requests ran that do not fit", shown: "the stated cache has blocks of 16 tokens",
 		},
 		{
 			name: "prefixes broken",
@@ -249,11 +249,11 @@ func TestFindings(t *testing.T) {
 		},
 		{
 			name: "the cache's effect", w: func(w *world) { w.arms = []string{record.ArmMeasured, record.ArmNoReuse} },
-			kinds: []string{effectFound}, text: "The cache brings the first token of later turns", shown: "95 % interval from 12 conversations",
+			kinds: []string{effectFound}, text: "With the cache, the first token of later turns", shown: "95 % interval from 12 conversations",
 		},
 		{
 			name: "no effect in a run of the same twice", w: func(w *world) { w.arms = []string{record.ArmAA1, record.ArmAA2} },
-			kinds: []string{effectNotFound}, text: `No difference between arms "no-reuse-1" and "no-reuse-2"`,
+			kinds: []string{effectNotFound}, text: `Arms "no-reuse-1" and "no-reuse-2" do not differ by more than chance`,
 		},
 		{
 			name: "a control arm that hits", w: func(w *world) { w.arms = []string{record.ArmMeasured, record.ArmNoReuse} },

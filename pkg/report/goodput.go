@@ -9,23 +9,22 @@ import (
 	"multiturn/pkg/record"
 )
 
-// Limits are what a turn must stay within to count towards goodput; 0 asks for
-// nothing.
+// Limits are what a turn must stay within to count towards goodput; 0 = no limit.
 type Limits struct {
 	TTFTMS    float64 `json:"ttft_ms,omitempty"`
 	TPOTMS    float64 `json:"tpot_ms,omitempty"`
 	LatencyMS float64 `json:"latency_ms,omitempty"`
 }
 
-// ParseLimits reads "ttft:200 tpot:50 latency:5000", milliseconds; commas may
-// part them too.
+// ParseLimits reads limits in milliseconds, as in "ttft:200 tpot:50 latency:5000".
+// Commas may separate them too.
 func ParseLimits(s string) (Limits, error) {
 	var l Limits
 	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) {
 		name, value, _ := strings.Cut(part, ":")
 		ms, err := strconv.ParseFloat(value, 64)
 		if err != nil || !(ms > 0) || math.IsInf(ms, 0) {
-			return l, fmt.Errorf("limit %q: a name and milliseconds above 0 are due, as in ttft:200", part)
+			return l, fmt.Errorf("limit %q: want a name and milliseconds above 0, as in ttft:200", part)
 		}
 		switch name {
 		case "ttft":
@@ -41,10 +40,10 @@ func ParseLimits(s string) (Limits, error) {
 	return l, nil
 }
 
-// OK says whether there is any limit.
+// OK reports whether there is any limit.
 func (l Limits) OK() bool { return l != Limits{} }
 
-// String is what ParseLimits reads.
+// String returns the limits as ParseLimits reads them.
 func (l Limits) String() string {
 	var parts []string
 	for _, p := range []struct {
@@ -58,7 +57,7 @@ func (l Limits) String() string {
 	return strings.Join(parts, " ")
 }
 
-// met says whether a measured turn stays within all limits. An answer in one
+// met reports whether a measured turn stays within all limits. An answer in one
 // chunk has no tpot to exceed.
 func (l Limits) met(s record.Sample) bool {
 	return within(s.TTFTMS, l.TTFTMS) && within(s.TPOTMS, l.TPOTMS) && within(s.LatencyMS, l.LatencyMS)
@@ -66,8 +65,8 @@ func (l Limits) met(s record.Sample) bool {
 
 func within(v, limit float64) bool { return limit == 0 || !(v > limit) }
 
-// Goodput is how many turns met all limits. Failed ones count against it, and
-// so do those that an earlier failure kept from being sent.
+// Goodput is the turns that met all limits. Failed turns count against it, and so
+// do turns that were not sent because an earlier one failed.
 type Goodput struct {
 	Limits Limits `json:"limits"`
 	Good   int    `json:"good"`
@@ -92,7 +91,7 @@ func (c *Collector) goodput(d *Details) *Goodput {
 		}
 	}
 	if d.Arms == nil {
-		g.Of += d.Work.Turns.Abandoned // of which arm they would have been is not told
+		g.Of += d.Work.Turns.Abandoned // with arms, the arm of an abandoned turn is unknown
 	}
 	if g.Of > 0 {
 		g.Share = Number(float64(g.Good) / float64(g.Of))

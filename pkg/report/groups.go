@@ -7,10 +7,11 @@ import (
 	"multiturn/pkg/measure"
 )
 
-// Turns up to singleTurns have a line each in a report; beyond, ranges do.
+// singleTurns is how many turns have a line of their own, which fits a screen;
+// later ones share lines.
 const singleTurns = 12
 
-// turnRange is the range that a turn, counted from 1, belongs to.
+// turnRange returns the range of a turn, counted from 1.
 func turnRange(n int) (from, to int) {
 	if n <= singleTurns {
 		return n, n
@@ -18,13 +19,12 @@ func turnRange(n int) (from, to int) {
 	return doubling(n, singleTurns+1, 20)
 }
 
-// promptRange is the range of input tokens that n belongs to: up to 1,024, then
-// each twice the one before.
+// promptRange returns the range of n input tokens: up to 1,024, then doubling.
 func promptRange(n int) (from, to int) { return doubling(n, 0, 1024) }
 
-// doubling is the range that n belongs to: the first one, or one of those after
-// it, each of which ends at twice the end of the one before. A number that only
-// a broken record can hold is in the last one, which has no end.
+// doubling returns the range of n: from to to, or one after it, each of which ends
+// at twice the end of the one before. The last range has no end: only a broken
+// record holds numbers that large.
 func doubling(n, from, to int) (int, int) {
 	for n > to {
 		from, to = to+1, 2*to

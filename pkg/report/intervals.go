@@ -12,7 +12,7 @@ type Intervals struct {
 	Estimates     []Estimate `json:"estimates"`
 }
 
-// Estimate is a number and where it lies.
+// Estimate is a number and its 95 % interval.
 type Estimate struct {
 	Name  string `json:"name"` // mean, 50%, ...
 	Value Number `json:"value"`
@@ -61,15 +61,15 @@ func (c *Collector) intervals(samples []record.Sample) []Intervals {
 	return out
 }
 
-// bootstrap is how intervals of so many samples are made.
+// bootstrap returns how intervals of a number of samples are computed.
 func (c *Collector) bootstrap(samples int) measure.Bootstrap {
 	boot := c.o.Bootstrap
 	if boot.Seed == 0 && c.run != nil {
 		boot.Seed = uint64(c.run.Seed)
 	}
 	if boot.Resamples == 0 {
-		// The time of a resample grows with the samples, the need for many does
-		// not.
+		// A resample takes time for each sample; this bounds the total. Fewer than
+		// 200 resamples would make the ends of an interval noisy.
 		boot.Resamples = max(200, min(1000, 50_000_000/max(1, samples)))
 	}
 	return boot

@@ -144,7 +144,7 @@ func (d *Details) metrics() []render.Section {
 	return out
 }
 
-// label is what text calls a metric: with its unit, if nothing else tells it.
+// label returns the name of a metric in text, with its unit if the name lacks one.
 func (r *metricRow) label() string {
 	if r.Unit == r.Section || r.Unit == "1" {
 		return "  " + r.Label

@@ -3,7 +3,7 @@
 // A [Collector] takes the records of one run and returns a [Summary]; [Read]
 // does so for all runs of a stream. A summary is a struct for JSON, and
 // sections for all other formats (package render). Nothing here knows how a run
-// is made: what a report shows, it read from records.
+// is made: a report shows what it read from records.
 //
 // A new number is a field of one of the summary's structs, set where the struct
 // is computed: it is then in JSON, CSV, Markdown and XLSX. A column or a note
@@ -18,17 +18,16 @@
 // stream's end at t2:
 //
 //	latency_ms          t2 - t0
-//	tpot_ms             (latency - (t1 - t0)) / (n - f); n tokens in the answer, f of them in its first chunk
+//	tpot_ms             (latency - (t1 - t0)) / (n - f); n tokens in the answer, f in its first chunk
 //	ttft_ms             t1 - t0, less (f - 1) * tpot when the first chunk held more than one token; at least 0.1
 //	input_num_turns     messages sent
 //	input_num_tokens    tokens sent
 //	output_num_tokens   n
-//	output_num_chunks   chunks with text but for the first one
+//	output_num_chunks   chunks with text, except the first one
 //
 // Percentiles are interpolated (type 7), std is of a sample (n-1), percentile
-// columns 99, 99.9 and 99.99 come with 100, 1,000 and 10,000 turns. Only turns
-// that went well and were no warm-up are counted. What is not as in the
-// reference:
+// columns 99, 99.9 and 99.99 need 100, 1,000 and 10,000 turns. Failed turns and
+// warm-up turns are not counted. Differences from the reference:
 //
 //   - t0 is when the request goes out. There it is before the body is encoded
 //     and the connection made, which is the client's time and not the server's.
@@ -55,79 +54,85 @@
 // # Beyond the table
 //
 // Blocks after the table say what was planned and what became of it, and what
-// the reference does not measure. Turns are counted from 1 there. A number that
-// does not exist or is not known is "-" in text, null in JSON and empty in CSV:
-// cached tokens that a server does not report are not 0.
+// the reference does not measure. Turns are counted from 1 there. Unknown numbers
+// are "-" in text, null in JSON and empty in CSV: cached tokens that a server does
+// not report are not 0.
 //
-//	chunk_gap_ms      time between chunks of an answer, as they came
-//	inter_token_ms    the same, each divided over the tokens of a chunk: the answer's tokens after the first chunk by
-//	                  its chunks after the first; counted for each token (answers that have within 5 % as many chunks
-//	                  as tokens count as one token a chunk: a server may count an end token that is not in any chunk)
-//	reuse_*           from the end of a conversation's last answer to its next turn: time, other conversations' turns
-//	                  sent in between, and the input tokens of those
-//	uncached          input tokens less those that the server says it had in its cache
-//	in flight         requests that were open at once, averaged over the run's time; and the most
-//	drain             from the last send to the last end
-//	intervals         95 %, from resampling whole conversations (at least 8), since turns of one are not independent
+//	chunk_gap_ms    time between the chunks of an answer, as they arrived
+//	inter_token_ms  the same, divided by the tokens of a chunk and counted for each token. A chunk
+//	                has the answer's tokens after the first chunk / its chunks after the first; up
+//	                to 1.05 counts as 1, because a server may count an end token that is in no chunk
+//	reuse_*         from the end of a conversation's last answer to its next turn: time, turns of
+//	                other conversations sent in between, and the input tokens of those
+//	uncached        input tokens less cached tokens by usage
+//	in flight       requests that were open at once: the mean over the run's time, and the most
+//	drain           from the last send to the last end
+//	intervals       95 %, from resampling whole conversations (at least 8), since the turns of one
+//	                are not independent
 //
 // # The cache
 //
-// What the server's KV cache did is told four times: by a cache without limit,
-// by a model of a cache of the server's size, by the usage of the answers, and
-// by the server's own counters. The first two replay the requests as they were
-// sent and ended (package plan). Of a turn, in tokens of its prompt as the
+// The summary has the hits of the server's KV cache from four sources: a cache
+// without limit, a model of a cache of the server's size, the usage of the
+// answers, and the server's own counters. The first two replay the requests as
+// they were sent and ended (package plan). For each turn, in prompt tokens as the
 // server counts them:
 //
-//	prompt            all of them
-//	new               those that are not of the conversation's turn before, its prompt or its answer
-//	ideal             whole blocks that any request before it had used, the last token left out: what could be cached
-//	predicted         what a cache of the stated size and policies would have hit, with running requests pinned. The size
-//	                  is given by CacheOptions, or it is what the server says (its metrics, or the run's header)
-//	usage             what the answer's usage says was cached
-//	counters          what the server's counters say, over the whole run. They do not tell turns apart, so there is one
-//	                  number; and none where they also count other turns than the table: control arms, failures
-//	hit %             usage by prompt
-//	of ideal %        usage by ideal: the eligible hit rate. "-" where it would be above 100 % because conversations share
-//	                  beginnings and their texts were not given: ideal cannot know it then
-//	recompute         ttft_ms that the cost model gives to computing the whole prompt
+//	prompt         all of them
+//	new            tokens that were not in the conversation's previous turn, prompt or answer
+//	possible       hits of a cache without limit: whole blocks that an earlier request used,
+//	               without the last token. JSON and CSV call it ideal
+//	predicted      hits of a cache of the stated size and policies, with running requests pinned.
+//	               The size is that of CacheOptions, or what the metrics or the header report
+//	usage          hits by the answer's usage
+//	counters       hits by the server's counters. They are totals of the run, so only the row of
+//	               all turns has them, and only if they cover no other turns (control arms,
+//	               failures)
+//	hit %          usage / prompt
+//	of possible %  usage / possible: the eligible hit rate. "-" if it is above 100 %, because
+//	               conversations share beginnings and their texts were not given
+//	recompute      ttft_ms if the whole prompt were computed, by the cost model
 //
-// Where usage tells which tier tokens came from, and where lower tiers are
-// stated, a second table splits by tier.
+// If usage splits cached tokens by tier, or lower tiers are stated, a second
+// table splits hits by tier.
 //
-// Reuse distance is what lay between a turn and the end of its conversation's
-// last answer: seconds, turns of others, and the input tokens of those (reuse_*
-// above). For ranges of it: turns, the share of turns up to there, and hit
-// rates.
+// Reuse distance is what happened between a turn and the end of its
+// conversation's last answer: seconds, turns of other conversations, and the
+// input tokens of those (reuse_* above). Each range has its turns, the share of
+// turns up to there, and hit rates.
 //
-// The cost of the first token is fitted by least squares, over turns of all
-// arms that the server did not hold up:
+// The cost of the first token is fitted by least squares, over the turns of all
+// arms that did not queue:
 //
 //	first token - sent = base + a * computed tokens + sum over lower tiers of b * tokens loaded from it
 //
-// A turn was not held up when the server says that it waited little before its
-// prefill, or else when hardly any other request waited for its first token at
-// the same time ([maxQueueShare]). Tokens that were found on the GPU cost
-// nothing. Intervals are of 95 % (measure.Regress). From it follow 1/a, the
-// tokens per second of prefill, and 1/b, those of a tier; the bandwidth at
-// which a tier breaks even, which is prefill's rate in bytes of keys and
-// values; and the prefill time that the cache saved: a for each token cached,
-// less b for each that was loaded. It is called unfit, and nothing follows,
-// with too few turns, when a may be 0, or when it explains too little
-// ([minR2]).
+// A turn did not queue if the server reports a short wait before its prefill. If
+// the server reports no waits, it must be a turn during whose wait hardly any
+// other request waited for its first token ([maxQueueShare]). Hits on the GPU
+// cost nothing. Intervals are of 95 % (measure.Regress). From the fit follow:
 //
-// In a run with control arms all numbers are of the measured arm (the first one
-// of an A/A run), but for work, outcomes, throughput, connections, counters and
-// the fit, which are of all. The effect is ttft_ms of the control less that of
-// the measured arm, over pairs of equal turns of the same conversation. Its
-// interval comes from the pairs of batches, by Student's t (at least 3), where
-// arms were played one after the other, since the server's drift is in the
-// difference then; else from resampling conversations. Where arms played
-// different conversations, turns of one number are compared with turns of the
-// same number. "~" stands before a difference whose interval holds 0.
+//   - 1/a, the tokens per second of prefill, and 1/b, those of loading from a tier
+//   - the bandwidth at which a tier breaks even: prefill's rate in bytes of keys
+//     and values
+//   - the prefill time that the cache saved: a for each cached token, less b for
+//     each loaded one
 //
-// Findings, first of all in text, say in words what of all this a reader should
-// know first; each has its numbers, and each of its thresholds is a constant of
-// this package. No finding is made of what is not known.
+// The fit is rejected, and nothing is derived from it, if there are too few
+// turns, if the interval of a includes 0, or if R2 is below [minR2].
+//
+// In a run with control arms, all numbers are of the measured arm (the first one
+// of an A/A run), except work, outcomes, throughput, connections, counters and
+// the fit, which cover all arms. The effect is ttft_ms of the control less that of
+// the measured arm, over pairs of equal turns of the same conversation. If arms
+// were played one after the other, its interval comes from the pairs of batches
+// (at least 3), by Student's t, because the difference includes the server's
+// drift. Otherwise it comes from resampling conversations. If the arms played
+// different conversations, turns of the same number are compared. A "~" before a
+// difference means that its interval includes 0.
+//
+// Findings come first in text: the conclusions that a reader should know first,
+// with the numbers behind them. Each of their thresholds is a constant of this
+// package. Unknown numbers give no findings.
 package report
 
 import (
@@ -137,7 +142,7 @@ import (
 	"multiturn/pkg/measure"
 )
 
-// Tokens says whose count of tokens goes before.
+// Tokens is whose count of tokens goes first.
 type Tokens string
 
 // Sources of token counts. The zero value is Usage.
@@ -146,25 +151,24 @@ const (
 	Tokenizer Tokens = "tokenizer" // the client's tokenizer, as in the reference; else the server's
 )
 
-// Options say what a summary holds. The zero value is the reference's default.
+// Options choose what a summary holds. The zero value is the reference's default.
 type Options struct {
-	// WarmupPercentages are parts of the samples, 0 <= x < 100, to leave out as
-	// warm-up: one table for each, in ascending order. None is the same as one
-	// of 0.
+	// WarmupPercentages are shares of the samples, 0 <= x < 100, to leave out as
+	// warm-up, in ascending order. There is a table for each; empty = one of 0.
 	WarmupPercentages []float64
 	// Verbose adds the row of times between the turns of a conversation.
 	Verbose bool
 	Tokens  Tokens
-	// Goodput is what a turn must meet to count as good; the zero Limits ask
-	// for nothing and make no block.
+	// Goodput is what a turn must meet to count as good. With the zero Limits there
+	// is no block about it.
 	Goodput Limits
 	// Cache is the server's cache as far as it is known beforehand.
 	Cache CacheOptions
-	// Bootstrap is how intervals are made.
+	// Bootstrap is how intervals are computed.
 	Bootstrap measure.Bootstrap
 }
 
-// Validate says what is wrong with the options.
+// Validate returns everything that is wrong with the options.
 func (o *Options) Validate() error {
 	var errs field.Errors
 	for _, p := range o.WarmupPercentages {
@@ -181,6 +185,6 @@ func (o *Options) Validate() error {
 	return errs.Err()
 }
 
-// ErrNoSamples is what a run without a single good turn gives in place of a
-// table; the rest of its summary exists.
+// ErrNoSamples is the error of a table of a run without good turns. The rest of
+// its summary exists.
 var ErrNoSamples = errors.New("no turn went well: there is nothing to measure")

@@ -6,7 +6,7 @@ import (
 	"multiturn/pkg/record"
 )
 
-// ReuseDistance is how hits depend on how long a conversation was away: from
+// ReuseDistance shows how hits depend on how long a conversation was away, from
 // the end of its last answer to its next turn. A cache that is too small misses
 // beyond the distance that it can hold.
 type ReuseDistance struct {
@@ -16,13 +16,12 @@ type ReuseDistance struct {
 }
 
 // ReuseBucket is the measured later turns of one range of distances: From <=
-// distance < To. Tokens are sums; what is not known of every turn is as in
-// CacheRow.
+// distance < To. Rates are as in CacheRow, also if some turns are unknown.
 type ReuseBucket struct {
 	From float64 `json:"from"`
-	To   Number  `json:"to"` // does not exist in the last range, which has no end
+	To   Number  `json:"to"` // null in the last range, which has no end
 	N    int     `json:"n"`
-	// Share is the turns of this range and of nearer ones by all.
+	// Share is the share of the turns in this range and nearer ones.
 	Share         Number `json:"cumulative_share"`
 	HitRate       Number `json:"hit_rate"`
 	EligibleRate  Number `json:"eligible_hit_rate"`
@@ -38,7 +37,7 @@ type reuse struct {
 	tokens  int64
 }
 
-// reuses are the measured turns that follow another one of their conversation,
+// reuses returns the measured turns that follow another one of their conversation,
 // in the order of their sending.
 func (c *Collector) reuses() []reuse {
 	type visit struct {
@@ -68,14 +67,15 @@ func (c *Collector) reuses() []reuse {
 	return out
 }
 
-// Edges of the ranges. Those of seconds are near 10^(n/2), the others double.
+// Edges of the ranges. Seconds are near 10^(n/2), since times spread over many
+// decades; the others double.
 var (
 	secondEdges = []float64{0, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000}
 	turnEdges   = doublingEdges(1, 1<<20)
 	tokenEdges  = doublingEdges(1024, 1<<40)
 )
 
-// doublingEdges are 0, from, twice that, and so on.
+// doublingEdges returns 0, from, twice from, and so on up to to.
 func doublingEdges(from, to float64) []float64 {
 	edges := []float64{0}
 	for ; from <= to; from *= 2 {
@@ -84,8 +84,8 @@ func doublingEdges(from, to float64) []float64 {
 	return edges
 }
 
-// reuseDistance is nil if no conversation came back, or nothing is known of
-// what could be hit.
+// reuseDistance returns nil if no conversation came back, or the possible hits
+// are unknown.
 func (c *Collector) reuseDistance(p *CachePlan) *ReuseDistance {
 	all := c.reuses()
 	if p == nil || len(all) == 0 {
@@ -98,10 +98,12 @@ func (c *Collector) reuseDistance(p *CachePlan) *ReuseDistance {
 	}
 }
 
-// buckets are the ranges that have a turn.
+// buckets returns the ranges that have a turn.
 func (c *Collector) buckets(p *CachePlan, all []reuse, edges []float64,
 	of func(reuse) float64) []ReuseBucket {
+	predicted := p.Shape.Config != nil
 	rows := make([]CacheRow, len(edges))
+	total := 0
 	for _, r := range all {
 		if p.by[r.turn] == nil {
 			continue
@@ -110,27 +112,22 @@ func (c *Collector) buckets(p *CachePlan, all []reuse, edges []float64,
 		if !found {
 			i--
 		}
-		rows[max(0, i)].add(r.turn, &c.turns[r.turn], p.by[r.turn], p.Shape.Config != nil)
+		rows[max(0, i)].add(r.turn, &c.turns[r.turn], p.by[r.turn], predicted)
+		total++
 	}
-	var (
-		out   []ReuseBucket
-		total int
-		seen  int
-	)
-	for i := range rows {
-		total += rows[i].N
-	}
+	var out []ReuseBucket
+	seen := 0
 	for i := range rows {
 		row := &rows[i]
 		if row.N == 0 {
 			continue
 		}
-		row.finish(c, p.Shape.Config != nil)
+		row.finish(c, predicted)
 		seen += row.N
 		b := ReuseBucket{
 			From: edges[i], To: unknown, N: row.N, Share: Number(float64(seen) / float64(total)),
-			HitRate:      row.HitRate,
-			EligibleRate: row.EligibleRate, PredictedRate: row.PredictedRate, Known: row.Known,
+			HitRate: row.HitRate, EligibleRate: row.EligibleRate, PredictedRate: row.PredictedRate,
+			Known: row.Known,
 		}
 		if i+1 < len(edges) {
 			b.To = Number(edges[i+1])

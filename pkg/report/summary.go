@@ -111,7 +111,7 @@ type Lengths struct {
 // for every turn do not exist.
 type Throughput struct {
 	Seconds     Number `json:"seconds"`
-	DrainSec    Number `json:"drain_sec"` // of which after the last send
+	DrainSec    Number `json:"drain_sec"` // the part after the last send
 	Requests    Number `json:"requests_per_sec"`
 	Input       Number `json:"input_tokens_per_sec"`
 	NewInput    Number `json:"uncached_input_tokens_per_sec"` // input less cached

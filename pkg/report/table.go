@@ -31,8 +31,8 @@ type Row struct {
 	Description
 }
 
-// Description is what pandas' describe tells of a sample. What does not exist
-// is NaN.
+// Description is what pandas' describe returns for a sample. Numbers that do not
+// exist are NaN.
 type Description struct {
 	Count               int
 	Mean, Std, Min, Max Number

@@ -225,7 +225,7 @@ func shortColumn(head, cell string) render.Column {
 		Text: func(r render.Row) string { return render.Short(r.Number(cell)) }}
 }
 
-// clientUse says what the client used, in parts of a sentence.
+// clientUse returns what the client used, in parts of a sentence.
 func clientUse(c *record.Certificate) (parts []string) {
 	if c.CPUSeconds > 0 {
 		parts = append(parts, fmt.Sprintf("%s s CPU (%.0f %% of the machine)",

@@ -26,8 +26,8 @@ type world struct {
 	loaded         [kvcache.NumTiers]float64
 	noise          float64 // standard deviation of TTFT, ms
 	arms           []string
-	tiers          bool // usage tells them
-	silent         bool // usage does not tell cached tokens
+	tiers          bool // usage has them
+	silent         bool // usage has no cached tokens
 	warm           bool // an earlier run of the same left the cache as it was
 	kind           string
 }

@@ -1,0 +1,73 @@
+package report
+
+import (
+	"fmt"
+
+	"multiturn/internal/human"
+	"multiturn/pkg/record"
+)
+
+// slowTiers reports tiers that cost more time than they save.
+func (f *finder) slowTiers() {
+	m := f.d.Cost
+	if m == nil || !m.Fit {
+		return
+	}
+	for i := range m.Tiers {
+		t := &m.Tiers[i]
+		if t.Tokens.High.OK() && t.Tokens.High < m.Prefill.Low {
+			f.add(slowTier, fmt.Sprintf("Loading from the %s tier takes longer than computing: hits in it "+
+				"cost time.", t.Tier), "%s: %s; prefill: %s", t.Tier, perSecond(t.Tokens),
+				perSecond(m.Prefill))
+		}
+	}
+}
+
+// effects reports the differences between arms.
+func (f *finder) effects() {
+	if f.d.Arms == nil {
+		return
+	}
+	for i := range f.d.Arms.Effects {
+		f.effect(&f.d.Arms.Effects[i])
+	}
+}
+
+func (f *finder) effect(e *Effect) {
+	r, turns := &e.Later, "later turns"
+	if r.N == 0 {
+		r, turns = &e.All, "all turns"
+	}
+	d := r.Difference
+	if !d.Low.OK() || !d.High.OK() {
+		return
+	}
+	from := human.Count(e.Conversations, "conversation")
+	if e.Batches > 0 {
+		from = human.Count(e.Batches, "pair") + " of batches"
+	}
+	kind, text := f.effectText(e, r, turns)
+	f.add(kind, text, "ttft of %s less that of %s, %s: %s ms [%s, %s], 95 %% interval from %s",
+		e.Control, f.d.Arms.Measured, turns, fixed(d.Value, 2), fixed(d.Low, 2), fixed(d.High, 2), from)
+}
+
+// effectText returns the finding of an effect whose row is r.
+func (f *finder) effectText(e *Effect, r *EffectRow, turns string) (kind, text string) {
+	measured, d := f.d.Arms.Measured, r.Difference.Value
+	cache := record.SharesNothing(e.Control) && !record.SharesNothing(measured)
+	switch {
+	case cache && !r.significant():
+		return effectNotFound, "No effect of the cache on the time to the first token can be " +
+			"distinguished from chance."
+	case !r.significant():
+		return effectNotFound, fmt.Sprintf("Arms %q and %q do not differ by more than chance.", measured,
+			e.Control)
+	case cache && d > 0:
+		return effectFound, fmt.Sprintf("With the cache, the first token of %s comes %s ms (%s %%) "+
+			"earlier.", turns, fixed(d, 1), fixed(100*r.Relative, 0))
+	case cache:
+		return effectFound, fmt.Sprintf("With the cache, the first token of %s comes %s ms later than "+
+			"without it.", turns, fixed(-d, 1))
+	}
+	return effectFound, fmt.Sprintf("Arms %q and %q differ.", measured, e.Control)
+}
