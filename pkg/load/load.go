@@ -1,8 +1,8 @@
 // Package load decides which turn of which conversation may be sent when.
 //
-// It is a state machine without a clock: a Scheduler is told the time, and that
-// a turn has ended, and answers what may be sent now and when something is due
-// next. Package bench drives it by a real clock in front of a server, package
+// It is a state machine without a clock: its callers pass the time and the turns
+// that have ended, and a Scheduler returns what may be sent now and when to ask
+// again. Package bench drives it by a real clock in front of a server, package
 // plan in virtual time, so a plan and a run of the same options send the same
 // turns in the same order.
 //

@@ -10,34 +10,32 @@ import (
 // Turn is what caches do for one request, in tokens of its prompt.
 type Turn struct {
 	Prompt int
-	// New is Request's: the prompt less what the turn before it left.
+	// New is the prompt less what the previous turn left, as in Request.
 	New int
-	// Ideal is what an unlimited cache would have hit under the same
-	// interleaving: whole blocks that any request before it had used, and never
-	// the last token.
+	// Ideal is the possible hits: those of an unlimited cache in the same order of
+	// requests. They are whole blocks that an earlier request used, without the last
+	// token.
 	Ideal int
-	// Hit is what the cache of the stated shape would have hit, by tier; zero
-	// when no shape was stated.
+	// Hit is the hits of a cache of the stated shape, by tier; zero if none was
+	// stated.
 	Hit [kvcache.NumTiers]int
-	// Waited says that this cache had no room when the request came, TooLarge
-	// that it could never run it.
+	// Waited reports whether that cache had no room when the request arrived,
+	// TooLarge whether it is too small for the request.
 	Waited, TooLarge bool
 }
 
-// Predicted is what the cache of the stated shape would have hit in all its
-// tiers.
+// Predicted returns the hits in all tiers of the cache of the stated shape.
 func (t *Turn) Predicted() int { return t.Hit[kvcache.GPU] + t.Hit[kvcache.CPU] + t.Hit[kvcache.Disk] }
 
-// Compare is the turns of one run beside what caches would have done for them,
-// for a report to put beside what was measured. Config is the shape of the
-// cache, nil if it is not known: Predicted is then 0. Its block size counts,
-// not that of o.
+// Compare returns what caches would have done for the turns of one run. Config is
+// the shape of a cache, whose block size replaces that of o. If it is nil,
+// Predicted is 0.
 //
-// The answer has one Turn for each turn given, at the same index; nil for a
-// turn that no cache saw (see FromTurns). Warm-up turns fill the caches and
-// should be among the turns; their Ideal is 0. Turns of different runs must not
-// be mixed: they have clocks of their own. Notes say what had to be assumed,
-// one sentence each.
+// The result has one Turn for each turn given, at the same index, nil for turns
+// that are left out (see FromTurns). Warm-up turns fill the caches and should be
+// among the turns; their Ideal is 0. Turns of different runs must not be mixed,
+// since each run has its own clock. Notes are the assumptions, a sentence for
+// each.
 func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*Turn,
 	notes []string, err error) {
 	if config != nil {
@@ -58,44 +56,40 @@ func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*T
 // Analysis is what caches do for a workload.
 type Analysis struct {
 	Workload *Workload
-	// Store is what the unlimited cache and those of the curve keep.
+	// Store is what the caches keep of a request.
 	Store kvcache.Store
-	// Curve is the hits of one LRU cache against its capacity, nothing pinned.
+	// Curve is the hits of an LRU cache against its capacity, with nothing pinned.
 	// Its last point is the unlimited cache.
 	Curve *kvcache.Curve
-	// Config is the shape that was stated, if one was.
+	// Config is the stated shape, nil if none was.
 	Config *kvcache.Config
 	// Turns are by request, in the workload's order.
 	Turns []Turn
-	// Pinned is the most blocks that running requests need at one time; blocks
-	// that several of them share count for each.
+	// Pinned is the most blocks that running requests need at one time. A block
+	// that several of them share counts for each.
 	Pinned int
 	// WorkingSet is by request, when it ends.
 	WorkingSet []Use
 }
 
-// Use is how many blocks matter at a time.
+// Use is how many blocks are in use at a time.
 type Use struct {
 	At time.Duration
-	// Unique is the number of different blocks used so far, Live of those the
-	// ones that will be used again, Running what running requests need.
+	// Unique is the number of different blocks used so far, Live how many of them
+	// will be used again, Running how many the running requests need.
 	Unique, Live, Running int
 }
 
-// Analyse takes a workload through an unlimited cache and LRU caches of every
-// capacity, which keep what store says, and through a cache of the shape config
-// if that is not nil. Its block size must be the workload's.
+// Analyse replays a workload in an unlimited cache and in LRU caches of every
+// capacity, all of which keep store of a request, and in a cache of the shape
+// config if that is not nil. The block size of config must be the workload's.
 func Analyse(w *Workload, config *kvcache.Config, store kvcache.Store) (*Analysis, error) {
 	a := &Analysis{Workload: w, Store: store, Config: config, Turns: make([]Turn, len(w.Requests))}
 	plays := make([]kvcache.Play, len(w.Requests))
 	for i := range w.Requests {
 		r := &w.Requests[i]
 		plays[i] = r.Play
-		// A block that is not full is nothing that a server shares.
-		plays[i].Hashes = r.Hashes[:min(len(r.Hashes), (r.Prompt+max(0, r.Output))/w.BlockSize)]
-		if w.PartialBlocks {
-			plays[i].Hashes = r.Hashes[:min(len(r.Hashes), r.Prompt/w.BlockSize)]
-		}
+		plays[i].Hashes = w.full(r)
 		a.Turns[i] = Turn{Prompt: r.Prompt, New: r.New}
 	}
 	a.measure(plays)
@@ -116,11 +110,17 @@ func Analyse(w *Workload, config *kvcache.Config, store kvcache.Store) (*Analysi
 	return a, nil
 }
 
-// measure goes through the requests once for all capacities.
+// full returns the blocks of a request that are full: servers share no others.
+func (w *Workload) full(r *Request) []kvcache.Hash {
+	tokens := r.Prompt + max(0, r.Output)
+	if w.PartialBlocks {
+		tokens = r.Prompt
+	}
+	return r.Hashes[:min(len(r.Hashes), tokens/w.BlockSize)]
+}
+
+// measure replays the requests once for all capacities.
 func (a *Analysis) measure(plays []kvcache.Play) {
-	w := a.Workload
-	r := kvcache.NewReuse(w.BlockSize)
-	r.CountPartial = w.PartialBlocks
 	type moment struct {
 		play int
 		end  bool
@@ -129,43 +129,84 @@ func (a *Analysis) measure(plays []kvcache.Play) {
 	for i, end := range kvcache.Timeline(plays) {
 		moments = append(moments, moment{i, end})
 	}
-	blocks := func(tokens int) int { return (tokens + w.BlockSize - 1) / w.BlockSize }
-	running := 0
-	uses := make([]int, 0, len(plays)) // of the requests' ends, as positions among the calls of Use
-	calls := 0
+	s := newSweep(a, len(plays))
 	for m, now := range moments {
-		q := &w.Requests[now.play]
-		keep := q.Hashes
-		if !w.PartialBlocks {
-			keep = keep[:min(len(keep), kept(q.Turn, a.Store)/w.BlockSize)]
-		} else if a.Store == kvcache.Nothing {
-			keep = nil
-		}
-		need := blocks(q.Prompt + max(0, q.Output-1))
 		if now.end {
-			r.Use(keep)
-			calls++
-			uses = append(uses, calls-1)
-			a.WorkingSet = append(a.WorkingSet, Use{At: q.End, Running: running})
-			running -= need
+			s.end(now.play)
 			continue
 		}
-		running += need
-		a.Pinned = max(a.Pinned, running)
-		if !q.Warmup {
-			n := r.Lookup(keep, q.Prompt) * w.BlockSize
-			a.Turns[now.play].Ideal = max(0, min(n, q.Prompt-1))
-		}
-		// What comes between the start and the end of a request finds its
-		// prompt; when nothing does, one use is enough.
-		if m+1 < len(moments) && moments[m+1] != (moment{now.play, true}) {
-			r.Use(keep[:min(len(keep), q.Prompt/w.BlockSize)])
-			calls++
-		}
+		// Requests between the start and the end of one hit its prompt. If there are
+		// none, the use at its end is enough.
+		alone := m+1 == len(moments) || moments[m+1] == moment{now.play, true}
+		s.start(now.play, alone)
 	}
-	a.Curve = r.Curve()
-	set := r.WorkingSet()
-	for i, call := range uses {
-		a.WorkingSet[i].Unique, a.WorkingSet[i].Live = set.Unique[call], set.Live[call]
+	s.finish()
+}
+
+// sweep is the state of measure.
+type sweep struct {
+	*Analysis
+	reuse   *kvcache.Reuse
+	running int   // blocks that running requests need
+	calls   int   // of reuse.Use
+	ends    []int // of the requests' ends, as positions among the calls
+}
+
+func newSweep(a *Analysis, n int) *sweep {
+	s := &sweep{Analysis: a, reuse: kvcache.NewReuse(a.Workload.BlockSize), ends: make([]int, 0, n)}
+	s.reuse.CountPartial = a.Workload.PartialBlocks
+	a.WorkingSet = make([]Use, 0, n)
+	return s
+}
+
+// start looks a request's prompt up, and uses it unless the request runs alone.
+func (s *sweep) start(play int, alone bool) {
+	q := &s.Workload.Requests[play]
+	keep := s.keep(q)
+	s.running += s.need(q)
+	s.Pinned = max(s.Pinned, s.running)
+	if !q.Warmup {
+		n := s.reuse.Lookup(keep, q.Prompt) * s.Workload.BlockSize
+		s.Turns[play].Ideal = max(0, min(n, q.Prompt-1))
+	}
+	if !alone {
+		s.reuse.Use(keep[:min(len(keep), q.Prompt/s.Workload.BlockSize)])
+		s.calls++
+	}
+}
+
+// end uses all that is kept of a request.
+func (s *sweep) end(play int) {
+	q := &s.Workload.Requests[play]
+	s.reuse.Use(s.keep(q))
+	s.ends = append(s.ends, s.calls)
+	s.calls++
+	s.WorkingSet = append(s.WorkingSet, Use{At: q.End, Running: s.running})
+	s.running -= s.need(q)
+}
+
+// keep returns the blocks that are kept of a request.
+func (s *sweep) keep(q *Request) []kvcache.Hash {
+	switch {
+	case !s.Workload.PartialBlocks:
+		return q.Hashes[:min(len(q.Hashes), kept(q.Turn, s.Store)/s.Workload.BlockSize)]
+	case s.Store == kvcache.Nothing:
+		return nil
+	}
+	return q.Hashes
+}
+
+// need returns the blocks that a request needs while it runs.
+func (s *sweep) need(q *Request) int {
+	tokens := q.Prompt + max(0, q.Output-1)
+	return (tokens + s.Workload.BlockSize - 1) / s.Workload.BlockSize
+}
+
+// finish takes over the curve and the working set.
+func (s *sweep) finish() {
+	s.Curve = s.reuse.Curve()
+	set := s.reuse.WorkingSet()
+	for i, call := range s.ends {
+		s.WorkingSet[i].Unique, s.WorkingSet[i].Live = set.Unique[call], set.Live[call]
 	}
 }

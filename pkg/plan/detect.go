@@ -11,10 +11,10 @@ import (
 	"multiturn/pkg/record"
 )
 
-// Kind is what a file holds.
+// Kind is the kind of a file's content.
 type Kind string
 
-// The kinds.
+// Kinds of files.
 const (
 	Conversations Kind = "conversations"
 	Generator     Kind = "generator" // a generator's config, from which conversations are made
@@ -23,14 +23,16 @@ const (
 	Trace         Kind = "trace"
 )
 
-// detectItems is how many items are looked at: a broken line or an unknown record does not hide what follows.
+// detectItems is how many items Detect looks at, so that a broken line or an
+// unknown record does not hide the kind.
 const detectItems = 20
 
-// ErrUnknown is a file that is none of the kinds.
-var ErrUnknown = errors.New("neither conversations (id and messages), nor records of a run, nor a trace (timestamp, input_length, hash_ids)")
+// ErrUnknown is the error of a file of unknown kind.
+var ErrUnknown = errors.New("neither conversations (id and messages), nor records of a run, " +
+	"nor a trace (timestamp, input_length, hash_ids)")
 
-// Detect tells what a stream holds by its first items. What was read is in the reader that it returns, which is unpacked if
-// the stream was packed with gzip.
+// Detect returns the kind of a stream's content, by its first items, and a reader
+// of the whole stream. If the stream is packed with gzip, the reader unpacks it.
 func Detect(r io.Reader) (Kind, io.Reader, error) {
 	r, err := jsonseq.Unpack(r)
 	if err != nil {
@@ -53,8 +55,10 @@ func Detect(r io.Reader) (Kind, io.Reader, error) {
 	return kind, io.MultiReader(&head, r), nil
 }
 
+// kindOf returns the kind of one item, "" if it is unknown.
 func kindOf(item []byte) Kind {
-	has := gjson.GetManyBytes(item, "type", "hash_ids", "messages", "filetype", "ttft_ms", "timestamp", "input_length")
+	has := gjson.GetManyBytes(item, "type", "hash_ids", "messages", "filetype", "ttft_ms",
+		"timestamp", "input_length")
 	switch typ := has[0].String(); {
 	case !gjson.ParseBytes(item).IsObject():
 		return ""

@@ -1,33 +1,39 @@
-// Package plan says what a KV cache could have done for a run, or would do for conversations that nobody has sent yet,
-// because neither the model of a cache (package kvcache) nor a measurement (package record) knows how conversations become
-// requests that overlap.
+// Package plan computes what a KV cache could have done for a run, or would do for
+// conversations that nobody has sent yet. It knows how conversations become
+// requests that overlap, which neither the model of a cache (package kvcache) nor
+// a measurement (package record) does.
 //
 // # From input to requests
 //
-// A Workload is requests in the order in which they start, each with the names of its blocks and when it ran. It is made from
+// A Workload is requests in the order in which they start, each with the names of
+// its blocks and its times. It is made from
 //
 //	conversations   Simulate: sent as package bench would, at a given speed or in order only
-//	turns of a run  FromTurns: as they were sent and ended, with the server's own token counts
+//	turns of a run  FromTurns: as they were sent and ended, with the server's token counts
 //	a trace         FromTrace: Mooncake's format, whose requests name their blocks
 //
-// Detect tells the three apart by their content.
+// Detect finds out by its content which of the three a file holds.
 //
 // # From requests to numbers
 //
-// Analyse takes a workload through an unlimited cache, an LRU cache of every capacity at once (both in one pass, see
-// kvcache.Reuse), and, when a shape is stated, through a cache of that shape with running requests pinned (kvcache.Replay).
-// Summarise puts the result into a form that can be printed, drawn and written as JSON. Compare is for the report of a run:
-// the turns that were measured, and beside each what the two caches would have hit.
+// Analyse replays a workload in an unlimited cache, in an LRU cache of every
+// capacity at once (both in one pass, see kvcache.Reuse), and, if a shape is
+// stated, in a cache of that shape with running requests pinned (kvcache.Replay).
+// Summarise turns the result into a form that can be printed, drawn and written as
+// JSON.
 //
-// # What it costs
+// # Cost
 //
-// Memory is 8 bytes per block used (turns of a conversation share theirs unless answers are thrown away) and about 100 per
-// different block; twelve million block accesses take a few seconds.
+// Memory is 8 bytes per block used (turns of a conversation share theirs unless
+// answers are thrown away) and about 100 per different block. Twelve million block
+// accesses take a few seconds.
 //
-// # What it does not know
+// # Limits
 //
-// Texts of answers are not in records, and not in a dataset before a server has spoken: an answer is a row of tokens that
-// no other conversation has, or the dataset's text where that stands in for it. Chat templates differ: see package template.
+// The texts of answers are not in records, nor in a dataset before a server has
+// spoken. An answer is a row of tokens that no other conversation has, or the
+// dataset's text if that stands in for it. Chat templates differ: see package
+// template.
 package plan
 
 import (
@@ -37,17 +43,18 @@ import (
 	"multiturn/pkg/kvcache"
 )
 
-// Request is one request of a workload: whose it is, what it held, and when it ran.
+// Request is one request of a workload.
 type Request struct {
 	Conversation string
-	// Index counts the conversation's requests from 0; -1 where that is not known (a trace).
+	// Index counts the conversation's requests from 0; -1 = unknown, as in a trace.
 	Index int
-	// Arm is the control arm, in a run with a control.
+	// Arm is the request's arm in a run with control arms.
 	Arm string
-	// New is the prompt's tokens less those of the turn before it, its prompt and, where that goes on, its answer: what no
-	// server could have had from this conversation.
+	// New is the prompt's tokens less those of the previous turn: its prompt and, if
+	// the prompt continues it, its answer. No server can have New tokens from this
+	// conversation.
 	New int
-	// Source is the index of the turn it was made from, of those given to FromTurns.
+	// Source is the index of the request's turn among those given to FromTurns.
 	Source int
 	// Warmup requests fill caches and are not counted.
 	Warmup bool
@@ -60,22 +67,24 @@ type Workload struct {
 	BlockSize int // tokens
 	// Requests in the order in which they start.
 	Requests []Request
-	// Timed says that starts and ends are times. Otherwise they only tell what came before what.
+	// Timed reports whether starts and ends are times. Otherwise they are only an
+	// order.
 	Timed bool
-	// PartialBlocks says that a request names its last block too if it is not full, as traces do.
+	// PartialBlocks reports whether requests name their last block even if it is not
+	// full, as traces do.
 	PartialBlocks bool
-	// How says in a few words where the order comes from.
+	// How describes in a few words where the order comes from.
 	How string
-	// Notes say what had to be assumed or left out.
+	// Notes are the assumptions, and what was left out.
 	Notes []string
 }
 
-// sort puts requests in order of start; those of one time stay as they are.
+// sort sorts requests by start. Requests of the same time keep their order.
 func (w *Workload) sort() {
 	slices.SortStableFunc(w.Requests, func(a, b Request) int { return cmp.Compare(a.Start, b.Start) })
 }
 
-// kept is the number of tokens of a request whose KV a later one may find.
+// kept returns the number of tokens of a request that a later one may hit.
 func kept(t kvcache.Turn, store kvcache.Store) int {
 	switch store {
 	case kvcache.PromptAndOutput:
@@ -86,8 +95,9 @@ func kept(t kvcache.Turn, store kvcache.Store) int {
 	return 0
 }
 
-// invented is the id of a token of which only the place is known: token i of answer (or of what else is not known) turn of
-// conversation c. It is above every vocabulary, and the same nowhere else in all likelihood.
+// invented returns an id for a token that is known only by its place: token i of
+// part turn of conversation c, where a part is an answer or other unknown text. The
+// id is above every vocabulary, and very likely used nowhere else.
 func invented(c, turn, i int) int32 {
 	x := uint64(c)*0x9e3779b97f4a7c15 ^ uint64(turn)<<32 ^ uint64(i)
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -95,6 +105,7 @@ func invented(c, turn, i int) int32 {
 	return int32(1<<30 | (x^x>>31)&(1<<30-1))
 }
 
+// appendInvented appends the ids of the first n tokens of a part.
 func appendInvented(ids []int32, c, turn, n int) []int32 {
 	ids = slices.Grow(ids, max(0, n))
 	for i := range n {

@@ -70,10 +70,10 @@ func (s *Summary) factRows() [][2]string {
 			blocks(s.LargestBlocks))},
 		{"Running requests", fmt.Sprintf("%s blocks at most at a time (%s)",
 			human.Thousands(s.PinnedBlocks), blocks(s.PinnedBlocks))},
-		{"Ideal hit", fmt.Sprintf("%s tokens, %s of the prompt tokens: an unlimited cache that "+
+		{"Possible hits", fmt.Sprintf("%s tokens, %s of the prompt tokens: an unlimited cache that "+
 			"keeps %s",
 			human.Thousands(s.Ideal.HitTokens), render.Percent(s.Ideal.Rate), keeps(s.Store))},
-		{"", `(the eligible tokens: no cache hits more; "of ideal" below is the share of them)`},
+		{"", `(the eligible tokens: no cache hits more; "of possible" below is the share of them)`},
 	}
 	m := s.Model
 	if m == nil {
@@ -116,7 +116,7 @@ func (s *Summary) curve() []render.Section {
 		About: "What one LRU cache of each capacity hits.", RowHead: "tokens",
 		Columns: []render.Column{
 			thousands("blocks", "blocks"), gibColumn("gib"), thousands("hit tokens", "hit_tokens"),
-			percent("hit", "hit_rate"), percent("of ideal", "eligible_hit_rate"),
+			percent("hit", "hit_rate"), percent("of possible", "eligible_hit_rate"),
 			{Left: true, Text: func(r render.Row) string {
 				return render.Bar(r.Number("eligible_hit_rate"))
 			}},
@@ -148,16 +148,16 @@ func (c *Cliff) text() string {
 	if c.From.GiB != nil {
 		gib = fmt.Sprintf(" (%s to %s GiB)", size(*c.From.GiB), size(*c.To.GiB))
 	}
-	return fmt.Sprintf("%s: from %s to %s tokens%s it gains %s of the ideal hit.",
+	return fmt.Sprintf("%s: from %s to %s tokens%s it gains %s of the possible hits.",
 		name, human.Thousands(c.From.Tokens), human.Thousands(c.To.Tokens), gib,
 		render.Percent(c.Rise))
 }
 
 func (s *Summary) reach() render.Section {
 	reach := render.Section{
-		Name: "reach", Title: "Capacity that reaches a share of the ideal hit (what running " +
+		Name: "reach", Title: "Capacity that reaches a share of the possible hits (what running " +
 			"requests pin comes on top):",
-		About: "The smallest capacity for a share of the ideal hit.", RowHead: "of ideal",
+		About: "The smallest capacity for a share of the possible hits.", RowHead: "of possible",
 		Columns: []render.Column{
 			thousands("tokens", "tokens"), thousands("blocks", "blocks"), gibColumn("gib"),
 			percent("hit",
@@ -286,7 +286,7 @@ func (s *Summary) turnColumns() []render.Column {
 	if s.Conversations > 0 {
 		columns = append(columns, thousands("new", "new_tokens"))
 	}
-	columns = append(columns, share("ideal", prompt, "ideal_tokens"))
+	columns = append(columns, share("possible", prompt, "ideal_tokens"))
 	if s.Prediction == nil {
 		return columns
 	}
@@ -294,7 +294,7 @@ func (s *Summary) turnColumns() []render.Column {
 		columns = append(columns, share(tier.Tier, prompt, tier.Tier+"_tokens"))
 	}
 	hits := []string{"gpu_tokens", "cpu_tokens", "disk_tokens"}
-	return append(columns, share("predicted", prompt, hits...), share("of ideal", "ideal_tokens",
+	return append(columns, share("predicted", prompt, hits...), share("of possible", "ideal_tokens",
 		hits...))
 }
 

@@ -45,8 +45,8 @@ type Shape struct {
 	Notes []string `json:"-"`
 }
 
-// Assumption says that the block size is a guess of no more than the kind of
-// server; "" if it is not.
+// Assumption returns a note if the block size is only a guess from the kind of
+// server, else "".
 func (s *Shape) Assumption() string {
 	if s.BlockSizeFrom != FromHabit {
 		return ""

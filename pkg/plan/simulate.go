@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"multiturn/internal/field"
+	"multiturn/internal/human"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/load"
@@ -159,7 +160,7 @@ type counter struct{ template.Tokenizer }
 
 func (c counter) Count(text string) int { return len(c.Append(nil, text)) }
 
-// notes says what the scripts had to assume.
+// notes returns what the scripts had to assume.
 func (s *Simulation) notes(scripts []script) []string {
 	assumed, more := 0, 0
 	for i := range scripts {
@@ -168,12 +169,12 @@ func (s *Simulation) notes(scripts []script) []string {
 	}
 	var notes []string
 	if assumed > 0 {
-		notes = append(notes, fmt.Sprintf("%d turns have no answer in the dataset: "+
-			"%d tokens are taken for each", assumed, s.AnswerTokens))
+		notes = append(notes, fmt.Sprintf("%s without an answer in the dataset: %s assumed for each",
+			human.Count(assumed, "turn"), human.Count(s.AnswerTokens, "token")))
 	}
 	if more > 0 {
-		notes = append(notes, fmt.Sprintf("%d messages hold more than a role and a text "+
-			"(tool calls, images, names): only their text is counted", more))
+		notes = append(notes, fmt.Sprintf("%s with more than a role and a text "+
+			"(tool calls, images, names): only the text is counted", human.Count(more, "message")))
 	}
 	return notes
 }

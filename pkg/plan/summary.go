@@ -154,17 +154,17 @@ type TierSize struct {
 	Store string   `json:"store"`
 }
 
-// View says what of an analysis a summary shows.
+// View chooses what a summary shows of an analysis.
 type View struct {
 	Name  string
 	Kind  Kind
 	Sizes Sizes
-	// Capacities, in blocks, are those of the curve; none: round ones between
-	// the largest request and the ideal hit.
+	// Capacities, in blocks, are the points of the curve; empty = round ones between
+	// the largest request and the capacity of all possible hits.
 	Capacities []int
 }
 
-// reaches are the shares of the ideal that a summary gives capacities for.
+// reaches are the shares of the possible hits that a summary gives capacities for.
 var reaches = []float64{0.5, 0.9, 0.99}
 
 // parts of the working set's chart, and points of the curve's.

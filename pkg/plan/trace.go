@@ -9,15 +9,19 @@ import (
 	"multiturn/pkg/kvcache"
 )
 
-// FromTrace makes a workload of a trace in Mooncake's format, whose blocks have blockSize tokens (0 =
-// kvcache.MooncakeBlock). Requests run one after the other in the order of the file; with a Speed they arrive when the
-// trace says so and overlap. A trace does not say which requests are of one conversation, nor what was answered.
+// FromTrace returns the workload of a trace in Mooncake's format, whose blocks have
+// blockSize tokens (0 = kvcache.MooncakeBlock). Requests run one after the other in
+// the order of the file. With a Speed they arrive at the trace's times and overlap.
+// A trace has neither conversations nor texts of answers.
 func FromTrace(r io.Reader, blockSize int, s Speed) (*Workload, error) {
 	if blockSize == 0 {
 		blockSize = kvcache.MooncakeBlock
 	}
 	t := kvcache.NewTrace(r, blockSize)
-	w := &Workload{BlockSize: blockSize, PartialBlocks: true, How: "trace: one request after the other, in the order of the file"}
+	w := &Workload{
+		BlockSize: blockSize, PartialBlocks: true,
+		How: "trace: one request after the other, in the order of the file",
+	}
 	if s != (Speed{}) {
 		w.Timed, w.How = true, "trace: requests arrive as it says and overlap"
 	}

@@ -17,9 +17,9 @@ type Quantity struct {
 	Unit    string `json:"unit"`
 	About   string `json:"about"`
 
-	// Gauge reports whether the quantity is a state, of which a mean and a
-	// maximum make sense. Otherwise it is a counter, of which only the difference
-	// between two readings does.
+	// Gauge reports whether the quantity is a state, which has a mean and a
+	// maximum. Otherwise it is a counter, and only the difference between two
+	// readings makes sense.
 	Gauge bool `json:"gauge"`
 	// Mean reports whether series and servers are averaged. Otherwise they are
 	// added.

@@ -13,7 +13,7 @@ type Identity struct {
 	// Name is that of an entry, or the server's own word for itself (owned_by);
 	// "" if it has none.
 	Name string
-	// Version is "" if the server does not tell it.
+	// Version is "" if the server does not report it.
 	Version string
 	// Models are the ids of its models, in its order.
 	Models []string

@@ -29,13 +29,13 @@ type Server struct {
 	Name  string
 	Title string
 
-	// Owners are the values of owned_by in /v1/models that tell the server.
+	// Owners are the values of owned_by in /v1/models that identify the server.
 	Owners []string
-	// Header is a response header of /v1/models that tells it, and how its value
-	// begins. It is looked at if the owner tells nothing.
+	// Header is a response header of /v1/models that identifies the server, and
+	// HeaderPrefix how its value begins. It is used if the owner is unknown.
 	Header, HeaderPrefix string
-	// Signs are pages that only this server has. They are asked for if neither
-	// the owner nor the header tells the server; any one of them suffices.
+	// Signs are pages that only this server has. They are requested if neither the
+	// owner nor the header identifies the server; any one of them suffices.
 	Signs []Sign
 
 	// Version is where the server's version stands, the preferred page first.
@@ -51,8 +51,8 @@ type Server struct {
 	// /detokenize.
 	Tokenizes bool
 
-	// BlockSize is the usual block of its KV cache in tokens, if the server does
-	// not tell it; 1 if the cache is exact to the token.
+	// BlockSize is the usual block of its KV cache in tokens, used if the server
+	// does not report it; 1 if the cache is exact to the token.
 	BlockSize int
 	// NullBlock reports whether one of the blocks that the server counts holds
 	// no tokens.
@@ -71,11 +71,10 @@ type Server struct {
 	Advice Advice
 }
 
-// Sign is a page that tells a server.
+// Sign is a page that identifies a server.
 type Sign struct {
 	Path string
-	// All are fields that the page must have, Any fields of which it must have
-	// one, unless there are none.
+	// The page must have all fields of All, and one of Any if Any is not empty.
 	All, Any []string
 	// Unowned limits the sign to servers whose models have no owner: others have
 	// such a page, too.

@@ -18,7 +18,7 @@ func TestServers(t *testing.T) {
 			t.Errorf("%s: incomplete: %+v", s.Name, s)
 		}
 		if len(s.Owners) == 0 && s.Header == "" && len(s.Signs) == 0 {
-			t.Errorf("%s: nothing tells it", s.Name)
+			t.Errorf("%s: nothing identifies it", s.Name)
 		}
 		for _, o := range s.Owners {
 			if slices.Contains(owners, o) {

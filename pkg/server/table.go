@@ -3,7 +3,7 @@ package server
 // cachedDetails is where OpenAI's API has the number of cached tokens.
 const cachedDetails = "usage.prompt_tokens_details.cached_tokens"
 
-// AssumedBlock is the block, in tokens, of a server that does not tell its own:
+// AssumedBlock is the block, in tokens, of a server that does not report its own:
 // vLLM's on GPUs, which others have copied.
 const AssumedBlock = 16
 
