@@ -93,7 +93,7 @@ func startSim(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command("mtbench", append([]string{"sim", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	talk, err := os.Create(ts.MkAbs("sim.log")) // not ts.Stderr: that is the next command's, too
+	talk, err := os.Create(ts.MkAbs("sim.log")) // not ts.Stderr, which the next command uses too
 	ts.Check(err)
 	cmd.Stderr = talk
 	out, err := cmd.StdoutPipe()
@@ -101,7 +101,7 @@ func startSim(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(cmd.Start())
 	ts.Defer(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait() // it ends by the interrupt, whatever it returns
+		_ = cmd.Wait() // the interrupt ends it; its error does not matter
 		_ = talk.Close()
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Of several errors the one of the most important task is returned, whichever
-// came first.
+// If several tasks fail, the error of the most important one is returned,
+// whichever came first.
 func TestInOrder(t *testing.T) {
 	t.Parallel()
 	server, file := errors.New("server down"), errors.New("dataset wrong")
@@ -25,12 +25,12 @@ func TestInOrder(t *testing.T) {
 		want  error
 		took  time.Duration
 	}{
-		{"none", []func(context.Context) error{after(2, nil), after(1, nil)}, nil, 2},
+		{"no error", []func(context.Context) error{after(2, nil), after(1, nil)}, nil, 2},
 		{"both, the first is slow",
 			[]func(context.Context) error{after(2, server), after(1, file)}, server, 2},
 		{"both, the first is fast",
 			[]func(context.Context) error{after(1, server), after(2, file)}, server, 1},
-		{"the last", []func(context.Context) error{after(2, nil), after(1, file)}, file, 2},
+		{"the last fails", []func(context.Context) error{after(2, nil), after(1, file)}, file, 2},
 		{"the first does not wait",
 			[]func(context.Context) error{after(1, server), after(9, nil)}, server, 1},
 	} {
@@ -47,8 +47,8 @@ func TestInOrder(t *testing.T) {
 	}
 }
 
-// What later tasks need ends with the first error, and an interrupt does not wait
-// for a task that hangs.
+// The first error cancels the contexts of later tasks, and an interrupt does not
+// wait for a task that hangs.
 func TestInOrderStops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

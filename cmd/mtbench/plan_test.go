@@ -34,8 +34,8 @@ func planJSONOf(t *testing.T, args ...string) []*plan.Summary {
 	return plans
 }
 
-// The hits that a plain LRU pass for each capacity counted: of a made-up trace,
-// and of Mooncake's own, which are published.
+// The golden hits were counted by a plain LRU pass for each capacity, over a
+// made-up trace and over Mooncake's published ones.
 func TestPlanOfTraces(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -89,8 +89,8 @@ func TestPlanOfTraces(t *testing.T) {
 	}
 }
 
-// Records of a run on a real vLLM whose blocks were too few: each request's
-// cached tokens, by leaving the later ones out.
+// Records of a run on a real vLLM with too few blocks. Leaving out the later
+// requests gives the cached tokens of each.
 func TestPlanOfVLLMRecords(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../pkg/kvcache/testdata/vllm_lru.json")
@@ -110,8 +110,8 @@ func TestPlanOfVLLMRecords(t *testing.T) {
 	var records bytes.Buffer
 	w := record.NewWriter(&records)
 	_ = w.Run(&record.Run{ID: "golden", Server: record.Server{Kind: "vllm"}})
-	// What the server says of its cache is taken when no size is stated; one
-	// block is vLLM's null block.
+	// The server's own cache size is used if no size is stated; one block is
+	// vLLM's null block.
 	_ = w.Scrape(&record.Scrape{When: record.Before,
 		Values: map[string]float64{"block_size": float64(golden.BlockSize),
 			"gpu_blocks": float64(golden.UsableBlocks + 1)}})

@@ -16,7 +16,7 @@ import (
 	"multiturn/pkg/record"
 )
 
-// message is one of a request's.
+// message is one message of a request.
 type message struct {
 	Role    string
 	Content json.RawMessage
@@ -122,7 +122,7 @@ func TestNoReuseAndAA(t *testing.T) {
 					t.Errorf("%s is in both arms", mark)
 				}
 			}
-			// Pairs are side by side, each arm first in half of them.
+			// The two plays of a pair run side by side; each arm is first in half the pairs.
 			first := map[string]int{}
 			seen := map[string]string{}
 			for _, id := range out.asked {
@@ -220,13 +220,13 @@ func TestRetriesHaveSaltsOfTheirOwn(t *testing.T) {
 	if out.asked[0] != out.asked[1] || out.bodies[0] == out.bodies[1] {
 		t.Errorf("%s and again %s", out.bodies[0], out.bodies[1])
 	}
-	// What was sent stays as it was.
+	// The pieces that were sent are unchanged.
 	if a, b := string(f.requests[0].Messages[1]), string(f.requests[1].Messages[1]); a == b {
 		t.Errorf("the first request's salt %q was changed", a)
 	}
 }
 
-// cold notes what came when: requests and the emptyings of the cache between them.
+// cold returns the requests and the resets of the cache in their order.
 func cold(t *testing.T, o Options, reset func(n int) error,
 	cs []chat.Conversation) (log []string, out outcome, err error) {
 	t.Helper()

@@ -17,7 +17,7 @@ import (
 	"multiturn/pkg/record"
 )
 
-// fake is a server that takes its time and keeps what it was asked.
+// fake is a server that answers after a set time and keeps its requests.
 type fake struct {
 	start time.Time
 	take  time.Duration
@@ -67,7 +67,7 @@ func (f *fake) Send(ctx context.Context, r *Request) *Reply {
 	return rep
 }
 
-// of returns the options of a run with that load.
+// of returns the options of a run with the load.
 func of(l load.Options) Options { return Options{Options: l} }
 
 // words counts words: a tokenizer whose answers can be checked by eye.
@@ -105,8 +105,8 @@ func playAll(t *testing.T, o Options, f *fake, cs []chat.Conversation) outcome {
 	return interrupted(t, o, f, cs, 0, 0)
 }
 
-// interrupted is playAll with an interrupt after a time, and a second one; 0 =
-// none.
+// interrupted is playAll with one or two interrupts, each after a time; 0 = no
+// interrupt.
 func interrupted(t *testing.T, o Options, f *fake, cs []chat.Conversation,
 	drainAfter, cancelAfter time.Duration) outcome {
 	t.Helper()
@@ -461,8 +461,8 @@ func TestInterrupts(t *testing.T) {
 	})
 }
 
-// An interrupt waits neither for a think time nor for a rest, and no timer is
-// left behind.
+// An interrupt waits neither for a think time nor for a rest, and no timer
+// outlives the run.
 func TestNoTimerOutlivesTheRun(t *testing.T) {
 	t.Parallel()
 	for _, o := range []load.Options{{Clients: 2}, {Rate: 1.0 / 3600}} {
@@ -560,7 +560,7 @@ func TestWarmup(t *testing.T) {
 	if got := out.end.Turns; got.Planned != 6 || got.Finished != 6 {
 		t.Errorf("turns %+v", got)
 	}
-	t.Run("one that fails is out", func(t *testing.T) {
+	t.Run("a failed warm-up ends its conversation", func(t *testing.T) {
 		t.Parallel()
 		f := &fake{reply: func(n int, _ *Request, rep *Reply) {
 			if n == 0 {

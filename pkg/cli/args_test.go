@@ -132,8 +132,7 @@ func TestSubcommands(t *testing.T) {
 	}
 }
 
-// The values that reach the command after urfave has read the sorted list: it
-// must not change, lose or double any.
+// urfave reads the sorted list and must not change, lose or double a value.
 func TestThroughUrfave(t *testing.T) {
 	t.Parallel()
 	d := newDemo()
@@ -240,8 +239,8 @@ func TestFlagDeclaredTwice(t *testing.T) {
 	call(c, nil)
 }
 
-// FuzzSortArgs: whatever is typed, no word is lost or made up. The sorted list
-// read again gives the same, and what comes after -- is untouched.
+// FuzzSortArgs checks that sorting loses and invents no word, that sorting the
+// result again changes nothing, and that words after -- are unchanged.
 func FuzzSortArgs(f *testing.F) {
 	for _, s := range []string{
 		"IN OUT --seed=99", "-s 1 -- -x", "sim --listen :1", "-vc - --limit -1", "--model --seed",
@@ -277,7 +276,7 @@ func FuzzSortArgs(f *testing.F) {
 				again.sorted(root), err)
 		}
 		if i := slices.Index(words, "--"); i >= 0 && i+1 < len(words) {
-			// The first -- ends the flags unless it stood behind = or was refused as a value.
+			// The first -- ends the flags unless it followed = or was refused as a value.
 			tail := words[i+1:]
 			if len(l.args) < len(tail) || !slices.Equal(l.args[len(l.args)-len(tail):], tail) {
 				t.Fatalf("%q: what follows -- is not kept: %q", words, l.args)

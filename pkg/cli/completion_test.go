@@ -56,8 +56,8 @@ func TestComplete(t *testing.T) {
 	wantOK(t, call(newDemo().multi(), nil, completeWord))
 }
 
-// offered is what is offered for the words, less flags when not asked for them,
-// with spaces between.
+// offered returns the candidates for the words, separated by spaces. Where a new
+// word begins, flags are left out.
 func offered(c *Command, words string) string {
 	r := call(c, nil, append([]string{completeWord}, strings.Split(words, " ")...)...)
 	if r.code != 0 || r.errout != "" {
@@ -74,7 +74,7 @@ func offered(c *Command, words string) string {
 	return strings.Join(list, " ")
 }
 
-// FuzzComplete: whatever stands on the line, completion prints candidates and does not fail.
+// FuzzComplete checks that completion never fails and prints candidates only.
 func FuzzComplete(f *testing.F) {
 	for _, s := range []string{"", "-", "--", "--seed", "--seed=", "-v", "sim --listen", "help",
 		"-- x", "-vc -"} {
@@ -114,7 +114,8 @@ func TestCompletionFlag(t *testing.T) {
 	}
 }
 
-// The script at work in a real bash, with a command that answers as this test's process does.
+// The script runs in a real bash; the command that it calls is this test's own
+// process.
 func TestBashCompletion(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")

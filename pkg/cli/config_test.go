@@ -94,7 +94,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// The environment that counts is the one passed in.
+// Only the environment that is passed in is read.
 func TestProcessEnvironmentIsNotRead(t *testing.T) {
 	t.Setenv("DEMO_SEED", "99")
 	d := newDemo()

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// demo is a command with one flag of each kind, and multi one with subcommands;
-// what they were called with is kept.
+// demo is a command with one flag of each kind, multi a command with
+// subcommands; both keep their calls.
 type demo struct {
 	Seed           int
 	Rate           float64
@@ -104,7 +104,7 @@ func (d *demo) multi() *Command {
 	}
 }
 
-// result is what came of one call of Main.
+// result is the result of one call of Main.
 type result struct {
 	code        int
 	out, errout string

@@ -22,7 +22,7 @@ func TestExitCodes(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		{"none", nil, 0, ""},
+		{"no error", nil, 0, ""},
 		{"plain", boom, 1, "demo: boom\n"},
 		{"usage", UsageErrorf("wrong: %w", boom), 2, "demo: wrong: boom\n"},
 		{"missed", Exit(Missed, boom), 3, "demo: boom\n"},
@@ -30,8 +30,8 @@ func TestExitCodes(t *testing.T) {
 		{"several lines", errors.Join(boom, UsageErrorf("bang")), 2, "demo: boom\ndemo: bang\n"},
 		{"terminal codes", errors.New("a\x1b[31mb\r\n\n c\u009bd "),
 			1, "demo: a\\x1b[31mb\ndemo: c\\x9bd\n"},
-		{"one that urfave would exit with by itself", exitCoder{}, 1, "demo: exit with 9\n"},
-		{"cancelled by nobody", context.Canceled, 1, "demo: context canceled\n"},
+		{"urfave would exit with it", exitCoder{}, 1, "demo: exit with 9\n"},
+		{"cancelled without an interrupt", context.Canceled, 1, "demo: context canceled\n"},
 	} {
 		d := newDemo()
 		d.run = func(context.Context, *Call) error { return c.err }
@@ -117,8 +117,8 @@ func TestInterruptDrains(t *testing.T) {
 	}
 }
 
-// A Run that does not listen is left: after a while, or with one more
-// interrupt. Its unfinished output goes.
+// Main does not wait for a Run that ignores interrupts: it returns after a while,
+// or at the next interrupt, and removes the unfinished output.
 func TestInterruptOfHanging(t *testing.T) {
 	t.Parallel()
 	for _, drain := range []bool{false, true} {
@@ -159,7 +159,7 @@ func TestInterruptOfHanging(t *testing.T) {
 	}
 }
 
-// What hangs in the reading of stdin does not keep Main from returning with Run.
+// Main returns with Run even if a read of stdin hangs.
 func TestInterruptOfReading(t *testing.T) {
 	t.Parallel()
 	for _, drain := range []bool{false, true} {

@@ -10,7 +10,8 @@ import (
 	"multiturn/internal/field"
 )
 
-// Flags stand for the fields that they are bound to, also in structs within.
+// In errors, flags replace the fields that they are bound to, in nested structs
+// too.
 func TestFieldErrors(t *testing.T) {
 	t.Parallel()
 	type inner struct {

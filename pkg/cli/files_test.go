@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// inCall runs f as a command does and returns what came of it.
+// inCall runs f within a command and returns the result.
 func inCall(t *testing.T, f func(c *Call) error) result {
 	t.Helper()
 	d := newDemo()
@@ -19,7 +19,7 @@ func inCall(t *testing.T, f func(c *Call) error) result {
 	return call(d.command(""), nil)
 }
 
-// names are those in the folder, hidden ones too.
+// names returns the names of the files in a folder, hidden ones too.
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	list, err := os.ReadDir(dir)
@@ -242,7 +242,7 @@ func TestFileErrors(t *testing.T) {
 	}
 }
 
-// A pipe or a device is written as it is: there is nothing to rename.
+// A pipe or a device is written directly: it cannot be replaced by renaming.
 func TestDevice(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat(os.DevNull); err != nil || runtime.GOOS == "windows" {

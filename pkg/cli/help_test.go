@@ -64,8 +64,8 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// Help stands before everything that follows it, needs nothing, and comes after
-// what is wrong before it.
+// --help wins over all words after it and over missing flags, but an error before
+// it is reported first.
 func TestHelpAsked(t *testing.T) {
 	t.Parallel()
 	full := call(newDemo().command("IN OUT"), nil, "--help").out

@@ -14,7 +14,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 )
 
-// Without a terminal a line comes every 10 s, none before and none after Done.
+// Without a terminal one line is written every 10 s, and no line after Done.
 func TestProgressLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -81,9 +81,8 @@ func TestProgressState(t *testing.T) {
 	}
 }
 
-// The bar is drawn by mpb; here onto a buffer, to see that it ends, that it
-// goes away and that lines written meanwhile stand whole above it, whatever the
-// counts do.
+// mpb draws the bar onto a buffer. The bar ends and is removed, and lines written
+// meanwhile stand whole above it, whatever the counts are.
 func TestProgressBar(t *testing.T) {
 	t.Parallel()
 	for _, total := range []int64{0, 1, 10} {
@@ -143,7 +142,7 @@ func TestIsTerminal(t *testing.T) {
 	}
 }
 
-// Once the bar's container has ended, what is written still arrives.
+// Text that is written after the bar's container has ended still arrives.
 func TestConsoleAfterBar(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

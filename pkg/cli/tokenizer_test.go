@@ -19,8 +19,8 @@ const tiny = `{"version": "1.0", "added_tokens": [], "normalizer": null,
 "decoder": {"type": "ByteLevel"},
 "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3}, "merges": [["a", "b"]]}}`
 
-// open calls Tokenizer within a command and returns what it counts "abc" as,
-// and where it was found.
+// open calls Tokenizer within a command and returns its count of "abc" and where
+// it was found.
 func open(env []string, named, model string) (count int, where string, r result) {
 	d := newDemo()
 	d.run = func(ctx context.Context, c *Call) error {
@@ -60,7 +60,7 @@ func TestTokenizer(t *testing.T) {
 		t.Errorf("abc counts as %d tokens, want 2", count)
 	}
 
-	// A name that cannot be had is an error, with what to do.
+	// A name that cannot be resolved is an error that says what to do.
 	_, _, r := open(env, "", "some/model")
 	if r.code != 2 || !strings.Contains(r.errout, `"some/model"`) ||
 		!strings.HasSuffix(r.errout, " (name it with --tokenizer)\n") ||
@@ -73,8 +73,8 @@ func TestTokenizer(t *testing.T) {
 	}
 }
 
-// From the environment alone: a hub of our own, its cache, its token; the
-// second time nothing is asked.
+// The hub, its cache and its token come from the environment alone; the second
+// time, no request is sent.
 func TestTokenizerFromHub(t *testing.T) {
 	t.Parallel()
 	var asked []string

@@ -112,7 +112,7 @@ func TestValues(t *testing.T) {
 		if got := c.value.(interface{ Get() any }).Get(); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s %q gives %#v, want %#v", c.name, c.in, got, c.want)
 		}
-		// What String says can be read again, except for what is masked.
+		// The result of String can be set again, unless it is masked.
 		text := c.value.String()
 		if err := c.value.Set(text); err != nil {
 			t.Errorf("%s %q shows as %q, which is refused: %v", c.name, c.in, text, err)

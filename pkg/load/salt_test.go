@@ -21,7 +21,8 @@ func TestSaltsAreEquallyLong(t *testing.T) {
 		if len(x) != 51 || tok.Count(x) != s.Tokens() {
 			t.Fatalf("%q: %d bytes, %d tokens, want 51 and %d", x, len(x), tok.Count(x), s.Tokens())
 		}
-		// In front of a message, too: a salt's length must not depend on what follows.
+		// Also in front of a message: a salt's length must not depend on the text after
+		// it.
 		if n := tok.Count(x+"What is it?") - tok.Count("What is it?"); n != s.Tokens() {
 			t.Fatalf("%q before a text adds %d tokens, want %d", x, n, s.Tokens())
 		}
@@ -42,7 +43,7 @@ func TestSaltWords(t *testing.T) {
 	}
 }
 
-// picky takes some words apart.
+// picky is a tokenizer that splits some words.
 type picky struct{ apart string }
 
 func (p picky) Count(s string) int {

@@ -14,7 +14,7 @@ import (
 	"multiturn/pkg/record"
 )
 
-// talks returns conversations of that many turns each.
+// talks returns conversations with the given numbers of turns.
 func talks(turns ...int) []chat.Conversation {
 	var out []chat.Conversation
 	for i, n := range turns {
@@ -37,14 +37,14 @@ func scheduler(t *testing.T, o Options, conversations []chat.Conversation) *Sche
 	return s
 }
 
-// flight is a turn and when it was under way.
+// flight is a turn, and when it was in flight.
 type flight struct {
 	Dispatch
 	from, to time.Duration
 }
 
-// Whatever the options, every turn is sent once, after the one before it, and no
-// more is under way than they allow.
+// With any options, every turn is sent once, after the turn before it, and no
+// more turns are in flight than allowed.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
@@ -223,7 +223,7 @@ func TestStop(t *testing.T) {
 	s.Stop(record.WhyInterrupted)
 	s.Stop(record.WhyFailed)
 	if _, ok := s.Due(); ok || !s.Over() || s.Why() != record.WhyInterrupted {
-		t.Errorf("something is due: %v, over %v, why %s", ok, s.Over(), s.Why())
+		t.Errorf("has a due time: %v, over %v, why %s", ok, s.Over(), s.Why())
 	}
 	want := record.Tally{Planned: 1, Started: 1, Abandoned: 1}
 	if got := s.Conversations(); got != want {
@@ -248,7 +248,7 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// Package record says by the arm's name what an arm shares.
+// record knows by an arm's name whether its turns share anything.
 func TestArmsShare(t *testing.T) {
 	t.Parallel()
 	for _, c := range []Control{NoControl, NoReuse, Cold, AA} {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzAnswer feeds any body in any pieces, of any kind: nothing may panic, and
-// how it was cut into reads may change nothing but what is counted in reads.
+// FuzzAnswer feeds bodies of all kinds in all pieces: nothing panics, and the cut
+// into reads changes only the counts of reads.
 func FuzzAnswer(f *testing.F) {
 	captures, err := filepath.Glob(filepath.Join("testdata", "streams", "*.http"))
 	if err != nil || len(captures) == 0 {

@@ -33,7 +33,7 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// An endpoint decides how usage is asked for, if it is, and which event ends a
+// An endpoint decides whether and how usage is asked for, and which event ends a
 // stream.
 func TestOwnUsage(t *testing.T) {
 	t.Parallel()

@@ -22,9 +22,9 @@ func vllmChunk(text, finish, more string) string {
 		`"token_ids":null}]%s}`+"\n\n", text, finish, more)
 }
 
-// BenchmarkChunk is our own code for one chunk of an answer of 500, one read a
-// chunk: parsing the stream, decoding the event, clocks, text and gaps. The
-// limits are checked by TestChunkCost.
+// BenchmarkChunk measures the client's own code for one chunk of an answer of
+// 500, with one read a chunk: parsing the stream, decoding the event, clocks, text
+// and gaps. TestChunkCost checks the allocations.
 func BenchmarkChunk(b *testing.B) {
 	usage := `,"usage":{"prompt_tokens":14,"total_tokens":15,"completion_tokens":1,` +
 		`"completion_tokens_details":{"reasoning_tokens":0}}`
@@ -69,7 +69,8 @@ func BenchmarkChunk(b *testing.B) {
 	}
 }
 
-// TestChunkCost holds BenchmarkChunk's allocations: less than two a chunk, and in fact nearly none.
+// TestChunkCost checks that a chunk costs fewer than two allocations. In fact
+// nearly all chunks cost none.
 func TestChunkCost(t *testing.T) {
 	read := []byte(vllmChunk(" word", "null", ""))
 	n := testing.AllocsPerRun(20, func() {
@@ -87,10 +88,10 @@ func TestChunkCost(t *testing.T) {
 	}
 }
 
-// BenchmarkTurn is one request and its answer of 16 chunks over loopback, at
-// histories of different lengths. "ns-to-send" is from the call of Do to just
-// before the first Write: what lies between two turns on our side. It must not
-// grow.
+// BenchmarkTurn measures one request and its answer of 16 chunks over loopback,
+// for histories of different lengths. "ns-to-send" is the time from the call of Do
+// to just before the first Write, which is the client's share of the time between
+// two turns. It must not grow with the history.
 func BenchmarkTurn(b *testing.B) {
 	events := roleEvent
 	for i := range 16 {

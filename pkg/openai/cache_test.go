@@ -13,8 +13,8 @@ import (
 	"multiturn/internal/httpclient"
 )
 
-// served is a client of a server that answers each path with a status and a
-// body, and the list of what it was asked.
+// served returns a client of a server that answers each path with a status and a
+// body, and a function that lists the requests so far.
 func served(t *testing.T, answers map[string]string) (c *Client, asked func() []string) {
 	t.Helper()
 	var mu sync.Mutex
@@ -72,9 +72,9 @@ func TestResetCache(t *testing.T) {
 			map[string]string{"/reset_prefix_cache?reset_external=true": `503!{"success":false}`,
 				"/reset_prefix_cache": `503!{"success":false}`},
 			"POST /reset_prefix_cache: status 503", 3},
-		{"says no", map[string]string{"/reset_prefix_cache": `{"success":false}`},
+		{"refused", map[string]string{"/reset_prefix_cache": `{"success":false}`},
 			"did not succeed", 3},
-		{"none", nil, "VLLM_SERVER_DEV_MODE=1", 3},
+		{"no endpoint", nil, "VLLM_SERVER_DEV_MODE=1", 3},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +84,7 @@ func TestResetCache(t *testing.T) {
 				err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
-			if errors.Is(err, ErrNoReset) != (tc.name == "none") {
+			if errors.Is(err, ErrNoReset) != (tc.name == "no endpoint") {
 				t.Errorf("error %v: ErrNoReset or not", err)
 			}
 			if len(asked()) != tc.asked {

@@ -15,7 +15,8 @@ import (
 	"multiturn/internal/jsonseq"
 )
 
-// FuzzScanner compares what is JSON with encoding/json, and what a string says.
+// FuzzScanner compares the scanner with encoding/json: what is valid, and the
+// values of strings.
 func FuzzScanner(f *testing.F) {
 	for _, s := range []string{
 		`{"a":[1,-0.5e+3,true,false,null,"x\u00e9\n\ud83d\ude42\ud83d"],"b":{}}`, `[]`, `"`,
@@ -154,7 +155,8 @@ func TestChunk(t *testing.T) {
 	}
 }
 
-// FuzzQuick checks that the quick way accepts only what the full way reads the same.
+// FuzzQuick checks that the quick parser and the full one read the same from
+// every chunk that the quick one accepts.
 func FuzzQuick(f *testing.F) {
 	before, after := `{"choices":[{"index":0,"delta":{"content":"`, `"},"finish_reason":null}]}`
 	for _, s := range []string{"a", `\"`, `\\`, `","x":"`, `"},"finish_reason":null}]}`, `\u00e9`,

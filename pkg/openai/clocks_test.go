@@ -114,7 +114,7 @@ func TestClocks(t *testing.T) {
 	})
 }
 
-// TestTimeouts checks when timeouts strike, to the nanosecond.
+// TestTimeouts checks the moments of timeouts to the nanosecond.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
 	const s = time.Second
@@ -211,7 +211,7 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%d connections opened, want %d", c.Stats().Opened, want)
 		}
 	}
-	// The test server's certificate is nobody's.
+	// No authority has signed the test server's certificate.
 	if r := newClient(t, Options{URL: server.URL}).Do(context.Background(), hello()); r.Outcome != record.Connect {
 		t.Errorf("a certificate that cannot be verified: %s (%s)", r.Outcome, r.Error)
 	}

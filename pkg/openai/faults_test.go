@@ -49,7 +49,7 @@ var goodAnswer = streamHead + chunked(roleEvent, textEvent("Hi"),
 // fault answers one request in its own way. It returns false to have the connection closed.
 type fault func(w net.Conn, r *bufio.Reader) (keep bool)
 
-// says writes parts with pauses of a millisecond in between, so that they arrive one by one.
+// says writes parts with pauses of a millisecond, so that they arrive one by one.
 func says(keep bool, parts ...string) fault {
 	return func(w net.Conn, _ *bufio.Reader) bool {
 		for i, p := range parts {
@@ -121,9 +121,9 @@ func TestFaults(t *testing.T) {
 		timeout time.Duration
 		check   func(t *testing.T, r *Result)
 	}{
-		{name: "none", fault: says(true, goodAnswer), outcome: record.OK, status: 200,
+		{name: "no fault", fault: says(true, goodAnswer), outcome: record.OK, status: 200,
 			text: "Hi there"},
-		{name: "a piece at a time",
+		{name: "one piece at a time",
 			fault: says(true, streamHead, chunked(roleEvent), chunked(textEvent("Hi")),
 				chunked(textEvent(" there")), chunked(stopEvent), chunked(doneEvent), lastChunk),
 			outcome: record.OK, status: 200, text: "Hi there",
@@ -303,7 +303,7 @@ func TestFaults(t *testing.T) {
 				if n := requests.Load(); n != 1 {
 					t.Errorf("the request was sent %d times", n)
 				}
-				// Nothing else is hurt.
+				// Other requests are not affected.
 				for i := range 2 {
 					if r := client.Do(context.Background(), hello()); r.Outcome != record.OK ||
 						r.Text != "Hi there" {
@@ -394,8 +394,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestPooledConnections lets the server close connections in all the ways that
-// are not the request's fault.
+// TestPooledConnections has the server close pooled connections in every way for
+// which a request is sent again.
 func TestPooledConnections(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
@@ -457,9 +457,8 @@ func TestPooledConnections(t *testing.T) {
 	}
 }
 
-// TestIdleClose has the server close connections as soon as their answer is
-// out, as llama.cpp does, or while they wait unused: a race that no request may
-// lose.
+// TestIdleClose has the server close connections right after an answer, as
+// llama.cpp does, or while they are idle. No request may fail because of it.
 func TestIdleClose(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {
@@ -525,7 +524,8 @@ func TestEarlyAnswer(t *testing.T) {
 	}
 }
 
-// TestSecrets has the server repeat all that it was told.
+// TestSecrets has the server repeat the whole request: the key must not reach a
+// record or an error.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {

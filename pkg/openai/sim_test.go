@@ -17,13 +17,13 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// faultCase is a fault of the simulated server and what a client has to make of
-// it. All answers are asked to be 8 tokens.
+// faultCase is a fault of the simulated server and the result that a client must
+// report. All requests ask for 8 tokens.
 type faultCase struct {
 	fault   string
 	outcome record.Outcome
-	// clocks are those that tick, a letter each: h headers, e first event, t
-	// first token, a first answer.
+	// clocks are the clocks that are set, a letter each: h headers, e first event,
+	// t first token, a first answer.
 	clocks string
 	chunks int
 	idle   time.Duration
@@ -147,8 +147,8 @@ var faultCases = []faultCase{
 	{fault: "split=7", outcome: record.OK, clocks: "heta", chunks: 8},
 }
 
-// TestSimulatedFaults asks for every fault that the simulated server knows,
-// next to requests without any over the same client: those must not be hurt.
+// TestSimulatedFaults asks for every fault of the simulated server. Requests
+// without faults go over the same client and must not be affected.
 // With -v it prints the table of faults and outcomes.
 func TestSimulatedFaults(t *testing.T) {
 	t.Parallel()

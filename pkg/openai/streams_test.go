@@ -29,7 +29,7 @@ type variant struct {
 
 func (v variant) String() string { return string(v.Transport) + "-" + string(v.Clocks) }
 
-// transports are those that the tests run over: all that can be had here.
+// transports returns those that the tests run over: all that work here.
 var transports = sync.OnceValue(func() []variant {
 	all := []variant{{NetHTTP, ""}}
 	for _, v := range []variant{{Reactor, record.ClockKernel}, {Reactor, record.ClockPackets}} {
@@ -115,7 +115,8 @@ type expectation struct {
 	Tools           [][2]string     `json:"tools"`
 }
 
-// outcomes are the index's words for ours. A JSON body under 200 is an answer if it has choices.
+// outcomes maps the index's words to outcomes. A JSON body with status 200 is an
+// answer if it has choices.
 var outcomes = map[string]record.Outcome{
 	"ok": record.OK, "ok, no DONE": record.OKNoDone, "error": record.ErrorInStream,
 	"truncated": record.Truncated, "empty": record.Empty, "bad json": record.BadEvent,
@@ -159,10 +160,10 @@ func testStreams(t *testing.T, dir string) {
 		for _, transport := range transports() {
 			for _, size := range []int{1 << 20, 97, 1} {
 				if size == 1 && len(capture) > 4000 {
-					continue // the system calls of so many bytes would take long
+					continue // a system call a byte would take too long
 				}
 				if transport.Clocks == record.ClockPackets && size != 97 {
-					continue // making the ring each time would
+					continue // and so would a new ring for each
 				}
 				t.Run(fmt.Sprintf("%s/%s/%d", name, transport, size), func(t *testing.T) {
 					t.Parallel()
@@ -315,7 +316,7 @@ func errorMessage(body []byte) string {
 	return ""
 }
 
-// ordered checks that the clocks which ticked did so in the order of events.
+// ordered checks that the clocks that are set are in the order of events.
 func ordered(t *testing.T, r *Result) {
 	t.Helper()
 	last, lastName := record.Clock(0), ""

@@ -35,7 +35,7 @@ func TestAppendTurnIsEncodingJSON(t *testing.T) {
 	}
 }
 
-// turnKeys is the order of a turn's fields in the format, which is not that of the struct.
+// turnKeys is the order of a turn's fields in the format. The struct has another.
 var turnKeys = strings.Fields(`
 	type conversation client turn messages warmup arm batch attempts outcome status error finish verify
 	scheduled_ms issued_ms sent_ms written_ms headers_ms first_event_ms
@@ -43,7 +43,7 @@ var turnKeys = strings.Fields(`
 	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged read_late_us gaps_us
 	max_tokens min_tokens usage counted body_bytes server_timings`)
 
-// inOrder is what encoding/json writes for a turn, with the fields in the order of turnKeys.
+// inOrder returns what encoding/json writes for a turn, in the order of turnKeys.
 func inOrder(t *testing.T, turn *Turn) []byte {
 	t.Helper()
 	line, err := marshal(turn)
@@ -386,7 +386,7 @@ func TestAppendSample(t *testing.T) {
 	}
 }
 
-// sink is a file whose content can be looked at while it is written.
+// sink is a file that can be read while it is written.
 type sink struct {
 	mu    sync.Mutex
 	b     bytes.Buffer
@@ -536,7 +536,7 @@ func FuzzReader(f *testing.F) {
 			if !ok {
 				continue
 			}
-			// What was read is what is written.
+			// Writing the records that were read gives the same bytes.
 			var back Turn
 			line := AppendTurn(nil, turn)
 			if err := json.Unmarshal(line, &back); err != nil {
@@ -549,7 +549,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// typical is a turn as most are: streamed, 128 chunks.
+// typical returns a turn like most: streamed, of 128 chunks.
 func typical() *Turn {
 	cached := 1024
 	t := &Turn{

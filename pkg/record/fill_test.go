@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// fill sets everything that can be set in v, by chance, so that a field that
-// was added to a record but not to its encoder is noticed.
+// fill sets all settable fields of v to random values, so that a field that is
+// missing in the encoder is noticed.
 func fill(rng *rand.Rand, v reflect.Value) {
 	switch v.Interface().(type) {
 	case json.RawMessage:

@@ -57,7 +57,7 @@ func TestMerge(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	if c := got.Turns[1]; c.Client != 3 {
-		t.Errorf("client %d of the second part is not told from the first part's", c.Client)
+		t.Errorf("client %d of the second part cannot be told from the first part's", c.Client)
 	}
 	r := got.Run
 	if r.ID != "L+E" || !r.Start.Equal(start) || r.Clients != 4 || r.ActiveConversations != 6 ||
@@ -103,7 +103,8 @@ func TestMergeAll(t *testing.T) {
 		len(got.Turns) != 2 {
 		t.Errorf("%v, %v", got, err)
 	}
-	// Every clock of a turn moves: one that was added to Turn and not to clocks would stay behind.
+	// Every clock of a turn moves. A clock that is in Turn but not in clocks would
+	// not.
 	turn := new(Turn)
 	fill(rand.New(rand.NewPCG(1, 1)), reflect.ValueOf(turn).Elem())
 	n := 0

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A stream of version 1.0 is read as before. What it lacks is unknown, although
-// its options have it.
+// A stream of version 1.0 is read as before. Fields that it lacks are unknown,
+// even if its options have them.
 func TestVersion10(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open("testdata/run-1.0.jsonl")

@@ -16,7 +16,7 @@ import (
 	"multiturn/pkg/sockclock"
 )
 
-// tardy is late on purpose: it keeps the reactor busy while chunks come in.
+// tardy is slow on purpose: it keeps the reactor busy while chunks arrive.
 type tardy struct {
 	until    chan struct{}
 	arrivals []time.Duration // of each frame
@@ -37,8 +37,8 @@ func (h *tardy) Body(_ []byte, frame int) {
 	}
 }
 
-// The reactor reads too late. From packets it still knows when each chunk
-// arrived; from reads it knows the arrival of the newest only.
+// The reactor reads late. With packets it still knows when each chunk arrived;
+// with reads it knows the arrival of the newest only.
 func TestLate(t *testing.T) {
 	t.Parallel()
 	const chunks, gap = 8, 5 * time.Millisecond

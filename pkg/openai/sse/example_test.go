@@ -13,7 +13,7 @@ func Example() {
 			fmt.Printf("%s\n", p.Event().Data)
 		}
 	}
-	// Reads deliver what they like: half an event, or several.
+	// A read may hold half an event, or several.
 	for _, read := range []string{"data: {\"a\"", ":1}\n\ndata: {\"b\":2}\n\n: ping\n\n", "data: [DONE]"} {
 		p.Feed([]byte(read))
 		take()

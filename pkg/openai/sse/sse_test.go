@@ -22,7 +22,7 @@ func parse(p *Parser, pieces ...[]byte) (events []event, open bool) {
 		}
 	}
 	for _, b := range pieces {
-		// What was fed before may be overwritten, as a read buffer is.
+		// Bytes that were fed before may be overwritten, as in a read buffer.
 		own := bytes.Clone(b)
 		p.Feed(own)
 		take()
