@@ -96,7 +96,8 @@ func (f *finder) predicted(p *CachePlan) {
 		f.belowPredicted(p)
 	}
 	// Without texts the prediction lacks what conversations share.
-	if r := &p.All; p.SharedKnown && r.Known == r.N && far(r.Predicted, r.Cached, r.Prompt) {
+	if r := &p.All; p.SharedKnown && r.Known == r.N && far(r.Predicted, r.Cached) &&
+		float64(r.Cached-r.Predicted) > farPrompt*float64(r.Prompt) {
 		f.add(abovePredicted, "There are far more hits than a cache of the stated size would have: the "+
 			"server's cache is larger, or it was warm from an earlier run.",
 			"%s tokens cached by usage, %s predicted", tokens(r.Cached), tokens(r.Predicted))
@@ -110,7 +111,8 @@ func (f *finder) belowPredicted(p *CachePlan) {
 	var cached, predicted Number
 	for i := len(p.Turns) - 1; i >= 0; i-- {
 		r := &p.Turns[i]
-		if r.Known < r.N || !far(r.Cached, r.Predicted, r.Prompt) {
+		if r.Known < r.N || !far(r.Cached, r.Predicted) ||
+			float64(r.Predicted-r.Cached) < farPrompt*float64(r.Prompt) {
 			break
 		}
 		from = i
@@ -128,9 +130,5 @@ func (f *finder) belowPredicted(p *CachePlan) {
 		percent(cached/predicted))
 }
 
-// far reports whether there are far fewer tokens than expected, and enough of the
-// prompt to matter.
-func far(tokens, expected Number, prompt int64) bool {
-	return float64(tokens) < farShare*float64(expected) &&
-		float64(expected-tokens) >= farPrompt*float64(prompt)
-}
+// far reports whether there are far fewer tokens than expected.
+func far(tokens, expected Number) bool { return float64(tokens) < farShare*float64(expected) }
