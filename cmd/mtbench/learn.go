@@ -98,11 +98,13 @@ func (s *setup) readyServer(ctx context.Context, k *knowledge) (err error) {
 			return fmt.Errorf("--control %s: %w", load.Cold, err)
 		}
 		if reset.Keeps != "" {
-			s.call.Remarkf("--control %s: POST %s does not empty %s", load.Cold, reset.Path, reset.Keeps)
+			s.call.Remarkf("--control %s: POST %s does not empty %s", load.Cold,
+				reset.Path, reset.Keeps)
 		}
 	}
 	if s.preflights() {
-		k.preflight, err = runPreflight(ctx, s.call, s.runFlags, s.salts, k.server, k.metrics, source)
+		k.preflight, err = runPreflight(ctx, s.call, s.runFlags, s.salts, k.server,
+			k.metrics, source)
 		if err != nil {
 			return err
 		}

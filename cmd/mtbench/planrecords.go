@@ -70,7 +70,8 @@ func (p *planner) records(
 		out = append(out, one)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no turns; they are written by mtbench --records FILE", title)
+		return nil, fmt.Errorf("%s holds no turns; they are written by mtbench --records FILE",
+			title)
 	}
 	return out, nil
 }
@@ -88,7 +89,8 @@ func (p *planner) run(
 		return nil, err
 	}
 	e := plan.Executed{
-		Template: p.template(), DatasetHistory: p.load.DatasetHistory, MaxMessages: p.load.MaxMessages,
+		Template: p.template(), DatasetHistory: p.load.DatasetHistory,
+		MaxMessages: p.load.MaxMessages,
 	}.Of(run.header)
 	e.BlockSize = shape.BlockSize
 	texts.add(&e)

@@ -166,8 +166,8 @@ func remarkBroken(c *cli.Call, r *record.Reader, name string) int {
 
 func (f *reportFlags) writeExcel(c *cli.Call, summaries []*report.Summary) error {
 	if len(summaries) != 1 {
-		return cli.UsageErrorf("an Excel file holds one run, and %d were read: give one file of one run",
-			len(summaries))
+		return cli.UsageErrorf("an Excel file holds one run, and %d were read: give one file "+
+			"of one run", len(summaries))
 	}
 	s := summaries[0]
 	name := f.files.excelFile

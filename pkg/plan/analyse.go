@@ -25,7 +25,9 @@ type Turn struct {
 }
 
 // Predicted returns the hits in all tiers of the cache of the stated shape.
-func (t *Turn) Predicted() int { return t.Hit[kvcache.GPU] + t.Hit[kvcache.CPU] + t.Hit[kvcache.Disk] }
+func (t *Turn) Predicted() int {
+	return t.Hit[kvcache.GPU] + t.Hit[kvcache.CPU] + t.Hit[kvcache.Disk]
+}
 
 // Compare returns what caches would have done for the turns of one run. Config is
 // the shape of a cache, whose block size replaces that of o. If it is nil,

@@ -66,7 +66,8 @@ func kindOf(item []byte) Kind {
 		return Generator
 	case has[2].IsArray():
 		return Conversations
-	case typ == record.TypeRun, typ == record.TypeTurn, typ == record.TypeScrape, typ == record.TypeEnd:
+	case typ == record.TypeRun, typ == record.TypeTurn, typ == record.TypeScrape,
+		typ == record.TypeEnd:
 		return Records
 	case has[1].Exists() && has[6].Exists(), has[5].Exists() && has[6].Exists():
 		return Trace

@@ -81,7 +81,9 @@ type Workload struct {
 
 // sort sorts requests by start. Requests of the same time keep their order.
 func (w *Workload) sort() {
-	slices.SortStableFunc(w.Requests, func(a, b Request) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(w.Requests, func(a, b Request) int {
+		return cmp.Compare(a.Start, b.Start)
+	})
 }
 
 // kept returns the number of tokens of a request that a later one may hit.

@@ -15,10 +15,12 @@ import (
 func TestArmsAreApart(t *testing.T) {
 	t.Parallel()
 	w := small()
-	w.arms = []string{record.ArmNoReuse, record.ArmMeasured} // the measured one need not be the first
+	// the measured one need not be the first
+	w.arms = []string{record.ArmNoReuse, record.ArmMeasured}
 	s := w.summary(Options{})
 	d := s.Details
-	if len(s.Samples) != 72 || s.Tables[0].Rows[0].Count != 72 || d.Work.Turns.Finished != 144 || d.First.N+d.Later.N != 72 || d.Cache.Of != 72 {
+	if len(s.Samples) != 72 || s.Tables[0].Rows[0].Count != 72 || d.Work.Turns.Finished != 144 ||
+		d.First.N+d.Later.N != 72 || d.Cache.Of != 72 {
 		t.Errorf("%d samples, %+v", len(s.Samples), d.Work)
 	}
 	if d.Counters.Turns != 144 || d.countersOf(d.Prediction).OK() {
@@ -28,8 +30,10 @@ func TestArmsAreApart(t *testing.T) {
 		t.Errorf("%v requests/s, want %v", d.Throughput.Requests, want)
 	}
 	a := d.Arms
-	if a.Measured != record.ArmMeasured || len(a.Arms) != 2 || a.Arms[0].Name != record.ArmMeasured || a.Arms[0].Turns != 72 || a.Arms[1].Turns != 72 ||
-		a.Arms[1].Cached != 0 || a.Arms[0].Cached != d.Prediction.All.Cached || a.Arms[0].Conversations != 12 {
+	if a.Measured != record.ArmMeasured || len(a.Arms) != 2 ||
+		a.Arms[0].Name != record.ArmMeasured || a.Arms[0].Turns != 72 || a.Arms[1].Turns != 72 ||
+		a.Arms[1].Cached != 0 || a.Arms[0].Cached != d.Prediction.All.Cached ||
+		a.Arms[0].Conversations != 12 {
 		t.Errorf("%+v", a)
 	}
 	for _, r := range d.Distributions {
@@ -38,7 +42,8 @@ func TestArmsAreApart(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := write(&b, render.Text, []*Summary{s}); err != nil || !strings.Contains(b.String(), `is of "measured" only`) {
+	if err := write(&b, render.Text, []*Summary{s}); err != nil ||
+		!strings.Contains(b.String(), `is of "measured" only`) {
 		t.Errorf("%v\n%s", err, &b)
 	}
 	if one := small().summary(Options{}).Details.Arms; one != nil {
@@ -46,30 +51,34 @@ func TestArmsAreApart(t *testing.T) {
 	}
 }
 
-// The effect is what the cost model says it must be: each pair's difference is the cost of the cached tokens.
+// The effect is what the cost model says it must be: each pair's difference is
+// the cost of the cached tokens.
 func TestEffectIsPaired(t *testing.T) {
 	t.Parallel()
 	w := small()
 	w.arms, w.noise = []string{record.ArmMeasured, record.ArmNoReuse}, 0
 	d := w.summary(Options{}).Details
 	e := d.Arms.Effects[0]
-	if !e.Paired || e.Control != record.ArmNoReuse || e.Conversations != 12 || len(e.Turns) != 6 || e.All.N != 72 || e.Later.N != 60 {
+	if !e.Paired || e.Control != record.ArmNoReuse || e.Conversations != 12 || len(e.Turns) != 6 ||
+		e.All.N != 72 || e.Later.N != 60 {
 		t.Fatalf("%+v", e)
 	}
 	want := 0.05 * float64(d.Prediction.Later.Cached) / 60
-	if got := float64(e.Later.Difference.Value); math.Abs(got-want) > 1e-4 || !e.Later.significant() || e.Later.Difference.Low > e.Later.Difference.Value {
+	if got := float64(e.Later.Difference.Value); math.Abs(got-want) > 1e-4 ||
+		!e.Later.significant() || e.Later.Difference.Low > e.Later.Difference.Value {
 		t.Errorf("%+v, want %v", e.Later, want)
 	}
 	if first := e.Turns[0]; first.Difference.Value != 0 || first.significant() {
 		t.Errorf("first turns: %+v", first)
 	}
-	if got := float64(e.Cached.Measured); math.Abs(got-float64(d.Prediction.All.Cached)/72) > 1e-9 || e.Cached.Control != 0 {
+	off := float64(e.Cached.Measured) - float64(d.Prediction.All.Cached)/72
+	if math.Abs(off) > 1e-9 || e.Cached.Control != 0 {
 		t.Errorf("%+v", e.Cached)
 	}
 }
 
-// Arms that are the same differ in about as many runs as the level of the intervals lets them, and a difference that is
-// there is found.
+// Arms that are the same differ in about as many runs as the level of the
+// intervals lets them, and a difference that is there is found.
 func TestEffectsAgainstChance(t *testing.T) {
 	t.Parallel()
 	const runs = 60
@@ -116,7 +125,8 @@ func TestEffectsAgainstChance(t *testing.T) {
 				turn.Conversation += "'"
 			}
 		}
-		if e := effect(o, recs); !e.Paired && e.Later.significant() && e.Later.Difference.Value > 0 {
+		if e := effect(o, recs); !e.Paired && e.Later.significant() &&
+			e.Later.Difference.Value > 0 {
 			foundApart++
 		}
 	}
@@ -131,7 +141,8 @@ func TestEffectsAgainstChance(t *testing.T) {
 func TestEffectOfFew(t *testing.T) {
 	t.Parallel()
 	w := small()
-	w.arms, w.conversations, w.active = []string{record.ArmMeasured, record.ArmNoReuse}, measure.MinClusters-1, 4
+	w.arms, w.conversations, w.active = []string{record.ArmMeasured, record.ArmNoReuse},
+		measure.MinClusters-1, 4
 	s := w.summary(Options{})
 	e := s.Details.Arms.Effects[0]
 	if !e.Later.Difference.Value.OK() || e.Later.Difference.Low.OK() || e.Later.significant() {

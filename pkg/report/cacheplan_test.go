@@ -14,7 +14,8 @@ import (
 	"multiturn/pkg/render"
 )
 
-// What a cache of the stated shape is predicted to hit is what the cache did hit, by every account and to the token.
+// What a cache of the stated shape is predicted to hit is what the cache did
+// hit, by every account and to the token.
 func TestPredictedIsMeasured(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -26,7 +27,11 @@ func TestPredictedIsMeasured(t *testing.T) {
 		{"half fits", shape(400, 0, 0), true},
 		{"a tier for the rest, of prompts", shape(400, 2000, 0), true},
 		{"three tiers", shape(400, 300, 2000), true},
-		{"exclusive", func() kvcache.Config { c := shape(400, 300, 0); c.Exclusive = true; return c }(), true},
+		{"exclusive", func() kvcache.Config {
+			c := shape(400, 300, 0)
+			c.Exclusive = true
+			return c
+		}(), true},
 		{"no limit", shape(kvcache.Unlimited, 0, 0), false},
 	} {
 		for _, clients := range []int{1, 3} {
@@ -37,26 +42,32 @@ func TestPredictedIsMeasured(t *testing.T) {
 				d := w.summary(Options{Cache: stated(tc.config)}).Details
 				p := d.Prediction
 				if p.All.N != 72 || p.First.N != 12 || p.Later.N != 60 || len(p.Turns) != 6 {
-					t.Fatalf("%d turns, %d first, %d later, %d rows", p.All.N, p.First.N, p.Later.N, len(p.Turns))
+					t.Fatalf("%d turns, %d first, %d later, %d rows", p.All.N, p.First.N, p.Later.N,
+						len(p.Turns))
 				}
 				for _, r := range p.rows() {
 					if r.Known != r.N || r.Predicted != r.Cached {
-						t.Errorf("turns %d to %d: %v predicted, %v by usage (%d known of %d)", r.From, r.To, r.Predicted, r.Cached, r.Known, r.N)
+						t.Errorf("turns %d to %d: %v predicted, %v by usage (%d known of %d)",
+							r.From, r.To, r.Predicted, r.Cached, r.Known, r.N)
 					}
 					for tier, n := range r.CachedTier {
 						if n != r.PredictedTier[tier] {
-							t.Errorf("turns %d to %d, %s: %v predicted, %v by usage", r.From, r.To, tier, r.PredictedTier[tier], n)
+							t.Errorf("turns %d to %d, %s: %v predicted, %v by usage", r.From, r.To,
+								tier, r.PredictedTier[tier], n)
 						}
 					}
 					if float64(r.Predicted) > float64(r.Ideal) || r.Ideal >= r.Prompt {
-						t.Errorf("turns %d to %d: prompt %d, ideal %d, predicted %v", r.From, r.To, r.Prompt, r.Ideal, r.Predicted)
+						t.Errorf("turns %d to %d: prompt %d, ideal %d, predicted %v", r.From, r.To,
+							r.Prompt, r.Ideal, r.Predicted)
 					}
 				}
 				if less := p.All.Predicted < Number(p.All.Ideal); less != tc.misses {
 					t.Errorf("ideal %d, predicted %v", p.All.Ideal, p.All.Predicted)
 				}
 				k := d.Counters
-				if !k.OK() || k.Turns != 72 || k.value("cached_tokens") != p.All.Cached || k.value("prompt_tokens") != Number(p.All.Prompt) || d.countersOf(p) != p.All.Cached {
+				if !k.OK() || k.Turns != 72 || k.value("cached_tokens") != p.All.Cached ||
+					k.value("prompt_tokens") != Number(p.All.Prompt) ||
+					d.countersOf(p) != p.All.Cached {
 					t.Errorf("counters: %+v; usage %v of %d", k, p.All.Cached, p.All.Prompt)
 				}
 			})
@@ -83,7 +94,8 @@ func TestShape(t *testing.T) {
 		return &record.Run{Model: "Qwen3-8B", Server: s}
 	}
 	gib := func(n float64) CacheOptions {
-		return CacheOptions{Stated: &record.StatedCache{Tiers: []record.StatedTier{{Tier: "gpu", GiB: n}}}}
+		return CacheOptions{Stated: &record.StatedCache{Tiers: []record.StatedTier{{Tier: "gpu",
+			GiB: n}}}}
 	}
 	for _, tc := range []struct {
 		name string
@@ -92,27 +104,56 @@ func TestShape(t *testing.T) {
 		want string
 		note string
 	}{
-		{"nothing known", CacheOptions{}, nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
-		{"llama.cpp", CacheOptions{}, []any{header("llamacpp", record.Server{})}, "predicted: the size of the cache is not known (blocks of 1 token, assumed)", ""},
-		{"usage in steps of 32", CacheOptions{}, cached(32, 64, 96, 160, 224, 352, 416, 544), "predicted: the size of the cache is not known (blocks of 32 tokens, as usage has it)", ""},
-		{"too few steps", CacheOptions{}, cached(64, 128, 256), "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
-		{"metrics of vLLM", CacheOptions{}, []any{header("vllm", record.Server{}), at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
-			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; keeps prompt+output)", ""},
-		{"metrics of the simulator", CacheOptions{}, []any{header("sim", record.Server{}), at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
-			"predicted: blocks of 32 tokens (the server says), gpu 96 blocks (the server says; keeps prompt+output)", ""},
-		{"the header", CacheOptions{}, []any{header("vllm", record.Server{BlockSize: 32, GPUBlocks: 96})},
-			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; keeps prompt+output)", ""},
-		{"two servers", CacheOptions{}, []any{at("a", map[string]float64{"gpu_blocks": 10}), at("b", map[string]float64{"gpu_blocks": 20})},
-			"predicted: blocks of 16 tokens (assumed), gpu 30 blocks (the server says; keeps prompt+output)", "the pools of 2 servers"},
+		{"nothing known", CacheOptions{}, nil, "predicted: the size of the cache is not known " +
+			"(blocks of 16 tokens, assumed)", ""},
+		{"llama.cpp", CacheOptions{}, []any{header("llamacpp", record.Server{})},
+			"predicted: the size of the cache is not known (blocks of 1 token, assumed)", ""},
+		{"usage in steps of 32", CacheOptions{}, cached(32, 64, 96, 160, 224, 352, 416, 544),
+			"predicted: the size of the cache is not known (blocks of 32 tokens, as usage has it)",
+			""},
+		{"too few steps", CacheOptions{}, cached(64, 128, 256),
+			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
+		{"metrics of vLLM", CacheOptions{},
+			[]any{header("vllm", record.Server{}),
+				at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
+			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
+				"keeps prompt+output)", ""},
+		{"metrics of the simulator", CacheOptions{},
+			[]any{header("sim", record.Server{}),
+				at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
+			"predicted: blocks of 32 tokens (the server says), gpu 96 blocks (the server says; " +
+				"keeps prompt+output)", ""},
+		{"the header", CacheOptions{},
+			[]any{header("vllm", record.Server{BlockSize: 32, GPUBlocks: 96})},
+			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
+				"keeps prompt+output)", ""},
+		{"two servers", CacheOptions{},
+			[]any{at("a", map[string]float64{"gpu_blocks": 10}),
+				at("b", map[string]float64{"gpu_blocks": 20})},
+			"predicted: blocks of 16 tokens (assumed), gpu 30 blocks (the server says; keeps " +
+				"prompt+output)", "the pools of 2 servers"},
 		{"stated", stated(kvcache.Config{BlockSize: 8, Tiers: shape(7, 9, -1).Tiers}),
 			[]any{at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
-			"predicted: blocks of 8 tokens (stated), gpu 7 blocks (stated; keeps prompt+output), cpu 9 blocks (stated; keeps prompt), disk no limit (stated; keeps prompt)", ""},
-		{"GiB of the run's model", gib(1), []any{header("", record.Server{})}, "predicted: blocks of 16 tokens (assumed), gpu 455 blocks (stated; keeps prompt+output)", ""},
-		{"GiB of no model", gib(1), nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "only for a known model"},
-		{"GiB too few", gib(0.0001), []any{header("", record.Server{})}, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "hold no block"},
-		{"no GPU", CacheOptions{Stated: &record.StatedCache{Tiers: []record.StatedTier{{Tier: "cpu", Blocks: 9}}}}, nil, "predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", "the GPU's size is not known"},
-		{"a preflight's guess", CacheOptions{}, []any{&record.Run{Preflight: &record.Preflight{BlockSize: 64}}}, "predicted: the size of the cache is not known (blocks of 64 tokens, the preflight's guess)", ""},
-		{"numbers that are none", CacheOptions{}, []any{at("a", map[string]float64{"block_size": math.NaN(), "gpu_blocks": math.Inf(1)})},
+			"predicted: blocks of 8 tokens (stated), gpu 7 blocks (stated; keeps " +
+				"prompt+output), cpu 9 blocks (stated; keeps prompt), disk no limit (stated; " +
+				"keeps prompt)", ""},
+		{"GiB of the run's model", gib(1), []any{header("", record.Server{})},
+			"predicted: blocks of 16 tokens (assumed), gpu 455 blocks (stated; keeps prompt+output)", ""},
+		{"GiB of no model", gib(1), nil, "predicted: the size of the cache is not known (blocks " +
+			"of 16 tokens, assumed)", "only for a known model"},
+		{"GiB too few", gib(0.0001), []any{header("", record.Server{})},
+			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)",
+			"hold no block"},
+		{"no GPU",
+			CacheOptions{Stated: &record.StatedCache{Tiers: []record.StatedTier{{Tier: "cpu",
+				Blocks: 9}}}}, nil, "predicted: the size of the cache is not known (blocks of " +
+				"16 tokens, assumed)", "the GPU's size is not known"},
+		{"a preflight's guess", CacheOptions{},
+			[]any{&record.Run{Preflight: &record.Preflight{BlockSize: 64}}},
+			"predicted: the size of the cache is not known (blocks of 64 tokens, the " +
+				"preflight's guess)", ""},
+		{"numbers that are none", CacheOptions{},
+			[]any{at("a", map[string]float64{"block_size": math.NaN(), "gpu_blocks": math.Inf(1)})},
 			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -121,7 +162,8 @@ func TestShape(t *testing.T) {
 			if got := shapeText(&s); got != tc.want {
 				t.Errorf("%s\nwant %s", got, tc.want)
 			}
-			if got := strings.Join(notes, "\n"); !strings.Contains(got, tc.note) || (tc.note == "") != (got == "") {
+			if got := strings.Join(notes, "\n"); !strings.Contains(got, tc.note) ||
+				(tc.note == "") != (got == "") {
 				t.Errorf("notes %q, want %q", got, tc.note)
 			}
 			if (s.Config == nil) != (len(s.Tiers) == 0) {
@@ -150,7 +192,8 @@ func TestStride(t *testing.T) {
 	if got := alone.stride(1); got != 2 {
 		t.Errorf("prompts that share nothing: %d at a time", got)
 	}
-	if c := coarse(shape(7, kvcache.Unlimited, 1), 4); c.BlockSize != 64 || c.Tiers[0].Blocks != 1 || c.Tiers[1].Blocks != kvcache.Unlimited || c.Tiers[2].Blocks != 1 {
+	if c := coarse(shape(7, kvcache.Unlimited, 1), 4); c.BlockSize != 64 ||
+		c.Tiers[0].Blocks != 1 || c.Tiers[1].Blocks != kvcache.Unlimited || c.Tiers[2].Blocks != 1 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -163,7 +206,8 @@ func TestUnknownCachedTokens(t *testing.T) {
 	s := w.summary(Options{})
 	p := s.Details.Prediction
 	for _, r := range p.rows() {
-		if r.Known != 0 || r.Cached.OK() || r.HitRate.OK() || r.EligibleRate.OK() || r.Recompute50.OK() {
+		if r.Known != 0 || r.Cached.OK() || r.HitRate.OK() || r.EligibleRate.OK() ||
+			r.Recompute50.OK() {
 			t.Errorf("%+v", r)
 		}
 		if !r.Predicted.OK() || r.N == 0 {
@@ -182,14 +226,17 @@ func TestUnknownCachedTokens(t *testing.T) {
 		t.Errorf("%+v", k)
 	}
 	var b bytes.Buffer
-	if err := write(&b, render.CSV, []*Summary{s}); err != nil || strings.Contains(b.String(), "all turns,cached_tokens,0") || !strings.Contains(b.String(), "all turns,cached_tokens,\n") {
+	if err := write(&b, render.CSV, []*Summary{s}); err != nil ||
+		strings.Contains(b.String(), "all turns,cached_tokens,0") ||
+		!strings.Contains(b.String(), "all turns,cached_tokens,\n") {
 		t.Errorf("%v\n%s", err, &b)
 	}
 
 	// The preflight found that this server leaves out a 0: then what is left out is 0.
 	recs := w.play()
 	recs[0].(*record.Run).Preflight = &record.Preflight{Reported: true, ZeroOmitted: true}
-	if p := collected(Options{}, recs...).Summary().Details.Prediction; p.All.Known != 72 || p.All.Cached != 0 {
+	if p := collected(Options{}, recs...).Summary().Details.Prediction; p.All.Known != 72 ||
+		p.All.Cached != 0 {
 		t.Errorf("%+v", p.All)
 	}
 }
@@ -220,7 +267,8 @@ func TestPartlyKnown(t *testing.T) {
 func TestCacheGolden(t *testing.T) {
 	t.Parallel()
 	w := small()
-	w.config, w.tiers, w.arms, w.clients = shape(400, 900, 0), true, []string{record.ArmMeasured, record.ArmNoReuse}, 2
+	w.config, w.tiers, w.arms, w.clients = shape(400, 900, 0), true,
+		[]string{record.ArmMeasured, record.ArmNoReuse}, 2
 	arms := w.summary(Options{Cache: stated(w.config)})
 	w = small()
 	w.config = shape(400, 300, 2000)
@@ -230,10 +278,16 @@ func TestCacheGolden(t *testing.T) {
 		file  string
 		write func(*bytes.Buffer) error
 	}{
-		{"arms.txt", func(b *bytes.Buffer) error { return write(b, render.Text, []*Summary{arms}) }},
-		{"arms.json", func(b *bytes.Buffer) error { return write(b, render.JSON, []*Summary{arms}) }},
+		{"arms.txt", func(b *bytes.Buffer) error {
+			return write(b, render.Text, []*Summary{arms})
+		}},
+		{"arms.json", func(b *bytes.Buffer) error {
+			return write(b, render.JSON, []*Summary{arms})
+		}},
 		{"arms.csv", func(b *bytes.Buffer) error { return write(b, render.CSV, []*Summary{arms}) }},
-		{"tiers.txt", func(b *bytes.Buffer) error { return write(b, render.Text, []*Summary{tiers}) }},
+		{"tiers.txt", func(b *bytes.Buffer) error {
+			return write(b, render.Text, []*Summary{tiers})
+		}},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			t.Parallel()

@@ -11,7 +11,9 @@ import (
 )
 
 // costOfWorld fits the world's run and returns the model.
-func costOfWorld(w world) *CostModel { return w.summary(Options{Cache: stated(w.config)}).Details.Cost }
+func costOfWorld(w world) *CostModel {
+	return w.summary(Options{Cache: stated(w.config)}).Details.Cost
+}
 
 // Without noise the model is found to the last digits, wherever the tiers come from.
 func TestCostModelFindsTheTruth(t *testing.T) {
@@ -27,11 +29,17 @@ func TestCostModelFindsTheTruth(t *testing.T) {
 		{"two tiers by usage", func(w *world) { w.config, w.tiers = shape(400, 2000, 0), true },
 			map[string]float64{"base": 12, "computed": 0.05, "cpu": 0.008}, 72, tiersFromUsage},
 		{"two tiers by prediction", func(w *world) { w.config = shape(400, 2000, 0) },
-			map[string]float64{"base": 12, "computed": 0.05, "cpu": 0.008}, 72, tiersFromPrediction},
+			map[string]float64{"base": 12, "computed": 0.05, "cpu": 0.008}, 72,
+			tiersFromPrediction},
 		{"three tiers", func(w *world) { w.config, w.tiers = shape(400, 600, 2000), true },
-			map[string]float64{"base": 12, "computed": 0.05, "cpu": 0.008, "disk": 0.02}, 72, tiersFromUsage},
-		{"those that overlap are left out", func(w *world) { w.clients = 3 }, map[string]float64{"base": 12, "computed": 0.05}, 0, ""},
-		{"a control arm helps", func(w *world) { w.arms = []string{record.ArmMeasured, record.ArmNoReuse} },
+			map[string]float64{"base": 12, "computed": 0.05, "cpu": 0.008, "disk": 0.02}, 72,
+			tiersFromUsage},
+		{"those that overlap are left out", func(w *world) {
+			w.clients = 3
+		}, map[string]float64{"base": 12, "computed": 0.05}, 0, ""},
+		{"a control arm helps", func(w *world) {
+			w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
+		},
 			map[string]float64{"base": 12, "computed": 0.05}, 144, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -41,7 +49,8 @@ func TestCostModelFindsTheTruth(t *testing.T) {
 			tc.change(&w)
 			s := w.summary(Options{Cache: stated(w.config)})
 			m := s.Details.Cost
-			if !m.Fit || m.TiersFrom != tc.from || len(m.Terms) != len(tc.terms) || tc.n > 0 && m.N != tc.n || m.N > m.Of {
+			if !m.Fit || m.TiersFrom != tc.from || len(m.Terms) != len(tc.terms) ||
+				tc.n > 0 && m.N != tc.n || m.N > m.Of {
 				t.Fatalf("%+v", m)
 			}
 			for _, term := range m.Terms {
@@ -49,7 +58,8 @@ func TestCostModelFindsTheTruth(t *testing.T) {
 					t.Errorf("%s is %v, want %v", term.Name, term.Value, want)
 				}
 				if !(term.Low <= term.Value && term.Value <= term.High) {
-					t.Errorf("%s: %v is not in [%v, %v]", term.Name, term.Value, term.Low, term.High)
+					t.Errorf("%s: %v is not in [%v, %v]", term.Name, term.Value,
+						term.Low, term.High)
 				}
 			}
 			if math.Abs(float64(m.Prefill.Value)-20000) > 3 || !(m.R2 > 0.9999) {
@@ -75,7 +85,8 @@ func TestCostModelFindsTheTruth(t *testing.T) {
 			}
 			for _, r := range p.rows() {
 				if !r.Recompute50.OK() || r.Recompute50 < r.TTFT50-0.01 && tc.n == 72 {
-					t.Errorf("turns %d to %d: ttft %v, recomputed %v", r.From, r.To, r.TTFT50, r.Recompute50)
+					t.Errorf("turns %d to %d: ttft %v, recomputed %v", r.From, r.To, r.TTFT50,
+						r.Recompute50)
 				}
 			}
 		})
@@ -95,7 +106,9 @@ func TestCostModelCoverage(t *testing.T) {
 			t.Fatalf("seed %d: unfit, %s", seed, m.Why)
 		}
 		for _, term := range m.Terms {
-			if truth := map[string]float64{"base": 12, "computed": 0.05, "cpu": 0.008}[term.Name]; float64(term.Low) <= truth && truth <= float64(term.High) {
+			if truth := map[string]float64{"base": 12, "computed": 0.05,
+				"cpu": 0.008}[term.Name]; float64(term.Low) <= truth &&
+				truth <= float64(term.High) {
 				held[term.Name]++
 			}
 		}
@@ -130,11 +143,22 @@ func TestCostModelUnfit(t *testing.T) {
 		do   func(int, *record.Turn)
 		why  string
 	}{
-		{"too few", func(w *world) { w.conversations, w.turns, w.active = 1, 4, 1 }, nil, "4 turns qualify and 8 are needed"},
-		{"always at once", func(w *world) { w.clients = 6 }, func(_ int, t *record.Turn) { t.FirstToken = t.End - 1 }, "with one request at a time all do"},
-		{"nothing to do with tokens", nil, func(_ int, t *record.Turn) { t.FirstToken = t.Sent + record.Clock(1e6*(1+20*rng.Float64())) }, "may not come later"},
-		{"mostly something else", func(w *world) { w.noise, w.conversations, w.base = 25, 60, 80 }, nil, "of the variance of TTFT"},
-		{"always as many computed", nil, func(_ int, t *record.Turn) { c := t.Usage.Prompt - 100; t.Usage.Cached = &c }, "cannot be separated"},
+		{"too few", func(w *world) {
+			w.conversations, w.turns, w.active = 1, 4, 1
+		}, nil, "4 turns qualify and 8 are needed"},
+		{"always at once", func(w *world) {
+			w.clients = 6
+		}, func(_ int, t *record.Turn) { t.FirstToken = t.End - 1 }, "with one request at a time all do"},
+		{"nothing to do with tokens", nil, func(_ int, t *record.Turn) {
+			t.FirstToken = t.Sent + record.Clock(1e6*(1+20*rng.Float64()))
+		}, "may not come later"},
+		{"mostly something else", func(w *world) {
+			w.noise, w.conversations, w.base = 25, 60, 80
+		}, nil, "of the variance of TTFT"},
+		{"always as many computed", nil, func(_ int, t *record.Turn) {
+			c := t.Usage.Prompt - 100
+			t.Usage.Cached = &c
+		}, "cannot be separated"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := small()
@@ -150,7 +174,8 @@ func TestCostModelUnfit(t *testing.T) {
 			if m.Fit || !strings.Contains(m.Why, tc.why) {
 				t.Fatalf("fit %v, %q (R2 %v), want %q", m.Fit, m.Why, m.R2, tc.why)
 			}
-			if m.Saved.Value.OK() || m.Prefill.Value.OK() || s.Details.Prediction.All.Recompute50.OK() {
+			if m.Saved.Value.OK() || m.Prefill.Value.OK() ||
+				s.Details.Prediction.All.Recompute50.OK() {
 				t.Errorf("concluded from an unfit model: %+v", m)
 			}
 		})
@@ -179,7 +204,8 @@ func TestCostModelQueue(t *testing.T) {
 		n++
 	}
 	m := collected(Options{}, recs...).Summary().Details.Cost
-	if !m.Fit || m.N != n-queued || !strings.Contains(m.Rule, "the server says it waited") || math.Abs(float64(m.Terms[1].Value)-0.05) > 1e-4 {
+	if !m.Fit || m.N != n-queued || !strings.Contains(m.Rule, "the server says it waited") ||
+		math.Abs(float64(m.Terms[1].Value)-0.05) > 1e-4 {
 		t.Errorf("%+v", m)
 	}
 	// llama.cpp says how long the prefill took.
@@ -190,7 +216,8 @@ func TestCostModelQueue(t *testing.T) {
 			if strings.Contains(string(turn.ServerTimings), "400") {
 				prompt -= 400
 			}
-			turn.ServerTimings = fmt.Appendf(nil, `{"cache_n":0,"prompt_n":1,"prompt_ms":%f}`, prompt)
+			turn.ServerTimings = fmt.Appendf(nil,
+				`{"cache_n":0,"prompt_n":1,"prompt_ms":%f}`, prompt)
 		}
 	}
 	if m := collected(Options{}, recs...).Summary().Details.Cost; !m.Fit || m.N != n-queued {
@@ -232,7 +259,8 @@ func TestCostModelCurvature(t *testing.T) {
 		}
 	}
 	m := collected(Options{Cache: stated(w.config)}, recs...).Summary().Details.Cost
-	if !m.Fit || !strings.Contains(strings.Join(m.Notes, "\n"), "the cost of a token is not constant") {
+	if !m.Fit || !strings.Contains(strings.Join(m.Notes, "\n"), "the cost of a token is not "+
+		"constant") {
 		t.Errorf("%+v", m)
 	}
 	if m := costOfWorld(w); strings.Contains(strings.Join(m.Notes, "\n"), "not constant") {
@@ -247,7 +275,8 @@ func TestRates(t *testing.T) {
 	if r.Value != 100000 || math.Abs(float64(r.Low)-1000/0.03) > 1e-6 || r.High.OK() {
 		t.Errorf("%+v", r)
 	}
-	if got := perSecond(rate(Estimate{"cpu", -0.001, -0.01, 0.03})); got != "too fast to measure, at least 33,333 tokens/s" {
+	if got := perSecond(rate(Estimate{"cpu", -0.001, -0.01,
+		0.03})); got != "too fast to measure, at least 33,333 tokens/s" {
 		t.Error(got)
 	}
 	if got := perSecond(r); got != "100,000 tokens/s [33,333, no end]" {

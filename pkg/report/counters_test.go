@@ -9,8 +9,10 @@ import (
 
 func TestCounters(t *testing.T) {
 	t.Parallel()
-	at := func(ms int, url, when string, values map[string]float64, names map[string]string) *record.Scrape {
-		return &record.Scrape{At: record.Clock(ms) * 1e6, URL: url, When: when, Values: values, Names: names}
+	at := func(ms int, url, when string, values map[string]float64,
+		names map[string]string) *record.Scrape {
+		return &record.Scrape{At: record.Clock(ms) * 1e6, URL: url, When: when, Values: values,
+			Names: names}
 	}
 	v := func(prompt, cached float64) map[string]float64 {
 		return map[string]float64{"prompt_tokens": prompt, "cached_tokens": cached, "running": 3}
@@ -33,29 +35,36 @@ func TestCounters(t *testing.T) {
 	}{
 		{name: "not read", absent: "were not read", prompt: unknown, cached: unknown},
 		{
-			name: "not there", recs: []any{&record.Scrape{When: record.Before, Error: "404 Not Found"}}, absent: "could not be read: 404 Not Found",
-			prompt: unknown, cached: unknown,
+			name:   "not there",
+			recs:   []any{&record.Scrape{When: record.Before, Error: "404 Not Found"}},
+			absent: "could not be read: 404 Not Found", prompt: unknown, cached: unknown,
 		},
 		{
-			name: "only before", recs: []any{at(1, "a", record.Before, v(5, 1), named)}, absent: "both before and after", prompt: unknown, cached: unknown,
+			name: "only before", recs: []any{at(1, "a", record.Before, v(5, 1), named)},
+			absent: "both before and after", prompt: unknown, cached: unknown,
 		},
 		{
-			name:   "only after",
-			recs:   []any{at(1, "a", record.During, v(5, 1), named), at(9, "a", record.After, v(5, 1), nil)},
+			name: "only after",
+			recs: []any{at(1, "a", record.During, v(5, 1), named),
+				at(9, "a", record.After, v(5, 1), nil)},
 			absent: "both before and after", prompt: unknown, cached: unknown,
 		},
 		{
 			name: "the last before counts, in any order",
 			recs: []any{
-				at(900, "a", record.After, v(1100, 450), nil), at(1, "a", record.Before, v(1, 0), named), at(50, "a", record.Before, v(100, 50), nil),
-				at(500, "a", record.During, v(800, 60), nil), turn(60, 90, 600, 0), turn(100, 600, 400, 400), turn(40, 70, 7, 7), turn(800, 950, 7, 7),
+				at(900, "a", record.After, v(1100, 450), nil),
+				at(1, "a", record.Before, v(1, 0), named),
+				at(50, "a", record.Before, v(100, 50), nil),
+				at(500, "a", record.During, v(800, 60), nil), turn(60, 90, 600, 0),
+				turn(100, 600, 400, 400), turn(40, 70, 7, 7), turn(800, 950, 7, 7),
 			},
 			prompt: 1000, cached: 400, turns: 2,
 		},
 		{
 			name: "two servers add up",
 			recs: []any{
-				at(1, "a", record.Before, v(10, 0), named), at(2, "b", record.Before, v(0, 0), named), at(90, "a", record.After, v(30, 5), nil),
+				at(1, "a", record.Before, v(10, 0), named),
+				at(2, "b", record.Before, v(0, 0), named), at(90, "a", record.After, v(30, 5), nil),
 				at(91, "b", record.After, v(7, 1), nil),
 			},
 			prompt: 27, cached: 6,
@@ -63,36 +72,43 @@ func TestCounters(t *testing.T) {
 		{
 			name: "one of them does not say",
 			recs: []any{
-				at(1, "a", record.Before, v(10, 0), named), at(2, "b", record.Before, map[string]float64{"prompt_tokens": 0}, named), at(90, "a", record.After, v(30, 5), nil),
-				at(91, "b", record.After, v(7, 1), nil),
+				at(1, "a", record.Before, v(10, 0), named),
+				at(2, "b", record.Before, map[string]float64{"prompt_tokens": 0}, named),
+				at(90, "a", record.After, v(30, 5), nil), at(91, "b", record.After, v(7, 1), nil),
 			},
 			prompt: 27, cached: unknown,
 		},
 		{
 			name: "started anew, and past its old numbers in the end",
 			recs: []any{
-				at(1, "a", record.Before, v(10, 5), named), at(5, "a", record.During, v(2, 1), nil), at(90, "a", record.After, v(30, 15), nil),
+				at(1, "a", record.Before, v(10, 5), named), at(5, "a", record.During, v(2, 1), nil),
+				at(90, "a", record.After, v(30, 15), nil),
 			},
 			bad: "x:prompt went back from 10 to 2 (and more)", prompt: unknown, cached: unknown,
 		},
 		{
 			name: "another metric",
 			recs: []any{
-				at(1, "a", record.Before, v(10, 5), named), at(90, "a", record.After, v(30, 15), map[string]string{"cached_tokens": "y:hits"}),
+				at(1, "a", record.Before, v(10, 5), named),
+				at(90, "a", record.After, v(30, 15), map[string]string{"cached_tokens": "y:hits"}),
 			},
-			bad: "cached_tokens was read from x:hits, then from y:hits", prompt: unknown, cached: unknown,
+			bad: "cached_tokens was read from x:hits, then from y:hits", prompt: unknown,
+			cached: unknown,
 		},
 		{
 			name: "states are no counters",
 			recs: []any{
-				at(1, "a", record.Before, map[string]float64{"running": 3, "gpu_blocks": 9}, nil), at(90, "a", record.After, map[string]float64{"running": 0}, nil),
+				at(1, "a", record.Before, map[string]float64{"running": 3, "gpu_blocks": 9}, nil),
+				at(90, "a", record.After, map[string]float64{"running": 0}, nil),
 			},
 			absent: "no known counters", prompt: unknown, cached: unknown,
 		},
 		{
 			name: "one reading failed on the way",
 			recs: []any{
-				at(1, "a", record.Before, v(10, 5), named), &record.Scrape{At: 5e6, URL: "a", When: record.During, Error: "timeout"}, at(90, "a", record.After, v(30, 15), nil),
+				at(1, "a", record.Before, v(10, 5), named),
+				&record.Scrape{At: 5e6, URL: "a", When: record.During, Error: "timeout"},
+				at(90, "a", record.After, v(30, 15), nil),
 			},
 			prompt: 20, cached: 10,
 		},
@@ -100,11 +116,13 @@ func TestCounters(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			k := collected(Options{}, tc.recs...).counters()
-			if !strings.Contains(k.Absent, tc.absent) || (tc.absent == "") != (k.Absent == "") || !strings.Contains(k.Invalid, tc.bad) || (tc.bad == "") != (k.Invalid == "") {
+			if !strings.Contains(k.Absent, tc.absent) || (tc.absent == "") != (k.Absent == "") ||
+				!strings.Contains(k.Invalid, tc.bad) || (tc.bad == "") != (k.Invalid == "") {
 				t.Fatalf("absent %q, invalid %q", k.Absent, k.Invalid)
 			}
 			same := func(a, b Number) bool { return a == b || !a.OK() && !b.OK() }
-			if !same(k.value("prompt_tokens"), tc.prompt) || !same(k.value("cached_tokens"), tc.cached) || k.Turns != tc.turns {
+			if !same(k.value("prompt_tokens"), tc.prompt) ||
+				!same(k.value("cached_tokens"), tc.cached) || k.Turns != tc.turns {
 				t.Errorf("%+v", k)
 			}
 			if k.value("running").OK() {

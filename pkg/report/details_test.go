@@ -45,9 +45,15 @@ func TestOwnFormats(t *testing.T) {
 		file  string
 		write func(*bytes.Buffer) error
 	}{
-		{"full.txt", func(b *bytes.Buffer) error { return write(b, render.Text, []*Summary{full}) }},
-		{"killed.txt", func(b *bytes.Buffer) error { return write(b, render.Text, []*Summary{cut}) }},
-		{"full.json", func(b *bytes.Buffer) error { return write(b, render.JSON, []*Summary{full}) }},
+		{"full.txt", func(b *bytes.Buffer) error {
+			return write(b, render.Text, []*Summary{full})
+		}},
+		{"killed.txt", func(b *bytes.Buffer) error {
+			return write(b, render.Text, []*Summary{cut})
+		}},
+		{"full.json", func(b *bytes.Buffer) error {
+			return write(b, render.JSON, []*Summary{full})
+		}},
 		{"full.csv", func(b *bytes.Buffer) error { return write(b, render.CSV, []*Summary{full}) }},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
@@ -107,7 +113,9 @@ func TestJSONAndCSVAgree(t *testing.T) {
 			if column == "name" {
 				continue
 			}
-			i := slices.IndexFunc(lines, func(l []string) bool { return l[1] == "table" && l[2] == row["name"] && l[3] == column })
+			i := slices.IndexFunc(lines, func(l []string) bool {
+				return l[1] == "table" && l[2] == row["name"] && l[3] == column
+			})
 			if i < 0 {
 				t.Fatalf("CSV lacks %s %s", row["name"], column)
 			}
@@ -150,19 +158,43 @@ func TestSampleOf(t *testing.T) {
 		chunks              int
 	}{
 		{"as most", func(*record.Turn) {}, "", 50, 10, 150, 120, 11, 10},
-		{"the tokenizer's count", func(t *record.Turn) { t.Usage.Completion = 21 }, Tokenizer, 50, 10, 150, 100, 11, 10},
+		{"the tokenizer's count", func(t *record.Turn) {
+			t.Usage.Completion = 21
+		}, Tokenizer, 50, 10, 150, 100, 11, 10},
 		{"no usage", func(t *record.Turn) { t.Usage = nil }, "", 50, 10, 150, 100, 11, 10},
-		{"nobody counted but the server", func(t *record.Turn) { t.Counted = record.Counted{} }, Tokenizer, 50, 10, 150, 120, 11, 10},
-		{"nobody counted", func(t *record.Turn) { t.Usage, t.Counted = nil, record.Counted{} }, "", 50, nan, 150, 0, 0, 10},
-		{"three tokens in the first chunk", func(t *record.Turn) { t.Counted.FirstChunk, t.Chunks = 3, 9 }, "", 25, 12.5, 150, 120, 11, 8},
-		{"a first chunk that takes it all back", func(t *record.Turn) { t.Counted.FirstChunk, t.Chunks = 10, 2 }, "", 0.1, 100, 150, 120, 11, 1},
-		{"three tokens by another tokenizer, one by the server's", func(t *record.Turn) { t.Counted.FirstChunk = 3 }, "", 50, 10, 150, 120, 11, 10},
-		{"three tokens as the reference counts", func(t *record.Turn) { t.Counted.FirstChunk = 3 }, Tokenizer, 25, 12.5, 150, 100, 11, 10},
-		{"reasoning first: its tokens were not counted", func(t *record.Turn) { t.FirstAnswer, t.Counted.FirstChunk = ms(1100), 5 }, "", 50, 10, 150, 120, 11, 10},
-		{"one token", func(t *record.Turn) { t.Usage.Completion, t.Chunks = 1, 1 }, "", 50, nan, 150, 120, 1, 0},
-		{"one chunk of many tokens", func(t *record.Turn) { t.Counted.FirstChunk, t.Chunks = 11, 1 }, "", 50, nan, 150, 120, 11, 0},
-		{"an end token that is in no chunk", func(t *record.Turn) { t.Usage.Completion, t.Chunks = 2, 1 }, "", 50, nan, 150, 120, 2, 0},
-		{"not streamed", func(t *record.Turn) { t.Stream, t.FirstToken, t.Chunks = false, 0, 0 }, "", 150, nan, 150, 120, 11, 0},
+		{"nobody counted but the server", func(t *record.Turn) {
+			t.Counted = record.Counted{}
+		}, Tokenizer, 50, 10, 150, 120, 11, 10},
+		{"nobody counted", func(t *record.Turn) {
+			t.Usage, t.Counted = nil, record.Counted{}
+		}, "", 50, nan, 150, 0, 0, 10},
+		{"three tokens in the first chunk", func(t *record.Turn) {
+			t.Counted.FirstChunk, t.Chunks = 3, 9
+		}, "", 25, 12.5, 150, 120, 11, 8},
+		{"a first chunk that takes it all back", func(t *record.Turn) {
+			t.Counted.FirstChunk, t.Chunks = 10, 2
+		}, "", 0.1, 100, 150, 120, 11, 1},
+		{"three tokens by another tokenizer, one by the server's", func(t *record.Turn) {
+			t.Counted.FirstChunk = 3
+		}, "", 50, 10, 150, 120, 11, 10},
+		{"three tokens as the reference counts", func(t *record.Turn) {
+			t.Counted.FirstChunk = 3
+		}, Tokenizer, 25, 12.5, 150, 100, 11, 10},
+		{"reasoning first: its tokens were not counted", func(t *record.Turn) {
+			t.FirstAnswer, t.Counted.FirstChunk = ms(1100), 5
+		}, "", 50, 10, 150, 120, 11, 10},
+		{"one token", func(t *record.Turn) {
+			t.Usage.Completion, t.Chunks = 1, 1
+		}, "", 50, nan, 150, 120, 1, 0},
+		{"one chunk of many tokens", func(t *record.Turn) {
+			t.Counted.FirstChunk, t.Chunks = 11, 1
+		}, "", 50, nan, 150, 120, 11, 0},
+		{"an end token that is in no chunk", func(t *record.Turn) {
+			t.Usage.Completion, t.Chunks = 2, 1
+		}, "", 50, nan, 150, 120, 2, 0},
+		{"not streamed", func(t *record.Turn) {
+			t.Stream, t.FirstToken, t.Chunks = false, 0, 0
+		}, "", 150, nan, 150, 120, 11, 0},
 		{"sent was not seen", func(t *record.Turn) { t.Sent = 0 }, "", 51, 10, 151, 120, 11, 10},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -183,7 +215,8 @@ func TestSampleOf(t *testing.T) {
 			near("ttft", s.TTFTMS, tc.ttft)
 			near("tpot", s.TPOTMS, tc.tpot)
 			near("latency", s.LatencyMS, tc.latency)
-			if s.InputTokens != tc.input || s.OutputTokens != tc.output || s.OutputChunks != tc.chunks || s.InputTurns != 3 {
+			if s.InputTokens != tc.input || s.OutputTokens != tc.output ||
+				s.OutputChunks != tc.chunks || s.InputTurns != 3 {
 				t.Errorf("%+v", s)
 			}
 		})
@@ -221,7 +254,8 @@ func TestUnknownIsNotZero(t *testing.T) {
 			break
 		}
 	}
-	one := collected(Options{}, recs...).Summary().Details // the first turn is warm-up: nothing is missing
+	// the first turn is warm-up: nothing is missing
+	one := collected(Options{}, recs...).Summary().Details
 	if !one.Throughput.NewInput.OK() || one.Cache.Known != one.Cache.Of {
 		t.Errorf("%+v %+v", one.Throughput, one.Cache)
 	}
@@ -232,14 +266,17 @@ func TestUnknownIsNotZero(t *testing.T) {
 	}
 	none := collected(Options{}, recs...).Summary()
 	d := none.Details
-	if d.Throughput.NewInput.OK() || d.Cache.Known != 0 || d.Cache.Share.OK() || d.Later.Cached.OK() || d.Later.CachedShare.OK() {
+	if d.Throughput.NewInput.OK() || d.Cache.Known != 0 || d.Cache.Share.OK() ||
+		d.Later.Cached.OK() || d.Later.CachedShare.OK() {
 		t.Errorf("cached tokens of a server that reports none: %+v %+v", d.Cache, d.Later)
 	}
 	var b bytes.Buffer
-	if err := write(&b, render.Text, []*Summary{none}); err != nil || !strings.Contains(b.String(), "not known, the server does not report them") {
+	if err := write(&b, render.Text, []*Summary{none}); err != nil ||
+		!strings.Contains(b.String(), "not known, the server does not report them") {
 		t.Errorf("%v\n%s", err, &b)
 	}
-	if err := write(&b, render.JSON, []*Summary{none}); err != nil || !strings.Contains(b.String(), `"cached_tokens_mean": null`) {
+	if err := write(&b, render.JSON, []*Summary{none}); err != nil ||
+		!strings.Contains(b.String(), `"cached_tokens_mean": null`) {
 		t.Error("JSON says a number of what is not known")
 	}
 }
@@ -258,7 +295,9 @@ func TestNothingWentWell(t *testing.T) {
 		t.Errorf("%+v", s.Tables)
 	}
 	var b bytes.Buffer
-	for _, err := range []error{write(&b, render.Text, []*Summary{s}), write(&b, render.JSON, []*Summary{s}), write(&b, render.CSV, []*Summary{s}), xlsx.Write(&b, s.Workbook(true))} {
+	for _, err := range []error{write(&b, render.Text, []*Summary{s}),
+		write(&b, render.JSON, []*Summary{s}), write(&b, render.CSV, []*Summary{s}),
+		xlsx.Write(&b, s.Workbook(true))} {
 		if err != nil {
 			t.Error(err)
 		}
@@ -270,7 +309,9 @@ func TestNothingWentWell(t *testing.T) {
 	}
 	var empty bytes.Buffer
 	nothing := NewCollector("x", Options{}).Summary()
-	for _, err := range []error{write(&empty, render.Text, []*Summary{nothing}), write(&empty, render.JSON, []*Summary{nothing}), write(&empty, render.JSON, nil), write(&empty, render.CSV, nil)} {
+	for _, err := range []error{write(&empty, render.Text, []*Summary{nothing}),
+		write(&empty, render.JSON, []*Summary{nothing}), write(&empty, render.JSON, nil),
+		write(&empty, render.CSV, nil)} {
 		if err != nil {
 			t.Error(err)
 		}
@@ -293,14 +334,16 @@ func TestWindowIsToTheLastEnd(t *testing.T) {
 		turn("D", 4.5, 11, record.Timeout, false), // the server was busy with it
 		turn("E", 4.6, 6, record.OK, false),
 	).Summary()
-	if len(s.Tables) != 2 || s.Tables[0].RuntimeSec != 10 || s.Tables[0].RequestsPerSec != 0.4 || s.Tables[1].RuntimeSec != 7 {
+	if len(s.Tables) != 2 || s.Tables[0].RuntimeSec != 10 || s.Tables[0].RequestsPerSec != 0.4 ||
+		s.Tables[1].RuntimeSec != 7 {
 		t.Errorf("%+v", s.Tables)
 	}
 	if s.Tables[0].Warmup != 0 || s.Tables[1].Warmup != 0.5 || s.Tables[1].Rows[0].Count != 2 {
 		t.Errorf("%+v", s.Tables)
 	}
 	p := s.Details.Throughput
-	if p.Seconds != 10 || math.Abs(float64(p.DrainSec)-6.4) > 1e-9 || math.Abs(float64(p.InFlight)-1.79) > 1e-9 || p.MaxInFlight != 4 {
+	if p.Seconds != 10 || math.Abs(float64(p.DrainSec)-6.4) > 1e-9 ||
+		math.Abs(float64(p.InFlight)-1.79) > 1e-9 || p.MaxInFlight != 4 {
 		t.Errorf("%+v", p)
 	}
 }
@@ -320,7 +363,8 @@ func TestReuseDistance(t *testing.T) {
 		turn("C", 0, 3, 4, 40),
 		turn("B", 1, 7, 8, 1),
 	).Summary()
-	want := map[string][]float64{"reuse_sec": {3, 4}, "reuse_turns": {2, 2}, "reuse_tokens": {60, 110}}
+	want := map[string][]float64{"reuse_sec": {3, 4}, "reuse_turns": {2, 2},
+		"reuse_tokens": {60, 110}}
 	for _, r := range s.Details.Distributions {
 		if w, ok := want[r.Name]; ok {
 			delete(want, r.Name)
@@ -347,7 +391,8 @@ func TestGapsOfSeveralTokens(t *testing.T) {
 	if r := rows[0]; r.Name != "chunk_gap_ms" || r.Count != 3 || r.Mean != 40 || r.Max != 60 {
 		t.Errorf("%+v", r)
 	}
-	if r := rows[1]; r.Name != "inter_token_ms" || r.Count != 9 || math.Abs(float64(r.Mean)-40./3) > 1e-9 || r.Max != 20 {
+	if r := rows[1]; r.Name != "inter_token_ms" || r.Count != 9 ||
+		math.Abs(float64(r.Mean)-40./3) > 1e-9 || r.Max != 20 {
 		t.Errorf("%+v", r)
 	}
 	turn.Usage.Completion = 5 // four chunks and an end token in none: 4/3 of a token a chunk
@@ -364,13 +409,15 @@ func TestGapsOfSeveralTokens(t *testing.T) {
 
 func TestRanges(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int]string{1: "1", 12: "12", 13: "13-20", 20: "13-20", 21: "21-40", 41: "41-80", 1000: "641-1280", math.MaxInt: "687194767361-"} {
+	for n, want := range map[int]string{1: "1", 12: "12", 13: "13-20", 20: "13-20", 21: "21-40",
+		41: "41-80", 1000: "641-1280", math.MaxInt: "687194767361-"} {
 		from, to := turnRange(n)
 		if got := (*Group).span(&Group{From: from, To: to}); got != want {
 			t.Errorf("turn %d is in %s, want %s", n, got, want)
 		}
 	}
-	for n, want := range map[int]string{0: "0-1024", 1024: "0-1024", 1025: "1025-2048", 2049: "2049-4096", 100000: "65537-131072", math.MaxInt: "1099511627777-"} {
+	for n, want := range map[int]string{0: "0-1024", 1024: "0-1024", 1025: "1025-2048",
+		2049: "2049-4096", 100000: "65537-131072", math.MaxInt: "1099511627777-"} {
 		from, to := promptRange(n)
 		if got := (*Group).span(&Group{From: from, To: to}); got != want {
 			t.Errorf("%d tokens are in %s, want %s", n, got, want)
@@ -404,7 +451,8 @@ func TestLimits(t *testing.T) {
 	for _, tc := range []struct {
 		l    Limits
 		want bool
-	}{{Limits{}, true}, {Limits{TTFTMS: 10}, true}, {Limits{TTFTMS: 9}, false}, {Limits{TPOTMS: 1}, true}, {Limits{TPOTMS: 1, LatencyMS: 9}, false}} {
+	}{{Limits{}, true}, {Limits{TTFTMS: 10}, true}, {Limits{TTFTMS: 9}, false},
+		{Limits{TPOTMS: 1}, true}, {Limits{TPOTMS: 1, LatencyMS: 9}, false}} {
 		if got := tc.l.met(s); got != tc.want {
 			t.Errorf("%+v: %v", tc.l, got)
 		}
@@ -420,20 +468,31 @@ func TestCertificate(t *testing.T) {
 		want []string // how each reason begins
 	}{
 		{"nothing measured", record.Certificate{}, math.NaN(), nil},
-		{"all well", record.Certificate{Lag: record.Quantiles{N: 9, P99: 4}, Wake: record.Quantiles{N: 9, P99: 4}, CPUShare: 0.5, Chunks: 100, Reads: 99}, 50, nil},
-		{"late, but less than a millisecond", record.Certificate{Lag: record.Quantiles{N: 9, P99: 0.9}}, 1, nil},
-		{"late", record.Certificate{Lag: record.Quantiles{N: 9, P99: 6}}, 50, []string{"turns were sent late, p99 6.0 ms (median TTFT 50.0 ms)"}},
-		{"timers", record.Certificate{Wake: record.Quantiles{N: 9, P99: 6}, Clocks: "kernel"}, 50, []string{"the client's timers woke late"}},
+		{"all well", record.Certificate{Lag: record.Quantiles{N: 9, P99: 4},
+			Wake: record.Quantiles{N: 9, P99: 4}, CPUShare: 0.5, Chunks: 100, Reads: 99}, 50, nil},
+		{"late, but less than a millisecond",
+			record.Certificate{Lag: record.Quantiles{N: 9, P99: 0.9}}, 1, nil},
+		{"late", record.Certificate{Lag: record.Quantiles{N: 9, P99: 6}}, 50,
+			[]string{"turns were sent late, p99 6.0 ms (median TTFT 50.0 ms)"}},
+		{"timers", record.Certificate{Wake: record.Quantiles{N: 9, P99: 6}, Clocks: "kernel"}, 50,
+			[]string{"the client's timers woke late"}},
 		{"collection", record.Certificate{GCPauseMaxMS: 6}, 50, []string{"garbage collection"}},
-		{"processor", record.Certificate{CPUShare: 0.81}, 50, []string{"the client used 81 % of the machine"}},
-		{"merged", record.Certificate{Chunks: 100, Reads: 100, Merged: 2}, 50, []string{"2.0 % of chunks waited together"}},
-		{"coalesced", record.Certificate{Chunks: 100, Reads: 90}, 50, []string{"10 % of chunks came in one read"}},
-		{"merged, not coalesced as well", record.Certificate{Chunks: 100, Reads: 80, Merged: 20}, 50, []string{"20.0 % of chunks waited together"}},
+		{"processor", record.Certificate{CPUShare: 0.81}, 50,
+			[]string{"the client used 81 % of the machine"}},
+		{"merged", record.Certificate{Chunks: 100, Reads: 100, Merged: 2}, 50,
+			[]string{"2.0 % of chunks waited together"}},
+		{"coalesced", record.Certificate{Chunks: 100, Reads: 90}, 50,
+			[]string{"10 % of chunks came in one read"}},
+		{"merged, not coalesced as well", record.Certificate{Chunks: 100, Reads: 80, Merged: 20},
+			50, []string{"20.0 % of chunks waited together"}},
 		{"reads not counted", record.Certificate{Chunks: 100}, 50, nil},
-		{"reconnects", record.Certificate{Reconnects: 2}, 50, []string{"2.0 % of turns were sent twice"}},
+		{"reconnects", record.Certificate{Reconnects: 2}, 50,
+			[]string{"2.0 % of turns were sent twice"}},
 		{"disk", record.Certificate{DroppedWrites: 1}, 50, []string{"1 records had to wait"}},
-		{"two", record.Certificate{DroppedWrites: 1, CPUShare: 1}, 50, []string{"the client used", "1 records"}},
-		{"old reasons go", record.Certificate{Verdict: record.VerdictWarn, Reasons: []string{"old"}}, 50, nil},
+		{"two", record.Certificate{DroppedWrites: 1, CPUShare: 1}, 50,
+			[]string{"the client used", "1 records"}},
+		{"old reasons go",
+			record.Certificate{Verdict: record.VerdictWarn, Reasons: []string{"old"}}, 50, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -454,7 +513,8 @@ func TestCertificate(t *testing.T) {
 	}
 	c := collected(Options{}, exampleRun(10, 4)...)
 	got := c.Certificate(record.Certificate{Clocks: "kernel", Opened: 12, DroppedWrites: 0})
-	if got.Verdict != record.VerdictOK || got.Lag.N != 38 || math.Abs(got.Lag.P50-0.05) > 1e-9 || got.Chunks != 37*20 || got.Reads != 37*20 || got.Opened != 12 || got.MaxInFlight < 2 {
+	if got.Verdict != record.VerdictOK || got.Lag.N != 38 || math.Abs(got.Lag.P50-0.05) > 1e-9 ||
+		got.Chunks != 37*20 || got.Reads != 37*20 || got.Opened != 12 || got.MaxInFlight < 2 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -488,11 +548,13 @@ func TestReadTellsRunsApart(t *testing.T) {
 	for _, r := range runs {
 		summaries = append(summaries, r.Summary())
 	}
-	if summaries[0].Run != nil || summaries[1].Details.Work.Why != "done" || summaries[2].Details.Work.Turns != summaries[1].Details.Work.Turns {
+	if summaries[0].Run != nil || summaries[1].Details.Work.Why != "done" ||
+		summaries[2].Details.Work.Turns != summaries[1].Details.Work.Turns {
 		t.Error("records went to the wrong run")
 	}
 	var b bytes.Buffer
-	if err := render.WriteText(&b, references(summaries), false); err != nil || strings.Count(b.String(), "=== f") != 3 || strings.Contains(b.String(), "Outcomes") {
+	if err := render.WriteText(&b, references(summaries), false); err != nil ||
+		strings.Count(b.String(), "=== f") != 3 || strings.Contains(b.String(), "Outcomes") {
 		t.Errorf("%v\n%s", err, &b)
 	}
 	direct := collected(Options{}, exampleRun(4, 3)...).Summary()
@@ -535,8 +597,10 @@ func FuzzReport(f *testing.F) {
 	}
 	f.Add(stream.Bytes())
 	f.Add([]byte(`[{"ttft_ms":1,"latency_ms":2,"start_time_ms":3,"tpot_ms":null}]`))
-	f.Add([]byte(`{"type":"turn","outcome":"ok","sent_ms":5,"end_ms":-1,"turn":-7,"usage":{"prompt":-5},"gaps_us":[-1]}`))
-	f.Add([]byte(`{"type":"turn","outcome":"ok","sent_ms":5,"end_ms":9,"usage":{"prompt":4000000000000,"cached":-3,"tiers":{"host":-1}}}`))
+	f.Add([]byte(`{"type":"turn","outcome":"ok","sent_ms":5,"end_ms":-1,"turn":-7,` +
+		`"usage":{"prompt":-5},"gaps_us":[-1]}`))
+	f.Add([]byte(`{"type":"turn","outcome":"ok","sent_ms":5,"end_ms":9,` +
+		`"usage":{"prompt":4000000000000,"cached":-3,"tiers":{"host":-1}}}`))
 	var cache bytes.Buffer
 	w = record.NewWriter(&cache)
 	busy := small()
@@ -558,7 +622,8 @@ func FuzzReport(f *testing.F) {
 	}
 	f.Add(cache.Bytes())
 	f.Fuzz(func(t *testing.T, in []byte) {
-		runs, _ := Read(record.NewReader(bytes.NewReader(in), "f"), "f", Options{Verbose: true, Bootstrap: measure.Bootstrap{Resamples: 5}})
+		runs, _ := Read(record.NewReader(bytes.NewReader(in), "f"), "f",
+			Options{Verbose: true, Bootstrap: measure.Bootstrap{Resamples: 5}})
 		for _, r := range runs {
 			s := []*Summary{r.Summary()}
 			var b bytes.Buffer

@@ -75,41 +75,61 @@ func TestFindings(t *testing.T) {
 		{name: "nothing to say"},
 		{
 			name: "fits", w: func(w *world) { w.config = shape(4000, 0, 0) },
-			kinds: []string{fitsGPU}, text: "cannot show what offloading is worth", shown: "a GPU tier of 4,000 blocks alone would have 100.0 % of the possible hits",
+			kinds: []string{fitsGPU}, text: "cannot show what offloading is worth",
+			shown: "a GPU tier of 4,000 blocks alone would have 100.0 % of the possible hits",
 		},
 		{
-			name: "fits, without limit", w: func(w *world) { w.config = shape(kvcache.Unlimited, 0, 0) },
-			kinds: []string{fitsGPU}, shown: "a GPU tier without limit alone would have 100.0 % of the possible hits",
+			name: "fits, without limit", w: func(w *world) {
+				w.config = shape(kvcache.Unlimited, 0, 0)
+			},
+			kinds: []string{fitsGPU}, shown: "a GPU tier without limit alone would have 100.0 % " +
+				"of the possible hits",
 		},
 		{
-			name: "all held by a cache of unknown size", w: func(w *world) { w.config = shape(4000, 0, 0) },
-			change: func(recs []any) []any { return recs[: len(recs)-3 : len(recs)-3] }, o: func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
+			name: "all held by a cache of unknown size", w: func(w *world) {
+				w.config = shape(4000, 0, 0)
+			},
+			change: func(recs []any) []any {
+				return recs[: len(recs)-3 : len(recs)-3]
+			}, o: func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
 			kinds: []string{fitsGPU}, // the server's metrics say the size
 		},
 		{
-			name: "all held by a cache of unknown size, without metrics", w: func(w *world) { w.config = shape(4000, 0, 0) },
+			name: "all held by a cache of unknown size, without metrics", w: func(w *world) {
+				w.config = shape(4000, 0, 0)
+			},
 			change: func(recs []any) []any {
-				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
+				return slices.DeleteFunc(recs, func(r any) bool {
+					_, is := r.(*record.Scrape)
+					return is
+				})
 			},
 			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
 			kinds: []string{allHeld}, shown: "possible tokens",
 		},
 		{
 			name: "not reported, vLLM", w: func(w *world) { w.silent, w.kind = true, "vllm" },
-			kinds: []string{notReported}, text: "start vLLM with --enable-prompt-tokens-details", shown: "0 of 72 turns with usage have them",
+			kinds: []string{notReported}, text: "start vLLM with --enable-prompt-tokens-details",
+			shown: "0 of 72 turns with usage have them",
 		},
 		{
 			name: "not reported, SGLang", w: func(w *world) { w.silent, w.kind = true, "sglang" },
 			kinds: []string{notReported}, text: "--enable-cache-report",
 		},
 		{
-			name: "not reported, by somebody", w: func(w *world) { w.silent, w.kind = true, "other" },
-			kinds: []string{notReported}, text: "vLLM has --enable-prompt-tokens-details for it, SGLang --enable-cache-report",
+			name: "not reported, by somebody", w: func(w *world) {
+				w.silent, w.kind = true, "other"
+			},
+			kinds: []string{notReported}, text: "vLLM has --enable-prompt-tokens-details for " +
+				"it, SGLang --enable-cache-report",
 		},
 		{
-			name: "not reported, the preflight knows more", w: func(w *world) { w.silent, w.kind = true, "vllm" },
+			name: "not reported, the preflight knows more", w: func(w *world) {
+				w.silent, w.kind = true, "vllm"
+			},
 			change: func(recs []any) []any {
-				recs[0].(*record.Run).Preflight = &record.Preflight{Caching: record.CachingUnknown, Advice: "Ask for it."}
+				recs[0].(*record.Run).Preflight = &record.Preflight{Caching: record.CachingUnknown,
+					Advice: "Ask for it."}
 				return recs
 			},
 			kinds: []string{notReported}, text: "does not report cached tokens: Ask for it.",
@@ -118,7 +138,8 @@ func TestFindings(t *testing.T) {
 			name: "no usage at all",
 			change: func(recs []any) []any {
 				for _, turn := range turnsOf(recs) {
-					turn.Counted = record.Counted{Input: turn.Usage.Prompt, Output: turn.Usage.Completion}
+					turn.Counted = record.Counted{Input: turn.Usage.Prompt,
+						Output: turn.Usage.Completion}
 					turn.Usage = nil
 				}
 				return recs
@@ -135,34 +156,52 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []string{partlyReported}, shown: "known for 60 of 72 turns; 12 of the others are first turns",
+			kinds: []string{partlyReported}, shown: "known for 60 of 72 turns; 12 of the others " +
+				"are first turns",
 		},
 		{
-			name: "off", w: func(w *world) { w.kind = "vllm" }, change: func(recs []any) []any { lose(recs, 0, 0); return recs },
-			kinds: []string{cacheOff}, text: "--no-enable-prefix-caching", shown: "in 60 later turns",
+			name: "off", w: func(w *world) {
+				w.kind = "vllm"
+			}, change: func(recs []any) []any { lose(recs, 0, 0); return recs },
+			kinds: []string{cacheOff}, text: "--no-enable-prefix-caching",
+			shown: "in 60 later turns",
 		},
 		{
 			name: "off, by the preflight",
 			change: func(recs []any) []any {
 				lose(recs, 0, 0)
-				recs[0].(*record.Run).Preflight = &record.Preflight{Caching: record.CachingOff, Evidence: "usage", Advice: "Turn it on."}
+				recs[0].(*record.Run).Preflight = &record.Preflight{Caching: record.CachingOff,
+					Evidence: "usage", Advice: "Turn it on."}
 				return recs
 			},
-			kinds: []string{cacheOff}, text: "Turn it on.", shown: "the preflight sent one prompt twice",
+			kinds: []string{cacheOff}, text: "Turn it on.",
+			shown: "the preflight sent one prompt twice",
 		},
 		{
-			name: "far below from turn 3 on", change: func(recs []any) []any { lose(recs, 2, 0.4); return recs },
-			kinds: []string{belowPredicted}, text: "from turn 3 on", shown: "tokens cached by usage",
+			name: "far below from turn 3 on", change: func(recs []any) []any {
+				lose(recs, 2, 0.4)
+				return recs
+			},
+			kinds: []string{belowPredicted}, text: "from turn 3 on",
+			shown: "tokens cached by usage",
 		},
-		{name: "a little below", change: func(recs []any) []any { lose(recs, 0, 0.9); return recs }},
+		{name: "a little below", change: func(recs []any) []any {
+			lose(recs, 0, 0.9)
+			return recs
+		}},
 		{
 			name: "warm", w: func(w *world) { w.warm = true },
-			kinds: []string{warmStart}, text: "salt the prompts", shown: "1 request sent before the first answer, each with hits: 1,168 of 1,169 prompt tokens cached",
+			kinds: []string{warmStart}, text: "salt the prompts",
+			shown: "1 request sent before the first answer, each with hits: 1,168 of 1,169 " +
+				"prompt tokens cached",
 		},
 		{
-			name: "warm, and the generator put nothing in common", w: func(w *world) { w.warm = true },
+			name: "warm, and the generator put nothing in common", w: func(w *world) {
+				w.warm = true
+			},
 			change: func(recs []any) []any {
-				recs[0].(*record.Run).Dataset.Generator = json.RawMessage(`{"prompt_input":{"common_prefix_num_tokens":{"distribution":"constant","value":20}}}`)
+				recs[0].(*record.Run).Dataset.Generator = json.RawMessage(
+					`{"prompt_input":{"common_prefix_num_tokens":{"distribution":"constant","value":20}}}`)
 				return recs
 			},
 			kinds: []string{warmStart, warmFirstTurns},
@@ -198,7 +237,8 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[1].Values["prompt_tokens"] = 3
 				return recs
 			},
-			kinds: []string{countersInvalid}, shown: "vllm:prompt_tokens_total went back from 1000 to 3",
+			kinds: []string{countersInvalid}, shown: "vllm:prompt_tokens_total went back from " +
+				"1000 to 3",
 		},
 		{
 			name: "preemptions",
@@ -217,13 +257,19 @@ func TestFindings(t *testing.T) {
 		{
 			name: "too small, of unknown size", w: func(w *world) { w.config = shape(300, 0, 0) },
 			change: func(recs []any) []any {
-				return slices.DeleteFunc(recs, func(r any) bool { _, is := r.(*record.Scrape); return is })
+				return slices.DeleteFunc(recs, func(r any) bool {
+					_, is := r.(*record.Scrape)
+					return is
+				})
 			},
 			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds: []string{belowIdeal}, text: "State the size of the cache", shown: "blocks of 16 tokens",
+			kinds: []string{belowIdeal}, text: "State the size of the cache",
+			shown: "blocks of 16 tokens",
 		},
 		{
-			name: "only the second of two early requests hits", w: func(w *world) { w.clients, w.warm = 2, true },
+			name: "only the second of two early requests hits", w: func(w *world) {
+				w.clients, w.warm = 2, true
+			},
 			change: func(recs []any) []any {
 				none := 0
 				turnsOf(recs)[1].Usage.Cached = &none
@@ -233,30 +279,46 @@ func TestFindings(t *testing.T) {
 			kinds: []string{},
 		},
 		{
-			name: "a tier slower than computing", w: func(w *world) { w.loaded[kvcache.CPU] = 0.09 },
-			kinds: []string{slowTier}, text: "Loading from the cpu tier takes longer than computing", shown: "prefill: ",
+			name: "a tier slower than computing", w: func(w *world) {
+				w.loaded[kvcache.CPU] = 0.09
+			},
+			kinds: []string{slowTier},
+			text:  "Loading from the cpu tier takes longer than computing", shown: "prefill: ",
 		},
 		{
 			name: "stated too small", o: func(o *Options) { o.Cache = stated(shape(60, 0, 0)) },
-			kinds: []string{statedTooSmall}, text: "requests ran that do not fit", shown: "the stated cache has blocks of 16 tokens",
+			kinds: []string{statedTooSmall}, text: "requests ran that do not fit",
+			shown: "the stated cache has blocks of 16 tokens",
 		},
 		{
 			name: "prefixes broken",
 			change: func(recs []any) []any {
-				return append(recs, &record.Prefix{Before: 100, Shared: 100}, &record.Prefix{Before: 100, Shared: 60, Broken: record.BrokenReasoning, Role: "assistant", Field: "reasoning"})
+				return append(recs, &record.Prefix{Before: 100, Shared: 100},
+					&record.Prefix{Before: 100, Shared: 60, Broken: record.BrokenReasoning,
+						Role: "assistant", Field: "reasoning"})
 			},
-			kinds: []string{prefixBroken}, shown: "1 of 2 turns checked; 40 of the 200 tokens before them are lost; mostly (1): reasoning, in the reasoning of a message of role assistant",
+			kinds: []string{prefixBroken}, shown: "1 of 2 turns checked; 40 of the 200 tokens " +
+				"before them are lost; mostly (1): reasoning, in the reasoning of a message of " +
+				"role assistant",
 		},
 		{
-			name: "the cache's effect", w: func(w *world) { w.arms = []string{record.ArmMeasured, record.ArmNoReuse} },
-			kinds: []string{effectFound}, text: "With the cache, the first token of later turns", shown: "95 % interval from 12 conversations",
+			name: "the cache's effect", w: func(w *world) {
+				w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
+			},
+			kinds: []string{effectFound}, text: "With the cache, the first token of later turns",
+			shown: "95 % interval from 12 conversations",
 		},
 		{
-			name: "no effect in a run of the same twice", w: func(w *world) { w.arms = []string{record.ArmAA1, record.ArmAA2} },
-			kinds: []string{effectNotFound}, text: `Arms "no-reuse-1" and "no-reuse-2" do not differ by more than chance`,
+			name: "no effect in a run of the same twice", w: func(w *world) {
+				w.arms = []string{record.ArmAA1, record.ArmAA2}
+			},
+			kinds: []string{effectNotFound}, text: `Arms "no-reuse-1" and "no-reuse-2" do not ` +
+				`differ by more than chance`,
 		},
 		{
-			name: "a control arm that hits", w: func(w *world) { w.arms = []string{record.ArmMeasured, record.ArmNoReuse} },
+			name: "a control arm that hits", w: func(w *world) {
+				w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
+			},
 			change: func(recs []any) []any {
 				for _, turn := range turnsOf(recs) {
 					if turn.Arm == record.ArmNoReuse && turn.Turn > 0 {
@@ -267,7 +329,8 @@ func TestFindings(t *testing.T) {
 				countAgain(recs)
 				return recs
 			},
-			kinds: []string{controlHits, effectFound}, text: `The control arm "no-reuse" is contaminated`, shown: "in 72 turns",
+			kinds: []string{controlHits, effectFound},
+			text:  `The control arm "no-reuse" is contaminated`, shown: "in 72 turns",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -296,7 +359,8 @@ func TestFindings(t *testing.T) {
 				t.Fatalf("%+v\nwant %v", s.Details.Findings, tc.kinds)
 			}
 			if len(kinds) > 0 {
-				if f := s.Details.Findings[0]; !strings.Contains(f.Text, tc.text) || !strings.Contains(f.Evidence, tc.shown) {
+				if f := s.Details.Findings[0]; !strings.Contains(f.Text, tc.text) ||
+					!strings.Contains(f.Evidence, tc.shown) {
 					t.Errorf("%q\n%q\nwant %q, %q", f.Text, f.Evidence, tc.text, tc.shown)
 				}
 			}
@@ -315,7 +379,8 @@ func countAgain(recs []any) {
 	}
 }
 
-// With texts it is known what conversations share: hits on that are no sign of an earlier run, and others are.
+// With texts it is known what conversations share: hits on that are no sign of
+// an earlier run, and others are.
 func TestSharedTexts(t *testing.T) {
 	t.Parallel()
 	const system = 160
@@ -326,7 +391,9 @@ func TestSharedTexts(t *testing.T) {
 		name := fmt.Sprintf("C%d", i)
 		own := strings.Repeat(fmt.Sprintf("own%d ", i), 300)
 		c := chat.Conversation{ID: name, Messages: []chat.Message{
-			{Role: chat.User, Text: common + own}, {Role: chat.Assistant, Text: "An answer of the dataset."}, {Role: chat.User, Text: "Go on."},
+			{Role: chat.User, Text: common + own},
+			{Role: chat.Assistant, Text: "An answer of the dataset."},
+			{Role: chat.User, Text: "Go on."},
 		}}
 		texts[name] = &c
 		at := record.Clock(1e9 * (i + 1))
@@ -346,7 +413,8 @@ func TestSharedTexts(t *testing.T) {
 	o.Cache.Turns.Texts, o.Cache.Turns.Tokenizer = texts, spaces{}
 	s := collected(o, recs...).Summary()
 	p := s.Details.Prediction
-	if !p.SharedKnown || p.First.Ideal != 11*160 || p.First.Cached != 11*160 || len(s.Details.Findings) != 0 {
+	if !p.SharedKnown || p.First.Ideal != 11*160 || p.First.Cached != 11*160 ||
+		len(s.Details.Findings) != 0 {
 		t.Errorf("ideal %d, cached %v, %+v", p.First.Ideal, p.First.Cached, s.Details.Findings)
 	}
 	for i, r := range recs[1:] {
@@ -356,7 +424,8 @@ func TestSharedTexts(t *testing.T) {
 		}
 	}
 	s = collected(o, recs...).Summary()
-	if f := s.Details.Findings; len(f) != 1 || f[0].Kind != warmFirstTurns || !strings.Contains(f[0].Evidence, "their texts share 1,760") {
+	if f := s.Details.Findings; len(f) != 1 || f[0].Kind != warmFirstTurns ||
+		!strings.Contains(f[0].Evidence, "their texts share 1,760") {
 		t.Errorf("%+v", f)
 	}
 }

@@ -236,15 +236,19 @@ func check(t *testing.T, what string, all []fact, cells []shownCell, tolerance f
 		last := f.names[len(f.names)-1]
 		found := 0
 		for _, c := range cells {
-			// A word may be the name of a row, and a list of named values has no name for the value.
+			// A word may be the name of a row, and a list of named values has
+			// no name for the value.
 			word, ok := f.value.(string)
-			named := last == "value" || last == "n" || strings.Contains(c.names, strings.TrimSuffix(last, "s"))
-			if named && shows(c.value, f.value, tolerance) || ok && strings.Contains(c.names, word) {
+			named := last == "value" || last == "n" ||
+				strings.Contains(c.names, strings.TrimSuffix(last, "s"))
+			if named && shows(c.value, f.value, tolerance) ||
+				ok && strings.Contains(c.names, word) {
 				found++
 			}
 		}
 		if found < n {
-			t.Errorf("%s: %s of %s is there %d times, want %d", what, key, strings.Join(f.names, "."), found, n)
+			t.Errorf("%s: %s of %s is there %d times, want %d", what, key,
+				strings.Join(f.names, "."), found, n)
 		}
 	}
 }

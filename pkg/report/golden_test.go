@@ -97,11 +97,15 @@ func goldenSamples(t *testing.T, file string) []record.Sample {
 			return v
 		}
 		samples = append(samples, record.Sample{
-			TTFTMS: number("ttft_ms"), TPOTMS: number("tpot_ms"), LatencyMS: number("latency_ms"), StartMS: number("start_time_ms"),
-			InputTurns: int(number("input_num_turns")), InputTokens: int(number("input_num_tokens")),
-			OutputTokens: int(number("output_num_tokens")), OutputChunks: int(number("output_num_chunks")),
-			FirstChunkTokens: int(number("output_num_first_chunk_tokens")), ApproxCachedPercent: number("approx_cached_percent"),
-			Conversation: row[slices.Index(rows[0], "conversation_id")], Client: int(number("client_id")),
+			TTFTMS: number("ttft_ms"), TPOTMS: number("tpot_ms"), LatencyMS: number("latency_ms"),
+			StartMS: number("start_time_ms"), InputTurns: int(number("input_num_turns")),
+			InputTokens:         int(number("input_num_tokens")),
+			OutputTokens:        int(number("output_num_tokens")),
+			OutputChunks:        int(number("output_num_chunks")),
+			FirstChunkTokens:    int(number("output_num_first_chunk_tokens")),
+			ApproxCachedPercent: number("approx_cached_percent"),
+			Conversation:        row[slices.Index(rows[0], "conversation_id")],
+			Client:              int(number("client_id")),
 		})
 	}
 	return samples
@@ -125,7 +129,8 @@ func goldenSummary(t *testing.T, dir string, g *goldenCase) (*Summary, Options) 
 	t.Helper()
 	o := g.options(t)
 	run := &record.Run{
-		Model: g.Parameters.Model, Clients: g.Parameters.Clients, ActiveConversations: g.Parameters.Active, Seed: g.Parameters.Seed,
+		Model: g.Parameters.Model, Clients: g.Parameters.Clients,
+		ActiveConversations: g.Parameters.Active, Seed: g.Parameters.Seed,
 		Dataset: record.Dataset{Conversations: g.Parameters.Conversations},
 		Load:    &record.Load{MinAnswer: g.Parameters.MinTokens, MaxAnswer: g.Parameters.MaxTokens},
 	}
@@ -204,7 +209,8 @@ func TestGoldenNumbers(t *testing.T) {
 			for _, r := range table.Rows {
 				columns := r.cells()
 				if len(columns) != len(want.Table[r.Name]) {
-					t.Errorf("%s: %s has %d columns, want %d", g.Name, r.Name, len(columns), len(want.Table[r.Name]))
+					t.Errorf("%s: %s has %d columns, want %d", g.Name, r.Name, len(columns),
+						len(want.Table[r.Name]))
 				}
 				for _, c := range columns {
 					v, ok := want.Table[r.Name][c.Name]
@@ -315,7 +321,8 @@ func TestReadReferenceArray(t *testing.T) {
 		if got.String() != separator+want {
 			t.Errorf("%s: printed\n%s\nwant\n%s", g.Name, &got, separator+want)
 		}
-		if err := SamplesJSON(&samples, []*Summary{s}); err != nil || !bytes.Equal(samples.Bytes(), text) {
+		if err := SamplesJSON(&samples, []*Summary{s}); err != nil ||
+			!bytes.Equal(samples.Bytes(), text) {
 			t.Errorf("%s: the array came back as\n%s", g.Name, &samples)
 		}
 	}

@@ -57,7 +57,8 @@ func TestEveryQuantityIsShown(t *testing.T) {
 			t.Errorf("%s is not in JSON", q.Name)
 		}
 		if !hasRow(text.String(), q.Label, row) {
-			t.Errorf("%s: no row of the table has %q and %q:\n%s", q.Name, q.Label, row, text.String())
+			t.Errorf("%s: no row of the table has %q and %q:\n%s", q.Name, q.Label, row,
+				text.String())
 		}
 	}
 }

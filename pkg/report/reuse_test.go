@@ -5,18 +5,21 @@ import (
 	"testing"
 )
 
-// A cache that holds some of the conversations hits those that come back soon and misses the others.
+// A cache that holds some of the conversations hits those that come back soon
+// and misses the others.
 func TestReuseBuckets(t *testing.T) {
 	t.Parallel()
 	w := small()
 	w.conversations, w.active, w.config = 24, 12, shape(900, 0, 0)
 	d := w.summary(Options{Cache: stated(w.config)}).Details
-	for name, list := range map[string][]ReuseBucket{"seconds": d.Reuse.Seconds, "turns": d.Reuse.Turns, "tokens": d.Reuse.Tokens} {
+	for name, list := range map[string][]ReuseBucket{"seconds": d.Reuse.Seconds,
+		"turns": d.Reuse.Turns, "tokens": d.Reuse.Tokens} {
 		n := 0
 		last := Number(0)
 		for i, b := range list {
 			n += b.N
-			if b.Share <= last || b.N == 0 || b.Known != b.N || i > 0 && b.From < float64(list[i-1].To) || !(b.From < float64(b.To)) {
+			if b.Share <= last || b.N == 0 || b.Known != b.N ||
+				i > 0 && b.From < float64(list[i-1].To) || !(b.From < float64(b.To)) {
 				t.Errorf("%s: %+v", name, b)
 			}
 			if math.Abs(float64(b.EligibleRate-b.PredictedRate)) > 1e-12 {
@@ -37,7 +40,8 @@ func TestReuseBuckets(t *testing.T) {
 func TestReuseSpans(t *testing.T) {
 	t.Parallel()
 	for want, b := range map[string]ReuseBucket{
-		"below 1": {To: 1}, "below 0.01": {To: 0.01}, "1024 to 2048": {From: 1024, To: 2048}, "3000 or more": {From: 3000, To: unknown},
+		"below 1": {To: 1}, "below 0.01": {To: 0.01}, "1024 to 2048": {From: 1024, To: 2048},
+		"3000 or more": {From: 3000, To: unknown},
 	} {
 		if got := b.span(); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -13,7 +13,8 @@ import (
 	"multiturn/pkg/render"
 )
 
-// world is a made-up server and load of which everything is known: what its cache hit, and what that took.
+// world is a made-up server and load of which everything is known: what its
+// cache hit, and what that took.
 type world struct {
 	seed          uint64
 	conversations int
@@ -176,12 +177,14 @@ func (w world) play() []any {
 	slices.SortStableFunc(turns, func(a, b *record.Turn) int { return cmp.Compare(a.Sent, b.Sent) })
 	last := record.Clock(0)
 	out := []any{&record.Run{
-		ID: "W", Model: "Llama-3.1-8B", Clients: w.clients, ActiveConversations: w.active, Server: record.Server{Kind: cmp.Or(w.kind, "sim")},
+		ID: "W", Model: "Llama-3.1-8B", Clients: w.clients, ActiveConversations: w.active,
+		Server:  record.Server{Kind: cmp.Or(w.kind, "sim")},
 		Dataset: record.Dataset{Conversations: w.conversations, Turns: w.conversations * w.turns},
 	}}
 	scrape := func(at record.Clock, when string, share float64) *record.Scrape {
 		s := &record.Scrape{At: at, URL: "http://s/metrics", When: when, Values: map[string]float64{
-			"block_size": float64(w.config.BlockSize), "gpu_blocks": float64(w.config.Tiers[kvcache.GPU].Blocks),
+			"block_size": float64(w.config.BlockSize),
+			"gpu_blocks": float64(w.config.Tiers[kvcache.GPU].Blocks),
 		}}
 		for name, n := range counted {
 			s.Values[name] = 1000 + share*n
@@ -199,10 +202,13 @@ func (w world) play() []any {
 		last = max(last, t.End)
 	}
 	n := len(turns)
-	return append(out, scrape(last/2, record.During, 0.5), scrape(last+1e8, record.After, 1), &record.End{
-		At: last + 2e8, Why: "done", Conversations: record.Tally{Planned: len(all), Started: len(all), Finished: len(all)},
-		Turns: record.Tally{Planned: planned, Started: n, Finished: n}, Certificate: record.Certificate{Verdict: record.VerdictOK, Clocks: "kernel"},
-	})
+	return append(out, scrape(last/2, record.During, 0.5),
+		scrape(last+1e8, record.After, 1), &record.End{
+			At: last + 2e8, Why: "done",
+			Conversations: record.Tally{Planned: len(all), Started: len(all), Finished: len(all)},
+			Turns:         record.Tally{Planned: planned, Started: n, Finished: n},
+			Certificate:   record.Certificate{Verdict: record.VerdictOK, Clocks: "kernel"},
+		})
 }
 
 // shape is a cache of blocks of 16.
@@ -231,8 +237,8 @@ func stated(c kvcache.Config) CacheOptions {
 // small is a world of twelve conversations that a cache of some 1,000 blocks holds.
 func small() world {
 	return world{
-		seed: 1, conversations: 12, turns: 6, clients: 1, active: 6, config: shape(4000, 0, 0), base: 12, computed: 0.05, noise: 0.5,
-		loaded: [kvcache.NumTiers]float64{0, 0.008, 0.02},
+		seed: 1, conversations: 12, turns: 6, clients: 1, active: 6, config: shape(4000, 0, 0),
+		base: 12, computed: 0.05, noise: 0.5, loaded: [kvcache.NumTiers]float64{0, 0.008, 0.02},
 	}
 }
 

@@ -203,7 +203,8 @@ func TestConvert(t *testing.T) {
 func TestRejectsAndSummary(t *testing.T) {
 	t.Parallel()
 	in := "[\n  " + share("a_0", "u hi|a you") + ",\n  " + share("b_1", "u c|t d") +
-		",\n  " + share("b_0", "u a|a b") + ",\n  {\"id\": \"c\n,\n  {\n  \"id\": \"d\" nonsense\n  }\n]\n"
+		",\n  " + share("b_0", "u a|a b") + ",\n  {\"id\": \"c\n,\n  {\n  \"id\": \"d\" " +
+		"nonsense\n  }\n]\n"
 	var rejects bytes.Buffer
 	_, _, res, err := run(t, strings.NewReader(in), Options{Rejects: &rejects}, chat.JSONL, 0, "")
 	if err != nil {
