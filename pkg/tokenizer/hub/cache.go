@@ -65,21 +65,17 @@ func (r *repo) cached() string {
 // possible.
 func (r *repo) link(commit, file, blob string) error {
 	path := filepath.Join(r.snapshot(commit), file)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	temp := path + ".new"
-	os.Remove(temp)
-	if err := os.Symlink(filepath.Join("..", "..", "blobs", filepath.Base(blob)), temp); err != nil {
+	return replace(path, func(temp string) error {
+		target := filepath.Join("..", "..", "blobs", filepath.Base(blob))
+		if os.Symlink(target, temp) == nil {
+			return nil
+		}
 		b, err := os.ReadFile(blob)
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(temp, b, 0o644); err != nil {
-			return err
-		}
-	}
-	return os.Rename(temp, path)
+		return os.WriteFile(temp, b, 0o644)
+	})
 }
 
 // writeRef records the commit of the revision.
@@ -87,12 +83,24 @@ func (r *repo) writeRef(commit string) error {
 	if commit == r.Revision {
 		return nil
 	}
-	path := r.refFile()
+	return replace(r.refFile(), func(temp string) error {
+		return os.WriteFile(temp, []byte(commit), 0o644)
+	})
+}
+
+// replace makes the file at path, or replaces it as a whole. Others may do the
+// same at the same time, so each makes its file in a folder of its own.
+func replace(path string, write func(temp string) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	temp := path + ".new"
-	if err := os.WriteFile(temp, []byte(commit), 0o644); err != nil {
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	temp := filepath.Join(dir, filepath.Base(path))
+	if err := write(temp); err != nil {
 		return err
 	}
 	return os.Rename(temp, path)
