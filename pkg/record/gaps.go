@@ -1,6 +1,9 @@
 package record
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // Gaps are times between chunks in microseconds. They are read from JSON without
 // reflection, because they are most of the bytes of a stream.
@@ -8,13 +11,7 @@ type Gaps []int64
 
 // UnmarshalJSON reads an array of numbers.
 func (g *Gaps) UnmarshalJSON(b []byte) error {
-	n := 0
-	for _, c := range b {
-		if c == ',' {
-			n++
-		}
-	}
-	out := make(Gaps, 0, n+1)
+	out := make(Gaps, 0, bytes.Count(b, []byte{','})+1)
 	// Anything but a plain array of integers (null, 1e3, an error) is left to
 	// encoding/json.
 	plain := func() error { return json.Unmarshal(b, (*[]int64)(g)) }
