@@ -1,10 +1,6 @@
 package measure
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/stat/distuv"
-)
+import "math"
 
 // minMeanClusters is the least number of clusters for MeanOfClusters. The
 // quantile of Student's t for two clusters is so large (12.7) that an interval
@@ -16,9 +12,6 @@ const minMeanClusters = 3
 // resampling would be too short. Level 0 means 0.95. With fewer than three
 // clusters the interval does not exist.
 func MeanOfClusters(values []float64, clusters []string, level float64) Interval {
-	if level <= 0 || level >= 1 {
-		level = 0.95
-	}
 	none := Interval{Low: math.NaN(), High: math.NaN()}
 	n := float64(len(values))
 	mean := 0.0
@@ -37,7 +30,6 @@ func MeanOfClusters(values []float64, clusters []string, level float64) Interval
 	for _, s := range sums {
 		squares += s * s
 	}
-	t := distuv.StudentsT{Sigma: 1, Nu: g - 1}.Quantile((1 + level) / 2)
-	half := t * math.Sqrt(g/(g-1)*squares) / n
+	half := studentsT(level, g-1) * math.Sqrt(g/(g-1)*squares) / n
 	return Interval{Low: mean - half, High: mean + half}
 }

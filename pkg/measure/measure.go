@@ -8,7 +8,8 @@
 // for values that are too many to keep, such as the gaps between tokens; its
 // percentiles have three significant digits. [Clusters] makes intervals by
 // resampling whole conversations, because the turns of one conversation are not
-// independent. [Regress] fits a line through such values.
+// independent. A [Series] also has the order of such values in time, and intervals that
+// allow for what all conversations share. [Regress] fits a line through them.
 //
 // Statistics that do not exist are NaN: the mean of an empty sample, the
 // standard deviation of one value.

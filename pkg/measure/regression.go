@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Regression is a fit of y = sum of c_j * x_j by least squares.
@@ -54,9 +53,6 @@ func Regress(y []float64, columns [][]float64, names []string, level float64) (*
 	if n <= k || k == 0 {
 		return nil, ErrTooFew
 	}
-	if level <= 0 || level >= 1 {
-		level = 0.95
-	}
 	x, scale, err := design(columns, n)
 	if err != nil {
 		return nil, err
@@ -88,7 +84,7 @@ func Regress(y []float64, columns [][]float64, names []string, level float64) (*
 			r.covariance.Set(j, l, r.covariance.At(j, l)/scale[j]/scale[l])
 		}
 	}
-	r.t = distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(degrees)}.Quantile(1 - (1-level)/2)
+	r.t = studentsT(level, float64(degrees))
 	return r, nil
 }
 

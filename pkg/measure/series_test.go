@@ -1,0 +1,240 @@
+package measure
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+)
+
+// play makes a series of n clusters of 6 to 9 values, 6 of them at a time, as a
+// run of conversations is: each value is e^(own + cluster + state), and the state
+// is what all share, correlated over tau of the whole.
+func play(rng *rand.Rand, n int, own, cluster, state, tau float64) *Series {
+	var (
+		left, of, index []int
+		values          []float64
+		names           []string
+		offset          []float64
+		queue           []int
+	)
+	for c := range n {
+		left = append(left, 6+rng.IntN(4))
+		offset = append(offset, cluster*rng.NormFloat64())
+		if c < 6 {
+			queue = append(queue, c)
+		}
+	}
+	at := make([]int, n)
+	for next := min(6, n); len(queue) > 0; {
+		c := queue[0]
+		queue = queue[1:]
+		of, index = append(of, c), append(index, at[c])
+		if at[c]++; at[c] < left[c] {
+			queue = append(queue, c)
+		} else if next < n {
+			queue = append(queue, next)
+			next++
+		}
+	}
+	level, keep := rng.NormFloat64(), 0.0
+	if tau > 0 {
+		keep = math.Exp(-1 / (tau * float64(len(of))))
+	}
+	for _, c := range of {
+		level = keep*level + math.Sqrt(1-keep*keep)*rng.NormFloat64()
+		values = append(values, 50*math.Exp(own*rng.NormFloat64()+offset[c]+state*level))
+		names = append(names, strconv.Itoa(c))
+	}
+	return NewSeries(values, names, index)
+}
+
+// The short form of what scripts/calibrate measures: seeds are fixed, so the
+// shares do not change, and the bounds are wide.
+func TestSeriesCovers(t *testing.T) {
+	t.Parallel()
+	lognormal := func(s, p float64) float64 {
+		if p == 0 {
+			return 50 * math.Exp(s*s/2)
+		}
+		return 50 * math.Exp(s*map[float64]float64{50: 0, 90: 1.281552, 99: 2.326348}[p])
+	}
+	for _, world := range []struct {
+		name                     string
+		own, cluster, state, tau float64
+		least, most              float64 // share of intervals that hold the truth
+		foundLeast, foundMost    float64
+	}{
+		{"independent", 1, 0, 0, 0, 0.91, 0.99, 0, 0.08},
+		{"clusters differ", 0.7, 0.7, 0, 0, 0.91, 0.99, 0, 0.08},
+		{"all share a state", 0.3, 0, 0.3, 0.1, 0.83, 1, 0.9, 1},
+	} {
+		for _, n := range []int{24, 100} {
+			t.Run(fmt.Sprintf("%s/%d", world.name, n), func(t *testing.T) {
+				t.Parallel()
+				const runs = 400
+				rng := rand.New(rand.NewPCG(1, uint64(n)))
+				sd := math.Sqrt(world.own*world.own + world.cluster*world.cluster + world.state*world.state)
+				held, found := make(map[float64]int), 0
+				for range runs {
+					s := play(rng, n, world.own, world.cluster, world.state, world.tau)
+					for _, p := range []float64{0, 50, 90, 99} {
+						e := s.Mean(0)
+						if p > 0 {
+							e = s.Percentile(p, 0)
+						}
+						if e.Contains(lognormal(sd, p)) {
+							held[p]++
+						}
+					}
+					if s.Autocorrelation().Found() {
+						found++
+					}
+				}
+				for p, k := range held {
+					most := world.most
+					if p == 99 {
+						most = 1 // one-sided
+					}
+					if share := float64(k) / runs; share < world.least || share > most {
+						t.Errorf("percentile %g (0: mean) held in %.3f", p, share)
+					}
+				}
+				if share := float64(found) / runs; share < world.foundLeast || share > world.foundMost {
+					t.Errorf("autocorrelation found in %.3f", share)
+				}
+			})
+		}
+	}
+}
+
+func TestPercentileOfFewIsOneSided(t *testing.T) {
+	t.Parallel()
+	s := play(rand.New(rand.NewPCG(3, 4)), 24, 0.5, 0, 0, 0)
+	e := s.Percentile(99, 0)
+	if !math.IsNaN(e.Value) || !math.IsInf(e.High, 1) || !(e.Low > 50) || e.Needed(0.05) != 0 {
+		t.Errorf("p99 of %d values is %+v", s.N(), e)
+	}
+	if e := s.Percentile(90, 0); math.IsNaN(e.Value) || !e.Contains(e.Value) || math.IsInf(e.High, 1) {
+		t.Errorf("p90 of %d values is %+v", s.N(), e)
+	}
+	if e := s.Percentile(0.5, 0); !math.IsInf(e.Low, -1) || math.IsInf(e.High, 1) {
+		t.Errorf("p0.5 of %d values is %+v", s.N(), e)
+	}
+}
+
+func TestSeriesOfLittle(t *testing.T) {
+	t.Parallel()
+	for _, s := range []*Series{
+		NewSeries(nil, nil, nil),
+		NewSeries([]float64{1, math.NaN(), 2}, []string{"a", "a", "b"}, nil),
+		NewSeries(make([]float64, 50), make([]string, 50), make([]int, 50)),
+	} {
+		if e := s.Mean(0); e.OK() {
+			t.Errorf("%d values have the interval %+v", s.N(), e)
+		}
+		if e := s.Percentile(50, 0); e.OK() {
+			t.Errorf("%d values have the median %+v", s.N(), e)
+		}
+		if a := s.Autocorrelation(); !math.IsNaN(a.R) || a.Found() || a.Suspected() {
+			t.Errorf("%d values have %+v", s.N(), a)
+		}
+	}
+	if m := NewSeries([]float64{1, math.NaN(), 2}, []string{"a", "a", "b"}, nil).Mean(0); m.Value != 1.5 {
+		t.Errorf("mean %v", m.Value)
+	}
+}
+
+// Values that are all the same have intervals of no width, and nothing divides by 0.
+func TestSeriesOfConstants(t *testing.T) {
+	t.Parallel()
+	names, index := make([]string, 80), make([]int, 80)
+	values := make([]float64, 80)
+	for i := range names {
+		values[i], names[i], index[i] = 7, strconv.Itoa(i%10), i/10
+	}
+	s := NewSeries(values, names, index)
+	for _, e := range []Estimated{s.Mean(0), s.Percentile(50, 0), s.Percentile(90, 0)} {
+		if e.Value != 7 || e.Low != 7 || e.High != 7 {
+			t.Errorf("%+v", e)
+		}
+	}
+	if a := s.Autocorrelation(); a.Found() {
+		t.Errorf("%+v", a)
+	}
+}
+
+// Times as many clusters as Needed says have about the interval that was asked for.
+func TestNeeded(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	var need, width float64
+	const runs = 200
+	for range runs {
+		need += float64(play(rng, 24, 0.5, 0.3, 0, 0).Mean(0).Needed(0.05)) / runs
+	}
+	for range runs {
+		e := play(rng, int(need), 0.5, 0.3, 0, 0).Mean(0)
+		width += (e.High - e.Low) / 2 / e.Value / runs
+	}
+	if width < 0.04 || width > 0.055 {
+		t.Errorf("%.0f clusters give +-%.1f %%", need, 100*width)
+	}
+}
+
+func TestMinSamples(t *testing.T) {
+	t.Parallel()
+	for p, want := range map[float64]int{50: 6, 90: 36, 95: 72, 99: 368, 99.9: 3688, 1: 368} {
+		if got := MinSamples(p, 0); got != want {
+			t.Errorf("p%g needs %d, want %d", p, got, want)
+		}
+	}
+}
+
+func ExampleSeries() {
+	var (
+		ttft          []float64
+		conversations []string
+		turns         []int
+	)
+	for turn := range 6 {
+		for c := range 10 {
+			ttft = append(ttft, float64(40+3*((7*turn+5*c)%11)))
+			conversations = append(conversations, strconv.Itoa(c))
+			turns = append(turns, turn)
+		}
+	}
+	s := NewSeries(ttft, conversations, turns)
+	mean, p90, p99 := s.Mean(0), s.Percentile(90, 0), s.Percentile(99, 0)
+	fmt.Printf("mean %.1f [%.1f, %.1f]; +-1 %% needs %d conversations\n",
+		mean.Value, mean.Low, mean.High, mean.Needed(0.01))
+	fmt.Printf("p90 %.1f [%.1f, %.1f]\n", p90.Value, p90.Low, p90.High)
+	fmt.Printf("p99 %.1f [%.1f, %.1f]\n", p99.Value, p99.Low, p99.High)
+	fmt.Println("autocorrelated:", s.Autocorrelation().Found())
+	// Output:
+	// mean 55.0 [53.4, 56.5]; +-1 % needs 64 conversations
+	// p90 67.3 [67.0, 70.0]
+	// p99 NaN [70.0, +Inf]
+	// autocorrelated: false
+}
+
+func BenchmarkSeries(b *testing.B) {
+	for _, n := range []int{13_333, 133_333} {
+		rng := rand.New(rand.NewPCG(7, 8))
+		s := play(rng, n, 0.5, 0.3, 0.2, 0.1)
+		names := make([]string, s.N())
+		for i, c := range s.of {
+			names[i] = strconv.Itoa(int(c))
+		}
+		b.Run(strconv.Itoa(s.N()), func(b *testing.B) {
+			for b.Loop() {
+				s := NewSeries(s.values, names, s.index)
+				s.Mean(0)
+				for _, p := range []float64{50, 75, 90, 95, 99} {
+					s.Percentile(p, 0)
+				}
+			}
+		})
+	}
+}
