@@ -16,8 +16,8 @@ func (i Interval) OK() bool { return !math.IsNaN(i.Low) && !math.IsNaN(i.High) }
 // Contains reports whether v lies in the interval.
 func (i Interval) Contains(v float64) bool { return i.Low <= v && v <= i.High }
 
-// MinClusters is the least number of clusters for a bootstrap interval. With
-// fewer, bootstrap intervals are clearly too short.
+// MinClusters is the least number of clusters for the intervals of [Clusters],
+// [Series] and [Regress]. With fewer, they are clearly too short.
 const MinClusters = 8
 
 // Clusters are values in groups, such as the turns of conversations. Values
@@ -70,9 +70,6 @@ func NewClusters(values []float64, names []string) *Clusters {
 	return c
 }
 
-// N returns the number of clusters.
-func (c *Clusters) N() int { return c.n }
-
 // Resample is a draw of clusters with replacement, as many as there are.
 type Resample struct {
 	c     *Clusters
@@ -92,38 +89,6 @@ func Mean(r *Resample) float64 {
 	return sum / float64(r.total)
 }
 
-// Percentile returns the statistic that is the p-th percentile, as
-// Sample.Percentile computes it.
-func Percentile(p float64) Statistic {
-	return func(r *Resample) float64 {
-		if r.total == 0 {
-			return math.NaN()
-		}
-		rank := p / 100 * float64(r.total-1)
-		k := int(rank)
-		frac := rank - float64(k)
-		// Walk to the value of rank k and on to that of rank k+1. This avoids writing the
-		// resample out and sorting it.
-		seen := 0
-		for i, v := range r.c.values {
-			seen += int(r.times[r.c.of[i]])
-			if seen <= k {
-				continue
-			}
-			if frac == 0 || seen > k+1 {
-				return v
-			}
-			for j := i + 1; j < len(r.c.values); j++ {
-				if r.times[r.c.of[j]] > 0 {
-					return v + frac*(r.c.values[j]-v)
-				}
-			}
-			return v
-		}
-		return math.NaN()
-	}
-}
-
 // Bootstrap has the parameters of bootstrap intervals. Zero fields mean 1,000
 // resamples, which make the ends of an interval repeatable to about 2 % of its
 // width, and a level of 0.95.
@@ -137,9 +102,7 @@ func (b Bootstrap) withDefaults() Bootstrap {
 	if b.Resamples <= 0 {
 		b.Resamples = 1000
 	}
-	if b.Level <= 0 || b.Level >= 1 {
-		b.Level = 0.95
-	}
+	b.Level = orDefault(b.Level)
 	return b
 }
 

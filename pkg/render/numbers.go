@@ -79,12 +79,19 @@ func Mean(head, sum, n string) Column {
 	}}
 }
 
-// Interval is a column that shows two numbers as [low, high].
+// Interval is a column that shows two numbers as [low, high], or as a bound if
+// only one of them is known.
 func Interval(head, low, high string, decimals int) Column {
 	return Column{Head: head, Text: func(r Row) string {
-		if !known(r.Number(low)) && !known(r.Number(high)) {
+		from, to := Fixed(r.Number(low), decimals), Fixed(r.Number(high), decimals)
+		switch {
+		case from == Unknown && to == Unknown:
 			return Unknown
+		case to == Unknown:
+			return ">= " + from
+		case from == Unknown:
+			return "<= " + to
 		}
-		return "[" + Fixed(r.Number(low), decimals) + ", " + Fixed(r.Number(high), decimals) + "]"
+		return "[" + from + ", " + to + "]"
 	}}
 }

@@ -577,10 +577,57 @@ func TestIntervalsComeFromConversations(t *testing.T) {
 			t.Errorf("%+v", in)
 		}
 		for _, e := range in.Estimates {
+			if few := !e.Value.OK() && e.Low.OK() && !e.High.OK(); few {
+				if e.Name == "mean" || e.Name == "50%" {
+					t.Errorf("%s %s is unknown: %+v", in.Name, e.Name, e)
+				}
+				continue
+			}
 			if !(e.Low <= e.Value && e.Value <= e.High) {
 				t.Errorf("%s %s: %v is not in [%v, %v]", in.Name, e.Name, e.Value, e.Low, e.High)
 			}
 		}
+	}
+}
+
+// A server that was slower for a while gives a finding, with its statistic. One that did not change,
+// or too few conversations, give none.
+func TestAutocorrelatedTurns(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name          string
+		conversations int
+		slower        float64 // ms, in the second third of the run
+		want          bool
+	}{
+		{"slower for a while", autocorrelatedFrom, 40, true},
+		{"never slower", autocorrelatedFrom, 0, false},
+		{"too few conversations", autocorrelatedFrom - 1, 40, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := small()
+			w.conversations = tc.conversations
+			recs := w.play()
+			turns := turnsOf(recs)
+			for _, turn := range turns[len(turns)/3 : 2*len(turns)/3] {
+				turn.FirstToken += record.Clock(tc.slower * 1e6)
+				turn.End += record.Clock(tc.slower * 1e6)
+			}
+			var found []Finding
+			for _, f := range collected(Options{}, recs...).Summary().Details.Findings {
+				if f.Kind == autocorrelated {
+					found = append(found, f)
+				}
+			}
+			if len(found) > 0 != tc.want {
+				t.Fatalf("%+v", found)
+			}
+			if tc.want && (!strings.Contains(found[0].Text, "conversations for a mean within 5 %") ||
+				!strings.Contains(found[0].Evidence, "standard errors (144 turns; found above 1.645)")) {
+				t.Errorf("%+v", found[0])
+			}
+		})
 	}
 }
 

@@ -41,6 +41,7 @@ const (
 
 	preemptions    = "preemptions"      // the server ran out of blocks for running requests
 	slowTier       = "slow_tier"        // loading from a tier takes longer than computing
+	autocorrelated = "autocorrelated"   // times change with something that all turns share
 	effectFound    = "effect"           // arms differ
 	effectNotFound = "effect_not_found" // they differ by no more than chance
 )
@@ -68,6 +69,15 @@ const (
 	// requests, some with a system message of their own (SmolLM2's: about 30
 	// tokens).
 	warmShare, warmTokens = 0.05, 48
+	// autocorrelatedFrom is the least number of conversations for the finding that
+	// turns are autocorrelated. Its false alarms and its power are measured from
+	// there on (scripts/calibrate); with fewer, each pair of conversations weighs much
+	// and the statistic is not normal.
+	autocorrelatedFrom = 24
+	// precise is the half width of a mean's interval, as a share of the mean, for
+	// which the needed number of conversations is given: smaller differences are
+	// rarely worth a change of a server.
+	precise = 0.05
 )
 
 // cacheDetails computes the blocks about the cache, and the findings from them.
@@ -98,6 +108,7 @@ func (c *Collector) findings(d *Details) []Finding {
 	}
 	f.preemptions()
 	f.slowTiers()
+	f.autocorrelated()
 	f.effects()
 	return f.found
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"multiturn/internal/human"
+	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
 )
 
@@ -21,6 +22,29 @@ func (f *finder) slowTiers() {
 				perSecond(m.Prefill))
 		}
 	}
+}
+
+// autocorrelated reports times to the first token that depend on those just
+// before in other conversations, from measure.AutocorrelatedZ on: a wrong finding
+// in 5 % of the runs whose conversations are independent.
+func (f *finder) autocorrelated() {
+	if len(f.d.Intervals) == 0 || f.d.Intervals[0].Name != ttftMS {
+		return
+	}
+	s := f.d.Intervals[0].series
+	a := s.Autocorrelation()
+	if s.Clusters() < autocorrelatedFrom || !a.Found() {
+		return
+	}
+	advice := "A longer run is needed"
+	if need := s.Mean(0).Needed(precise); need > s.Clusters() {
+		advice += fmt.Sprintf(": about %s for a mean within 5 %%", human.Count(need, "conversation"))
+	}
+	f.add(autocorrelated, "Turns are autocorrelated: the server was slower for a while, or grew slower or "+
+		"faster, for all conversations. The intervals allow for that as far as they can. "+advice+".",
+		"ttft_ms and that of the turns just before in other conversations: correlation of ranks %s, "+
+			"%s standard errors (%s; found above %g)", fixed(Number(a.R), 2), fixed(Number(a.Z), 1),
+		human.Count(s.N(), "turn"), measure.AutocorrelatedZ)
 }
 
 // effects reports the differences between arms.

@@ -5,14 +5,20 @@ import (
 	"multiturn/pkg/record"
 )
 
+// ttftMS is the name of the time to the first token.
+const ttftMS = "ttft_ms"
+
 // Intervals are the 95 % intervals of a metric's numbers.
 type Intervals struct {
 	Name          string     `json:"name"`
 	Conversations int        `json:"conversations"`
 	Estimates     []Estimate `json:"estimates"`
+
+	series *measure.Series // for findings
 }
 
-// Estimate is a number and its 95 % interval.
+// Estimate is a number and its 95 % interval. An end is infinite if there are too
+// few samples for a bound on that side.
 type Estimate struct {
 	Name  string `json:"name"` // mean, 50%, ...
 	Value Number `json:"value"`
@@ -20,20 +26,26 @@ type Estimate struct {
 	High  Number `json:"high"`
 }
 
+// intervals returns the intervals of the measured turns, of which samples are.
 func (c *Collector) intervals(samples []record.Sample) []Intervals {
 	var (
 		out   []Intervals
 		names = make([]string, len(samples))
-		boot  = c.bootstrap(len(samples))
+		index = make([]int, 0, len(samples))
 	)
 	for i := range samples {
 		names[i] = samples[i].Conversation
+	}
+	for i := range c.turns {
+		if t := &c.turns[i]; t.measured {
+			index = append(index, int(t.index))
+		}
 	}
 	for _, m := range []struct {
 		name string
 		of   func(*record.Sample) float64
 	}{
-		{"ttft_ms", func(s *record.Sample) float64 { return s.TTFTMS }},
+		{ttftMS, func(s *record.Sample) float64 { return s.TTFTMS }},
 		{"tpot_ms", func(s *record.Sample) float64 { return s.TPOTMS }},
 		{"latency_ms", func(s *record.Sample) float64 { return s.LatencyMS }},
 	} {
@@ -41,24 +53,25 @@ func (c *Collector) intervals(samples []record.Sample) []Intervals {
 		for i := range samples {
 			values[i] = m.of(&samples[i])
 		}
-		clusters := measure.NewClusters(values, names)
-		stats := []measure.Statistic{measure.Mean}
-		for _, p := range detailPercentiles {
-			stats = append(stats, measure.Percentile(p))
+		series := measure.NewSeries(values, names, index)
+		if series.Clusters() >= measure.MinClusters {
+			out = append(out, intervalsOf(m.name, series, c.o.Bootstrap.Level))
 		}
-		found := clusters.Intervals(boot, stats...)
-		if !found[0].OK() {
-			continue
-		}
-		sample := measure.New(values)
-		e := []Estimate{{"mean", Number(sample.Mean()), Number(found[0].Low), Number(found[0].High)}}
-		for i, p := range detailPercentiles {
-			e = append(e, Estimate{Percentile{P: p}.name(), Number(sample.Percentile(p)),
-				Number(found[i+1].Low), Number(found[i+1].High)})
-		}
-		out = append(out, Intervals{m.name, clusters.N(), e})
 	}
 	return out
+}
+
+func intervalsOf(name string, s *measure.Series, level float64) Intervals {
+	in := Intervals{Name: name, Conversations: s.Clusters(), series: s}
+	add := func(name string, e measure.Estimated) {
+		in.Estimates = append(in.Estimates,
+			Estimate{name, Number(e.Value), Number(e.Low), Number(e.High)})
+	}
+	add("mean", s.Mean(level))
+	for _, p := range detailPercentiles {
+		add(Percentile{P: p}.name(), s.Percentile(p, level))
+	}
+	return in
 }
 
 // bootstrap returns how intervals of a number of samples are computed.

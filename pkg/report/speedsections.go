@@ -144,7 +144,7 @@ func (d *Details) intervals() []render.Section {
 	}
 	s := render.Section{
 		Name: "intervals", About: "Where the numbers of the table lie, by chance.",
-		Title: fmt.Sprintf("95 %% intervals (%d conversations resampled):", d.Intervals[0].Conversations),
+		Title: fmt.Sprintf("95 %% intervals (%d conversations):", d.Intervals[0].Conversations),
 	}
 	for _, e := range d.Intervals[0].Estimates {
 		s.Columns = append(s.Columns,
