@@ -26,10 +26,10 @@ LDFLAGS := -s -w $(if $(VERSION),-X multiturn/pkg/cli.version=$(VERSION))
 CC_WORKS := $(shell d=$$(mktemp -d) && printf 'int main(void){return 0;}' >$$d/a.c && "$$(go env CC)" -o $$d/a $$d/a.c 2>/dev/null && echo yes; rm -rf $$d)
 RACE := $(if $(CC_WORKS),-race)
 
-.PHONY: help build test golden oracle demo bench fidelity fuzz lint clean
+.PHONY: help build test golden oracle demo bench fidelity calibrate fuzz lint clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the three commands as static binaries in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -58,6 +58,9 @@ bench: ## all benchmarks, with allocations
 
 fidelity: build ## compare the client with the truth; with REFERENCE=folder the reference too
 	go run ./scripts/fidelity -reference '$(REFERENCE)' -python '$(PYTHON)' -tokenizer '$(TOKENIZER)' $(FIDELITY)
+
+calibrate: ## how often the report's intervals hold the truth, in simulated runs; CALIBRATE='-runs 100'
+	go run ./scripts/calibrate $(CALIBRATE)
 
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@bash scripts/fuzz.sh '$(FUZZTIME)'

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// short is a calibration for tests. Seeds are fixed, so its counts do not change
+// from run to run. Bounds are wide, because another order of random numbers
+// changes the counts.
+func short(through string) *options {
+	return &options{runs: 60, sizes: []int{24}, through: through, truth: 100_000}
+}
+
+func cells(t *testing.T, c cell, o *options) [][]string {
+	t.Helper()
+	rows, err := c(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out [][]string
+	for _, row := range rows {
+		out = append(out, strings.Split(row, "\t"))
+	}
+	return out
+}
+
+func world(t *testing.T, o *options, name string) cell {
+	t.Helper()
+	o.worlds = regexp.MustCompile("^" + regexp.QuoteMeta(name) + "$")
+	found := seriesTable(o).cells
+	if len(found) == 0 {
+		t.Fatalf("no world %q", name)
+	}
+	return found[0]
+}
+
+func TestIntervals(t *testing.T) {
+	t.Parallel()
+	for _, w := range []struct {
+		name            string
+		least           float64 // percent of intervals that hold the truth
+		foundLow, found float64 // percent of runs found to be autocorrelated
+	}{
+		{"independent s=1", 88, 0, 10},
+		{"conversations differ (ICC .5) s=1", 88, 0, 10},
+		{"shared state only s=.3 tau=.1", 80, 90, 100},
+	} {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			o := short(throughMeasure)
+			rows := cells(t, world(t, o, w.name), o)
+			for _, row := range rows {
+				if holds := number(t, row[3]); holds < w.least {
+					t.Errorf("%s holds in %g %%", row[2], holds)
+				}
+			}
+			if f := number(t, rows[0][8]); f < w.foundLow || f > w.found {
+				t.Errorf("autocorrelation found in %g %%", f)
+			}
+		})
+	}
+}
+
+// The whole way through a report. The other tests check the numbers.
+func TestThroughReport(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	args := []string{"-runs", "2", "-truth", "10000", "-conversations", "12",
+		"-worlds", "^(independent s=1|turns grow 20 % each)$"}
+	if err := run(args, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"independent s=1", "turns grow", "through report"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	var again strings.Builder
+	if err := run(args, &again, io.Discard); err != nil || again.String() != out.String() {
+		t.Errorf("a second run differs: %v", err)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"-through", "hope"}, {"-worlds", "("}, {"-conversations", "few"},
+	} {
+		if err := run(args, io.Discard, io.Discard); err == nil {
+			t.Errorf("%q is accepted", args)
+		}
+	}
+}
+
+func number(t *testing.T, s string) float64 {
+	t.Helper()
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}

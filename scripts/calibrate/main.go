@@ -1,0 +1,133 @@
+// Command calibrate measures how often the intervals of reports hold the truth,
+// and how often a report finds that turns are autocorrelated, in simulated runs
+// whose truth is known.
+//
+//	go run ./scripts/calibrate [flags]
+//
+// Every run is a file of records, read as `mtbench report` reads it. The worlds
+// (series.go) differ in how the times to the first token vary: between turns,
+// between conversations, and with a state of the server that all conversations
+// share.
+//
+// Runs are numbered, and the number is the seed: the same flags print the same
+// table.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/sync/errgroup"
+)
+
+func main() {
+	switch err := run(os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "calibrate:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags of the command.
+type options struct {
+	runs    int
+	worlds  *regexp.Regexp // of names; nil is all
+	sizes   []int          // conversations
+	through string
+	truth   int // turns that the truth is computed from
+}
+
+// Values of -through.
+const (
+	throughReport  = "report"  // package report, as mtbench does
+	throughMeasure = "measure" // package measure alone
+)
+
+// cell counts the rows of a world at a size.
+type cell func(o *options) ([]string, error)
+
+// table is the output.
+type table struct {
+	header string
+	cells  []cell
+}
+
+func run(args []string, stdout, stderr io.Writer) error {
+	f := flag.NewFlagSet("calibrate", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	o := &options{}
+	f.IntVar(&o.runs, "runs", 400, "runs of each world")
+	worlds := f.String("worlds", "", "only worlds whose names match this regular expression")
+	sizes := f.String("conversations", "24,100", "numbers of conversations, with commas between them")
+	f.IntVar(&o.truth, "truth", 2_000_000, "turns that the truth is computed from")
+	f.StringVar(&o.through, "through", throughReport, throughReport+" or "+throughMeasure)
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if o.through != throughReport && o.through != throughMeasure {
+		return fmt.Errorf("-through: %q is neither %s nor %s", o.through, throughReport, throughMeasure)
+	}
+	var err error
+	if o.worlds, err = regexp.Compile(*worlds); err != nil {
+		return fmt.Errorf("-worlds: %w", err)
+	}
+	for _, s := range strings.Split(*sizes, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-conversations: %q is not a number of conversations", s)
+		}
+		o.sizes = append(o.sizes, n)
+	}
+	return seriesTable(o).print(stdout, o)
+}
+
+// print counts all cells, one on each processor at a time, and prints them in
+// order.
+func (t table) print(w io.Writer, o *options) error {
+	rows := make([][]string, len(t.cells))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, c := range t.cells {
+		g.Go(func() (err error) {
+			rows[i], err = c(o)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "Intervals of TTFT, %d runs of each world, through %s\n\n", o.runs, o.through)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, t.header)
+	for _, lines := range rows {
+		for _, line := range lines {
+			fmt.Fprintln(tw, line)
+		}
+	}
+	return tw.Flush()
+}
+
+// percent returns k of n in percent, or "-" if n is 0.
+func percent(k, n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.FormatFloat(100*float64(k)/float64(n), 'f', 1, 64)
+}
+
+// average returns the mean of n shares in percent, or "-" if n is 0.
+func average(sum float64, n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.FormatFloat(100*sum/float64(n), 'f', 1, 64)
+}
