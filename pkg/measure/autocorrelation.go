@@ -114,21 +114,35 @@ func (s *Series) nextOther() []int {
 	return next
 }
 
-// residualRanks returns the midranks less the mean of all values with the same
-// number in their clusters. Otherwise conversations that begin together would look
-// alike: prompts grow with each turn, and first prompts are nowhere cached.
+// residualRanks returns the midranks less what the number of a value in its
+// cluster explains: the first value has a level of its own (the first prompt of a
+// conversation is nowhere cached), later ones lie on a line. Conversations that
+// begin together would look alike otherwise.
 func (s *Series) residualRanks() []float64 {
 	r := midranks(s.values, s.sorted)
 	if s.index == nil {
 		return r
 	}
-	sum, n := make(map[int]float64), make(map[int]float64)
+	var first, firsts, n, sx, sy, sxx, sxy float64
 	for i, v := range r {
-		sum[s.index[i]] += v
-		n[s.index[i]]++
+		if s.index[i] == 0 {
+			first += v
+			firsts++
+			continue
+		}
+		x := float64(s.index[i])
+		n, sx, sy, sxx, sxy = n+1, sx+x, sy+v, sxx+x*x, sxy+x*v
+	}
+	slope := 0.0
+	if d := n*sxx - sx*sx; d > 0 {
+		slope = (n*sxy - sx*sy) / d
 	}
 	for i := range r {
-		r[i] -= sum[s.index[i]] / n[s.index[i]]
+		if s.index[i] == 0 {
+			r[i] -= first / firsts
+		} else {
+			r[i] -= (sy-slope*sx)/n + slope*float64(s.index[i])
+		}
 	}
 	return r
 }
