@@ -26,10 +26,14 @@ func Config(name string, text []byte) (*synth.Config, error) {
 }
 
 // Add reads files, compressed or not, into the corpus; - is stdin. A file that
-// does not exist is looked for in folder, the config's.
+// does not exist is looked for in folder, the config's ("" if there is none).
 func Add(c *cli.Call, corpus *synth.Corpus, names []string, folder string) error {
 	for _, name := range names {
 		name = find(name, folder)
+		if folder != "" && name != "-" && !filepath.IsAbs(name) && !exists(name) {
+			return cli.UsageErrorf("%s, a text of the config, is neither here nor in the config's folder (%s)",
+				name, folder)
+		}
 		text, err := Read(c, name)
 		if err != nil {
 			return err
