@@ -44,7 +44,7 @@ func planCommand() *cli.Command {
 	return &cli.Command{
 		Name: "plan",
 		Usage: "what a KV cache could do for conversations, a run or a trace, " +
-			"and how large it must be",
+			"and its size",
 		Description: "Reads conversations (scheduled as in a run), the records of a run (as they " +
 			"were sent and ended) or a trace of Mooncake. Shows what an unlimited cache would " +
 			"hit, what an LRU cache of every size would, and, for a stated size, what each tier " +

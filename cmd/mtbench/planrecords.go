@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
 )
@@ -108,8 +109,8 @@ func (p *planner) run(
 		w.Notes = append(w.Notes, a)
 	}
 	if t := shape.Tiers; len(t) > 0 && t[0].From == plan.FromServer {
-		p.call.Remarkf("%s: predicted for the %d blocks of %d tokens that the server said it has; "+
-			"--gpu-blocks predicts for others", name, t[0].Blocks, shape.BlockSize)
+		p.call.Remarkf("%s: predicted for the %s blocks of %d tokens that the server said it has; "+
+			"--gpu-blocks predicts for others", name, human.Thousands(t[0].Blocks), shape.BlockSize)
 	}
 	return p.one(w, name, kind, &shape)
 }

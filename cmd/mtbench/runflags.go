@@ -119,7 +119,7 @@ func (f *runFlags) serverFlags() []cli.Flag {
 		{Name: "api-key", Value: cli.String(&o.APIKey), Secret: true,
 			Usage: "bearer key; wins over an Authorization header"},
 		{Name: "header", Value: cli.Headers(&o.Header),
-			Usage: "header of every request, 'K: v' or 'K=v'; {session} is the conversation's id"},
+			Usage: "header of every request, also as 'K=V'; {session} is the conversation's id"},
 		{Name: "body-field",
 			Value: cli.List(&o.Fields, "K=V", openai.ParseField, openai.Field.String),
 			Usage: "extra field of every request's body, such as prompt_cache_key={session}; " +
