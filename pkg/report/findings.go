@@ -70,9 +70,8 @@ const (
 	// tokens).
 	warmShare, warmTokens = 0.05, 48
 	// autocorrelatedFrom is the least number of conversations for the finding that
-	// turns are autocorrelated. Its false alarms and its power are measured from
-	// there on (scripts/calibrate); with fewer, each pair of conversations weighs much
-	// and the statistic is not normal.
+	// turns are autocorrelated: its false alarms and its power are measured from
+	// there on (scripts/calibrate).
 	autocorrelatedFrom = 24
 	// precise is the half width of a mean's interval, as a share of the mean, for
 	// which the needed number of conversations is given: smaller differences are
