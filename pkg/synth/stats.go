@@ -11,7 +11,7 @@ import (
 
 // Size is the size of a conversation, as the statistics count it.
 type Size struct {
-	Turns           int     // messages
+	Messages        int
 	User, Assistant float64 // average tokens of a message of that side
 	Requests        []int   // tokens sent with each request: the messages so far, answers included
 }
@@ -20,7 +20,7 @@ type Size struct {
 // tokens that the tokenizer adds to a text (such as BOS); the reference counts
 // them here.
 func Measure(tok Tokenizer, around int, c *chat.Conversation) Size {
-	s := Size{Turns: len(c.Messages)}
+	s := Size{Messages: len(c.Messages)}
 	sum := [2]int{}
 	total := 0
 	for i := range c.Messages {
@@ -40,12 +40,12 @@ func Measure(tok Tokenizer, around int, c *chat.Conversation) Size {
 // Their memory grows with the number of conversations: percentiles need every
 // value.
 type Stats struct {
-	turns, user, assistant, requests []float64
+	messages, user, assistant, requests []float64
 }
 
 // Add adds a conversation.
 func (s *Stats) Add(c Size) {
-	s.turns = append(s.turns, float64(c.Turns))
+	s.messages = append(s.messages, float64(c.Messages))
 	s.user = append(s.user, c.User)
 	s.assistant = append(s.assistant, c.Assistant)
 	for _, n := range c.Requests {
@@ -81,7 +81,7 @@ func (s *Stats) Write(w io.Writer, width int, colour bool) error {
 	}
 	out := []byte("\nCollecting statistics...\n" + title("Conversations statistics:"))
 	out = append(out,
-		table([]string{"conversation_turns", "user_tokens", "assistant_tokens"}, s.turns,
+		table([]string{"conversation_turns", "user_tokens", "assistant_tokens"}, s.messages,
 			s.user, s.assistant)...)
 	out = append(out, title("Request statistics:")...)
 	out = append(out, table([]string{"request_tokens"}, s.requests)...)
