@@ -81,10 +81,11 @@ func (f *planFlags) groups() []cli.Group {
 				DefaultText: "a built-in template",
 				Usage:       "tokens that the chat template puts around each message"},
 			{Name: "conversations", Value: cli.File(&f.conversations),
+				DefaultText: "the run's own file, if it is unchanged",
 				Usage: "with records: the conversations that were sent, " +
 					"so that equal beginnings share blocks"},
 			{Name: "no-tokenizer", Value: cli.Bool(&f.noTokenizer),
-				Usage: "with records: use token counts alone, as without --conversations"},
+				Usage: "with records: use token counts alone, and no texts"},
 		}},
 		{Title: "Load, of conversations", Flags: loadFlags(&f.load.Options, f.answerFlags()...)},
 		{Title: "Output", Flags: []cli.Flag{

@@ -78,7 +78,8 @@ func (f *reportFlags) groups() []cli.Group {
 		}, numberFlags(&f.options)...)},
 		{Title: "Cache", Flags: append(f.cache.flags("what the records say, else 16"), []cli.Flag{
 			{Name: "conversations", Value: cli.File(&f.sent),
-				Usage: "the conversations that were sent, so that predictions know what they share"},
+				DefaultText: "the run's own file, if it is unchanged",
+				Usage:       "the conversations that were sent, so that predictions know what they share"},
 			cli.TokenizerFlag(&f.tokenizer),
 			{Name: "model", Short: "m", Value: cli.String(&f.model), DefaultText: "the run's",
 				Usage: "model; names the tokenizer of --conversations and, if it is built in, " +
