@@ -23,7 +23,8 @@ func command() *cli.Command {
 			"Items with ids NAME_0, NAME_1, ... are parts of one conversation and are joined, if " +
 			"their turns have the shape of ShareGPT (from, value). Items of role and content are " +
 			"whole conversations. A bad item is skipped and counted. A question at the end of a " +
-			"conversation is dropped. The table at the end shows what became of all items.\n\n" +
+			"conversation is dropped. The table at the end shows what became of all items " +
+			"and what was changed.\n\n" +
 			"Exit code 3: IN is cut off; what came before is in OUT.",
 		Args:    "IN OUT",
 		Groups:  f.groups(),

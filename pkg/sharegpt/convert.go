@@ -22,19 +22,20 @@ func Convert(ctx context.Context, src *Source, w io.Writer, f chat.Format,
 	o Options) (*Result, error) {
 	v := &converter{src: src, o: o, format: f, tally: newTally(o.Rejects), res: &Result{}}
 	err := v.run(ctx, w)
-	v.res.Dropped = v.tally.list()
+	v.res.Dropped, v.res.Changed = v.tally.list(), v.changed.list()
 	return v.res, err
 }
 
 type converter struct {
-	src    *Source
-	o      Options
-	format chat.Format
-	tally  *tally
-	index  *index
-	convs  [][]ref
-	res    *Result
-	broken error // ends the writing; the other conversations are still checked
+	src     *Source
+	o       Options
+	format  chat.Format
+	tally   *tally
+	changed changeTally
+	index   *index
+	convs   [][]ref
+	res     *Result
+	broken  error // ends the writing; the other conversations are still checked
 }
 
 func (v *converter) run(ctx context.Context, w io.Writer) (err error) {
@@ -178,6 +179,7 @@ func (v *converter) put(out *chat.Writer, m *made, encoded []byte) error {
 	}
 	v.res.Written++
 	v.res.Messages += m.messages
+	v.changed.add(&m.changes)
 	return out.WriteEncoded(encoded)
 }
 
@@ -305,6 +307,7 @@ func (k *worker) convert(c int32) (made, error) {
 	v := k.v
 	k.it.reset()
 	parts := v.convs[c]
+	repeated := int32(0)
 	for _, r := range parts {
 		e := &v.index.entries[r.entry]
 		k.data = slices.Grow(k.data[:0], int(e.size))[:e.size]
@@ -318,12 +321,20 @@ func (k *worker) convert(c int32) (made, error) {
 		}
 		if r.dropFirst && len(k.it.turns) > before {
 			k.it.turns = slices.Delete(k.it.turns, before, before+1)
+			repeated++
 		}
 		v.o.progress(len(k.data))
 	}
-	id := v.index.keys[v.index.entries[parts[0].entry].key]
+	first := &v.index.entries[parts[0].entry]
+	id := v.index.keys[first.key]
 	if v.o.Parity {
 		return v.o.reference(id, &k.it), nil
 	}
-	return v.o.make(id, &k.it), nil
+	m := v.o.make(id, &k.it)
+	m.changes[Repeated] = repeated
+	m.changes.count(NoID, first.noID)
+	if len(parts) > 1 {
+		m.changes[Joined] = int32(len(parts))
+	}
+	return m, nil
 }

@@ -88,6 +88,9 @@ func TestConvert(t *testing.T) {
 		{name: "a part that is a repeated role only", in: share("p_0", "u a|a b|u c|a d") +
 			share("p_1", "a d"),
 			want: []string{"p: u a | a b | u c | a d"}},
+		{name: "a duplicate of such a part", in: share("p_0", "u a|a b") +
+			share("p_1", "a b") + share("p_1", "u c|a d"),
+			want: []string{"p: u a | a b"}, drops: "same id as an earlier item=1"},
 		{name: "a question at the end (C3)", in: share("x_0", "u a|a b|u c"),
 			want: []string{"x: u a | a b"}},
 		{name: "a question at the end, kept", in: share("x_0", "u a|a b|u c") + share("y_0", "u a"),
@@ -227,11 +230,12 @@ func TestRejectsAndSummary(t *testing.T) {
 	if rejects.String() != want {
 		t.Errorf("rejects\n%s\nwant\n%s", rejects.String(), want)
 	}
-	summary := `items read                 5
-  dropped: not valid JSON  2  (first: line 5: ` + lostQuote + `)
-conversations              2
-  dropped: unknown role    1  (first: line 4: turn 4 is from "tool")
-conversations kept         1  (2 messages)
+	summary := `items read                                     5
+  dropped: not valid JSON                      2  (first: line 5: ` + lostQuote + `)
+conversations                                  2
+  dropped: unknown role                        1  (first: line 4: turn 4 is from "tool")
+conversations kept                             1  (2 messages)
+  changed: roles renamed to user or assistant  1  (2 messages)
 `
 	if got := string(res.AppendSummary(nil)); got != summary {
 		t.Errorf("summary\n%s\nwant\n%s", got, summary)

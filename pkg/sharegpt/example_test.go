@@ -52,8 +52,10 @@ func ExampleConvert() {
 	//     ]
 	//   }
 	// ]
-	// items read                3
-	// conversations             2
-	//   dropped: too few turns  1  (first: line 3: 0 of 1)
-	// conversations kept        1  (4 messages)
+	// items read                                     3
+	// conversations                                  2
+	//   dropped: too few turns                       1  (first: line 3: 0 of 1)
+	// conversations kept                             1  (4 messages)
+	//   changed: joined from several items           1  (2 items)
+	//   changed: roles renamed to user or assistant  1  (4 messages)
 }

@@ -29,6 +29,7 @@ type entry struct {
 	// for equal roles, -1 if there is no turn.
 	first int32
 	last  int32
+	noID  bool
 }
 
 // ref is an item's part in a conversation.
@@ -356,7 +357,7 @@ func (x *index) nameTheNameless() {
 			}
 			id += "-"
 		}
-		x.entries[i].key = x.key(id)
+		x.entries[i].key, x.entries[i].noID = x.key(id), true
 	}
 	// they are large, and not needed again
 	x.byID, x.roles, x.madeUp, x.counted = nil, nil, nil, nil
@@ -435,9 +436,7 @@ func (x *index) join(src *Source, random *pyrand.Python) (conversations [][]ref,
 					}
 					continue
 				}
-				if r.dropFirst = before.last == e.first; r.dropFirst && e.turns == 1 {
-					continue
-				}
+				r.dropFirst = before.last == e.first
 			}
 			kept = append(kept, r)
 		}

@@ -32,6 +32,8 @@ type turn struct {
 	to       int
 	number   string // the value as JSON, if it is a number
 	halfPair []byte // the text as JSON, if it holds half of a surrogate pair
+	texts    int    // of a list of content
+	lost     bool   // the list has parts that are not text
 }
 
 func (it *item) reset() {
@@ -139,21 +141,23 @@ func (it *item) readFrom(cur *jsonseq.Cursor, t *turn) {
 
 func (it *item) readValue(cur *jsonseq.Cursor, t *turn, parity bool) {
 	t.from0 = len(it.arena)
-	t.halfPair = nil
+	t.halfPair, t.texts, t.lost = nil, 0, false
 	switch t.kind = cur.Peek(); {
 	case t.kind == '"':
 		it.appendText(cur.String(), t)
 	case t.kind == '[' && !parity:
 		for range cur.Array {
-			if cur.Peek() != '{' {
-				continue
-			}
-			for key := range cur.Object {
-				if string(key) == "text" && cur.Peek() == '"' {
-					t.kind = '"'
-					it.appendText(cur.String(), t)
+			before := t.texts
+			if cur.Peek() == '{' {
+				for key := range cur.Object {
+					if string(key) == "text" && cur.Peek() == '"' {
+						t.kind = '"'
+						t.texts++
+						it.appendText(cur.String(), t)
+					}
 				}
 			}
+			t.lost = t.lost || t.texts == before
 		}
 	default:
 		if text := cur.Skip(); t.kind != '[' && t.kind != '{' {

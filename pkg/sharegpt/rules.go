@@ -15,10 +15,11 @@ func (o *Options) make(id string, it *item) made {
 	no := func(reason Reason, format string, args ...any) made {
 		return made{reason: reason, detail: fmt.Sprintf(format, args...)}
 	}
-	system := 0
+	system, skipped := 0, 0
 	for i := range it.turns {
 		t := &it.turns[i]
 		if on(o.MaxTurns) && len(m.conv.Messages)-system == *o.MaxTurns {
+			m.changes[Cut] = int32(len(it.turns) - i)
 			break
 		}
 		if !t.hasFrom || t.kind != '"' {
@@ -31,13 +32,15 @@ func (o *Options) make(id string, it *item) made {
 		case r == chat.System && i == 0:
 			system = 1
 		case r == chat.Assistant && len(m.conv.Messages) == system:
-			continue // an answer to nothing
+			skipped++ // an answer to nothing
+			continue
 		}
 		m.conv.Messages = append(m.conv.Messages, chat.Message{Role: r, Text: it.text(t)})
 	}
 	ms := m.conv.Messages
 	if n := len(ms); n > system && !o.KeepOdd && ms[n-1].Role == chat.User {
 		ms = ms[:n-1]
+		m.changes[LastQuestion] = 1
 	}
 	m.conv.Messages = ms
 	for i := system; i < len(ms); i++ {
@@ -70,6 +73,8 @@ func (o *Options) make(id string, it *item) made {
 			return no(Foreign, "message %d is ASCII only", i+1)
 		}
 	}
+	m.changes[LeadingTurn] = int32(skipped)
+	m.changes.messages(ms, it.turns, skipped, system)
 	return m
 }
 

@@ -1,5 +1,5 @@
 // Package sharegpt converts collections of shared chats to conversations, and
-// counts what it leaves out by reason.
+// counts what it leaves out and what it changes by reason.
 //
 // # Input
 //
@@ -190,6 +190,8 @@ type Result struct {
 	// Dropped counts the items and conversations left out by reason, most
 	// frequent first.
 	Dropped []Drop
+	// Changed counts what differs from the items in the conversations written.
+	Changed []Change
 	// Kept describes all conversations that passed the filters. Sampled
 	// describes those that MaxItems drew; nil if there was no sample.
 	Kept, Sampled *Statistics
@@ -245,4 +247,5 @@ type made struct {
 	surrogate *surrogate
 	messages  int
 	row       row
+	changes   changes
 }

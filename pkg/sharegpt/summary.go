@@ -7,7 +7,7 @@ import (
 )
 
 // AppendSummary appends a table of the items and conversations that were read,
-// left out by reason, and written.
+// left out by reason, written, and changed by kind.
 func (r *Result) AppendSummary(dst []byte) []byte {
 	type line struct {
 		name, number, note string
@@ -32,6 +32,10 @@ func (r *Result) AppendSummary(dst []byte) []byte {
 	}
 	lines = append(lines, line{"conversations kept", human.Thousands(r.Written),
 		human.Thousands(r.Messages) + " messages"})
+	for _, c := range r.Changed {
+		lines = append(lines, line{"  changed: " + c.Kind.String(),
+			human.Thousands(c.Conversations), c.times()})
+	}
 	name, number := 0, 0
 	for _, l := range lines {
 		name, number = max(name, len(l.name)), max(number, len(l.number))
