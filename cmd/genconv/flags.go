@@ -14,6 +14,8 @@ type flags struct {
 	tokenizer string
 	model     string
 
+	printConfig bool
+
 	output     string
 	format     string
 	printStats bool
@@ -27,6 +29,8 @@ func (f *flags) groups() []cli.Group {
 				Usage: "text to cut conversations from, in UTF-8; - is stdin; repeatable"},
 			{Name: "num-conversations", Value: cli.Int(&f.conversations, 1),
 				DefaultText: "the config's", Usage: "number of conversations"},
+			{Name: "print-config", Value: cli.Bool(&f.printConfig),
+				Usage: "write the config in effect instead of conversations, to change it"},
 			{Name: "seed", Value: cli.Int(&f.options.Seed),
 				Usage: "seed of every random draw, as the reference's --seed"},
 		}},

@@ -19,13 +19,18 @@ func command() *cli.Command {
 		Description: "CONFIG is the generator config of vLLM's benchmarks/multi_turn " +
 			"(JSON; - is stdin). Without one it is the reference's generate_multi_turn.json. " +
 			"Conversations go to stdout, one a line. The text files that a config names are " +
-			"looked for in the working directory, then in the config's folder.",
+			"looked for in the working directory, then in the config's folder.\n\n" +
+			"User messages have a few words that are not of the text: the number of the " +
+			"conversation, so that no two are alike, and an instruction. --print-config shows " +
+			"these (fillers) and all lengths; the config can be changed and given back.",
 		Args:    "[CONFIG]",
 		Groups:  f.groups(),
 		Options: []any{&f.options},
 		Examples: []cli.Example{
 			{About: "the reference's config on a text of yours",
 				Line: "genconv --text book.txt -o conversations.json"},
+			{About: "a config to change: lengths, turns, and the words around the text",
+				Line: "genconv --text book.txt --print-config -o config.json"},
 			{About: "counted in the tokens of the model that is served",
 				Line: "genconv --model Qwen/Qwen3-8B config.json"},
 			{About: "straight into a run",

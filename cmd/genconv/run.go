@@ -23,6 +23,9 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 	if err != nil {
 		return err
 	}
+	if f.printConfig {
+		return f.writeConfig(c, cfg, folder)
+	}
 	format, err := chat.FormatFor(f.output, f.format, chat.Generated)
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
@@ -79,6 +82,9 @@ func (f *flags) config(c *cli.Call) (cfg *synth.Config, folder string, err error
 	if cfg, err = texts.Config(name, text); err != nil {
 		return nil, "", err
 	}
+	if len(f.texts) > 0 {
+		cfg.TextFiles, folder = f.texts, ""
+	}
 	if f.conversations > 0 {
 		cfg.NumConversations = f.conversations
 	}
@@ -90,20 +96,35 @@ func (f *flags) config(c *cli.Call) (cfg *synth.Config, folder string, err error
 func (f *flags) readTexts(
 	c *cli.Call, cfg *synth.Config, folder string, tok *tokenizer.Tokenizer,
 ) (*synth.Corpus, error) {
-	names := f.texts
-	if len(names) == 0 {
-		names = cfg.TextFiles
-	} else {
-		folder = "" // these are not the config's
-	}
 	if len(c.Args) == 0 && len(f.texts) == 0 {
-		if _, err := os.Stat(names[0]); err != nil {
+		if _, err := os.Stat(cfg.TextFiles[0]); err != nil {
 			return nil, cli.UsageErrorf("%s, the book of the built-in config, is not here: "+
-				"scripts/get-text.sh fetches it, or name a text with --text", names[0])
+				"scripts/get-text.sh fetches it, or name a text with --text", cfg.TextFiles[0])
 		}
 	}
 	corpus := synth.NewCorpus(tok)
-	return corpus, texts.Add(c, corpus, names, folder)
+	return corpus, texts.Add(c, corpus, cfg.TextFiles, folder)
+}
+
+// writeConfig writes the config. Names of texts are those from the working
+// directory, so that the config can be put into any folder.
+func (f *flags) writeConfig(c *cli.Call, cfg *synth.Config, folder string) error {
+	for i, name := range cfg.TextFiles {
+		cfg.TextFiles[i] = texts.Find(name, folder)
+	}
+	text, err := cfg.JSON()
+	if err != nil {
+		return err
+	}
+	out, err := c.Create(f.output)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if _, err := out.Write(text); err != nil {
+		return err
+	}
+	return out.Commit()
 }
 
 // explain adds to the error of a text that is too short which text it is, and

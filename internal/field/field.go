@@ -17,6 +17,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"multiturn/internal/human"
@@ -201,6 +202,18 @@ func (o *Object) Number(key string) (n Number, ok bool) {
 		return Number{}, false
 	}
 	return Number{Value: f, Real: strings.ContainsAny(text, ".eE")}, true
+}
+
+// MarshalJSON writes the number so that it is read as real or as integer again.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if !n.Real {
+		return strconv.AppendFloat(nil, n.Value, 'f', -1, 64), nil
+	}
+	text := strconv.AppendFloat(nil, n.Value, 'g', -1, 64)
+	if !bytes.ContainsAny(text, ".e") {
+		text = append(text, ".0"...)
+	}
+	return text, nil
 }
 
 // Null reports whether a field holds null.

@@ -19,6 +19,7 @@ type Config struct {
 	PrefixTokens     dist.Distribution
 	CommonPrefix     dist.Distribution
 	OutputTokens     dist.Distribution
+	Fillers          Fillers
 }
 
 // FileType is the value of the key filetype of a config.
@@ -37,11 +38,11 @@ func Parse(text []byte) (*Config, error) {
 		return nil, err
 	}
 	o.Only("filetype", "num_conversations", "text_files", "print_stats", "prompt_input",
-		"prompt_output")
+		"prompt_output", "fillers")
 	if name, ok := o.Text("filetype"); !ok || name != FileType {
 		o.Refuse("filetype", `"`+FileType+`"`)
 	}
-	c := &Config{CommonPrefix: dist.Constant{}}
+	c := &Config{CommonPrefix: dist.Constant{}, Fillers: ReferenceFillers}
 	n, ok := o.Number("num_conversations")
 	if !ok || n.Real || n.Value < 1 || n.Value > math.MaxInt32 ||
 		o.Holds("num_conversations") == "true" {
@@ -69,6 +70,9 @@ func Parse(text []byte) (*Config, error) {
 	if out := o.Object("prompt_output", "an object with num_tokens"); out != nil {
 		out.Only("num_tokens")
 		c.OutputTokens = distribution(out, "num_tokens")
+	}
+	if o.Has("fillers") {
+		c.Fillers.parse(o)
 	}
 	if err := o.Err(); err != nil {
 		return nil, err

@@ -56,7 +56,8 @@ func (p *planner) draft() (draft, error) {
 			turns, p.next, MaxTurns)
 	}
 	d.turns = turns + turns%2
-	d.input = p.lengths(p.cfg.InputTokens, d.turns, p.instruction)
+	// Without fillers one token of text is left, so that no message is empty.
+	d.input = p.lengths(p.cfg.InputTokens, d.turns, max(1, p.instruction))
 	d.output = p.lengths(p.cfg.OutputTokens, d.turns, 1)
 	for _, n := range d.input {
 		d.width = max(d.width, n)

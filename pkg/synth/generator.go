@@ -12,9 +12,6 @@ import (
 	"multiturn/pkg/tokenizer"
 )
 
-// instruction stands before the text of every user message.
-const instruction = "Please rewrite the following text and add more content: "
-
 // Options are the options of a run besides config and text.
 type Options struct {
 	// Seed is the seed of all draws, as the reference's.
@@ -45,7 +42,7 @@ type Generator struct {
 // not allowed.
 func New(ctx context.Context, cfg *Config, corpus *Corpus, opts Options) (*Generator, error) {
 	g := &Generator{cfg: cfg, corpus: corpus, opts: opts,
-		instruction: corpus.tok.Count(instruction)}
+		instruction: corpus.tok.Count(cfg.Fillers.Instruction)}
 	p := g.plan()
 	if p.common > 0 {
 		end := p.common - 2
@@ -141,10 +138,10 @@ func Map[T any](ctx context.Context, g *Generator, f func(*chat.Conversation) T)
 
 // conversation writes out a draft.
 func (g *Generator) conversation(d draft) *chat.Conversation {
-	number := strconv.Itoa(d.number)
-	salt := number + " is a nice number... "
+	salt := fill(g.cfg.Fillers.Salt, d.number)
 	saltTokens := g.corpus.tok.Count(salt)
-	c := &chat.Conversation{ID: "CONV_ID_" + number, Messages: make([]chat.Message, d.turns)}
+	c := &chat.Conversation{ID: "CONV_ID_" + strconv.Itoa(d.number),
+		Messages: make([]chat.Message, d.turns)}
 	base := d.base + d.prefix
 	for t := range c.Messages {
 		m := &c.Messages[t]
@@ -159,10 +156,10 @@ func (g *Generator) conversation(d draft) *chat.Conversation {
 				left = d.input[t] - g.corpus.tok.Count(text)
 			}
 			if d.prefix > 0 {
-				text += number + ", " + g.decode(d.base, base)
+				text += fill(g.cfg.Fillers.Prefix, d.number) + g.decode(d.base, base)
 			}
 		}
-		text += instruction
+		text += g.cfg.Fillers.Instruction
 		left -= g.instruction
 		if left > 0 {
 			start := base + t*d.width

@@ -3,7 +3,6 @@ package synth
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"multiturn/internal/human"
 )
@@ -120,7 +119,7 @@ func blame(common, prefixes, turns int, d draft, end int, field string) string {
 // end returns where the last token that a draft takes from the text is, and the
 // field that asks for it.
 func (g *Generator) end(d draft, exact bool) (end int, field string) {
-	salt := strconv.Itoa(d.number) + " is a nice number... "
+	salt := fill(g.cfg.Fillers.Salt, d.number)
 	saltTokens := g.corpus.tok.Count(salt)
 	base := d.base + d.prefix
 	if d.prefix > 0 {

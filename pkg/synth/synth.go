@@ -35,11 +35,18 @@
 //	  common_prefix_num_tokens  tokens that the first message of all conversations begins with; 0 if absent
 //	prompt_output             required, with
 //	  num_tokens              tokens of an answer; required
+//	fillers                   texts of user messages that are not from the files; optional, with
+//	  salt                    begins every message; "{number} is a nice number... " if absent
+//	  prefix                  stands before prefix_num_tokens; "{number}, " if absent
+//	  instruction             stands before the text that is cut for the message; "Please rewrite
+//	                          the following text and add more content: " if absent
 //
-// The last five hold a distribution each; package dist lists them. Turns and
-// prefixes must be whole numbers (a real number of tokens is truncated). Any
-// other key is an error. num_turns counts messages; the name is the
-// reference's.
+// Each of prompt_input and prompt_output holds distributions; package dist
+// lists them. Turns and prefixes must be whole numbers (a real number of tokens
+// is truncated). num_turns counts messages; the name is the reference's. In
+// fillers, which the reference does not know, {number} is the number of the
+// conversation, c below. Any other key is an error. Config.JSON writes a config
+// with all its defaults.
 //
 // # What is made
 //
@@ -59,14 +66,13 @@
 //     but one token.)
 //  4. For each conversation c of T turns in order: num_tokens of the input T
 //     times, then num_tokens of the output T times, though each is used for every
-//     other message only. Inputs are at least the tokens of the instruction
-//     ("Please rewrite the following text and add more content: "), outputs at
-//     least 1. M is the largest input.
+//     other message only. Inputs are at least the tokens of the instruction,
+//     and like outputs at least 1. M is the largest input.
 //
 // Message t of conversation c, t from 0:
 //
-//   - Even, of the user: "c is a nice number... ", at t = 0 behind the common
-//     text; then at t = 0, if the conversation's prefix p is above 0, "c, " and
+//   - Even, of the user: the salt, at t = 0 behind the common text; then at
+//     t = 0, if the conversation's prefix p is above 0, the prefix filler and
 //     Decode(S[B:B+p]), after which B moves on by p; then the instruction. What
 //     the input leaves after the tokens of the first part and of the instruction,
 //     k, is filled from the text: if k is above 0, Decode(S[B+t*M : B+t*M+k]). The

@@ -29,7 +29,7 @@ func Config(name string, text []byte) (*synth.Config, error) {
 // does not exist is looked for in folder, the config's ("" if there is none).
 func Add(c *cli.Call, corpus *synth.Corpus, names []string, folder string) error {
 	for _, name := range names {
-		name = find(name, folder)
+		name = Find(name, folder)
 		if folder != "" && name != "-" && !filepath.IsAbs(name) && !exists(name) {
 			return cli.UsageErrorf("%s, a text of the config, is neither here nor in the config's folder (%s)",
 				name, folder)
@@ -66,8 +66,8 @@ func Read(c *cli.Call, name string) ([]byte, error) {
 	return b, nil
 }
 
-// find returns the name, or the path of that name in folder if only that exists.
-func find(name, folder string) string {
+// Find returns the name, or the path of that name in folder if only that exists.
+func Find(name, folder string) string {
 	if name == "-" || folder == "" || filepath.IsAbs(name) || exists(name) {
 		return name
 	}
