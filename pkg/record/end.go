@@ -2,14 +2,14 @@ package record
 
 // End is the last record of a run. A run that was killed has none.
 type End struct {
-	Type string `json:"type"`
-	At   Clock  `json:"at_ms"`
+	Type string `json:"type"`  // TypeEnd
+	At   Clock  `json:"at_ms"` // when the run was over
 	// Why is one of the Why constants.
 	Why           string      `json:"why"`
-	Error         string      `json:"error,omitempty"`
+	Error         string      `json:"error,omitempty"` // if the run failed
 	Conversations Tally       `json:"conversations"`
 	Turns         Tally       `json:"turns"`
-	WarmupMS      float64     `json:"warmup_ms,omitzero"`
+	WarmupMS      float64     `json:"warmup_ms,omitzero"` // time of the warm-up
 	Certificate   Certificate `json:"certificate"`
 }
 
@@ -26,9 +26,9 @@ const (
 // Started = Finished + Failed + Cut + Abandoned. For turns, Planned = Finished +
 // Failed + Abandoned; a limit of requests limits Planned.
 type Tally struct {
-	Planned  int `json:"planned"`
-	Started  int `json:"started"`
-	Finished int `json:"finished"`
+	Planned  int `json:"planned"`  // what there was to do
+	Started  int `json:"started"`  // how many began
+	Finished int `json:"finished"` // how many succeeded
 	// Failed conversations had a turn that failed after its retries.
 	Failed int `json:"failed"`
 	// Cut conversations were in progress when the limit of requests was reached.
@@ -51,18 +51,18 @@ type Certificate struct {
 	Wake     Quantiles `json:"wake_ms"`
 	ReadLate Quantiles `json:"read_late_ms"`
 
-	CPUSeconds   float64 `json:"cpu_s"`
-	CPUShare     float64 `json:"cpu_share"` // of all processors of the machine, 0 to 1
-	GCs          int     `json:"gcs"`
-	GCPauseMaxMS float64 `json:"gc_pause_max_ms"`
-	PeakMemoryMB float64 `json:"peak_memory_mb"` // 10^6 bytes
-	Chunks       int64   `json:"chunks"`
-	Reads        int64   `json:"reads"`
-	Merged       int64   `json:"merged"`
-	Opened       int     `json:"connections_opened"`
+	CPUSeconds   float64 `json:"cpu_s"`              // of the whole run
+	CPUShare     float64 `json:"cpu_share"`          // of all processors of the machine, 0 to 1
+	GCs          int     `json:"gcs"`                // garbage collections
+	GCPauseMaxMS float64 `json:"gc_pause_max_ms"`    // the longest pause
+	PeakMemoryMB float64 `json:"peak_memory_mb"`     // 10^6 bytes
+	Chunks       int64   `json:"chunks"`             // events with text
+	Reads        int64   `json:"reads"`              // that delivered chunks
+	Merged       int64   `json:"merged"`             // as in turns, the sum
+	Opened       int     `json:"connections_opened"` // how many were dialled
 	// Reconnects counts pooled connections that the server had closed.
 	Reconnects  int `json:"reconnects"`
-	MaxInFlight int `json:"max_in_flight"`
+	MaxInFlight int `json:"max_in_flight"` // most requests at a time
 	// DroppedWrites counts records that had to wait for the writer.
 	DroppedWrites int64 `json:"dropped_writes"`
 }
@@ -75,8 +75,8 @@ const (
 
 // Quantiles of a sample, in the unit of the field's name.
 type Quantiles struct {
-	N   int     `json:"n"`
-	P50 float64 `json:"p50"`
-	P99 float64 `json:"p99"`
-	Max float64 `json:"max"`
+	N   int     `json:"n"`   // size of the sample
+	P50 float64 `json:"p50"` // median
+	P99 float64 `json:"p99"` // 99th percentile
+	Max float64 `json:"max"` // largest value
 }

@@ -98,13 +98,13 @@ const (
 	ConnectionRetried = "retried"
 )
 
-// Usage is the server's own count of tokens. Numbers behind a nil pointer are
-// unknown, which is not 0.
+// Usage is the server's own count of tokens. Numbers that are absent are unknown,
+// which is not 0.
 type Usage struct {
-	Prompt     int  `json:"prompt"` // cached tokens included
-	Completion int  `json:"completion"`
-	Reasoning  *int `json:"reasoning,omitempty"`
-	Cached     *int `json:"cached,omitempty"`
+	Prompt     int  `json:"prompt"`              // cached tokens included
+	Completion int  `json:"completion"`          // reasoning included
+	Reasoning  *int `json:"reasoning,omitempty"` // of the completion
+	Cached     *int `json:"cached,omitempty"`    // of the prompt
 	// CachedField is the response's field that Cached was read from.
 	CachedField string `json:"cached_field,omitempty"`
 	Created     *int   `json:"created,omitempty"` // tokens written to the cache

@@ -5,11 +5,11 @@ package record
 // made by the server's chat template and tokenized by the server. If the prefix is
 // broken, no cache can hit more than Shared tokens.
 type Prefix struct {
-	Type         string `json:"type"`
-	Conversation string `json:"conversation"`
-	Arm          string `json:"arm,omitempty"`
-	Turn         int    `json:"turn"`   // of the prompt
-	Prompt       int    `json:"prompt"` // tokens
+	Type         string `json:"type"`          // TypePrefix
+	Conversation string `json:"conversation"`  // as in the turn's record
+	Arm          string `json:"arm,omitempty"` // as in the turn's record
+	Turn         int    `json:"turn"`          // of the prompt
+	Prompt       int    `json:"prompt"`        // tokens
 	// Before is the previous turn's prompt and answer in tokens. Shared is how many
 	// leading tokens both have: the place of the break, or Before without a break.
 	Before int `json:"before"`

@@ -34,5 +34,5 @@ const (
 type Probe struct {
 	Prompt int     `json:"prompt"`           // tokens, by usage
 	Cached *int    `json:"cached,omitempty"` // nil: unknown
-	TTFTMS float64 `json:"ttft_ms"`
+	TTFTMS float64 `json:"ttft_ms"`          // time to the first token
 }

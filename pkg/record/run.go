@@ -7,19 +7,19 @@ import (
 
 // Run is the header of a run's records. Load and Cache came with version 1.1.
 type Run struct {
-	Type    string `json:"type"`
-	Format  string `json:"format"`
-	Version string `json:"version"`
+	Type    string `json:"type"`    // TypeRun
+	Format  string `json:"format"`  // Format
+	Version string `json:"version"` // of the format
 	// ID is unique to the run.
 	ID      string    `json:"id"`
-	Start   time.Time `json:"start"`
-	Program string    `json:"program"`
-	Label   string    `json:"label,omitempty"`
+	Start   time.Time `json:"start"`           // by the wall clock
+	Program string    `json:"program"`         // with its version
+	Label   string    `json:"label,omitempty"` // the user's name for the run
 	// Options are the program's own, by name, with "***" for secrets. They are for
 	// people: what a program needs from them has a field of its own.
 	Options json.RawMessage `json:"options,omitempty"`
-	Model   string          `json:"model,omitempty"`
-	URL     string          `json:"url,omitempty"` // without user, password and query
+	Model   string          `json:"model,omitempty"` // as requests have it
+	URL     string          `json:"url,omitempty"`   // without user, password and query
 	// Seed is that of the generator, of the random order and of rests.
 	Seed    int64 `json:"seed"`
 	Clients int   `json:"clients"` // requests in flight at most
@@ -120,14 +120,14 @@ const (
 
 // Dataset is the conversations that were sent.
 type Dataset struct {
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty"` // of the file, or -
 	// File reports whether Name is a regular file, relative to where the program
 	// ran. In records of version 1.0 it is false because it is unknown.
 	File bool `json:"file,omitempty"`
 	// SHA256 is of the conversations in order, each as a line of JSON.
 	SHA256        string `json:"sha256,omitempty"`
-	Conversations int    `json:"conversations"`
-	Turns         int    `json:"turns"`
+	Conversations int    `json:"conversations"` // how many there are
+	Turns         int    `json:"turns"`         // requests in all of them
 	// Generator is the generator's config, if the conversations were generated for
 	// the run, from the run's seed. CleanUpSpaces is the generator's option of that
 	// name.
@@ -137,7 +137,7 @@ type Dataset struct {
 
 // Tokenizer is the client's.
 type Tokenizer struct {
-	Name   string `json:"name,omitempty"`
+	Name   string `json:"name,omitempty"`   // its own
 	Source string `json:"source,omitempty"` // file, cache, hub or embedded
 	SHA256 string `json:"sha256,omitempty"` // of its data
 	// Ref is what it was opened by: a path, relative to where the program ran, a
@@ -147,19 +147,19 @@ type Tokenizer struct {
 
 // Host is the client's machine.
 type Host struct {
-	Name string `json:"name,omitempty"`
-	OS   string `json:"os"`
-	Arch string `json:"arch"`
-	CPUs int    `json:"cpus"`
-	Go   string `json:"go"`
+	Name string `json:"name,omitempty"` // as it calls itself
+	OS   string `json:"os"`             // as Go calls it
+	Arch string `json:"arch"`           // as Go calls it
+	CPUs int    `json:"cpus"`           // that the client may use
+	Go   string `json:"go"`             // version of Go
 }
 
 // Server is what the server reported before the run.
 type Server struct {
 	// Kind is vllm, sglang, llamacpp, sim or another server; empty if unknown.
 	Kind        string   `json:"kind,omitempty"`
-	Version     string   `json:"version,omitempty"`
-	Models      []string `json:"models,omitempty"`
+	Version     string   `json:"version,omitempty"`       // by its own account
+	Models      []string `json:"models,omitempty"`        // that it lists
 	MaxModelLen int      `json:"max_model_len,omitempty"` // tokens
 	// BlockSize, in tokens, and GPUBlocks are from the server's metrics. GPUBlocks
 	// is the sum over all servers.

@@ -2,12 +2,12 @@ package record
 
 // Scrape is one reading of a server's metrics.
 type Scrape struct {
-	Type string `json:"type"`
-	At   Clock  `json:"at_ms"`
-	URL  string `json:"url"`
+	Type string `json:"type"`  // TypeScrape
+	At   Clock  `json:"at_ms"` // when it was read
+	URL  string `json:"url"`   // of the metrics
 	// When is before, during or after the measured turns.
 	When  string `json:"when"`
-	Error string `json:"error,omitempty"`
+	Error string `json:"error,omitempty"` // why there are no values
 	// Values are by quantity of the metrics catalogue. Quantities that the server
 	// does not expose are absent.
 	Values map[string]float64 `json:"values,omitempty"`

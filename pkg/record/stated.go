@@ -20,9 +20,9 @@ type StatedCache struct {
 
 // StatedTier is one tier of a StatedCache. Its size is stated one way or the other.
 type StatedTier struct {
-	Tier   string  `json:"tier"` // gpu, cpu or disk
-	Blocks int     `json:"blocks,omitempty"`
-	GiB    float64 `json:"gib,omitempty"` // on each GPU; of all together in other tiers
+	Tier   string  `json:"tier"`             // gpu, cpu or disk
+	Blocks int     `json:"blocks,omitempty"` // 0 = not stated so
+	GiB    float64 `json:"gib,omitempty"`    // on each GPU; of all together in other tiers
 	// Store is what the tier keeps: prompt, prompt+output or nothing.
 	Store string `json:"store,omitempty"`
 }

@@ -3,12 +3,12 @@ package record
 // Turn is one request of a run and its answer: the exchange that was measured,
 // and what only the run knows of it.
 type Turn struct {
-	Type         string `json:"type"`
-	Conversation string `json:"conversation"`
-	Client       int    `json:"client"`
-	Turn         int    `json:"turn"`     // number of the request in its conversation, from 0
-	Messages     int    `json:"messages"` // how many messages were sent
-	Warmup       bool   `json:"warmup,omitempty"`
+	Type         string `json:"type"`             // TypeTurn
+	Conversation string `json:"conversation"`     // the dataset's id
+	Client       int    `json:"client"`           // number of the client, from 0
+	Turn         int    `json:"turn"`             // number of the request in its conversation, from 0
+	Messages     int    `json:"messages"`         // how many messages were sent
+	Warmup       bool   `json:"warmup,omitempty"` // not counted in the results
 	// Arm is one of the Arm constants; empty in a run without control arms.
 	Arm string `json:"arm,omitempty"`
 	// Batch numbers, from 1, the pairs of batches in which arms were played one
