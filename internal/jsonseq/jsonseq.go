@@ -84,6 +84,7 @@ const (
 	BadUTF8                     // bytes that are not UTF-8
 	ExtraData                   // something behind the value
 	OpenItem                    // the text ends inside an array or object
+	OpenLine                    // a line of JSONL does
 	TooDeep                     // brackets nested deeper than MaxDepth
 	TooLarge                    // an item larger than the limit
 	LongNumber                  // an integer of more digits than Python takes (Cursor.Python)
@@ -102,6 +103,7 @@ var kinds = map[Kind]string{
 	BadUTF8:    "text is not UTF-8",
 	ExtraData:  "something follows the value",
 	OpenItem:   "the input ends inside an array or object",
+	OpenLine:   "the line ends inside an array or object",
 	TooDeep:    "brackets are nested too deeply",
 	TooLarge:   "the item is too large",
 	LongNumber: "a number has more than 4300 digits",
@@ -131,11 +133,12 @@ func Unpack(r io.Reader) (io.Reader, error) {
 //	}
 //	if err := s.Err(); err != nil {
 //
-// A syntax error is an item with Err set. Scanning goes on at the next line
-// that begins like the line of the first item (same indentation, same bracket),
-// so that a broken line of JSONL or a broken element of a printed array affects
-// no other item. If an array is one line, nothing behind the error can be
-// trusted, and the stream ends there.
+// A syntax error is an item with Err set. In JSONL it is that of one line, and
+// scanning goes on at the next one. Elsewhere scanning goes on at the next line
+// that begins like the line of the first item (same indentation, same bracket).
+// So a broken line of JSONL or a broken element of a printed array affects no
+// other item. If an array is one line, nothing behind the error can be trusted,
+// and the stream ends there.
 type Scanner struct {
 	// Max is the largest allowed item in bytes; 0 means MaxItem. Set it before
 	// the first Scan.
@@ -160,6 +163,7 @@ type Scanner struct {
 	roots  int  // top-level values so far
 	closed bool // nothing more can be cut
 	stack  []byte
+	layout layout // of the last value outside arrays
 
 	lead  []byte // white space so far in the line of pos
 	fresh bool   // nothing but lead stands before pos in its line
@@ -280,12 +284,18 @@ func (s *Scanner) cut() bool {
 	}
 	line := s.line
 	n, kind, at := s.measure()
+	if kind == 0 && !s.array && !s.Single && !s.isValue(n) {
+		kind, at = WantValue, 0
+	}
 	if s.err != nil && s.err != io.EOF {
 		s.closed = true
 		return false
 	}
 	if kind != 0 {
 		errLine := s.line
+		if kind == OpenItem {
+			errLine -= trailingLines(s.buf[s.pos : s.pos+at])
+		}
 		s.line = line
 		return s.broken(s.pos, s.pos+at, line, errLine, kind)
 	}
@@ -294,6 +304,12 @@ func (s *Scanner) cut() bool {
 		Offset: s.base + int64(s.pos)}
 	s.pos += n
 	s.value, s.first = true, false
+	if !s.array {
+		s.layout = oneLine
+		if s.line > line {
+			s.layout = printed
+		}
+	}
 	return true
 }
 
@@ -314,10 +330,14 @@ func (s *Scanner) broken(start, at, line, errLine int, kind Kind) bool {
 	if n := bytes.IndexByte(begin, '\n'); n >= 0 {
 		begin = begin[:n]
 	}
+	err := &SyntaxError{Kind: kind, Offset: s.base + int64(at), Line: errLine}
 	s.item = Item{Data: bytes.Clone(begin), Number: s.number, Line: line,
-		Offset: s.base + int64(start),
-		Err:    &SyntaxError{Kind: kind, Offset: s.base + int64(at), Line: errLine}}
+		Offset: s.base + int64(start), Err: err}
 	s.pos, s.line = start, line
+	if s.alone(start) {
+		s.skipLine(err)
+		return true
+	}
 	s.resume()
 	return true
 }

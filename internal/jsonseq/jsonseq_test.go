@@ -49,11 +49,11 @@ func TestScanner(t *testing.T) {
 			"2:2:8 ! a string holds a line break or another control character as such (is its " +
 				"closing quote missing?) (line 2)", `3:3:17 {"a":"y"}`}},
 		{"lost bracket", "{\"a\":{}\n{\"a\":\"y\"}\n",
-			[]string{"1:1:0 ! want a comma or a closing bracket here (line 2)", `2:2:8 {"a":"y"}`}},
+			[]string{"1:1:0 ! the line ends inside an array or object (line 1)", `2:2:8 {"a":"y"}`}},
 		{"wrong bracket", "{\"a\":[}\n{\"a\":\"y\"}\n",
 			[]string{"1:1:0 ! want a comma or a closing bracket here (line 1)", `2:2:8 {"a":"y"}`}},
 		{"junk at the front", "hello world\n{}",
-			[]string{"1:1:0 hello", "2:1:6 world", "3:2:12 {}"}},
+			[]string{"1:1:0 ! want a value here (line 1)", "2:2:12 {}"}},
 		// A broken element of a printed array affects no other.
 		{"element", "[\n  {\n    \"a\": \"x,\n  },\n  {\n    \"a\": 1\n  }\n]\n{}",
 			[]string{"1:2:4 ! a string holds a line break or another control character as such " +

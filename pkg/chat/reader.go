@@ -134,10 +134,18 @@ func (r *Reader) Conversation() *Conversation { return r.conv }
 // Err returns the error that ended the stream, nil at its end.
 func (r *Reader) Err() error { return r.err }
 
+// errNoObject is the error of an item that is not an object.
+var errNoObject = errors.New(
+	`want a conversation, {"id": ..., "messages": [...]}, or an array of them`)
+
 // parse returns the conversation of an item, or an error and its line.
 func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 	if item.Err != nil {
 		syntax := item.Err.(*jsonseq.SyntaxError)
+		first := string(item.Data[:min(len(item.Data), 1)])
+		if syntax.Kind == jsonseq.WantValue && !strings.Contains("{}[],:", first) {
+			return nil, item.Line, errNoObject // a text of another kind
+		}
 		return nil, syntax.Line, errors.New(syntax.Kind.String())
 	}
 	if r.config {
@@ -146,8 +154,7 @@ func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
 	}
 	cur := jsonseq.Cursor{Text: item.Data}
 	if cur.Peek() != '{' {
-		return nil, item.Line, errors.New(
-			`want a conversation, {"id": ..., "messages": [...]}, or an array of them`)
+		return nil, item.Line, errNoObject
 	}
 	c := &Conversation{}
 	var bad error // the first one

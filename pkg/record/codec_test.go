@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -210,6 +211,49 @@ func TestReaderLines(t *testing.T) {
 				if err := src.Err(); err == nil && tc.err != "" ||
 					err != nil && err.Error() != tc.err {
 					t.Errorf("%s: error %v, want %q", name, err, tc.err)
+				}
+			}
+		})
+	}
+}
+
+// Every broken line is counted once, by its own number.
+func TestReaderBrokenLines(t *testing.T) {
+	t.Parallel()
+	const turn, cut = `{"type":"turn","conversation":"A"}`, `{"type":"turn","conver`
+	const item = `{"ttft_ms": 50.0, "latency_ms": 150.0, "start_time_ms": 1.0}`
+	for _, tc := range []struct {
+		name, in string
+		records  int
+		lines    []int
+	}{
+		{"several in a row", turn + "\n" + cut + "\n\n" + cut + "\nbad\n}\n" + turn + "\n", 2,
+			[]int{2, 4, 5, 6}},
+		{"the first", cut + "\n" + turn + "\n", 1, []int{1}},
+		{"the last", turn + "\n" + cut + "\n", 1, []int{2}},
+		{"the last without a line break", turn + "\n" + turn + "\n" + cut, 2, []int{3}},
+		{"two values", turn + " " + turn + "\n" + turn + "\n", 1, []int{1}},
+		{"CRLF", turn + "\r\n" + cut + "\r\n" + cut + "\r\n" + turn + "\r\n", 2, []int{2, 3}},
+		{"behind an array", "\n[\n" + item + ",\n" + item + "\n]\n" + turn + "\n" + cut + "\n" + turn,
+			4, []int{7}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			for name, src := range map[string]io.Reader{
+				"whole": strings.NewReader(tc.in),
+				"bytes": iotest.OneByteReader(strings.NewReader(tc.in)),
+			} {
+				r := NewReader(src, "f")
+				if got := read(t, r); len(got) != tc.records {
+					t.Errorf("%s: %d records, want %d", name, len(got), tc.records)
+				}
+				n, first := r.Broken()
+				var lines []int
+				for _, bad := range first {
+					lines = append(lines, bad.Line)
+				}
+				if n != len(tc.lines) || !slices.Equal(lines, tc.lines) {
+					t.Errorf("%s: %d broken, lines %d, want %d", name, n, lines, tc.lines)
 				}
 			}
 		})

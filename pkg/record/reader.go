@@ -51,6 +51,7 @@ type Reader struct {
 	src    io.Reader
 	in     *bufio.Reader // nil until the first Scan
 	array  *json.Decoder // the array that is being read, if one is
+	breaks *lineBreaks   // of the array, and what its decoder has read behind it
 	rec    any
 	run    *Run
 	line   int
@@ -124,7 +125,8 @@ func (r *Reader) start() bool {
 		default:
 			_ = r.in.UnreadByte()
 			if c == '[' {
-				r.array = json.NewDecoder(r.in)
+				r.breaks = &lineBreaks{in: r.in}
+				r.array = json.NewDecoder(r.breaks)
 				_, err := r.array.Token()
 				return err == nil || r.fail(err)
 			}
@@ -152,6 +154,18 @@ func (r *Reader) broken(err error) {
 	r.bad = append(r.bad, bad)
 }
 
+// lineBreaks counts the line breaks that it hands on.
+type lineBreaks struct {
+	in io.Reader
+	n  int
+}
+
+func (l *lineBreaks) Read(p []byte) (int, error) {
+	n, err := l.in.Read(p)
+	l.n += bytes.Count(p[:n], []byte("\n"))
+	return n, err
+}
+
 // scanItem reads the next item of an array.
 func (r *Reader) scanItem() {
 	if !r.array.More() {
@@ -161,8 +175,9 @@ func (r *Reader) scanItem() {
 			return
 		}
 		// The decoder has read more than the array.
-		rest := r.array.Buffered()
-		r.in = bufio.NewReaderSize(io.MultiReader(rest, r.in), 256<<10)
+		rest, _ := io.ReadAll(r.array.Buffered()) // of memory
+		r.line += r.breaks.n - bytes.Count(rest, []byte("\n"))
+		r.in = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(rest), r.in), 256<<10)
 		r.array, r.item = nil, 0
 		r.start()
 		return
