@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -20,15 +19,6 @@ type cacheFlags struct {
 	store       storePolicies
 	kvModel     string
 	modelConfig string
-}
-
-// listModels is the name of --kv-model that asks for the names.
-const listModels = "list"
-
-// writeModels prints the names of the built-in models.
-func writeModels(c *cli.Call) error {
-	_, err := fmt.Fprintln(c.Stdout, strings.Join(kvcache.ModelNames(), "\n"))
-	return err
 }
 
 func newCacheFlags() cacheFlags {
@@ -54,11 +44,11 @@ func (f *cacheFlags) flags(blockSize string) []cli.Flag {
 	tiers := f.state.Tiers
 	gpu, cpu, disk := &tiers[kvcache.GPU], &tiers[kvcache.CPU], &tiers[kvcache.Disk]
 	return []cli.Flag{
-		{Name: "gpu-blocks", Value: cli.Int(&gpu.Blocks, 1), DefaultText: "what the records say",
-			Usage: "usable blocks of the GPU: vLLM's num_gpu_blocks less 1"},
+		{Name: "gpu-blocks", Essential: true, Value: cli.Int(&gpu.Blocks, 1), DefaultText: "what the server says",
+			Usage: "usable blocks of the GPU; vLLM's num_gpu_blocks less 1"},
 		{Name: "gpu-gib", Value: cli.Float(&gpu.GiB, 0), DefaultText: "none",
 			Usage: "the same in GiB on each GPU"},
-		{Name: "cpu-blocks", Value: cli.Int(&cpu.Blocks, 1), DefaultText: "no such tier",
+		{Name: "cpu-blocks", Essential: true, Value: cli.Int(&cpu.Blocks, 1), DefaultText: "no such tier",
 			Usage: "blocks of a tier in main memory"},
 		{Name: "cpu-gib", Value: cli.Float(&cpu.GiB, 0), DefaultText: "none",
 			Usage: "the same in GiB, of all GPUs together"},
@@ -76,9 +66,8 @@ func (f *cacheFlags) flags(blockSize string) []cli.Flag {
 		{Name: "block-size", Value: cli.Int(&f.state.BlockSize, 1), DefaultText: blockSize,
 			Usage: "tokens in a block"},
 		{Name: "kv-model", Value: cli.String(&f.kvModel), Meta: "NAME",
-			DefaultText: "--model, or the run's",
-			Usage: "built-in model to take sizes in GiB from; '" + listModels +
-				"' prints their names"},
+			DefaultText: "--model, or the run's", Names: kvcache.ModelNames,
+			Usage: "built-in model to take sizes in GiB from; 'list' prints their names"},
 		{Name: "model-config", Value: cli.File(&f.modelConfig),
 			Usage: "the model's config.json, to take sizes in GiB from"},
 		{Name: "kv-dtype", Aliases: []string{"kv-cache-dtype"},
@@ -131,8 +120,8 @@ func (f *cacheFlags) check() error {
 		return nil
 	}
 	if _, ok := kvcache.ModelByName(f.kvModel); !ok {
-		return cli.UsageErrorf("--kv-model %q is not built in; --kv-model %s lists those that are,"+
-			" --model-config takes any model's config.json", f.kvModel, listModels)
+		return cli.UsageErrorf("--kv-model %q is not built in; --kv-model list prints those that are,"+
+			" --model-config takes any model's config.json", f.kvModel)
 	}
 	return nil
 }

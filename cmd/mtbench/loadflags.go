@@ -12,22 +12,22 @@ import (
 // them in --help.
 func loadFlags(o *load.Options, more ...cli.Flag) []cli.Flag {
 	return slices.Concat([]cli.Flag{
-		{Name: "num-clients", Short: "p", Value: cli.Int(&o.Clients, 1),
+		{Name: "num-clients", Short: "p", Essential: true, Value: cli.Int(&o.Clients, 1),
 			Usage: "most requests in flight"},
-		{Name: "max-active-conversations", Short: "k", Value: cli.Int(&o.Active, 1),
+		{Name: "max-active-conversations", Short: "k", Essential: true, Value: cli.Int(&o.Active, 1),
 			DefaultText: "--num-clients",
-			Usage:       "most conversations in progress: how far apart the turns of one are"},
-		{Name: "max-num-requests", Short: "n", Value: cli.Int(&o.MaxRequests, 1),
+			Usage:       "most conversations in progress; how far apart the turns of one are"},
+		{Name: "max-num-requests", Short: "n", Essential: true, Value: cli.Int(&o.MaxRequests, 1),
 			DefaultText: "no limit",
-			Usage:       "end the run after this many requests, not counting warm-up"},
+			Usage:       "end the run after this many requests; warm-up does not count"},
 		{Name: "max-turns", Value: cli.Int(&o.MaxMessages, 1), DefaultText: "all",
 			Usage: "messages of each conversation to play; an odd number plays the turn it cuts"},
 		{Name: "conversation-sampling", Aliases: []string{"order"},
 			Value: cli.Enum(&o.Order, load.RoundRobin, load.Random),
 			Usage: "which of the ready turns goes next"},
-		{Name: "request-rate", Value: cli.Float(&o.Rate, 0), DefaultText: "0: no rest",
-			Usage: "after each request a client rests for a random time, 1/X s on average " +
-				"(think time in a closed loop)"},
+		{Name: "request-rate", Essential: true, Value: cli.Float(&o.Rate, 0), DefaultText: "0: no rest",
+			Usage: "think time after each request, 1/X s on average; a client rests for a " +
+				"random time (a closed loop)"},
 		{Name: "warmup-step", Value: cli.Bool(&o.Warmup),
 			Usage: "play the first turn of every conversation before the run; it is not measured"},
 		{Name: "seed", Value: cli.Int(&o.Seed),

@@ -13,9 +13,6 @@ import (
 
 // runPlan is the plan command.
 func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
-	if f.kvModel == listModels {
-		return writeModels(c)
-	}
 	names := c.Args
 	if len(names) == 0 {
 		names = []string{"-"}

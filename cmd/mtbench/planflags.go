@@ -75,22 +75,22 @@ func (f *planFlags) groups() []cli.Group {
 		)},
 		{Title: "Tokens", Flags: []cli.Flag{
 			cli.TokenizerFlag(&f.tokenizer),
-			{Name: "model", Short: "m", Value: cli.String(&f.model),
-				Usage: "model; names the tokenizer and, if it is built in, the sizes in GiB"},
+			{Name: "model", Short: "m", Essential: true, Value: cli.String(&f.model),
+				Usage: "model, which names the tokenizer; and, if it is built in, the sizes in GiB"},
 			{Name: "template-overhead", Value: cli.Int(&f.overhead, 0), Meta: "N",
 				DefaultText: "a built-in template",
 				Usage:       "tokens that the chat template puts around each message"},
-			{Name: "conversations", Value: cli.File(&f.conversations),
+			{Name: "conversations", Essential: true, Value: cli.File(&f.conversations),
 				DefaultText: "the run's own file, if it is unchanged",
-				Usage: "with records: the conversations that were sent, " +
-					"so that equal beginnings share blocks"},
+				Usage: "with records: the conversations that were sent; " +
+					"equal beginnings then share blocks"},
 			{Name: "no-tokenizer", Value: cli.Bool(&f.noTokenizer),
 				Usage: "with records: use token counts alone, and no texts"},
 		}},
 		{Title: "Load, of conversations", Flags: loadFlags(&f.load.Options, f.answerFlags()...)},
 		{Title: "Output", Flags: []cli.Flag{
 			formatFlag(&f.format),
-			{Name: "output-file", Short: "o", Value: cli.File(&f.output), DefaultText: "stdout",
+			{Name: "output-file", Short: "o", Essential: true, Value: cli.File(&f.output), DefaultText: "stdout",
 				Usage: "write the plan to this file"},
 			{Name: "svg", Value: cli.File(&f.svg),
 				Usage: "write a picture of the curve and the working set"},

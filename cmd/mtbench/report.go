@@ -16,9 +16,6 @@ import (
 
 // runReport is the report command.
 func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
-	if f.cache.kvModel == listModels {
-		return writeModels(c)
-	}
 	if err := f.options.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}

@@ -72,24 +72,24 @@ func reportCommand() *cli.Command {
 func (f *reportFlags) groups() []cli.Group {
 	return []cli.Group{
 		{Title: "Numbers", Flags: append([]cli.Flag{
-			{Name: "merge", Value: cli.Bool(&f.merge),
-				Usage: "treat all runs as parts of one load, which several clients sent " +
+			{Name: "merge", Essential: true, Value: cli.Bool(&f.merge),
+				Usage: "treat all runs as parts of one load; several clients sent it " +
 					"at the same time"},
 		}, numberFlags(&f.options)...)},
 		{Title: "Cache", Flags: append(f.cache.flags("what the records say, else 16"), []cli.Flag{
-			{Name: "conversations", Value: cli.File(&f.sent),
+			{Name: "conversations", Essential: true, Value: cli.File(&f.sent),
 				DefaultText: "the run's own file, if it is unchanged",
-				Usage:       "the conversations that were sent, so that predictions know what they share"},
+				Usage:       "the conversations that were sent; predictions then know what they share"},
 			cli.TokenizerFlag(&f.tokenizer),
-			{Name: "model", Short: "m", Value: cli.String(&f.model), DefaultText: "the run's",
-				Usage: "model; names the tokenizer of --conversations and, if it is built in, " +
+			{Name: "model", Short: "m", Essential: true, Value: cli.String(&f.model), DefaultText: "the run's",
+				Usage: "model, which names the tokenizer; and, if it is built in, " +
 					"the sizes in GiB"},
 		}...)},
 		{Title: "Output", Flags: slices.Concat([]cli.Flag{
 			formatFlag(&f.format),
 			{Name: "table-only", Value: cli.Bool(&f.tableOnly),
 				Usage: "text: only what the reference prints"},
-			{Name: "output-file", Short: "o", Value: cli.File(&f.output), DefaultText: "stdout",
+			{Name: "output-file", Short: "o", Essential: true, Value: cli.File(&f.output), DefaultText: "stdout",
 				Usage: "write the summary to this file"},
 		}, f.files.flags())},
 	}
@@ -97,7 +97,7 @@ func (f *reportFlags) groups() []cli.Group {
 
 // formatFlag is --format, which run, report and plan share.
 func formatFlag(p *render.Format) cli.Flag {
-	return cli.Flag{Name: "format", Value: cli.Enum(p, render.Formats()...),
+	return cli.Flag{Name: "format", Essential: true, Value: cli.Enum(p, render.Formats()...),
 		Usage: "form of the summary"}
 }
 

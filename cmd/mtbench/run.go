@@ -32,9 +32,6 @@ func runCommand() *cli.Command {
 
 // run is the run command. Each phase is in the file of its name.
 func run(ctx context.Context, c *cli.Call, f *runFlags) error {
-	if f.cache.kvModel == listModels {
-		return writeModels(c)
-	}
 	s, err := prepare(c, f)
 	if err != nil {
 		return err

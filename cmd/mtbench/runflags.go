@@ -89,9 +89,9 @@ func newRunFlags() *runFlags {
 func (f *runFlags) groups() []cli.Group {
 	return []cli.Group{
 		{Title: "Conversations", Flags: []cli.Flag{
-			{Name: "input-file", Short: "i", Value: cli.File(&f.input), Required: true,
-				Usage: "conversations (JSON array, JSONL, several of them, .gz) " +
-					"or a generator's config; - is stdin"},
+			{Name: "input-file", Short: "i", Essential: true, Value: cli.File(&f.input), Required: true,
+				Usage: "conversations or a generator's config, - is stdin; " +
+					"JSON array, JSONL, several of them, .gz"},
 			{Name: "clean-up-spaces", Value: cli.Bool(&f.cleanUpSpaces),
 				Usage: "with a generator's config: remove spaces before punctuation, " +
 					"as transformers 4 did for Llama 3"},
@@ -110,13 +110,13 @@ func (f *runFlags) groups() []cli.Group {
 func (f *runFlags) serverFlags() []cli.Flag {
 	o := &f.openai
 	return []cli.Flag{
-		{Name: "url", Short: "u", Value: cli.URL(&o.URL),
-			Usage: "base address; /v1/chat/completions is appended"},
-		{Name: "model", Short: "m", Value: cli.String(&f.model), Required: true,
-			Usage: "model to ask for; also names the tokenizer"},
+		{Name: "url", Short: "u", Essential: true, Value: cli.URL(&o.URL),
+			Usage: "the server, also as HOST:PORT; /v1/chat/completions is appended"},
+		{Name: "model", Short: "m", Essential: true, Value: cli.String(&f.model), Required: true,
+			Usage: "model to ask for, which also names the tokenizer"},
 		{Name: "served-model-name", Value: cli.String(&o.Model), DefaultText: "--model",
 			Usage: "the model's name in requests, if the server's differs"},
-		{Name: "api-key", Value: cli.String(&o.APIKey), Secret: true,
+		{Name: "api-key", Essential: true, Value: cli.String(&o.APIKey), Secret: true,
 			Usage: "bearer key; wins over an Authorization header"},
 		{Name: "header", Value: cli.Headers(&o.Header),
 			Usage: "header of every request, also as 'K=V'; {session} is the conversation's id"},
@@ -209,9 +209,9 @@ func (f *runFlags) cacheFlags() []cli.Flag {
 			Usage: "first send one long prompt twice and show what the server reports of " +
 				"its cache; auto: with --control, --cache-salt, --metrics on, --metrics-url or " +
 				"a cache size"},
-		{Name: "control",
+		{Name: "control", Essential: true,
 			Value: cli.Enum(&o.Control, load.NoControl, load.NoReuse, load.Cold, load.AA),
-			Usage: "play every conversation twice, with the cache and without: " +
+			Usage: "play every conversation twice, with the cache and without; " +
 				"no-reuse: a new salt starts every prompt; cold: the server's whole cache is " +
 				"emptied before every turn; aa: no-reuse twice, to test the comparison"},
 		{Name: "control-mix", Value: cli.Enum(&o.Mix, load.ByBatch, load.ByConversation),
@@ -231,9 +231,9 @@ func (f *runFlags) cacheFlags() []cli.Flag {
 
 func (f *runFlags) outputFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
-		{Name: "records", Value: cli.File(&f.records),
+		{Name: "records", Essential: true, Value: cli.File(&f.records),
 			Usage: "write every turn as a line of JSON; - is stdout (the table then goes to stderr)"},
-		{Name: "output-file", Short: "o", Value: cli.File(&f.output),
+		{Name: "output-file", Short: "o", Essential: true, Value: cli.File(&f.output),
 			Usage: "write the finished conversations, with the server's answers"},
 		{Name: "output-format", Value: cli.Enum(&f.outputFormat, "json", "jsonl"),
 			DefaultText: "by the file's name", Usage: "form of --output-file"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strconv"
@@ -20,9 +19,9 @@ import (
 func runSim(ctx context.Context, c *cli.Call, f *simFlags) error {
 	switch {
 	case f.listPresets:
-		return writePresets(c.Stdout)
+		return c.Terms(presets())
 	case f.listFaults:
-		return writeFaults(c.Stdout)
+		return c.Terms(faults())
 	}
 	o, err := f.simulator(ctx, c)
 	if err != nil {
@@ -164,26 +163,22 @@ type vocabulary struct{ *tokenizer.Tokenizer }
 
 func (v vocabulary) Decode(ids []int32) string { return v.Tokenizer.Decode(ids, false) }
 
-func writePresets(w io.Writer) error {
+// presets explains the machines that are known, with the sources of their numbers.
+func presets() (list []cli.Term) {
 	for _, m := range sim.Presets() {
 		word := "measured"
 		if m.Guess {
 			word = "a guess"
 		}
-		_, err := fmt.Fprintf(w, "%s\n    %s\n    %s %s\n", m.Name, m.About, word, m.Source)
-		if err != nil {
-			return err
-		}
+		list = append(list, cli.Term{Word: m.Name, About: m.About + "\n" + word + " " + m.Source})
 	}
-	return nil
+	return list
 }
 
-func writeFaults(w io.Writer) error {
+// faults explains the faults.
+func faults() (list []cli.Term) {
 	for _, name := range sim.FaultNames() {
-		_, err := fmt.Fprintf(w, "%-24s %s\n", sim.FaultForm(name), sim.FaultUsage(name))
-		if err != nil {
-			return err
-		}
+		list = append(list, cli.Term{Word: sim.FaultForm(name), About: sim.FaultUsage(name)})
 	}
-	return nil
+	return list
 }

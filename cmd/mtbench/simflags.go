@@ -8,6 +8,7 @@ import (
 
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
+	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim"
 )
 
@@ -68,9 +69,9 @@ func (f *simFlags) serverGroups() []cli.Group {
 	o := &f.options
 	return []cli.Group{
 		{Title: "Server", Flags: []cli.Flag{
-			{Name: "listen", Value: cli.String(&f.listen), Meta: "HOST:PORT",
+			{Name: "listen", Essential: true, Value: cli.String(&f.listen), Meta: "HOST:PORT",
 				Usage: "address to listen at; port 0 is any free one; a port alone is on 127.0.0.1"},
-			{Name: "model", Short: "m", Value: cli.String(&o.Model),
+			{Name: "model", Short: "m", Essential: true, Value: cli.String(&o.Model),
 				DefaultText: "any name is taken", Usage: "the model's name; requests for " +
 					"another are refused"},
 			{Name: "max-model-len", Value: cli.Int(&o.MaxModelLen, 1),
@@ -90,12 +91,12 @@ func (f *simFlags) serverGroups() []cli.Group {
 		{Title: "Answers", Flags: []cli.Flag{
 			{Name: "answer-tokens", Value: cli.Int(&o.AnswerTokens, 1),
 				Usage: "length of answers to requests without max_tokens"},
-			{Name: "tokenizer", Value: cli.String(&f.tokenizer),
+			{Name: "tokenizer", Essential: true, Value: cli.String(&f.tokenizer),
 				Usage: "quad (four bytes are a token: costs nothing), o200k_base, " +
 					"or a folder or tokenizer.json"},
 			{Name: "template", Value: cli.Enum(&f.template, template.Names()...),
 				Usage: "how messages become a prompt: as they are, or without earlier reasoning"},
-			{Name: "fault", Value: cli.String(&f.faults), Meta: "LIST",
+			{Name: "fault", Essential: true, Value: cli.String(&f.faults), Meta: "LIST",
 				Usage: "faults and habits of real servers, with commas: NAME[=VALUE][@SHARE], " +
 					"see --list-faults"},
 		}},
@@ -104,15 +105,15 @@ func (f *simFlags) serverGroups() []cli.Group {
 
 func (f *simFlags) outputGroup() cli.Group {
 	return cli.Group{Title: "Output", Flags: []cli.Flag{
-		{Name: "truth", Value: cli.File(&f.truth),
+		{Name: "truth", Essential: true, Value: cli.File(&f.truth),
 			Usage: "write what happened to every request, as JSONL"},
 		{Name: "truth-gaps", Value: cli.Bool(&f.options.TruthGaps),
 			Usage: "with the time between any two writes of a stream"},
 		{Name: "metrics-names", Value: cli.Strings(&f.metrics), Meta: "NAME",
 			Usage: "whose names /metrics uses: vllm, sglang, llamacpp; repeatable"},
-		{Name: "list-presets", Value: cli.Bool(&f.listPresets),
+		{Name: "list-presets", Essential: true, Value: cli.Bool(&f.listPresets),
 			Usage: "list the presets with their sources"},
-		{Name: "list-faults", Value: cli.Bool(&f.listFaults), Usage: "list the faults"},
+		{Name: "list-faults", Essential: true, Value: cli.Bool(&f.listFaults), Usage: "list the faults"},
 	}}
 }
 
@@ -120,15 +121,15 @@ func (f *simFlags) outputGroup() cli.Group {
 func machineGroups(m *sim.Machine, preset *string) []cli.Group {
 	return []cli.Group{
 		{Title: "Machine", Flags: []cli.Flag{
-			{Name: "preset", Value: cli.String(preset), Meta: "NAME",
+			{Name: "preset", Essential: true, Value: cli.String(preset), Meta: "NAME",
 				Usage: "start from a known machine (see --list-presets); other flags change it"},
-			{Name: "engine", Value: cli.Enum(&m.Engine, sim.FixedEngine, sim.BatchEngine),
+			{Name: "engine", Essential: true, Value: cli.Enum(&m.Engine, sim.FixedEngine, sim.BatchEngine),
 				Usage: "each stream on its own schedule, or continuous batching"},
-			{Name: "ttft-base", Value: cli.Duration(&m.TTFTBase),
+			{Name: "ttft-base", Essential: true, Value: cli.Duration(&m.TTFTBase),
 				Usage: "fixed: time to the first token of an empty prompt"},
-			{Name: "ttft-per-token", Value: cli.Duration(&m.TTFTPerToken),
+			{Name: "ttft-per-token", Essential: true, Value: cli.Duration(&m.TTFTPerToken),
 				Usage: "fixed: time added for each prompt token that is not cached"},
-			{Name: "itl", Value: cli.Duration(&m.ITL),
+			{Name: "itl", Essential: true, Value: cli.Duration(&m.ITL),
 				Usage: "fixed: time between two tokens; 0 sends them all at once"},
 			{Name: "max-num-seqs", Value: cli.Int(&m.MaxSequences, 1),
 				Usage: "batch: most sequences that run at once"},
@@ -140,7 +141,7 @@ func machineGroups(m *sim.Machine, preset *string) []cli.Group {
 				Usage: "batch: time added for each sequence that generates"},
 			{Name: "step-per-1k-context", Value: cli.Duration(&m.StepPerContext),
 				Usage: "batch: time added for 1,000 tokens of context of a sequence that generates"},
-			{Name: "prefill-rate", Value: cli.Float(&m.PrefillRate, 1),
+			{Name: "prefill-rate", Essential: true, Value: cli.Float(&m.PrefillRate, 1),
 				Usage: "batch: prompt tokens computed per second"},
 			{Name: "attention-rate", Value: cli.Float(&m.AttentionRate, 0),
 				Usage: "batch: pairs of tokens that prefill's attention computes per second, " +
@@ -152,16 +153,18 @@ func machineGroups(m *sim.Machine, preset *string) []cli.Group {
 		}},
 		{Title: "KV cache", Flags: []cli.Flag{
 			{Name: "block-size", Value: cli.Int(&m.BlockSize, 1), Usage: "tokens in a block"},
-			{Name: "gpu-cache", Value: capacity(&m.GPU),
+			{Name: "gpu-cache", Essential: true, Value: capacity(&m.GPU),
 				Usage: "GPU tier: blocks (95), a size on each GPU (40GiB), or unlimited"},
-			{Name: "cpu-cache", Value: capacity(&m.CPU), Usage: "CPU tier, likewise; 0 is none"},
+			{Name: "cpu-cache", Essential: true, Value: capacity(&m.CPU), Usage: "CPU tier, likewise; 0 is none"},
 			{Name: "disk-cache", Value: capacity(&m.Disk), Usage: "disk tier, likewise; 0 is none"},
 			{Name: "cpu-bandwidth", Value: cli.Size(&m.CPUBandwidth),
 				Usage: "bytes per second and GPU loaded from the CPU tier; 0 is at once"},
 			{Name: "disk-bandwidth", Value: cli.Size(&m.DiskBandwidth),
 				Usage: "bytes per second and GPU loaded from the disk tier; 0 is at once"},
 			{Name: "kv-model", Value: cli.String(&m.Model), Meta: "NAME",
-				Usage: "whose keys and values fill the cache: a known model, or a config.json"},
+				Names: kvcache.ModelNames,
+				Usage: "whose keys and values fill the cache: a built-in model " +
+					"('list' prints their names), or a config.json"},
 			{Name: "kv-bytes", Value: cli.Size(&m.KVBytes),
 				Usage: "bytes of a token's keys and values on each GPU, in place of the model's"},
 			{Name: "kv-cache-dtype", Value: cli.String(&m.KVType), Meta: "TYPE",

@@ -24,18 +24,19 @@ func (f *flags) groups() []cli.Group {
 	o.Seed, o.Language = new(big.Int), sharegpt.Any
 	return []cli.Group{
 		{Title: "What to keep", Flags: []cli.Flag{
-			{Name: "max-items", Value: cli.OptionalInt(&o.MaxItems, 0), DefaultText: "all",
+			{Name: "max-items", Essential: true, Value: cli.OptionalInt(&o.MaxItems, 0), DefaultText: "all",
 				Usage: "most conversations; a random sample if there are more"},
-			{Name: "min-turns", Value: cli.OptionalInt(&o.MinTurns, 0), DefaultText: "1",
-				Usage: "fewest messages of a conversation, not counting the system message"},
-			{Name: "max-turns", Value: cli.OptionalInt(&o.MaxTurns, 0), DefaultText: "any",
+			{Name: "min-turns", Essential: true, Value: cli.OptionalInt(&o.MinTurns, 0), DefaultText: "1",
+				Usage: "fewest messages of a conversation; a system message does not count"},
+			{Name: "max-turns", Essential: true, Value: cli.OptionalInt(&o.MaxTurns, 0), DefaultText: "any",
 				Usage: "messages after which a conversation is cut"},
 			{Name: "min-content-len", Value: cli.OptionalInt(&o.MinLength, 0), DefaultText: "0",
 				Usage: "fewest characters of a message"},
 			{Name: "max-content-len", Value: cli.OptionalInt(&o.MaxLength, 0), DefaultText: "any",
 				Usage: "most characters of a message"},
-			{Name: "language", Value: cli.Enum(&o.Language, sharegpt.Languages...),
-				Usage: "any; ascii: every message is ASCII only (mostly English); " +
+			{Name: "language", Essential: true, Value: cli.Enum(&o.Language, sharegpt.Languages...),
+				Usage: "which conversations to keep; any; ascii: every message is ASCII only " +
+					"(mostly English); " +
 					"non-ascii: every message has a character beyond ASCII " +
 					"(what the reference keeps)"},
 			{Name: "keep-odd", Value: cli.Bool(&o.KeepOdd),
@@ -43,21 +44,21 @@ func (f *flags) groups() []cli.Group {
 			{Name: "separate", Value: cli.Bool(&o.Separate),
 				Usage: "do not join items with ids NAME_0, NAME_1, ...: each is a conversation; " +
 					"--separate=false joins those of role and content, too"},
-			{Name: "seed", Value: cli.Parsed(&o.Seed, "N", parseSeed, (*big.Int).String),
+			{Name: "seed", Essential: true, Value: cli.Parsed(&o.Seed, "N", parseSeed, (*big.Int).String),
 				Usage: "seed of the order and of the sample, as the reference's --seed"},
-			{Name: "vllm-parity", Value: cli.Bool(&o.Parity),
-				Usage: "do what the reference does, faults included: the same bytes, " +
+			{Name: "vllm-parity", Essential: true, Value: cli.Bool(&o.Parity),
+				Usage: "do what the reference does, faults included; the same bytes, " +
 					"the same text on stdout, the same errors"},
 		}},
 		{Title: "Statistics", Flags: []cli.Flag{
-			{Name: "model", Short: "m", Value: cli.String(&f.model), DefaultText: "no tokens",
+			{Name: "model", Short: "m", Essential: true, Value: cli.String(&f.model), DefaultText: "no tokens",
 				Usage: "model whose tokens to count"},
 			cli.TokenizerFlag(&f.tokenizer),
 		}},
 		{Title: "Output", Flags: []cli.Flag{
 			{Name: "format", Value: cli.Enum(&f.format, "json", "jsonl"),
 				DefaultText: "by the name; stdout jsonl", Usage: "array or lines"},
-			{Name: "rejects", Value: cli.File(&f.rejects), DefaultText: "none",
+			{Name: "rejects", Essential: true, Value: cli.File(&f.rejects), DefaultText: "none",
 				Usage: "write what was left out, one line each with the reason"},
 		}},
 	}

@@ -293,9 +293,6 @@ func (s *Scanner) cut() bool {
 	}
 	if kind != 0 {
 		errLine := s.line
-		if kind == OpenItem {
-			errLine -= trailingLines(s.buf[s.pos : s.pos+at])
-		}
 		s.line = line
 		return s.broken(s.pos, s.pos+at, line, errLine, kind)
 	}

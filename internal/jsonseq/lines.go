@@ -46,8 +46,12 @@ func (s *Scanner) skipLine(err *SyntaxError) {
 		}
 	}
 	end := s.base + int64(s.pos)
-	if _, more := s.next(); more && err.Offset > end {
-		err.Kind, err.Offset, err.Line = OpenLine, end, line
+	_, more := s.next()
+	if err.Offset > end {
+		err.Line = line
+		if more {
+			err.Kind, err.Offset = OpenLine, end
+		}
 	}
 	if s.layout == unknown {
 		s.indent = nil // the line was no example of what follows
@@ -88,9 +92,4 @@ var words = map[string]bool{
 // isNumber reports whether the text begins like a number.
 func isNumber(text []byte) bool {
 	return text[0] == '-' && string(text) != "-" || text[0] >= '0' && text[0] <= '9'
-}
-
-// trailingLines returns the number of line breaks at the end of a text.
-func trailingLines(text []byte) int {
-	return bytes.Count(text[len(bytes.TrimRight(text, " \t\r\n")):], []byte("\n"))
 }

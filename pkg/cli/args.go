@@ -13,11 +13,12 @@ type argLine struct {
 	named bool     // a subcommand was named
 	// flags are --name=value in their order, args the positional arguments.
 	flags, args []string
+	literal     bool // -- ended the flags
 	// assigned is what the first of args stands for if it was meant as the
 	// value of the switch before it: --name=false.
 	assigned string
 	// stop is the name of a flag that ends the reading (see stops), stopValue
-	// the value it was given.
+	// the value it was given; or namesWord and the names.
 	stop, stopValue string
 }
 
@@ -54,7 +55,16 @@ func sortArgs(root *Command, words []string) (argLine, error) {
 		}
 		return l, UsageErrorf("name a command: %s", orList(root.commandNames()))
 	}
+	if l.asksHelp() {
+		l.stop = "help"
+		return l, nil
+	}
 	return l, l.strayWord(root)
+}
+
+// asksHelp reports whether the only argument is the word help, and not a file.
+func (l *argLine) asksHelp() bool {
+	return !l.literal && len(l.args) == 1 && l.args[0] == "help" && !looksLikeFile("help")
 }
 
 // read parts the words into flags and arguments.
@@ -64,7 +74,7 @@ func (l *argLine) read(root *Command, words []string) error {
 	for i := 0; i < len(words) && l.stop == ""; i++ {
 		word := words[i]
 		if word == "--" {
-			l.args = append(l.args, words[i+1:]...)
+			l.args, l.literal = append(l.args, words[i+1:]...), true
 			break
 		}
 		if !t.isFlag(word) {
@@ -112,6 +122,10 @@ func (t *flagTable) valueOf(f *Flag, words []string) (string, error) {
 // add adds a flag to the line, or notes that it ends the reading.
 func (l *argLine) add(g givenFlag) error {
 	name := g.flag.Name
+	if g.flag.Names != nil && g.value == namesWord {
+		l.stop, l.stopValue = namesWord, strings.Join(g.flag.Names(), "\n")
+		return nil
+	}
 	if !stops(name) || g.value == "false" {
 		l.flags = append(l.flags, "--"+name+"="+g.value)
 		return nil

@@ -153,7 +153,7 @@ func TestThroughUrfave(t *testing.T) {
 // positional argument of that name.
 func TestHelpIsAFile(t *testing.T) {
 	t.Parallel()
-	for _, word := range []string{"help", "h", "seed", "run", ""} {
+	for _, word := range []string{"h", "seed", "run", ""} {
 		d := newDemo()
 		wantOK(t, call(d.command("[CONFIG]"), nil, word))
 		equal(t, "args", d.call.Args, []string{word})
@@ -161,6 +161,8 @@ func TestHelpIsAFile(t *testing.T) {
 	d := newDemo()
 	wantOK(t, call(d.multi(), nil, "report", "help", "h"))
 	equal(t, "args", d.call.Args, []string{"help", "h"})
+	wantOK(t, call(d.multi(), nil, "report", "--", "help"))
+	equal(t, "args", d.call.Args, []string{"help"})
 }
 
 func TestNumberOfArgs(t *testing.T) {

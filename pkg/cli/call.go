@@ -84,8 +84,11 @@ func (c *Call) run(root *Command, p Process) error {
 		return err
 	}
 	switch line.stop {
-	case "help":
-		return writeHelp(p.Stdout, root, line.leaf, line.named)
+	case "help", "help-all":
+		return writeHelp(p.Stdout, root, line.leaf, line.named, line.stop == "help-all")
+	case namesWord:
+		_, err := fmt.Fprintln(p.Stdout, line.stopValue)
+		return err
 	case "version":
 		_, err := fmt.Fprintf(p.Stdout, "%s %s\n", root.Name, VersionLine())
 		return err

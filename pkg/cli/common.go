@@ -9,10 +9,12 @@ import (
 
 // common are the values of the flags that every command has.
 type common struct {
-	config        string
-	level         slog.Level
-	quiet         bool
-	help, version bool
+	config  string
+	level   slog.Level
+	quiet   bool
+	version bool
+	// help is --help, helpAll --help-all.
+	help, helpAll bool
 }
 
 func commonGroup(o *common) Group {
@@ -27,8 +29,10 @@ func commonGroup(o *common) Group {
 			Usage: "no progress and no remarks"},
 		{Name: "completion", Value: shells, Meta: "SHELL",
 			Usage: "print the completion script for a shell: bash, zsh or fish"},
-		{Name: "help", Short: "h", Value: Bool(&o.help), Usage: "show this help"},
-		{Name: "version", Value: Bool(&o.version), Usage: "show the version"},
+		{Name: "help", Short: "h", Value: Bool(&o.help), Essential: true,
+			Usage: "show the essential flags"},
+		{Name: "help-all", Value: Bool(&o.helpAll), Essential: true, Usage: "show all flags"},
+		{Name: "version", Value: Bool(&o.version), Essential: true, Usage: "show the version"},
 	}}
 }
 
@@ -41,7 +45,13 @@ func isCommon(name string) bool {
 // stops reports whether the flag ends the reading of arguments, because it asks
 // for something in place of the command's work. Such flags have no environment
 // variable and no place in a config file.
-func stops(name string) bool { return name == "help" || name == "version" || name == "completion" }
+func stops(name string) bool {
+	switch name {
+	case "help", "help-all", "version", "completion":
+		return true
+	}
+	return false
+}
 
 type logLevel struct{ p *slog.Level }
 

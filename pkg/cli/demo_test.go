@@ -40,10 +40,12 @@ func newDemo() *demo {
 func (d *demo) groups() []Group {
 	return []Group{
 		{"Zeal", []Flag{
-			{Name: "seed", Short: "s", Value: Int(&d.Seed), Usage: "seed of every draw"},
+			{Name: "seed", Short: "s", Essential: true, Value: Int(&d.Seed),
+				Usage: "seed of every draw; the same seed gives the same data"},
 			{Name: "limit", Aliases: []string{"limit-old"}, Value: Float(&d.Rate, 0),
 				Usage: "a limit"},
-			{Name: "model", Short: "m", Value: String(&d.Model), Usage: "the model"},
+			{Name: "model", Short: "m", Value: String(&d.Model), Usage: "the model",
+				Names: func() []string { return []string{"large", "small"} }},
 			{Name: "api-key", Value: String(&d.Key), Secret: true, Usage: "the key"},
 			{Name: "url", Short: "u", Value: URL(&d.URL), Usage: "the server"},
 		}},

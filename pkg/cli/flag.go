@@ -16,10 +16,11 @@ type Flag struct {
 	Aliases     []string
 	// Value sets the variable: Int, String, Bool, ... or any flag.Value.
 	Value Value
-	// Usage is a sentence for --help. Meta stands for the value there; if it is
+	// Usage is a sentence for --help-all. --help and completion show it up to its
+	// first semicolon. Meta stands for the value there; if it is
 	// empty, the Value's own word does (N, FILE, TIME).
 	Usage, Meta string
-	// DefaultText is shown by --help in place of the default.
+	// DefaultText is shown by both in place of the default.
 	DefaultText string
 	// Env are more variables, read after the flag's own.
 	Env []string
@@ -27,8 +28,13 @@ type Flag struct {
 	Required bool
 	// Secret values are never shown, in errors or in Call.Options.
 	Secret bool
-	// Hidden flags work but are not in --help.
+	// Essential flags are in --help, the others only in --help-all.
+	Essential bool
+	// Hidden flags work but are in neither.
 	Hidden bool
+	// Names, unless nil, returns the names that the flag takes. The value "list"
+	// prints them in place of the command's work.
+	Names func() []string
 }
 
 // Value is flag.Value: Set takes the text of a value, and String returns the
@@ -82,7 +88,13 @@ func (f *Flag) meta() string {
 	return "VALUE"
 }
 
+// namesWord is the value of a flag that prints its names.
+const namesWord = "list"
+
 func (f *Flag) choices() []string {
+	if f.Names != nil {
+		return f.Names()
+	}
 	if m, ok := f.Value.(interface{ Choices() []string }); ok {
 		return m.Choices()
 	}

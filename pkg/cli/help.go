@@ -1,21 +1,22 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"text/template"
 	"unicode/utf8"
 )
 
-const (
-	// helpWidth is the greatest width of a line of help.
-	helpWidth = 100
-	// longTerm is the width from which a term has a line of its own: a column
-	// as wide as the longest would leave little room for the explanations.
-	longTerm = 32
-)
+// briefExamples is how many examples --help shows, so that it fits a screen.
+const briefExamples = 2
 
-// helpTemplate is the form of --help of every command and subcommand.
+// longTerm is the width from which a term has a line of its own: a column as
+// wide as the longest would leave little room for the explanations.
+const longTerm = 32
+
+// helpTemplate is the form of --help and --help-all of every command and
+// subcommand.
 const helpTemplate = `{{wrap 2 (printf "%s - %s" .Name .Usage)}}
 
 Usage:
@@ -30,7 +31,7 @@ Commands:
 {{range .Rows}}{{row . $.Column}}
 {{end}}{{end}}{{if .Examples}}
 Examples:
-{{range $i, $e := .Examples}}{{if $i}}
+{{range $i, $e := .Examples}}{{if and $i $.All}}
 {{end}}{{if $e.About}}  # {{$e.About}}
 {{end}}  {{$e.Line}}
 {{end}}{{end}}
@@ -48,9 +49,10 @@ const precedence = "Flags may stand anywhere. The command line wins over the env
 
 // helpView is what helpTemplate shows.
 type helpView struct {
+	All                      bool // flags, not only the essential ones
 	Name, Usage, Description string
 	Lines                    []string
-	Commands                 []helpRow
+	Commands                 []Term
 	Groups                   []helpGroup
 	Examples                 []Example
 	Column, CommandColumn    int
@@ -59,22 +61,20 @@ type helpView struct {
 
 type helpGroup struct {
 	Title string
-	Rows  []helpRow
+	Rows  []Term
 }
 
-// helpRow is a term with its explanation.
-type helpRow struct{ Term, Text string }
-
 // writeHelp writes the help of a command: the root's, with the flags of its
-// default subcommand, unless a subcommand was named.
-func writeHelp(w io.Writer, root, leaf *Command, named bool) error {
+// default subcommand, unless a subcommand was named. Without all it has the
+// essential flags only.
+func writeHelp(w io.Writer, root, leaf *Command, named, all bool) error {
 	shown, name := root, root.Name
 	if named {
 		shown, name = leaf, root.Name+" "+leaf.Name
 	}
 	v := helpView{
-		Name: name, Usage: shown.Usage, Description: shown.Description, Examples: shown.Examples,
-		More: precedence,
+		All: all, Name: name, Usage: shown.Usage, Description: shown.Description,
+		Examples: shown.Examples, More: precedence,
 	}
 	args := ""
 	if leaf.Args != "" {
@@ -85,8 +85,17 @@ func writeHelp(w io.Writer, root, leaf *Command, named bool) error {
 	} else {
 		v.addCommands(root, leaf, args)
 	}
-	v.addFlags(root, leaf)
-	funcs := template.FuncMap{"wrap": wrapText, "row": helpRow.String}
+	if all {
+		v.addAllFlags(root, leaf)
+	} else {
+		v.addEssentials(leaf)
+		v.Examples = v.Examples[:min(len(v.Examples), briefExamples)]
+	}
+	if len(v.Commands) > 0 {
+		v.More = "Each command has its own help: " + root.Name + " COMMAND --help. " + v.More
+	}
+	width := widthOf(w)
+	funcs := template.FuncMap{"wrap": width.wrap, "row": width.row}
 	return template.Must(template.New("help").Funcs(funcs).Parse(helpTemplate)).Execute(w, v)
 }
 
@@ -104,31 +113,50 @@ func (v *helpView) addCommands(root, leaf *Command, args string) {
 		if c == leaf {
 			text += " (when no command is named)"
 		}
-		v.Commands = append(v.Commands, helpRow{c.Name, text})
+		v.Commands = append(v.Commands, Term{c.Name, text})
 		v.CommandColumn = max(v.CommandColumn, len(c.Name)+4)
 	}
-	v.More = "Each command has its own help: " + root.Name + " COMMAND --help. " + precedence
 }
 
-// addFlags adds the flags of leaf that are not hidden.
-func (v *helpView) addFlags(root, leaf *Command) {
+// addAllFlags adds the flags of leaf that are not hidden, by their groups.
+func (v *helpView) addAllFlags(root, leaf *Command) {
 	for _, g := range leaf.allGroups(new(common)) {
 		shown := helpGroup{Title: g.Title}
 		for i := range g.Flags {
-			f := &g.Flags[i]
-			if f.Hidden {
-				continue
+			if f := &g.Flags[i]; !f.Hidden {
+				v.add(&shown, f, f.Usage, f.variables(root, leaf))
 			}
-			row := helpRow{f.term(), f.explain(f.variables(root, leaf))}
-			if n := utf8.RuneCountInString(row.Term) + 4; n <= longTerm {
-				v.Column = max(v.Column, n)
-			}
-			shown.Rows = append(shown.Rows, row)
 		}
 		if len(shown.Rows) > 0 {
 			v.Groups = append(v.Groups, shown)
 		}
 	}
+}
+
+// addEssentials adds the essential flags of leaf.
+func (v *helpView) addEssentials(leaf *Command) {
+	shown := helpGroup{Title: "Flags"}
+	n := 0
+	for f := range leaf.flags(new(common)) {
+		if !f.Hidden {
+			n++
+		}
+		if f.Essential {
+			v.add(&shown, f, firstSentence(f.Usage), nil)
+		}
+	}
+	v.Groups = append(v.Groups, shown)
+	v.More = fmt.Sprintf("These are %d of %d flags: %s --help-all explains all of them, "+
+		"and their environment variables.", len(shown.Rows), n, v.Name)
+}
+
+// add adds a flag, with the names of its variables, to a group.
+func (v *helpView) add(g *helpGroup, f *Flag, usage string, variables []string) {
+	row := Term{f.term(), f.explain(usage, variables)}
+	if n := utf8.RuneCountInString(row.Word) + 4; n <= longTerm {
+		v.Column = max(v.Column, n)
+	}
+	g.Rows = append(g.Rows, row)
 }
 
 // term returns "-p, --num-clients N".
@@ -144,8 +172,7 @@ func (f *Flag) term() string {
 }
 
 // explain returns the usage with the default and the variables.
-func (f *Flag) explain(variables []string) string {
-	s := f.Usage
+func (f *Flag) explain(s string, variables []string) string {
 	def := f.DefaultText
 	if def == "" && !f.isSwitch() && !f.Secret {
 		def = f.Value.String()
@@ -165,50 +192,4 @@ func (f *Flag) explain(variables []string) string {
 		s += " [$" + strings.Join(variables, ", $") + "]"
 	}
 	return s
-}
-
-// String returns the row in two columns. A term too long for its column has a
-// line of its own.
-func (r helpRow) String(column int) string {
-	text := wrapText(column, r.Text)
-	term := "  " + r.Term
-	if n := utf8.RuneCountInString(term); n+2 <= column {
-		return term + strings.Repeat(" ", column-n) + text
-	}
-	return term + "\n" + strings.Repeat(" ", column) + text
-}
-
-// wrapText breaks the text's lines at helpWidth and indents all but the first.
-// Lines that begin with a space stay as they are.
-func wrapText(indent int, text string) string {
-	pad := "\n" + strings.Repeat(" ", indent)
-	var out []string
-	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		if !strings.HasPrefix(line, " ") {
-			line = wrapLine(indent, pad, line)
-		}
-		out = append(out, line)
-	}
-	return strings.Join(out, pad)
-}
-
-// wrapLine breaks one line, which begins at the column indent, with pad.
-func wrapLine(indent int, pad, line string) string {
-	var b strings.Builder
-	width := indent
-	for i, word := range strings.Fields(line) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case width+1+n > helpWidth:
-			b.WriteString(pad)
-			width = indent
-		default:
-			b.WriteByte(' ')
-			width++
-		}
-		b.WriteString(word)
-		width += n
-	}
-	return b.String()
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -27,10 +28,11 @@ func TestHelp(t *testing.T) {
 		command *Command
 		words   []string
 	}{
-		"leaf":    {long, []string{"--help"}},
-		"root":    {newDemo().multi(), []string{"-h"}},
-		"sub":     {newDemo().multi(), []string{"report", "--help"}},
-		"default": {newDemo().multi(), []string{"run", "-h"}},
+		"leaf":       {long, []string{"--help-all"}},
+		"essentials": {newDemo().multi(), []string{"-h"}},
+		"root":       {newDemo().multi(), []string{"--help-all"}},
+		"sub":        {newDemo().multi(), []string{"report", "--help-all"}},
+		"default":    {newDemo().multi(), []string{"run", "--help-all"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,8 +55,8 @@ func TestHelp(t *testing.T) {
 				t.Error("the exit codes are not its last line")
 			}
 			for line := range strings.Lines(r.out) {
-				if line = strings.TrimSuffix(line, "\n"); utf8.RuneCountInString(line) > helpWidth {
-					t.Errorf("wider than %d columns: %s", helpWidth, line)
+				if line = strings.TrimSuffix(line, "\n"); utf8.RuneCountInString(line) > int(widest) {
+					t.Errorf("wider than %d columns: %s", int(widest), line)
 				}
 				if strings.TrimRight(line, " ") != line {
 					t.Errorf("ends with spaces: %q", line)
@@ -82,6 +84,9 @@ func TestHelpAsked(t *testing.T) {
 	multi := func(words ...string) string { return call(newDemo().multi(), nil, words...).out }
 	equal(t, "help", multi("help"), multi("--help"))
 	equal(t, "help report", multi("help", "report"), multi("report", "--help"))
+	equal(t, "report help", multi("report", "help"), multi("report", "--help"))
+	equal(t, "run help", multi("run", "-v", "help"), multi("run", "--help"))
+	equal(t, "help of one command", call(newDemo().command("IN OUT"), nil, "help").out, full)
 	equal(t, "flags before help", multi("-v", "help", "run"), multi("run", "-h"))
 	r := call(&Command{Name: "demo", Commands: newDemo().multi().Commands}, nil, "--help")
 	if r.code != 0 || strings.Contains(r.out, "when no command is named") {
@@ -89,4 +94,44 @@ func TestHelpAsked(t *testing.T) {
 	}
 	wantUsage(t, call(&Command{Name: "demo", Commands: newDemo().multi().Commands}, nil),
 		"demo: name a command: run, sim or report")
+}
+
+// A file that is named help is no question.
+func TestFileNamedHelp(t *testing.T) {
+	t.Chdir(t.TempDir())
+	d := newDemo()
+	r := call(d.command("[CONFIG]"), nil, "help")
+	equal(t, "help", r.out, call(d.command("[CONFIG]"), nil, "--help").out)
+	write(t, ".", "help", "")
+	wantOK(t, call(d.command("[CONFIG]"), nil, "help"))
+	equal(t, "arguments", d.call.Args, []string{"help"})
+}
+
+// The value list prints the names that a flag takes, whatever else is missing.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	c := newDemo().multi()
+	c.Commands[0].Groups[1].Flags[0].Required = true
+	for _, words := range [][]string{{"--model", "list"}, {"run", "-m=list", "--unknown"}} {
+		r := call(c, nil, words...)
+		wantOK(t, r)
+		equal(t, "names", r.out, "large\nsmall\n")
+	}
+}
+
+// Terms wraps at 100 columns, and at a terminal's width if that is less.
+func TestTerms(t *testing.T) {
+	t.Parallel()
+	d := newDemo()
+	d.run = func(_ context.Context, c *Call) error {
+		return c.Terms([]Term{{"short", strings.Repeat("many words ", 20)}, {"longer", "few\nlines"},
+			{strings.Repeat("x", 40), "below"}})
+	}
+	r := call(d.command(""), nil)
+	wantOK(t, r)
+	equal(t, "terms", r.out, "  short   "+strings.TrimSpace(strings.Repeat("many words ", 8))+
+		"\n          "+strings.TrimSpace(strings.Repeat("many words ", 8))+
+		"\n          "+strings.TrimSpace(strings.Repeat("many words ", 4))+
+		"\n  longer  few\n          lines\n  "+strings.Repeat("x", 40)+"\n          below\n")
+	equal(t, "narrow", width(20).wrap(4, "one two three four five"), "one two three\n    four five")
 }

@@ -15,9 +15,10 @@ import (
 // Call.Tokenizer.
 func TokenizerFlag(p *string) Flag {
 	return Flag{
-		Name: "tokenizer", Value: text(p, "NAME"), DefaultText: "what --model names",
-		Usage: "tokenizer to count with: a tokenizer.json or its folder, " +
-			"a model on the Hugging Face hub, or " + tokenizer.O200k + ", which is built in",
+		Name: "tokenizer", Essential: true, Value: text(p, "NAME"), DefaultText: "what --model names",
+		Usage: "tokenizer: a file, folder, model on the Hugging Face hub, or " +
+			tokenizer.O200k + "; the file is a tokenizer.json, the folder has one, " +
+			"and " + tokenizer.O200k + " is built in",
 	}
 }
 

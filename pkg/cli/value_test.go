@@ -140,7 +140,7 @@ func TestParsed(t *testing.T) {
 	}, func(r rate) string { return fmt.Sprintf("%d/%d", r.n, r.per) })
 	c := newDemo().command("")
 	c.Groups = append(c.Groups, Group{"More", []Flag{{Name: "pace", Value: v, Usage: "how fast"}}})
-	r2 := call(c, nil, "--help")
+	r2 := call(c, nil, "--help-all")
 	if !strings.Contains(r2.out, "--pace N/S") ||
 		!strings.Contains(r2.out, "how fast (default 5/1)") {
 		t.Errorf("not in the help: %s", r2.out)
