@@ -11,8 +11,8 @@ import (
 // Arms compares the arms of a run with control arms: what its cache did for the
 // time to the first token.
 type Arms struct {
-	// Measured is the arm that the rest of the report describes, except for
-	// throughput, work and counters, which cover all arms.
+	// Measured is the arm that the rest of the report describes, except for work,
+	// outcomes, connections, counters and the cost model, which cover all arms.
 	Measured string   `json:"measured"`
 	Arms     []Arm    `json:"arms"` // the measured one first, the others by name
 	Effects  []Effect `json:"effects"`
@@ -32,6 +32,10 @@ type Arm struct {
 	CachedShare Number `json:"cached_share"`
 	TTFT50      Number `json:"ttft_ms_p50"`
 	TTFTMean    Number `json:"ttft_ms_mean"`
+	// Seconds is the time of the arm: of its batches, if arms were played one after
+	// the other. Requests are its good turns per second of that.
+	Seconds  Number `json:"seconds"`
+	Requests Number `json:"requests_per_sec"`
 }
 
 // Effect is how much later the first token of a control arm came than that of
@@ -66,15 +70,23 @@ type EffectRow struct {
 	// N is the number of pairs, or of turns of the arm that has fewer.
 	N int `json:"n"`
 	// Difference is the control's mean ttft_ms less the measured arm's, with its
-	// 95 % interval; Relative is its share of the control's mean.
+	// 95 % interval.
 	Difference Estimate `json:"difference_ms"`
-	Relative   Number   `json:"relative"`
+	// Ratio is the measured arm's ttft_ms divided by the control's, with its 95 %
+	// interval: the geometric mean of the ratios of pairs, or the ratio of means of
+	// turns that are not paired. A slow turn hides less in it than in a difference.
+	Ratio Estimate `json:"ratio"`
+	// P is the p-value of a ratio of 1; unknown where there is no interval. Those of
+	// the rows by turn are corrected for the number of rows (measure.Holm).
+	P Number `json:"p"`
 }
 
-// significant reports whether the interval excludes 0.
-func (r *EffectRow) significant() bool { return beyondChance(r.Difference.Low, r.Difference.High) }
+// significant reports whether the arms differ by more than chance.
+func (r *EffectRow) significant() bool { return r.P < maxP }
 
-func beyondChance(low, high Number) bool { return low.OK() && high.OK() && (low > 0 || high < 0) }
+// maxP is the p-value below which arms differ by more than chance. It is that of
+// intervals of 95 %.
+const maxP = 0.05
 
 // primaryArm returns the arm that tables describe: the measured one, or the first
 // one of an A/A run.
@@ -112,7 +124,7 @@ func (c *Collector) arms() *Arms {
 		names = slices.Insert(slices.Delete(names, i, i+1), 0, c.arm)
 	}
 	for _, name := range names {
-		a.Arms = append(a.Arms, describeArm(name, byArm[name]))
+		a.Arms = append(a.Arms, c.describeArm(name, byArm[name]))
 	}
 	for i, name := range names {
 		if name == c.arm {
@@ -130,8 +142,8 @@ func (c *Collector) arms() *Arms {
 func perTurn(a *Arm) Number { return share(a.Cached, int64(a.Known)) }
 
 // describeArm reduces the turns of one arm.
-func describeArm(name string, turns []*turn) Arm {
-	a := Arm{Name: name}
+func (c *Collector) describeArm(name string, turns []*turn) Arm {
+	a := Arm{Name: name, Seconds: unknown, Requests: unknown}
 	var (
 		ttft          []float64
 		conversations = make(map[string]bool)
@@ -159,5 +171,8 @@ func describeArm(name string, turns []*turn) Arm {
 	}
 	s := measure.New(ttft)
 	a.TTFT50, a.TTFTMean = Number(s.Median()), Number(s.Mean())
+	if sec := length(c.stretches(name, 0)).MS() / 1000; sec > 0 {
+		a.Seconds, a.Requests = Number(sec), Number(float64(a.Turns)/sec)
+	}
 	return a
 }

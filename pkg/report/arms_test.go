@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 	"multiturn/pkg/render"
 )
 
-// The table is of the measured arm; work, throughput and counters are of all.
+// The table and throughput are of the measured arm; work and counters are of all.
 func TestArmsAreApart(t *testing.T) {
 	t.Parallel()
 	w := small()
@@ -26,7 +27,7 @@ func TestArmsAreApart(t *testing.T) {
 	if d.Counters.Turns != 144 || d.countersOf(d.Prediction).OK() {
 		t.Errorf("%+v", d.Counters)
 	}
-	if want := 144 / float64(d.Throughput.Seconds); math.Abs(float64(d.Throughput.Requests)-want) > 1e-9 {
+	if want := 72 / float64(d.Throughput.Seconds); math.Abs(float64(d.Throughput.Requests)-want) > 1e-9 {
 		t.Errorf("%v requests/s, want %v", d.Throughput.Requests, want)
 	}
 	a := d.Arms
@@ -48,6 +49,77 @@ func TestArmsAreApart(t *testing.T) {
 	}
 	if one := small().summary(Options{}).Details.Arms; one != nil {
 		t.Errorf("arms of a run without any: %+v", one)
+	}
+}
+
+// Arms that were played one after the other have their own time each: the control
+// arm takes three times as long, and the run pauses between batches.
+func TestRatesOfArms(t *testing.T) {
+	t.Parallel()
+	var recs []any
+	at := 10.0
+	for batch := range 4 {
+		for half := range 2 {
+			arm, ms := record.ArmMeasured, 100.0
+			if half == 1 {
+				arm, ms = record.ArmNoReuse, 300
+			}
+			for turn := range 5 {
+				clock := func(ms float64) record.Clock { return record.Clock(ms * 1e6) }
+				recs = append(recs, &record.Turn{
+					Conversation: fmt.Sprintf("C%d", batch), Turn: turn, Arm: arm, Batch: batch + 1,
+					Exchange: record.Exchange{
+						Outcome: record.OK, Stream: true, Chunks: 2, Sent: clock(at),
+						FirstToken: clock(at + ms/2), End: clock(at + ms),
+					},
+				})
+				at += ms
+			}
+			at += 1000
+		}
+	}
+	s := collected(Options{}, recs...).Summary()
+	d := s.Details
+	if got := d.Throughput.Requests; math.Abs(float64(got)-10) > 1e-9 {
+		t.Errorf("%v requests/s, want 10", got)
+	}
+	if got := s.Tables[0].RequestsPerSec; math.Abs(float64(got)-10) > 1e-9 {
+		t.Errorf("%v requests/s in the table, want 10", got)
+	}
+	if a := d.Arms.Arms[1]; math.Abs(float64(a.Requests)-10./3) > 1e-9 || a.Seconds != 6 {
+		t.Errorf("%+v", a)
+	}
+	e := d.Arms.Effects[0]
+	if e.Batches != 4 || math.Abs(float64(e.Later.Ratio.Value)-1./3) > 1e-9 || !e.Later.significant() {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A row by turn is held to the number of rows.
+func TestRowsAreCorrected(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.noise, w.arms = 5, []string{record.ArmAA1, record.ArmAA2}
+	c := collected(Options{}, w.play()...)
+	c.settle()
+	e := c.arms().Effects[0]
+	byArm := map[string][]*turn{}
+	for i := range c.turns {
+		byArm[c.turns[i].arm] = append(byArm[c.turns[i].arm], &c.turns[i])
+	}
+	list, _ := differences(places(byArm[record.ArmAA1]), places(byArm[record.ArmAA2]))
+	raised := 0
+	for _, r := range e.Turns {
+		raw := e.row(list, r.From, r.To, measure.Bootstrap{})
+		if r.P < raw.P {
+			t.Errorf("turn %d: p %v, %v without correction", r.From, r.P, raw.P)
+		}
+		if r.P > raw.P {
+			raised++
+		}
+	}
+	if raised == 0 {
+		t.Error("nothing is corrected")
 	}
 }
 

@@ -160,65 +160,6 @@ func (c *Collector) tokens() (TokenCounts, Lengths) {
 	return n, l
 }
 
-func (c *Collector) throughput() Throughput {
-	p := Throughput{
-		Seconds: unknown, DrainSec: unknown, Requests: unknown, Input: unknown, NewInput: unknown,
-		Output: unknown, InFlight: unknown,
-	}
-	var (
-		first, lastSent, lastEnd record.Clock
-		open                     float64 // request-seconds
-	)
-	for i := range c.turns {
-		t := &c.turns[i]
-		if t.warmup || !t.sent.OK() {
-			continue
-		}
-		if first == 0 {
-			first = t.sent
-		}
-		lastSent, lastEnd = max(lastSent, t.sent), max(lastEnd, t.end)
-		if t.end.OK() {
-			open += float64(t.end-t.sent) / 1e9
-		}
-	}
-	p.MaxInFlight = maxInFlight(measuredLoad(c.turns))
-	sec := float64(lastEnd-first) / 1e9
-	if first == 0 || sec <= 0 {
-		return p
-	}
-	p.Seconds, p.DrainSec, p.InFlight = Number(sec), Number(float64(lastEnd-lastSent)/1e9),
-		Number(open/sec)
-	sum := func(of func(*turn) int) Number {
-		var total int64
-		for i := range c.turns {
-			if t := &c.turns[i]; t.good {
-				n := of(t)
-				if n < 0 {
-					return unknown
-				}
-				total += int64(n)
-			}
-		}
-		return Number(float64(total) / sec)
-	}
-	p.Requests = sum(func(*turn) int { return 1 })
-	p.Input = sum(func(t *turn) int { return t.count().input })
-	p.Output = sum(func(t *turn) int { return t.count().output })
-	p.NewInput = sum(func(t *turn) int {
-		if t.cached < 0 || t.count().input < 0 {
-			return -1
-		}
-		return max(0, t.count().input-int(t.cached))
-	})
-	return p
-}
-
-// measuredLoad are the turns but for the warm-up.
-func measuredLoad(turns []turn) []turn {
-	return slices.DeleteFunc(slices.Clone(turns), func(t turn) bool { return t.warmup })
-}
-
 func (c *Collector) cache() Cache {
 	k := Cache{Share: unknown}
 	for i := range c.turns {

@@ -62,22 +62,24 @@ func (f *finder) effect(e *Effect) {
 	if r.N == 0 {
 		r, turns = &e.All, "all turns"
 	}
-	d := r.Difference
-	if !d.Low.OK() || !d.High.OK() {
+	if !r.P.OK() {
 		return
 	}
+	d := r.Difference
 	from := human.Count(e.Conversations, "conversation")
 	if e.Batches > 0 {
 		from = human.Count(e.Batches, "pair") + " of batches"
 	}
 	kind, text := f.effectText(e, r, turns)
-	f.add(kind, text, "ttft of %s less that of %s, %s: %s ms [%s, %s], 95 %% interval from %s",
-		e.Control, f.d.Arms.Measured, turns, fixed(d.Value, 2), fixed(d.Low, 2), fixed(d.High, 2), from)
+	f.add(kind, text, "ttft of %s less that of %s, %s: %s ms [%s, %s]; %s / %s: %s [%s, %s]; each "+
+		"95 %% interval from %s", e.Control, f.d.Arms.Measured, turns, fixed(d.Value, 2), fixed(d.Low, 2),
+		fixed(d.High, 2), f.d.Arms.Measured, e.Control, fixed(r.Ratio.Value, 3), fixed(r.Ratio.Low, 3),
+		fixed(r.Ratio.High, 3), from)
 }
 
 // effectText returns the finding of an effect whose row is r.
 func (f *finder) effectText(e *Effect, r *EffectRow, turns string) (kind, text string) {
-	measured, d := f.d.Arms.Measured, r.Difference.Value
+	measured, faster := f.d.Arms.Measured, r.Ratio.Value < 1
 	cache := record.SharesNothing(e.Control) && !record.SharesNothing(measured)
 	switch {
 	case cache && !r.significant():
@@ -86,12 +88,14 @@ func (f *finder) effectText(e *Effect, r *EffectRow, turns string) (kind, text s
 	case !r.significant():
 		return effectNotFound, fmt.Sprintf("Arms %q and %q do not differ by more than chance.", measured,
 			e.Control)
-	case cache && d > 0:
-		return effectFound, fmt.Sprintf("With the cache, the first token of %s comes %s ms (%s %%) "+
-			"earlier.", turns, fixed(d, 1), fixed(100*r.Relative, 0))
+	case cache && faster:
+		return effectFound, fmt.Sprintf("With the cache, the first token of %s comes %s %% [%s, %s] "+
+			"earlier, %s ms.", turns, fixed(100*(1-r.Ratio.Value), 0), fixed(100*(1-r.Ratio.High), 0),
+			fixed(100*(1-r.Ratio.Low), 0), fixed(r.Difference.Value, 1))
 	case cache:
-		return effectFound, fmt.Sprintf("With the cache, the first token of %s comes %s ms later than "+
-			"without it.", turns, fixed(-d, 1))
+		return effectFound, fmt.Sprintf("With the cache, the first token of %s comes %s %% [%s, %s] "+
+			"later than without it, %s ms.", turns, fixed(100*(r.Ratio.Value-1), 0),
+			fixed(100*(r.Ratio.Low-1), 0), fixed(100*(r.Ratio.High-1), 0), fixed(-r.Difference.Value, 1))
 	}
 	return effectFound, fmt.Sprintf("Arms %q and %q differ.", measured, e.Control)
 }

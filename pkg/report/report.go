@@ -128,14 +128,17 @@
 // turns, if the interval of a includes 0, or if R2 is below [minR2].
 //
 // In a run with control arms, all numbers are of the measured arm (the first one
-// of an A/A run), except work, outcomes, throughput, connections, counters and
-// the fit, which cover all arms. The effect is ttft_ms of the control less that of
-// the measured arm, over pairs of equal turns of the same conversation. If arms
-// were played one after the other, its interval comes from the pairs of batches
-// (at least 3), by Student's t, because the difference includes the server's
-// drift. Otherwise it comes from resampling conversations. If the arms played
-// different conversations, turns of the same number are compared. A "~" before a
-// difference means that its interval includes 0.
+// of an A/A run), except work, outcomes, connections, counters and the fit, which
+// cover all arms. Rates are over the arm's own time, without the batches of the
+// other arm. The effect is over pairs of equal turns of the same conversation: the
+// mean of the control's ttft_ms less the measured arm's, and the geometric mean of
+// the measured arm's divided by the control's. If arms were played one after the
+// other, both intervals are Student's t of pairs of batches (at least 3), because
+// the difference includes the server's drift. Otherwise they are Student's t of
+// conversations. If the arms played different conversations, turns of the same
+// number are compared, and conversations are resampled. A "~" before a difference
+// means that the ratio may be 1 (p is 0.05 or more). The p-values of the rows by
+// turn are corrected for the number of rows (Holm 1979).
 //
 // Findings come first in text: the conclusions that a reader should know first,
 // with the numbers behind them. Each of their thresholds is a constant of this

@@ -10,7 +10,7 @@ import (
 )
 
 func (d *Details) throughput() []render.Section {
-	speed := list("throughput", "Rates over the whole run, all arms, warm-up left out.",
+	speed := list("throughput", "Rates of the measured turns, over the time in which the server had their load.",
 		render.Cells(d.Throughput)...)
 	speed.Title = "Throughput:"
 	speed.Columns = []render.Column{

@@ -102,13 +102,15 @@ func (s *strata) difference(times [2][]int) (diff, control float64, ok bool) {
 	return diff / weight, control / weight, weight > 0
 }
 
-// interval resamples the conversations of each arm.
-func (s *strata) interval(b measure.Bootstrap) measure.Interval {
+// intervals returns the intervals of the difference and of the ratio, and the
+// ratio's p-value, by resampling the conversations of each arm.
+func (s *strata) intervals(b measure.Bootstrap) (measure.Interval, measure.Ratio) {
 	if min(len(s.clusters[0]), len(s.clusters[1])) < measure.MinClusters {
-		return measure.Interval{Low: math.NaN(), High: math.NaN()}
+		return noInterval, measure.Ratio{Interval: noInterval, P: math.NaN()}
 	}
 	rng := rand.New(rand.NewPCG(b.Seed, 0x6d756c7469747572))
-	var drawn []float64
+	var diffs, ratios []float64
+	var above, below int
 	times := s.once()
 	for range cmp.Or(b.Resamples, 1000) {
 		for arm := range times {
@@ -117,15 +119,30 @@ func (s *strata) interval(b measure.Bootstrap) measure.Interval {
 				times[arm][rng.IntN(len(times[arm]))]++
 			}
 		}
-		if d, _, ok := s.difference(times); ok {
-			drawn = append(drawn, d)
+		d, control, ok := s.difference(times)
+		if !ok {
+			continue
+		}
+		diffs, ratios = append(diffs, d), append(ratios, 1-d/control)
+		if d >= 0 {
+			above++
+		}
+		if d <= 0 {
+			below++
 		}
 	}
-	level := b.Level
+	r := measure.Ratio{Interval: middle(ratios, b.Level)}
+	r.P = min(1, 2*float64(min(above, below)+1)/float64(len(diffs)+1))
+	return middle(diffs, b.Level), r
+}
+
+// middle returns the interval between the percentiles of values that leave out
+// equal shares on both sides.
+func middle(values []float64, level float64) measure.Interval {
 	if level <= 0 || level >= 1 {
 		level = 0.95
 	}
 	tail := 100 * (1 - level) / 2
-	v := measure.New(drawn)
+	v := measure.New(values)
 	return measure.Interval{Low: v.Percentile(tail), High: v.Percentile(100 - tail)}
 }

@@ -106,12 +106,13 @@ type Lengths struct {
 	Longer  int `json:"longer"`
 }
 
-// Throughput is of the turns that are no warm-up, those of control arms too,
-// from the first send to the last end; per second. Tokens that are not known
-// for every turn do not exist.
+// Throughput is of the measured turns, per second of their time: from the first
+// send to the last end, without the batches of control arms. Tokens that are not
+// known for every turn do not exist.
 type Throughput struct {
-	Seconds     Number `json:"seconds"`
-	DrainSec    Number `json:"drain_sec"` // the part after the last send
+	Seconds Number `json:"seconds"`
+	// DrainSec is the part after the last send, of the run or of each batch.
+	DrainSec    Number `json:"drain_sec"`
 	Requests    Number `json:"requests_per_sec"`
 	Input       Number `json:"input_tokens_per_sec"`
 	NewInput    Number `json:"uncached_input_tokens_per_sec"` // input less cached
@@ -188,17 +189,9 @@ func (c *Collector) Summary() *Summary {
 	return s
 }
 
-// window is to the last end of any turn that was sent in it, failed ones too:
-// the server was busy with them.
+// window returns the time of the measured arm from the first of rows on.
 func (c *Collector) window(rows []timed) float64 {
-	var (
-		from = rows[0].StartMS
-		to   = from
-	)
-	for i := range c.turns {
-		if t := &c.turns[i]; !t.warmup && t.sent.OK() && t.sent.MS() >= from {
-			to = max(to, t.end.MS())
-		}
-	}
-	return to - from
+	// Rounded: a clock of nanoseconds became a float64 of milliseconds.
+	from := record.Clock(math.Round(rows[0].StartMS * 1e6))
+	return length(c.stretches(c.arm, from)).MS()
 }
