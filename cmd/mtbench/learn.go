@@ -41,6 +41,9 @@ func (s *setup) learn(ctx context.Context) (*knowledge, error) {
 	if err := k.data.check(s.runFlags); err != nil {
 		return nil, err
 	}
+	if d := design(&s.options.Options, k.data.conversations); d != "" {
+		s.call.Remarkf("%s", d)
+	}
 	s.cache.Turns.Texts, s.cache.Turns.Tokenizer = k.data.byID(), k.tokenizer
 	s.out.collector.SetCache(s.cache)
 	s.options.Counter = k.tokenizer

@@ -21,7 +21,7 @@ func runCommand() *cli.Command {
 			{About: "ShareGPT conversations, at most 200 requests, records kept",
 				Line: "mtbench -i sharegpt.json -m MODEL -n 200 --records run.jsonl"},
 			{About: "what the cache is worth: each conversation with and without it",
-				Line: "mtbench -i generate_multi_turn.json -m MODEL -p 4 -k 12 " +
+				Line: "mtbench -i generate_multi_turn.json -m MODEL -p 2 -k 4 " +
 					"--control no-reuse --records run.jsonl"},
 			{About: "everything in one pipe",
 				Line: "genconv | mtbench -i - -m MODEL --records - | mtbench report -"},

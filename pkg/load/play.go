@@ -26,6 +26,23 @@ type Play struct {
 // clients idle, are a small part of the run.
 const batches = 8
 
+// Pairs returns the number of pairs of batches in which n conversations are
+// played: 0 without a control, or if arms are played side by side.
+func (o *Options) Pairs(n int) int {
+	if !o.grouped() {
+		return 0
+	}
+	return (n + o.batch(n) - 1) / o.batch(n)
+}
+
+// grouped reports whether arms are played by batch.
+func (o *Options) grouped() bool {
+	return o.Control == Cold || o.Control.Arms() > 1 && o.Mix != ByConversation
+}
+
+// batch returns the number of conversations of a batch, of n.
+func (o *Options) batch(n int) int { return max(o.Active, (n+batches-1)/batches, 1) }
+
 // deal returns the plays in the order in which they begin.
 func (o *Options) deal(conversations []chat.Conversation) []Play {
 	d := dealer{opt: o, conversations: conversations, arms: o.Control.arms()}
@@ -33,10 +50,9 @@ func (o *Options) deal(conversations []chat.Conversation) []Play {
 		d.add(0, len(conversations), &d.arms[0], 0)
 		return d.plays
 	}
-	grouped := o.Control == Cold || o.Mix != ByConversation
 	size := 1
-	if grouped {
-		size = max(o.Active, (len(conversations)+batches-1)/batches)
+	if o.grouped() {
+		size = o.batch(len(conversations))
 	}
 	for pair, swapped := range o.swaps((len(conversations) + size - 1) / size) {
 		from, to := pair*size, min((pair+1)*size, len(conversations))
@@ -45,7 +61,7 @@ func (o *Options) deal(conversations []chat.Conversation) []Play {
 			if swapped {
 				arm = 1 - k
 			}
-			if grouped {
+			if o.grouped() {
 				half = 2*pair + k + 1
 			}
 			d.add(from, to, &d.arms[arm], half)

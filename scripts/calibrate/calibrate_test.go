@@ -11,8 +11,8 @@ import (
 // short is a calibration for tests. Seeds are fixed, so its counts do not change
 // from run to run. Bounds are wide, because another order of random numbers
 // changes the counts.
-func short(through string) *options {
-	return &options{runs: 60, sizes: []int{24}, through: through, truth: 100_000}
+func short() *options {
+	return &options{runs: 60, sizes: []int{24}, truth: 100_000}
 }
 
 func cells(t *testing.T, c cell, o *options) [][]string {
@@ -28,10 +28,10 @@ func cells(t *testing.T, c cell, o *options) [][]string {
 	return out
 }
 
-func world(t *testing.T, o *options, name string) cell {
+func world(t *testing.T, o *options, of func(*options) table, name string) cell {
 	t.Helper()
 	o.worlds = regexp.MustCompile("^" + regexp.QuoteMeta(name) + "$")
-	found := seriesTable(o).cells
+	found := of(o).cells
 	if len(found) == 0 {
 		t.Fatalf("no world %q", name)
 	}
@@ -51,8 +51,8 @@ func TestIntervals(t *testing.T) {
 	} {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			o := short(throughMeasure)
-			rows := cells(t, world(t, o, w.name), o)
+			o := short()
+			rows := cells(t, world(t, o, seriesTable, w.name), o)
 			for _, row := range rows {
 				if holds := number(t, row[3]); holds < w.least {
 					t.Errorf("%s holds in %g %%", row[2], holds)
@@ -65,16 +65,31 @@ func TestIntervals(t *testing.T) {
 	}
 }
 
-// The whole way through a report. The other tests check the numbers.
-func TestThroughReport(t *testing.T) {
+func TestArms(t *testing.T) {
+	t.Parallel()
+	o := short()
+	row := cells(t, world(t, o, armsTable, "independent, s=.3, conversations s=.3"), o)[0]
+	if holds := number(t, row[3]); holds < 87 {
+		t.Errorf("holds in %g %%", holds)
+	}
+	if alarms, rows := number(t, row[5]), number(t, row[6]); alarms > 13 || rows > 13 {
+		t.Errorf("false alarms %g %%, of rows %g %%", alarms, rows)
+	}
+	if power := number(t, row[8]); power < 35 {
+		t.Errorf("10 %% found in %g %%", power)
+	}
+}
+
+// The same flags print the same tables, of all parts.
+func TestTables(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	args := []string{"-runs", "2", "-truth", "10000", "-conversations", "12",
-		"-worlds", "^(independent s=1|turns grow 20 % each)$"}
+		"-worlds", "^(independent s=1|heavy, s=.8, conversations s=.5)$"}
 	if err := run(args, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"independent s=1", "turns grow", "through report"} {
+	for _, want := range []string{"independent s=1", "heavy, s=.8"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
@@ -88,7 +103,7 @@ func TestThroughReport(t *testing.T) {
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"-through", "hope"}, {"-worlds", "("}, {"-conversations", "few"},
+		{"-parts", "hope"}, {"-worlds", "("}, {"-conversations", "few"},
 	} {
 		if err := run(args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q is accepted", args)

@@ -1,13 +1,13 @@
 // Command calibrate measures how often the intervals of reports hold the truth,
-// and how often a report finds that turns are autocorrelated, in simulated runs
-// whose truth is known.
+// how often reports find what is not there, and how often they find what is, in
+// simulated runs whose truth is known.
 //
 //	go run ./scripts/calibrate [flags]
 //
-// Every run is a file of records, read as `mtbench report` reads it. The worlds
-// (series.go) differ in how the times to the first token vary: between turns,
-// between conversations, and with a state of the server that all conversations
-// share.
+// Every run is a file of records, read as `mtbench report` reads it. In the worlds
+// of intervals (series.go), times to the first token vary between turns, between
+// conversations, and with a state of the server that all conversations share. In
+// those of arms (arms.go), conversations are played twice, in pairs of batches.
 //
 // Runs are numbered, and the number is the seed: the same flags print the same
 // table.
@@ -21,6 +21,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -39,42 +40,42 @@ func main() {
 
 // options are the flags of the command.
 type options struct {
-	runs    int
-	worlds  *regexp.Regexp // of names; nil is all
-	sizes   []int          // conversations
-	through string
-	truth   int // turns that the truth is computed from
+	runs   int
+	worlds *regexp.Regexp // of names; nil is all
+	sizes  []int          // conversations of the worlds of intervals
+	truth  int            // turns that the truth of these worlds is computed from
 }
-
-// Values of -through.
-const (
-	throughReport  = "report"  // package report, as mtbench does
-	throughMeasure = "measure" // package measure alone
-)
 
 // cell counts the rows of a world at a size.
 type cell func(o *options) ([]string, error)
 
-// table is the output.
+// table is a part of the output.
 type table struct {
-	header string
-	cells  []cell
+	name, header string
+	cells        []cell
 }
+
+// parts are the tables by the names that -parts has for them.
+var parts = []struct {
+	name string
+	of   func(*options) table
+}{{"intervals", seriesTable}, {"arms", armsTable}}
 
 func run(args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("calibrate", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	o := &options{}
+	var known []string
+	for _, p := range parts {
+		known = append(known, p.name)
+	}
 	f.IntVar(&o.runs, "runs", 400, "runs of each world")
+	names := f.String("parts", strings.Join(known, ","), "tables, with commas between them")
 	worlds := f.String("worlds", "", "only worlds whose names match this regular expression")
-	sizes := f.String("conversations", "24,100", "numbers of conversations, with commas between them")
-	f.IntVar(&o.truth, "truth", 2_000_000, "turns that the truth is computed from")
-	f.StringVar(&o.through, "through", throughReport, throughReport+" or "+throughMeasure)
+	sizes := f.String("conversations", "24,100", "numbers of conversations of the worlds of intervals")
+	f.IntVar(&o.truth, "truth", 2_000_000, "turns that the truth of these worlds is computed from")
 	if err := f.Parse(args); err != nil {
 		return err
-	}
-	if o.through != throughReport && o.through != throughMeasure {
-		return fmt.Errorf("-through: %q is neither %s nor %s", o.through, throughReport, throughMeasure)
 	}
 	var err error
 	if o.worlds, err = regexp.Compile(*worlds); err != nil {
@@ -87,7 +88,21 @@ func run(args []string, stdout, stderr io.Writer) error {
 		}
 		o.sizes = append(o.sizes, n)
 	}
-	return seriesTable(o).print(stdout, o)
+	wanted := strings.Split(*names, ",")
+	for _, name := range wanted {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("-parts: %q is not one of %s", name, strings.Join(known, ", "))
+		}
+	}
+	for _, p := range parts {
+		if !slices.Contains(wanted, p.name) {
+			continue
+		}
+		if err := p.of(o).print(stdout, o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // print counts all cells, one on each processor at a time, and prints them in
@@ -105,7 +120,7 @@ func (t table) print(w io.Writer, o *options) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "Intervals of TTFT, %d runs of each world, through %s\n\n", o.runs, o.through)
+	fmt.Fprintf(w, "%s, %d runs of each world\n\n", t.name, o.runs)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, t.header)
 	for _, lines := range rows {
@@ -113,7 +128,11 @@ func (t table) print(w io.Writer, o *options) error {
 			fmt.Fprintln(tw, line)
 		}
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
 }
 
 // percent returns k of n in percent, or "-" if n is 0.

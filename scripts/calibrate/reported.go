@@ -2,7 +2,6 @@ package main
 
 import (
 	"math"
-	"strings"
 
 	"multiturn/pkg/measure"
 	"multiturn/pkg/report"
@@ -32,7 +31,32 @@ func reportedIntervals(s *report.Summary) ([]measure.Estimated, bool) {
 	}
 	found := false
 	for _, f := range s.Details.Findings {
-		found = found || strings.Contains(string(f.Kind), "autocorrelat")
+		found = found || f.Kind == "autocorrelated"
 	}
 	return out, found
+}
+
+// compared is what a summary says of its arms, over later turns.
+type compared struct {
+	pairs      int              // of batches
+	ratio      measure.Interval // measured by control
+	difference bool             // the interval of the difference in ms excludes 0
+	rows       bool             // a row by turn differs by more than chance
+}
+
+func reportedArms(s *report.Summary) compared {
+	if s.Details.Arms == nil || len(s.Details.Arms.Effects) == 0 {
+		return compared{}
+	}
+	e := &s.Details.Arms.Effects[0]
+	c := compared{pairs: e.Batches, ratio: interval(e.Later.Ratio)}
+	c.difference = interval(e.Later.Difference).OK() && !interval(e.Later.Difference).Contains(0)
+	for i := range e.Turns {
+		c.rows = c.rows || e.Turns[i].P < 0.05
+	}
+	return c
+}
+
+func interval(e report.Estimate) measure.Interval {
+	return measure.Interval{Low: float64(e.Low), High: float64(e.High)}
 }

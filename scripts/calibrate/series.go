@@ -172,41 +172,6 @@ func (w *seriesWorld) truth(conversations, turns int) []float64 {
 	return out
 }
 
-// estimated returns the statistics of a run, and whether its turns were found to
-// be autocorrelated.
-func estimated(turns []*record.Turn, through string) ([]measure.Estimated, bool, error) {
-	if through == throughReport {
-		s, err := summary(&record.Run{}, turns)
-		if err != nil {
-			return nil, false, err
-		}
-		e, found := reportedIntervals(s)
-		return e, found, nil
-	}
-	turns, err := reread(&record.Run{}, turns)
-	if err != nil {
-		return nil, false, err
-	}
-	var (
-		values []float64
-		names  []string
-		index  []int
-		out    []measure.Estimated
-	)
-	for _, t := range turns {
-		values, names, index = append(values, ttft(t)), append(names, t.Conversation), append(index, t.Turn)
-	}
-	s := measure.NewSeries(values, names, index)
-	for _, p := range statistics {
-		if p == 0 {
-			out = append(out, s.Mean(0))
-		} else {
-			out = append(out, s.Percentile(p, 0))
-		}
-	}
-	return out, s.Autocorrelation().Found(), nil
-}
-
 // tally counts the intervals of one statistic.
 type tally struct {
 	below, above, none, open int
@@ -233,6 +198,7 @@ func (t *tally) add(e measure.Estimated, truth float64) {
 // seriesTable returns the table of the worlds that the options name.
 func seriesTable(o *options) table {
 	t := table{
+		name: "Intervals of TTFT",
 		header: "world\tconversations\tstatistic\tholds %\ttruth below / above %\twidth %\t" +
 			"one-sided %\tnone %\tautocorrelation found %",
 	}
@@ -253,10 +219,11 @@ func (w *seriesWorld) count(id, conversations int, o *options) ([]string, error)
 	found := 0
 	for run := range o.runs {
 		rng := rand.New(rand.NewPCG(uint64(run)+1, uint64(conversations*1000+id)))
-		e, auto, err := estimated(records(w.play(conversations, rng)), o.through)
+		s, err := summary(&record.Run{}, records(w.play(conversations, rng)))
 		if err != nil {
 			return nil, err
 		}
+		e, auto := reportedIntervals(s)
 		for k := range e {
 			tallies[k].add(e[k], truth[k])
 		}

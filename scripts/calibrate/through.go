@@ -40,25 +40,6 @@ func summary(header *record.Run, turns []*record.Turn) (*report.Summary, error) 
 	return runs[0].Summary(), nil
 }
 
-// reread returns the turns of a run as they are read from its records.
-func reread(header *record.Run, turns []*record.Turn) ([]*record.Turn, error) {
-	b, err := file(header, turns)
-	if err != nil {
-		return nil, err
-	}
-	r := record.NewReader(b, "calibrate")
-	var out []*record.Turn
-	for r.Scan() {
-		if t, ok := r.Record().(*record.Turn); ok {
-			out = append(out, t)
-		}
-	}
-	return out, r.Err()
-}
-
-// ttft returns a turn's time to the first token in ms.
-func ttft(t *record.Turn) float64 { return (t.FirstToken - t.Sent).MS() }
-
 func clock(ms float64) record.Clock { return record.Clock(math.Round(ms * 1e6)) }
 
 // turn returns a turn that went well.
