@@ -42,7 +42,7 @@ const goodPairs = 8
 func morePairs(o *load.Options, n int) string {
 	less := *o
 	less.Active = max(o.Clients, n/goodPairs, 1)
-	more := human.Count(goodPairs*o.Active, "conversation")
+	more := human.Count(goodPairs*max(o.Active, o.Clients, 1), "conversation")
 	if less.Pairs(n) < measure.MinPairs {
 		return "use " + more
 	}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"math/rand/v2"
 
 	"multiturn/pkg/chat"
@@ -41,7 +42,9 @@ func (o *Options) grouped() bool {
 }
 
 // batch returns the number of conversations of a batch, of n.
-func (o *Options) batch(n int) int { return max(o.Active, (n+batches-1)/batches, 1) }
+func (o *Options) batch(n int) int {
+	return max(cmp.Or(o.Active, o.Clients), (n+batches-1)/batches, 1)
+}
 
 // deal returns the plays in the order in which they begin.
 func (o *Options) deal(conversations []chat.Conversation) []Play {
