@@ -35,6 +35,7 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 		return
 	}
 	m.estimate(r)
+	m.noise = noiseOfMean(r.Residuals, names)
 	m.judge()
 	if m.Fit && len(columns) == 2 {
 		m.curvature(y, columns, names)

@@ -70,6 +70,7 @@ type CostModel struct {
 	Notes []string `json:"notes,omitempty"`
 
 	r     *measure.Regression
+	noise float64        // see noiseOfMean
 	tiers []kvcache.Tier // of the terms after base and computed
 }
 

@@ -24,20 +24,24 @@ func (k *Counters) allowed() float64 {
 	return max(warmTokens, countersApart*float64(k.Prompt))
 }
 
+// foreign reports whether the server counted other prompt tokens than this run
+// sent.
+func (k *Counters) foreign() bool {
+	prompt := k.value("prompt_tokens")
+	return prompt.OK() && k.PromptUnknown == 0 &&
+		math.Abs(float64(prompt)-float64(k.Prompt)) > k.allowed()
+}
+
 // foreignPrompts reports whether the server counted other prompt tokens than this
 // run sent.
 func (f *finder) foreignPrompts(k *Counters) bool {
+	if !k.foreign() {
+		return false
+	}
 	prompt := k.value("prompt_tokens")
-	if !prompt.OK() || k.PromptUnknown > 0 {
-		return false
-	}
-	apart := float64(prompt) - float64(k.Prompt)
-	if math.Abs(apart) <= k.allowed() {
-		return false
-	}
 	kind, text := otherTraffic, "The server had other traffic: it processed more prompt tokens than "+
 		"this run sent. Hits and times include the effects of that traffic."
-	if apart < 0 {
+	if prompt < Number(k.Prompt) {
 		kind, text = missingTraffic, "The server's counters miss a part of the run: several servers may "+
 			"share the address, and not all were read."
 	}

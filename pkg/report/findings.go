@@ -40,6 +40,7 @@ const (
 	abovePredicted = "above_predicted"  // far more
 
 	preemptions    = "preemptions"      // the server ran out of blocks for running requests
+	tierWorth      = "tier_worth"       // what a tier below the GPU is worth
 	slowTier       = "slow_tier"        // loading from a tier takes longer than computing
 	autocorrelated = "autocorrelated"   // times change with something that all turns share
 	effectFound    = "effect"           // arms differ
@@ -84,6 +85,7 @@ func (c *Collector) cacheDetails(d *Details) {
 	d.Prediction = c.cachePlan()
 	d.Counters = c.counters()
 	d.Cost = c.costModel(d.Prediction)
+	d.Worth = c.worth(d)
 	d.Reuse = c.reuseDistance(d.Prediction)
 	d.Arms = c.arms()
 	d.Findings = c.findings(d)
@@ -106,9 +108,9 @@ func (c *Collector) findings(d *Details) []Finding {
 		f.predicted(p)
 	}
 	f.preemptions()
-	f.slowTiers()
-	f.autocorrelated()
 	f.effects()
+	f.tierWorth()
+	f.autocorrelated()
 	return f.found
 }
 

@@ -45,6 +45,14 @@ func scrapesOf(recs []any) (out []*record.Scrape) {
 	return out
 }
 
+// without returns the records that are not of type T.
+func without[T any](recs []any) []any {
+	return slices.DeleteFunc(recs, func(r any) bool {
+		_, is := r.(T)
+		return is
+	})
+}
+
 // Each finding is made when the records show it, with the numbers that show it, and only then.
 func TestFindings(t *testing.T) {
 	t.Parallel()
@@ -72,7 +80,7 @@ func TestFindings(t *testing.T) {
 		text   string // a part of the first one
 		shown  string // a part of its evidence
 	}{
-		{name: "nothing to say"},
+		{name: "nothing to say", kinds: []string{tierWorth}},
 		{
 			name: "fits", w: func(w *world) { w.config = shape(4000, 0, 0) },
 			kinds: []string{fitsGPU}, text: "cannot show what offloading is worth",
@@ -98,29 +106,24 @@ func TestFindings(t *testing.T) {
 			name: "all held by a cache of unknown size, without metrics", w: func(w *world) {
 				w.config = shape(4000, 0, 0)
 			},
-			change: func(recs []any) []any {
-				return slices.DeleteFunc(recs, func(r any) bool {
-					_, is := r.(*record.Scrape)
-					return is
-				})
-			},
-			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds: []string{allHeld}, shown: "possible tokens",
+			change: without[*record.Scrape],
+			o:      func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
+			kinds:  []string{allHeld}, shown: "possible tokens",
 		},
 		{
 			name: "not reported, vLLM", w: func(w *world) { w.silent, w.kind = true, "vllm" },
-			kinds: []string{notReported}, text: "start vLLM with --enable-prompt-tokens-details",
+			kinds: []string{notReported, tierWorth}, text: "start vLLM with --enable-prompt-tokens-details",
 			shown: "0 of 72 turns with usage have them",
 		},
 		{
 			name: "not reported, SGLang", w: func(w *world) { w.silent, w.kind = true, "sglang" },
-			kinds: []string{notReported}, text: "--enable-cache-report",
+			kinds: []string{notReported, tierWorth}, text: "--enable-cache-report",
 		},
 		{
 			name: "not reported, by somebody", w: func(w *world) {
 				w.silent, w.kind = true, "other"
 			},
-			kinds: []string{notReported}, text: "vLLM has --enable-prompt-tokens-details for " +
+			kinds: []string{notReported, tierWorth}, text: "vLLM has --enable-prompt-tokens-details for " +
 				"it, SGLang --enable-cache-report",
 		},
 		{
@@ -132,7 +135,7 @@ func TestFindings(t *testing.T) {
 					Advice: "Ask for it."}
 				return recs
 			},
-			kinds: []string{notReported}, text: "does not report cached tokens: Ask for it.",
+			kinds: []string{notReported, tierWorth}, text: "does not report cached tokens: Ask for it.",
 		},
 		{
 			name: "no usage at all",
@@ -144,7 +147,7 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []string{notReported}, text: "sent no usage", shown: "0 of 72 turns have usage",
+			kinds: []string{notReported, tierWorth}, text: "sent no usage", shown: "0 of 72 turns have usage",
 		},
 		{
 			name: "zeros left out",
@@ -156,7 +159,7 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []string{partlyReported}, shown: "known for 60 of 72 turns; 12 of the others " +
+			kinds: []string{partlyReported, tierWorth}, shown: "known for 60 of 72 turns; 12 of the others " +
 				"are first turns",
 		},
 		{
@@ -182,16 +185,16 @@ func TestFindings(t *testing.T) {
 				lose(recs, 2, 0.4)
 				return recs
 			},
-			kinds: []string{belowPredicted}, text: "from turn 3 on",
+			kinds: []string{belowPredicted, tierWorth}, text: "from turn 3 on",
 			shown: "tokens cached by usage",
 		},
-		{name: "a little below", change: func(recs []any) []any {
+		{name: "a little below", kinds: []string{tierWorth}, change: func(recs []any) []any {
 			lose(recs, 0, 0.9)
 			return recs
 		}},
 		{
 			name: "warm", w: func(w *world) { w.warm = true },
-			kinds: []string{warmStart}, text: "salt the prompts",
+			kinds: []string{warmStart, tierWorth}, text: "salt the prompts",
 			shown: "1 request sent before the first answer, each with hits: 1,168 of 1,169 " +
 				"prompt tokens cached",
 		},
@@ -204,7 +207,7 @@ func TestFindings(t *testing.T) {
 					`{"prompt_input":{"common_prefix_num_tokens":{"distribution":"constant","value":20}}}`)
 				return recs
 			},
-			kinds: []string{warmStart, warmFirstTurns},
+			kinds: []string{warmStart, warmFirstTurns, tierWorth},
 		},
 		{
 			name: "other traffic",
@@ -212,7 +215,7 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[2].Values["prompt_tokens"] += 5000
 				return recs
 			},
-			kinds: []string{otherTraffic}, shown: "by vllm:prompt_tokens_total",
+			kinds: []string{otherTraffic, tierWorth}, shown: "by vllm:prompt_tokens_total",
 		},
 		{
 			name: "counters of half of the servers",
@@ -221,7 +224,7 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[2].Values["prompt_tokens"] = 2000
 				return recs
 			},
-			kinds: []string{missingTraffic}, text: "not all were read",
+			kinds: []string{missingTraffic, tierWorth}, text: "not all were read",
 		},
 		{
 			name: "counters disagree",
@@ -229,7 +232,7 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[2].Values["cached_tokens"] += 5000
 				return recs
 			},
-			kinds: []string{countersDisagree}, shown: "+5.3 % of the prompt tokens apart",
+			kinds: []string{countersDisagree, tierWorth}, shown: "+5.3 % of the prompt tokens apart",
 		},
 		{
 			name: "restarted in between",
@@ -237,7 +240,7 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[1].Values["prompt_tokens"] = 3
 				return recs
 			},
-			kinds: []string{countersInvalid}, shown: "vllm:prompt_tokens_total went back from " +
+			kinds: []string{countersInvalid, tierWorth}, shown: "vllm:prompt_tokens_total went back from " +
 				"1000 to 3",
 		},
 		{
@@ -248,7 +251,7 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []string{preemptions}, shown: "6 preemptions by the server's counters",
+			kinds: []string{preemptions, tierWorth}, shown: "6 preemptions by the server's counters",
 		},
 		{
 			name: "too small", w: func(w *world) { w.config = shape(300, 0, 0) },
@@ -256,14 +259,9 @@ func TestFindings(t *testing.T) {
 		},
 		{
 			name: "too small, of unknown size", w: func(w *world) { w.config = shape(300, 0, 0) },
-			change: func(recs []any) []any {
-				return slices.DeleteFunc(recs, func(r any) bool {
-					_, is := r.(*record.Scrape)
-					return is
-				})
-			},
-			o:     func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds: []string{belowIdeal}, text: "State the size of the cache",
+			change: without[*record.Scrape],
+			o:      func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
+			kinds:  []string{belowIdeal}, text: "State the size of the cache",
 			shown: "blocks of 16 tokens",
 		},
 		{
@@ -276,18 +274,19 @@ func TestFindings(t *testing.T) {
 				countAgain(recs)
 				return recs
 			},
-			kinds: []string{},
+			kinds: []string{tierWorth},
 		},
 		{
 			name: "a tier slower than computing", w: func(w *world) {
 				w.loaded[kvcache.CPU] = 0.09
 			},
 			kinds: []string{slowTier},
-			text:  "Loading from the cpu tier takes longer than computing", shown: "prefill: ",
+			text:  "The CPU tier costs 15.7 ms of TTFT a turn [15.5, 16], since loading",
+			shown: "0.0499 ms to compute one - 0.0899 ms to load it",
 		},
 		{
 			name: "stated too small", o: func(o *Options) { o.Cache = stated(shape(60, 0, 0)) },
-			kinds: []string{statedTooSmall}, text: "requests ran that do not fit",
+			kinds: []string{statedTooSmall, tierWorth}, text: "requests ran that do not fit",
 			shown: "the stated cache has blocks of 16 tokens",
 		},
 		{
@@ -297,7 +296,7 @@ func TestFindings(t *testing.T) {
 					&record.Prefix{Before: 100, Shared: 60, Broken: record.BrokenReasoning,
 						Role: "assistant", Field: "reasoning"})
 			},
-			kinds: []string{prefixBroken}, shown: "1 of 2 turns checked; 40 of the 200 tokens " +
+			kinds: []string{prefixBroken, tierWorth}, shown: "1 of 2 turns checked; 40 of the 200 tokens " +
 				"before them are lost; mostly (1): reasoning, in the reasoning of a message of " +
 				"role assistant",
 		},
@@ -305,7 +304,7 @@ func TestFindings(t *testing.T) {
 			name: "the cache's effect", w: func(w *world) {
 				w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
 			},
-			kinds: []string{effectFound}, text: "With the cache, the first token of later turns",
+			kinds: []string{effectFound, tierWorth}, text: "With the cache, the first token of later turns",
 			shown: "95 % interval from 12 conversations",
 		},
 		{
@@ -329,7 +328,7 @@ func TestFindings(t *testing.T) {
 				countAgain(recs)
 				return recs
 			},
-			kinds: []string{controlHits, effectFound},
+			kinds: []string{controlHits, effectFound, tierWorth},
 			text:  `The control arm "no-reuse" is contaminated`, shown: "in 72 turns",
 		},
 	} {

@@ -8,22 +8,6 @@ import (
 	"multiturn/pkg/record"
 )
 
-// slowTiers reports tiers that cost more time than they save.
-func (f *finder) slowTiers() {
-	m := f.d.Cost
-	if m == nil || !m.Fit {
-		return
-	}
-	for i := range m.Tiers {
-		t := &m.Tiers[i]
-		if t.Tokens.High.OK() && t.Tokens.High < m.Prefill.Low {
-			f.add(slowTier, fmt.Sprintf("Loading from the %s tier takes longer than computing: hits in it "+
-				"cost time.", t.Tier), "%s: %s; prefill: %s", t.Tier, perSecond(t.Tokens),
-				perSecond(m.Prefill))
-		}
-	}
-}
-
 // autocorrelated reports times to the first token that depend on those just
 // before in other conversations, from measure.AutocorrelatedZ on: a wrong finding
 // in 5 % of the runs whose conversations are independent.

@@ -119,10 +119,15 @@
 // cost nothing. Intervals are of 95 % (measure.Regress). From the fit follow:
 //
 //   - 1/a, the tokens per second of prefill, and 1/b, those of loading from a tier
+//
 //   - the bandwidth at which a tier breaks even: prefill's rate in bytes of keys
 //     and values
+//
 //   - the prefill time that the cache saved: a for each cached token, less b for
 //     each loaded one
+//
+//   - what each tier is worth ([Worth]): the time to the first token of a turn that
+//     its hits save, a less b for each
 //
 // The fit is rejected, and nothing is derived from it, if there are too few
 // turns, if the interval of a includes 0, or if R2 is below [minR2].

@@ -44,6 +44,7 @@ var order = []func(*Summary) []render.Section{
 	of((*Details).counters),
 	of((*Details).metrics),
 	of((*Details).reuse),
+	of((*Details).tierWorth),
 	of((*Details).cost),
 	of((*Details).arms),
 	of((*Details).intervals),

@@ -47,7 +47,9 @@ type Details struct {
 	// nil: no conversation had a second turn
 	Reuse *ReuseDistance `json:"reuse_distance,omitempty"`
 	// nil: no turn has the numbers for it
-	Cost        *CostModel         `json:"cost_model,omitempty"`
+	Cost *CostModel `json:"cost_model,omitempty"`
+	// nil: no turn's hits are known
+	Worth       []Worth            `json:"tier_worth,omitempty"`
 	Arms        *Arms              `json:"arms,omitempty"` // nil: a run without control arms
 	Connections Connections        `json:"connections"`
 	Intervals   []Intervals        `json:"intervals,omitempty"`

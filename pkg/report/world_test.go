@@ -26,6 +26,7 @@ type world struct {
 	base, computed float64
 	loaded         [kvcache.NumTiers]float64
 	noise          float64 // standard deviation of TTFT, ms
+	chance         uint64  // of the noise alone; 0 = seed
 	arms           []string
 	tiers          bool // usage has them
 	silent         bool // usage has no cached tokens
@@ -46,6 +47,7 @@ type dialogue struct {
 func (w world) play() []any {
 	var (
 		rng     = rand.New(rand.NewPCG(w.seed, 99))
+		chance  = rng
 		arms    = w.arms
 		cache   *kvcache.Cache
 		err     error
@@ -56,6 +58,9 @@ func (w world) play() []any {
 	}
 	if len(arms) == 0 {
 		arms = []string{""}
+	}
+	if w.chance > 0 {
+		chance = rand.New(rand.NewPCG(w.seed, w.chance))
 	}
 	var all []*dialogue
 	planned := 0
@@ -134,7 +139,7 @@ func (w world) play() []any {
 		hits := s.Hits()
 		u := &record.Usage{Prompt: prompt, Completion: d.output[d.next]}
 		cached := s.CachedTokens()
-		ms := w.base + w.computed*float64(prompt-cached) + w.noise*rng.NormFloat64()
+		ms := w.base + w.computed*float64(prompt-cached) + w.noise*chance.NormFloat64()
 		for tier, n := range hits {
 			ms += w.loaded[tier] * float64(n*w.config.BlockSize)
 		}

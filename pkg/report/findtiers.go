@@ -1,0 +1,72 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"multiturn/internal/human"
+	"multiturn/pkg/kvcache"
+)
+
+// tierWorth reports what each tier below the GPU was worth, and which cost more
+// time than they saved.
+func (f *finder) tierWorth() {
+	for i := range f.d.Worth {
+		w := &f.d.Worth[i]
+		if w.lower() && w.Tokens >= 1 {
+			kind, text := w.verdict(f.d.Throughput.MaxInFlight > 1)
+			f.add(kind, text, "%s", w.evidence())
+		}
+	}
+}
+
+// verdict returns the finding of a tier that had hits. queues reports whether
+// requests may have waited for each other.
+func (w *Worth) verdict(queues bool) (kind, text string) {
+	supplied := fmt.Sprintf("it supplied %s of the prompt tokens, %s a turn", percent(w.Share),
+		tokens(w.PerTurn))
+	if !w.known() {
+		most := "unknown"
+		if w.TTFT.High.OK() {
+			most = fmt.Sprintf("at most %s ms of TTFT a turn", significant(w.TTFT.High))
+		}
+		return tierWorth, fmt.Sprintf("What the %s is worth is %s, since %s: %s.", w.title(), most, w.Why,
+			supplied)
+	}
+	aside := ""
+	if queues {
+		aside = ", queueing not counted"
+	}
+	if w.TTFT.High < 0 {
+		return slowTier, fmt.Sprintf("The %s costs %s ms of TTFT a turn [%s, %s]%s, since loading from it "+
+			"takes longer than computing: %s.", w.title(), significant(-w.TTFT.Value),
+			significant(-w.TTFT.High), significant(-w.TTFT.Low), aside, supplied)
+	}
+	return tierWorth, fmt.Sprintf("The %s is worth %s ms of TTFT a turn [%s, %s]%s: %s.", w.title(),
+		significant(w.TTFT.Value), significant(w.TTFT.Low), significant(w.TTFT.High), aside, supplied)
+}
+
+// evidence is how the worth was computed.
+func (w *Worth) evidence() string {
+	text := fmt.Sprintf("%s tokens in %s (%s)", tokens(w.Tokens), human.Count(w.Turns, "turn"),
+		sourceOfHits[w.From])
+	if w.known() {
+		text += fmt.Sprintf("; %s a turn x (%s ms to compute one - %s ms to load it), 95 %% interval",
+			fixed(w.PerTurn, 1), significant(w.Computed), significant(w.Loaded))
+	}
+	return text
+}
+
+// sourceOfHits says who split hits by tier.
+var sourceOfHits = map[string]string{
+	tiersFromUsage: "by usage", tiersFromCounters: "by the server's counters",
+	tiersFromPrediction: "predicted",
+}
+
+// title is what a sentence calls the tier.
+func (w *Worth) title() string {
+	if w.Tier == kvcache.CPU.String() || w.Tier == kvcache.GPU.String() {
+		return strings.ToUpper(w.Tier) + " tier"
+	}
+	return w.Tier + " tier"
+}

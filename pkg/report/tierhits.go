@@ -1,0 +1,108 @@
+package report
+
+import (
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/record"
+)
+
+// tierHits are the hits of turns by tier.
+type tierHits struct {
+	from   string
+	tokens map[string]Number
+	prompt int64 // of the turns
+	turns  int
+}
+
+// tiersFromCounters is a split of hits by the server's counters.
+const tiersFromCounters = "counters"
+
+// tierHits splits the measured turns' hits by tier: by usage, else by the
+// server's counters, else by the prediction if it agrees with usage. Without any
+// of these they are hits in AnyTier.
+func (c *Collector) tierHits(d *Details) tierHits {
+	h := c.usageHits()
+	if h.tokens != nil {
+		return h
+	}
+	if tiers := d.Counters.tiers(); tiers != nil && !d.Counters.foreign() {
+		return h.split(tierHits{
+			tiersFromCounters, tiers, int64(d.Counters.value("prompt_tokens")), d.Counters.Turns,
+		}, d.Cache.Cached)
+	}
+	p := d.Prediction
+	if p != nil && p.Shape.Config != nil && !record.SharesNothing(c.arm) && p.All.agrees() {
+		return h.split(tierHits{
+			tiersFromPrediction, p.All.PredictedTier, p.All.Prompt, p.All.N,
+		}, d.Cache.Cached)
+	}
+	h.tokens = map[string]Number{AnyTier: Number(d.Cache.Cached)}
+	return h
+}
+
+// usageHits returns the turns whose hits are in usage, and the hits by tier if
+// usage splits them.
+func (c *Collector) usageHits() tierHits {
+	h := tierHits{from: tiersFromUsage}
+	for i := range c.turns {
+		t := &c.turns[i]
+		if !t.measured || !t.usage || t.cached < 0 {
+			continue
+		}
+		h.turns++
+		h.prompt += int64(t.prompt)
+		rest := Number(t.cached)
+		for name, n := range t.tiers {
+			addTier(&h.tokens, tierName(name), n)
+			rest -= Number(n)
+		}
+		if t.tiers != nil && rest > 0 {
+			addTier(&h.tokens, AnyTier, int(rest))
+		}
+	}
+	return h
+}
+
+// split returns the hits h, cached tokens in all, divided as by says. If h has no
+// turns, that is all there is.
+func (h tierHits) split(by tierHits, cached int64) tierHits {
+	sum := Number(0)
+	for _, n := range by.tokens {
+		sum += n
+	}
+	if h.turns == 0 || sum == 0 {
+		return by
+	}
+	h.from, h.tokens = by.from, make(map[string]Number)
+	for tier, n := range by.tokens {
+		h.tokens[tier] = n * Number(cached) / sum
+	}
+	return h
+}
+
+// agrees reports whether the prediction is near enough to usage to split its
+// hits.
+func (r *CacheRow) agrees() bool {
+	return r.Known == 0 ||
+		r.Known == r.N && !far(r.Cached, r.Predicted) && !far(r.Predicted, r.Cached)
+}
+
+// tiers returns the hits by tier, nil if the server does not tell them. Servers
+// count 0 for tiers that they do not have, so these are left out.
+func (k *Counters) tiers() map[string]Number {
+	gpu := k.value("cached_tokens_gpu")
+	if !gpu.OK() {
+		return nil
+	}
+	tiers := map[string]Number{kvcache.GPU.String(): gpu}
+	external := k.value("cached_tokens_external")
+	for _, tier := range []kvcache.Tier{kvcache.CPU, kvcache.Disk} {
+		if n := k.value("cached_tokens_" + tier.String()); n > 0 {
+			tiers[tier.String()] = n
+			external -= n
+		}
+	}
+	if external >= 1 {
+		tiers["external"] = external
+	}
+	return tiers
+}

@@ -1,0 +1,110 @@
+package report
+
+import (
+	"math"
+	"testing"
+
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/record"
+)
+
+// With every way to know the tiers of hits, a tier's worth is what computing its
+// hits would have taken, less their loads. The world knows both.
+func TestWorthIsTheTruth(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		w      func(*world)
+		change func([]any) []any
+		config kvcache.Config // stated
+		from   string
+	}{
+		{
+			name: "usage", w: func(w *world) { w.tiers = true }, from: tiersFromUsage,
+			config: kvcache.Config{BlockSize: 16},
+		},
+		{name: "counters", from: tiersFromCounters, config: shape(400, 2000, 0)},
+		{
+			name: "prediction", change: without[*record.Scrape], from: tiersFromPrediction,
+			config: shape(400, 2000, 0),
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := small()
+			w.config = shape(400, 2000, 0)
+			if tc.w != nil {
+				tc.w(&w)
+			}
+			recs := w.play()
+			var hits, turns float64
+			for _, s := range scrapesOf(recs) {
+				hits = max(hits, s.Values["cached_tokens_cpu"]-1000)
+			}
+			turns = float64(len(turnsOf(recs)))
+			if tc.change != nil {
+				recs = tc.change(recs)
+			}
+			d := collected(Options{Cache: stated(tc.config)}, recs...).Summary().Details
+			truth := hits / turns * (w.computed - w.loaded[kvcache.CPU])
+			var cpu Worth
+			for _, x := range d.Worth {
+				if x.Tier == kvcache.CPU.String() {
+					cpu = x
+				}
+			}
+			if cpu.From != tc.from || math.Abs(float64(cpu.Tokens)-hits) > 0.5 || !(hits > 0) {
+				t.Fatalf("%+v, want %v hits", cpu, hits)
+			}
+			if e := cpu.TTFT; !(float64(e.Low) <= truth && truth <= float64(e.High)) ||
+				math.Abs(float64(e.Value)-truth) > 0.02*truth {
+				t.Errorf("worth %+v, want %v", e, truth)
+			}
+		})
+	}
+}
+
+// The interval of a worth holds the difference of two runs, with the noise of
+// both.
+func TestWorthHoldsTheDifferenceOfTwoRuns(t *testing.T) {
+	t.Parallel()
+	const pairs = 60
+	held := 0
+	for seed := range uint64(pairs) {
+		mean := func(config kvcache.Config, noise uint64) (*Details, float64) {
+			w := small()
+			w.config, w.tiers, w.noise, w.seed, w.chance = config, true, 4, seed+1, noise
+			d := w.summary(Options{Cache: stated(config)}).Details
+			return d, float64(d.Intervals[0].Estimates[0].Value)
+		}
+		_, without := mean(shape(400, 0, 0), 2*seed+1)
+		d, with := mean(shape(400, 2000, 0), 2*seed+2)
+		if e := d.Worth[1].TTFT; e.Low <= Number(without-with) && Number(without-with) <= e.High {
+			held++
+		}
+	}
+	if held < pairs*87/100 {
+		t.Errorf("%d of %d intervals hold the difference", held, pairs)
+	}
+}
+
+// A tier whose loads nobody times has only an upper end.
+func TestWorthWithoutLoads(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.config = shape(400, 2000, 0)
+	recs := w.play()
+	d := collected(Options{Cache: stated(shape(400, 0, 0))}, recs...).Summary().Details
+	cpu := d.Worth[1]
+	if cpu.Tier != "cpu" || cpu.Why == "" || cpu.known() || cpu.TTFT.Low.OK() || !(cpu.TTFT.High > 15) {
+		t.Errorf("%+v", cpu)
+	}
+	for _, s := range scrapesOf(recs) {
+		tokens := s.Values["cached_tokens_cpu"] - 1000
+		s.Values["load_seconds"] = 7 + tokens*w.loaded[kvcache.CPU]/1000
+	}
+	d = collected(Options{Cache: stated(shape(400, 0, 0))}, recs...).Summary().Details
+	if cpu := d.Worth[1]; !cpu.known() || math.Abs(float64(cpu.Loaded)-0.008) > 1e-6 {
+		t.Errorf("with the server's times: %+v", cpu)
+	}
+}
