@@ -73,7 +73,7 @@ func (s *Summary) factRows() [][2]string {
 		{"Possible hits", fmt.Sprintf("%s tokens, %s of the prompt tokens: an unlimited cache that "+
 			"keeps %s",
 			human.Thousands(s.Ideal.HitTokens), render.Percent(s.Ideal.Rate), keeps(s.Store))},
-		{"", `(the eligible tokens: no cache hits more; "of possible" below is the share of them)`},
+		{"", `(no cache hits more; "of possible" below is the share of them)`},
 	}
 	m := s.Model
 	if m == nil {

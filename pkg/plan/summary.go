@@ -25,7 +25,7 @@ type Summary struct {
 	PinnedBlocks  int        `json:"pinned_blocks"` // most that running requests need at a time
 	Store         string     `json:"store"`
 	Model         *ModelSize `json:"model,omitempty"`
-	// Ideal is the unlimited cache: its hits are the eligible tokens, all that
+	// Ideal is the unlimited cache: its hits are the possible ones, all that
 	// any cache could hit.
 	Ideal Capacity   `json:"ideal"`
 	Curve []Capacity `json:"curve"`
@@ -63,7 +63,7 @@ type Capacity struct {
 	HitBlocks int64    `json:"hit_blocks"`
 	HitTokens int64    `json:"hit_tokens"`
 	Rate      float64  `json:"hit_rate"`
-	// OfIdeal is the eligible hit rate: hits as a share of the unlimited cache's.
+	// OfIdeal is hits as a share of the possible ones, the unlimited cache's.
 	OfIdeal float64 `json:"eligible_hit_rate"`
 }
 
