@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"time"
 
 	"multiturn/internal/field"
 	"multiturn/internal/human"
@@ -72,8 +73,16 @@ func inputName(name string) string {
 
 // describe counts and digests the conversations.
 func (d *dataset) describe() {
+	var think time.Duration
 	for i := range d.conversations {
-		d.Turns += len(d.conversations[i].Cut(0))
+		for _, t := range d.conversations[i].Cut(0) {
+			d.Turns++
+			think += t.Think
+		}
+	}
+	if d.Turns > 0 {
+		ms := think.Seconds() * 1000 / float64(d.Turns)
+		d.ThinkMS = &ms
 	}
 	d.SHA256, d.Conversations = chat.Digest(d.conversations), len(d.conversations)
 }

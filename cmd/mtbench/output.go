@@ -172,8 +172,17 @@ func (o *outputs) finish(end *record.End) error {
 		keep(o.excelFile.Commit())
 		o.call.Remarkf("wrote %s", o.excelFile.Name())
 	}
-	keep(printSummary(o.call, o.f.format, []render.Document{s.Document()}))
+	keep(printSummary(o.call, o.f.view.format, o.documents(s)))
 	return errors.Join(errs...)
+}
+
+// documents returns the summary as it is printed. If the records go to stdout,
+// what reads them there shows the rest.
+func (o *outputs) documents(s *report.Summary) []render.Document {
+	if v := &o.f.view; o.f.records == "-" && v.format == render.Text && !v.tableOnly && !v.full {
+		return []render.Document{s.Verdict()}
+	}
+	return o.f.view.documents([]*report.Summary{s}, o.f.view.where(false, o.f.records))
 }
 
 // close gives up what was not committed.

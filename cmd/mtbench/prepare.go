@@ -27,6 +27,9 @@ type setup struct {
 // sent, and no input is read.
 func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	s = &setup{runFlags: f, call: c, options: f.bench}
+	if err := f.view.check(); err != nil {
+		return nil, err
+	}
 	if s.salts, err = newSalts(f); err != nil {
 		return nil, err
 	}

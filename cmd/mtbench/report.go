@@ -9,7 +9,6 @@ import (
 	"multiturn/internal/human"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/record"
-	"multiturn/pkg/render"
 	"multiturn/pkg/render/xlsx"
 	"multiturn/pkg/report"
 )
@@ -23,11 +22,10 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 	if f.options.Cache.Stated, err = f.cache.given(c); err != nil {
 		return err
 	}
-	names := c.Args
-	if len(names) == 0 {
-		names = []string{"-"}
+	if err := f.view.check(); err != nil {
+		return err
 	}
-	summaries, broken, err := f.summaries(ctx, c, names)
+	summaries, broken, err := f.summaries(ctx, c, inputs(c))
 	if err != nil {
 		return err
 	}
@@ -36,6 +34,14 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 	}
 	return cli.Exit(cli.Missed, fmt.Errorf("%s could not be read: "+
 		"the numbers leave out what was in them", human.Count(broken, "line")))
+}
+
+// inputs returns the files to read; - is stdin.
+func inputs(c *cli.Call) []string {
+	if len(c.Args) == 0 {
+		return []string{"-"}
+	}
+	return c.Args
 }
 
 // write writes the files and the summary.
@@ -51,15 +57,8 @@ func (f *reportFlags) write(c *cli.Call, summaries []*report.Summary) error {
 			return err
 		}
 	}
-	var docs []render.Document
-	for _, s := range summaries {
-		if f.tableOnly && f.format == render.Text {
-			docs = append(docs, s.Reference())
-		} else {
-			docs = append(docs, s.Document())
-		}
-	}
-	return writeSummary(c, f.output, f.format, docs)
+	docs := f.view.documents(summaries, f.view.where(f.merge, inputs(c)...))
+	return writeSummary(c, f.output, f.view.format, docs)
 }
 
 // summaries reads all files and returns a summary of each run in them, or of all
@@ -111,7 +110,7 @@ func (f *reportFlags) setCaches(ctx context.Context, c *cli.Call, runs []*report
 	texts := sent{
 		call: c, file: f.sent, tokenizer: f.tokenizer, model: f.model,
 		// Merging may give conversations new names; a table needs no texts.
-		askedOnly: f.merge || f.tableOnly && f.format == render.Text,
+		askedOnly: f.merge || f.view.reference(),
 	}
 	for _, run := range runs {
 		t, err := texts.texts(ctx, run.Header())

@@ -17,8 +17,7 @@ type reportFlags struct {
 	sent      string // the file of conversations
 	tokenizer string
 	model     string
-	format    render.Format
-	tableOnly bool
+	view      view
 	merge     bool
 	output    string
 	files     tableFiles
@@ -27,7 +26,8 @@ type reportFlags struct {
 // reportCommand is `mtbench report`.
 func reportCommand() *cli.Command {
 	f := &reportFlags{
-		options: newReportOptions(), cache: newCacheFlags(), format: render.Text, output: "-",
+		options: newReportOptions(), cache: newCacheFlags(), view: view{format: render.Text},
+		output: "-",
 	}
 	return &cli.Command{
 		Name:  "report",
@@ -85,10 +85,7 @@ func (f *reportFlags) groups() []cli.Group {
 				Usage: "model, which names the tokenizer; and, if it is built in, " +
 					"the sizes in GiB"},
 		}...)},
-		{Title: "Output", Flags: slices.Concat([]cli.Flag{
-			formatFlag(&f.format),
-			{Name: "table-only", Value: cli.Bool(&f.tableOnly),
-				Usage: "text: only what the reference prints"},
+		{Title: "Output", Flags: slices.Concat(f.view.flags(), []cli.Flag{
 			{Name: "output-file", Short: "o", Essential: true, Value: cli.File(&f.output), DefaultText: "stdout",
 				Usage: "write the summary to this file"},
 		}, f.files.flags())},

@@ -42,7 +42,7 @@ type runFlags struct {
 	records      string
 	output       string
 	outputFormat string
-	format       render.Format // of the summary
+	view         view
 	files        tableFiles
 	printContent bool
 	label        string
@@ -79,7 +79,7 @@ func newRunFlags() *runFlags {
 		openai: openai.Options{
 			URL: "http://localhost:8000", Config: httpclient.Config{Header: http.Header{}},
 		},
-		report: newReportOptions(), cache: newCacheFlags(), format: render.Text,
+		report: newReportOptions(), cache: newCacheFlags(), view: view{format: render.Text},
 		preconnect: true, identify: true, length: lengthAuto,
 		metrics: auto, metricsInterval: time.Second, preflight: auto,
 		cacheSalt: saltNone, prefixSample: 16,
@@ -237,8 +237,7 @@ func (f *runFlags) outputFlags() []cli.Flag {
 			Usage: "write the finished conversations, with the server's answers"},
 		{Name: "output-format", Value: cli.Enum(&f.outputFormat, "json", "jsonl"),
 			DefaultText: "by the file's name", Usage: "form of --output-file"},
-		formatFlag(&f.format),
-	}, f.files.flags(), []cli.Flag{
+	}, f.view.flags(), f.files.flags(), []cli.Flag{
 		{Name: "print-content", Value: cli.Bool(&f.printContent),
 			Usage: "print questions and answers to stderr as they end"},
 		{Name: "label", Value: cli.String(&f.label),

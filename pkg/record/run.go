@@ -128,6 +128,9 @@ type Dataset struct {
 	SHA256        string `json:"sha256,omitempty"`
 	Conversations int    `json:"conversations"` // how many there are
 	Turns         int    `json:"turns"`         // requests in all of them
+	// ThinkMS is the mean think time before a turn that the conversations ask for;
+	// nil: unknown.
+	ThinkMS *float64 `json:"think_ms,omitempty"`
 	// Generator is the generator's config, if the conversations were generated for
 	// the run, from the run's seed. CleanUpSpaces is the generator's option of that
 	// name.

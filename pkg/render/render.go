@@ -45,9 +45,13 @@ type Section struct {
 	// before it: if both have the same Columns, their rows form one table. A
 	// title that begins with a blank is a heading within a section.
 	Title string
-	// About says in one line what the section is for.
+	// About says in one line what the section is for. Text shows it below the title
+	// if the section answers a question.
 	About string
-	Rows  []Row
+	// Question is what the section helps to answer. Text shows it above the first of
+	// several sections with the same one.
+	Question string
+	Rows     []Row
 	// Columns are what text shows of the rows, and RowHead stands above the
 	// rows' labels.
 	Columns []Column

@@ -42,40 +42,78 @@ func (t *text) document(d Document) {
 	const (
 		begin = iota // nothing was written yet
 		inside
-		bordered // the section before draws its own border
+		bordered // what stands before draws its own border
 	)
-	state := begin
+	state, question := begin, ""
 	for _, s := range joined(d.Sections) {
-		part := s.Text != nil || s.Title != "" && !strings.HasPrefix(s.Title, " ")
-		if part && state == inside {
-			t.line("")
-		}
-		if s.Text != nil {
-			t.b.WriteString(s.Text(t.heading))
-			state = bordered
+		body := t.section(s)
+		if body == "" {
 			continue
 		}
-		before := t.b.Len()
-		t.section(s)
-		if t.b.Len() > before {
-			state = inside
+		part := s.Text != nil || s.Title != "" && !strings.HasPrefix(s.Title, " ")
+		switch {
+		case s.Question != question:
+			t.line("")
+			t.line(t.heading(ruled(s.Question)))
+			question = s.Question
+		case part && state == inside:
+			t.line("")
+		}
+		t.b.WriteString(body)
+		state = inside
+		if s.Text != nil {
+			state = bordered
 		}
 	}
 }
 
-func (t *text) section(s Section) {
-	if s.Title != "" {
-		t.line(t.heading(s.Title))
+// ruleWidth is the width of the line that a question stands in: that of the
+// reference's lines.
+const ruleWidth = 100
+
+// ruled returns a line with a text in it.
+func ruled(s string) string {
+	line := "--- " + s + " "
+	return line + strings.Repeat("-", max(0, ruleWidth-utf8.RuneCountInString(line)))
+}
+
+// section returns a section as text.
+func (t *text) section(s Section) string {
+	if s.Text != nil {
+		return s.Text(t.heading)
 	}
+	part := text{heading: t.heading}
+	part.title(s)
 	if len(s.Columns) > 0 && len(s.Rows) > 0 {
 		for _, line := range grid(s) {
-			t.line(line)
+			part.line(line)
 		}
 	}
 	for _, n := range s.Notes {
 		for _, line := range wrap(n, noteWidth) {
-			t.line(line)
+			part.line(line)
 		}
+	}
+	return part.b.String()
+}
+
+// title writes the title, and what the section is for if it answers a question:
+// beside the title where there is room.
+func (t *text) title(s Section) {
+	if s.Title == "" {
+		return
+	}
+	about := ""
+	if s.Question != "" && !strings.HasPrefix(s.Title, " ") {
+		about = s.About
+	}
+	line := t.heading(s.Title)
+	if about != "" && utf8.RuneCountInString(s.Title)+1+utf8.RuneCountInString(about) <= ruleWidth {
+		line, about = line+" "+about, ""
+	}
+	t.line(line)
+	if about != "" {
+		t.line("  " + about)
 	}
 }
 

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"fmt"
-
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
 )
@@ -28,11 +26,14 @@ func (c *Collector) Shape() (plan.Shape, error) {
 	return c.evidence.Shape(c.o.Cache.Stated, c.o.Cache.Model)
 }
 
+// notPredicted begins the note on a stated cache that nothing can be predicted for.
+const notPredicted = "nothing is predicted: "
+
 // shape returns the cache that hits are predicted for, and notes on it.
 func (c *Collector) shape() (plan.Shape, []string) {
 	s, err := c.Shape()
 	if err != nil {
-		return s, append(s.Notes, fmt.Sprintf("nothing is predicted: %v", err))
+		return s, append(s.Notes, notPredicted+err.Error())
 	}
 	return s, s.Notes
 }

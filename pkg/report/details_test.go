@@ -48,6 +48,12 @@ func TestOwnFormats(t *testing.T) {
 		{"full.txt", func(b *bytes.Buffer) error {
 			return write(b, render.Text, []*Summary{full})
 		}},
+		{"short.txt", func(b *bytes.Buffer) error {
+			return render.WriteText(b, []render.Document{full.Short()}, false)
+		}},
+		{"short-killed.txt", func(b *bytes.Buffer) error {
+			return render.WriteText(b, []render.Document{cut.Short()}, false)
+		}},
 		{"killed.txt", func(b *bytes.Buffer) error {
 			return write(b, render.Text, []*Summary{cut})
 		}},

@@ -42,10 +42,7 @@ func (f *finder) effects() {
 }
 
 func (f *finder) effect(e *Effect) {
-	r, turns := &e.Later, "later turns"
-	if r.N == 0 {
-		r, turns = &e.All, "all turns"
-	}
+	r, turns := e.headline()
 	if !r.P.OK() {
 		return
 	}

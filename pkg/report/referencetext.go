@@ -28,7 +28,12 @@ func (s *Summary) reference() []render.Section {
 		}
 	}
 	parameters.Text = s.parametersText
-	out := []render.Section{parameters}
+	return append([]render.Section{parameters}, s.tableSections()...)
+}
+
+// tableSections returns the tables and what stands above each.
+func (s *Summary) tableSections() []render.Section {
+	var out []render.Section
 	for i := range s.Tables {
 		t := &s.Tables[i]
 		name := "table"

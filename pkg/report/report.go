@@ -7,13 +7,15 @@
 //
 // A new number is a field of one of the summary's structs, set where the struct
 // is computed: it is then in JSON, CSV, Markdown and XLSX. A column or a note
-// of its section shows it in text. Which sections there are, and in which
-// order, is one list in sections.go.
+// of its section shows it in the full text ([Summary.Full]). Which sections
+// there are, and in which order, is one list in sections.go. The short text
+// ([Summary.Short]) has a row for what most readers look for: each row is a
+// function, and their list is in short.go.
 //
 // # The table
 //
-// After the findings, text has the table of vLLM's benchmarks/multi_turn: the
-// same rows, columns, formulae and number formats. Of a turn sent at t0 (just
+// Text has the table of vLLM's benchmarks/multi_turn: the same rows, columns,
+// formulae and number formats. Of a turn sent at t0 (just
 // before its request's first Write), with the first token at t1 and the
 // stream's end at t2:
 //
@@ -145,8 +147,8 @@
 // means that the ratio may be 1 (p is 0.05 or more). The p-values of the rows by
 // turn are corrected for the number of rows (Holm 1979).
 //
-// Findings come first in text: the conclusions that a reader should know first,
-// with the numbers behind them. Each of their thresholds is a constant of this
+// Findings are the conclusions that a reader should know first, with the numbers
+// behind them. Each of their thresholds is a constant of this
 // package. Unknown numbers give no findings.
 package report
 

@@ -1,21 +1,35 @@
 package report
 
-import "multiturn/pkg/render"
+import (
+	"slices"
 
-// Document returns the summary as sections, for every format.
+	"multiturn/pkg/render"
+)
+
+// Document returns all of the summary as sections, for every format.
 //
 // A new number is a field of one of the summary's structs: it is then in JSON,
-// CSV, Markdown and XLSX. Text shows it when a column or a note of its section
-// does.
+// CSV, Markdown and XLSX. The full text shows it when a column or a note of its
+// section does.
 func (s *Summary) Document() render.Document {
 	d := s.Reference()
 	if s.Details == nil {
 		return d
 	}
-	d.Sections = nil
-	for _, part := range order {
-		d.Sections = append(d.Sections, part(s)...)
+	d.Sections = append(of((*Details).findings)(s), d.Sections...)
+	d.Sections = append(d.Sections, s.blocks()...)
+	return d
+}
+
+// Full returns the summary as text with everything: the short text with all
+// findings, and then all blocks by the question that they answer.
+func (s *Summary) Full() render.Document {
+	d := s.Short()
+	if s.Details == nil {
+		return d
 	}
+	d.Sections = slices.Concat(s.what(), s.tableSections(), s.answers(),
+		of((*Details).findings)(s), s.blocks())
 	return d
 }
 
@@ -28,47 +42,59 @@ func (s *Summary) Reference() render.Document {
 	return d
 }
 
-// order is what a document has of a run, in the order of text.
-var order = []func(*Summary) []render.Section{
-	of((*Details).findings),
-	(*Summary).reference,
-	(*Summary).aboutTable,
-	of((*Details).work),
-	of((*Details).outcomes),
-	of((*Details).answers),
-	of((*Details).connections),
-	of((*Details).throughput),
-	of((*Details).distributions),
-	of((*Details).groups),
-	of((*Details).cachePlan),
-	of((*Details).counters),
-	of((*Details).metrics),
-	of((*Details).reuse),
-	of((*Details).tierWorth),
-	of((*Details).cost),
-	of((*Details).arms),
-	of((*Details).intervals),
-	of((*Details).certificate),
-	(*Summary).header,
+// questions are what a summary answers below its table, with the blocks that
+// answer each, in the order of text.
+var questions = []struct {
+	question string
+	blocks   []func(*Summary) []render.Section
+}{
+	{"Was the work done?", []func(*Summary) []render.Section{
+		of((*Details).work),
+		of((*Details).outcomes),
+		of((*Details).answers),
+		of((*Details).connections),
+	}},
+	{"How fast was it?", []func(*Summary) []render.Section{
+		(*Summary).aboutTable,
+		of((*Details).throughput),
+		of((*Details).distributions),
+		of((*Details).groups),
+		of((*Details).intervals),
+	}},
+	{"What did the cache do?", []func(*Summary) []render.Section{
+		of((*Details).cached),
+		of((*Details).cachePlan),
+		of((*Details).reuse),
+		of((*Details).counters),
+		of((*Details).metrics),
+	}},
+	{"What is the cache worth?", []func(*Summary) []render.Section{
+		of((*Details).tierWorth),
+		of((*Details).cost),
+		of((*Details).arms),
+	}},
+	{"Did the client measure well?", []func(*Summary) []render.Section{
+		of((*Details).certificate),
+	}},
+	{"What was run?", []func(*Summary) []render.Section{(*Summary).header}},
+}
+
+// blocks returns the blocks of all questions.
+func (s *Summary) blocks() (out []render.Section) {
+	for _, q := range questions {
+		for _, block := range q.blocks {
+			for _, section := range block(s) {
+				section.Question = q.question
+				out = append(out, section)
+			}
+		}
+	}
+	return out
 }
 
 // of makes a part of the summary from a part of its details.
 func of(part func(*Details) []render.Section) func(*Summary) []render.Section {
 	return func(s *Summary) []render.Section { return part(s.Details) }
-}
-
-// header returns all that the run's header says.
-func (s *Summary) header() []render.Section {
-	if s.Run == nil {
-		return nil
-	}
-	cells, err := render.Tree(s.Run)
-	if err != nil {
-		return nil // not from a reader: what it reads is JSON
-	}
-	run := render.List("run", cells...)
-	run.About = "What the run was: its header."
-	return []render.Section{run}
 }
 
 // list returns a section of one list with what it is for.

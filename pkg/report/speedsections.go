@@ -30,6 +30,11 @@ func (d *Details) throughput() []render.Section {
 			g.Limits, g.Good, g.Of, fixed(100*g.Share, 2), fixed(g.PerSec, 3))}
 		out = append(out, goodput)
 	}
+	return out
+}
+
+// cached returns the hits by usage.
+func (d *Details) cached() []render.Section {
 	c := &d.Cache
 	cached := list("cache", "Cached tokens by usage, of the measured turns.", render.Cells(c)...)
 	for _, tier := range slices.Sorted(maps.Keys(c.Tiers)) {
@@ -37,7 +42,7 @@ func (d *Details) throughput() []render.Section {
 			c.Tiers[tier]))
 	}
 	cached.Notes = c.note()
-	return append(out, cached)
+	return []render.Section{cached}
 }
 
 func (c *Cache) note() []string {

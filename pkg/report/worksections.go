@@ -73,13 +73,8 @@ func (d *Details) outcomes() []render.Section {
 
 	failures := render.Section{Name: "failures", About: "The commonest failures.",
 		Rows: numbered(d.Failures)}
-	for _, f := range d.Failures {
-		name := string(f.Outcome)
-		if f.Status != 0 && f.Status != 200 {
-			name += " " + integer(f.Status)
-		}
-		failures.Notes = append(failures.Notes, fmt.Sprintf("  %6d x %s%s", f.N, name, after(": ",
-			f.Error)))
+	for i := range d.Failures {
+		failures.Notes = append(failures.Notes, "  "+d.Failures[i].String())
 	}
 	if d.Retried > 0 {
 		failures.Notes = append(failures.Notes, fmt.Sprintf(

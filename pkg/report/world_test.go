@@ -249,8 +249,15 @@ func small() world {
 
 func (w world) summary(o Options) *Summary { return collected(o, w.play()...).Summary() }
 
-// write writes summaries in a format.
+// write writes summaries in a format, as text in full.
 func write(w io.Writer, f render.Format, summaries []*Summary) error {
+	if f == render.Text {
+		var docs []render.Document
+		for _, s := range summaries {
+			docs = append(docs, s.Full())
+		}
+		return render.WriteText(w, docs, false)
+	}
 	return render.Write(w, f, documents(summaries))
 }
 

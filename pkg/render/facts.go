@@ -1,0 +1,50 @@
+package render
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Fact is a few lines of text beside a label.
+type Fact struct {
+	Label string
+	Lines []string // long ones are wrapped
+}
+
+// factWidth is the width that lines of facts are wrapped at, their labels
+// included: a terminal of 100 columns shows them whole.
+const factWidth = 100
+
+// Facts returns facts as the Text of a section, with a column of that width for
+// labels. Facts without lines are left out.
+func Facts(labels int, facts ...Fact) func(heading func(string) string) string {
+	return func(heading func(string) string) string {
+		var b strings.Builder
+		for _, f := range facts {
+			label := f.Label
+			for i, line := range f.lines(labels) {
+				pad := strings.Repeat(" ", max(0, labels-utf8.RuneCountInString(label)))
+				if i == 0 {
+					label = heading(label)
+				}
+				b.WriteString(strings.TrimRight(label+pad+line, " ") + "\n")
+				label = ""
+			}
+		}
+		return b.String()
+	}
+}
+
+// lines returns the lines, wrapped for a column that begins at from. One that
+// fits stays as it is.
+func (f *Fact) lines(from int) []string {
+	var out []string
+	for _, line := range f.Lines {
+		if utf8.RuneCountInString(line) <= factWidth-from {
+			out = append(out, line)
+			continue
+		}
+		out = append(out, wrap(line, factWidth-from)...)
+	}
+	return out
+}

@@ -1,0 +1,99 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"multiturn/pkg/plan"
+	"multiturn/pkg/render"
+)
+
+// cacheFact has the hits: measured, possible, by tier, and of a stated cache.
+func (s *Summary) cacheFact() render.Fact {
+	d := s.Details
+	return answer("Cache", d.hitsLine(), d.tiersLine(), d.statedLine())
+}
+
+// hitsLine has the share of hits by usage, else by the server's counters.
+func (d *Details) hitsLine() string {
+	k := &d.Cache
+	switch cached := d.Counters.value("cached_tokens"); {
+	case k.Of == 0:
+		return ""
+	case k.Share.OK():
+		line := percent(k.Share) + " of prompt tokens hit" + d.ofPossible()
+		if k.Known < k.Of {
+			line += fmt.Sprintf(" (known for %d of %d turns)", k.Known, k.Of)
+		}
+		return line
+	case cached.OK() && d.Counters.value("prompt_tokens") > 0:
+		return percent(cached/d.Counters.value("prompt_tokens")) +
+			" of prompt tokens hit by the server's counters; its answers do not report hits"
+	}
+	return "hits unknown: the server reports no cached tokens"
+}
+
+// ofPossible is the hits as a share of those that an unlimited cache would have.
+func (d *Details) ofPossible() string {
+	p := d.Prediction
+	switch {
+	case p == nil || p.All.Ideal == 0 || !p.All.EligibleRate.OK():
+		return ""
+	case p.All.EligibleRate > 1 && !p.SharedKnown:
+		return "" // without texts, what is possible is too low
+	}
+	return "; " + fixed(100*p.All.EligibleRate, 0) + " % of what was possible"
+}
+
+// tiersLine has the share of each tier in the prompt tokens, if there is more than
+// one tier.
+func (d *Details) tiersLine() string {
+	if len(d.Worth) < 2 {
+		return ""
+	}
+	var parts []string
+	rest := Number(1)
+	for i := range d.Worth {
+		w := &d.Worth[i]
+		parts = append(parts, w.title()+" "+percent(w.Share))
+		rest -= w.Share
+	}
+	parts = append(parts, "computed "+percent(rest))
+	return strings.Join(parts, "   ") + "   (" + sourceOfHits[d.Worth[0].From] + ")"
+}
+
+// statedLine has the hits that the stated cache would have had, if one is stated,
+// or why they are unknown.
+func (d *Details) statedLine() string {
+	p := d.Prediction
+	if p == nil {
+		return ""
+	}
+	for _, note := range p.Notes {
+		if strings.HasPrefix(note, notPredicted) {
+			return note
+		}
+	}
+	if p.Shape.Config == nil || !slices.ContainsFunc(p.Shape.Tiers, isStated) {
+		return ""
+	}
+	return fmt.Sprintf("predicted for %s: %s of prompt tokens hit; %s %% of what was possible",
+		sizesText(&p.Shape), percent(share(p.All.Predicted, p.All.Prompt)),
+		fixed(100*p.All.PredictedRate, 0))
+}
+
+func isStated(t plan.ShapeTier) bool { return t.From == plan.FromStated }
+
+// sizesText names the tiers of a cache with their blocks.
+func sizesText(s *plan.Shape) string {
+	var parts []string
+	for _, t := range s.Tiers {
+		size := "no limit"
+		if t.Blocks >= 0 {
+			size = tokens(t.Blocks) + " blocks"
+		}
+		parts = append(parts, t.Tier+" "+size)
+	}
+	return strings.Join(parts, ", ")
+}

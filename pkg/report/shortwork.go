@@ -1,0 +1,135 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"multiturn/internal/human"
+	"multiturn/pkg/record"
+	"multiturn/pkg/render"
+)
+
+// throughputFact has the rates.
+func (s *Summary) throughputFact() render.Fact {
+	p := &s.Details.Throughput
+	if !p.Seconds.OK() {
+		return answer("Throughput")
+	}
+	computed := "computed ones unknown"
+	if p.NewInput.OK() {
+		computed = speed(p.NewInput) + " computed"
+	}
+	return answer("Throughput", fmt.Sprintf("%s turns/s   %s output tok/s   %s input tok/s (%s)",
+		speed(p.Requests), speed(p.Output), speed(p.Input), computed))
+}
+
+// speed formats a number a second: whole from 100 on, with three digits below.
+func speed(n Number) string {
+	switch {
+	case n >= 100:
+		return human.Thousands(int64(n + 0.5))
+	case n >= 10:
+		return fixed(n, 1)
+	}
+	return fixed(n, 2)
+}
+
+// workFact has what became of the turns, and the commonest failures.
+func (s *Summary) workFact() render.Fact {
+	d := s.Details
+	lines := []string{d.tallyLine(), d.endedLine(), d.failuresLine()}
+	if v := d.Verify; v != nil {
+		lines = append(lines, fmt.Sprintf("verified: %s as in the dataset, %d not",
+			human.Count(v.Match, "answer"), v.Mismatch))
+	}
+	return answer("Work", lines...)
+}
+
+// tallyLine counts the turns in one line.
+func (d *Details) tallyLine() string {
+	t := &d.Work.Turns
+	parts := []string{fmt.Sprintf("%d of %s ok", t.Finished, human.Count(t.Planned, "turn"))}
+	if t.Failed > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", t.Failed))
+	}
+	if n := t.Abandoned; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d not sent", n))
+	}
+	parts = append(parts, d.lengthsPart()...)
+	if sec := d.Throughput.Seconds; sec.OK() {
+		parts = append(parts, fmt.Sprintf("in %s s", render.Short(float64(sec))))
+	}
+	line := strings.Join(parts, ", ")
+	if n := d.Throughput.InFlight; n.OK() {
+		line += fmt.Sprintf("; %s in flight, most %d", fixed(n, 1), d.Throughput.MaxInFlight)
+	}
+	if d.Work.Warmup > 0 {
+		line += fmt.Sprintf("; before them %s", human.Count(d.Work.Warmup, "warm-up turn"))
+	}
+	return line
+}
+
+// lengthsPart says whether answers are as long as asked.
+func (d *Details) lengthsPart() []string {
+	l := &d.Lengths
+	switch {
+	case l.Asked == 0:
+		return nil
+	case l.Met == l.Asked:
+		return []string{"all as long as asked"}
+	case l.Shorter == 0:
+		return []string{fmt.Sprintf("%d longer than asked", l.Longer)}
+	case l.Longer == 0:
+		return []string{fmt.Sprintf("%d shorter than asked", l.Shorter)}
+	}
+	return []string{fmt.Sprintf("%d shorter and %d longer than asked", l.Shorter, l.Longer)}
+}
+
+// endedLine says why a run has not done all its work; "" if it has.
+func (d *Details) endedLine() string {
+	switch w := &d.Work; w.Why {
+	case record.WhyDone:
+		return ""
+	case "":
+		return "the records have no end: the run was killed, or goes on"
+	default:
+		return fmt.Sprintf("ended early: %s%s", w.Why, after(": ", firstWords(w.Error)))
+	}
+}
+
+// shownFailures is how many kinds of failures the short text has.
+const shownFailures = 2
+
+// failuresLine has the commonest failures, and how many turns were retried.
+func (d *Details) failuresLine() string {
+	var parts []string
+	for i := range d.Failures[:min(len(d.Failures), shownFailures)] {
+		parts = append(parts, d.Failures[i].String())
+	}
+	if more := len(d.Failures) - shownFailures; more > 0 {
+		parts = append(parts, fmt.Sprintf("%d more kinds of failures", more))
+	}
+	if d.Retried > 0 {
+		parts = append(parts, human.Count(d.Retried, "turn")+" retried")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// String is the failure and how often it was met.
+func (f *Failure) String() string {
+	name := string(f.Outcome)
+	if f.Status != 0 && f.Status != 200 {
+		name += " " + integer(f.Status)
+	}
+	return fmt.Sprintf("%d x %s%s", f.N, name, after(": ", f.Error))
+}
+
+// goodputFact has the turns that met the limits, if there are any.
+func (s *Summary) goodputFact() render.Fact {
+	g := s.Details.Goodput
+	if g == nil {
+		return answer("Goodput")
+	}
+	return answer("Goodput", fmt.Sprintf("%d of %d turns within %s ms, %s; %s/s", g.Good, g.Of, g.Limits,
+		percent(g.Share), speed(g.PerSec)))
+}
