@@ -18,10 +18,7 @@ func MeanOfClusters(values []float64, clusters []string, level float64) Interval
 	for _, v := range values {
 		mean += v / n
 	}
-	sums := make(map[string]float64)
-	for i, v := range values {
-		sums[clusters[i]] += v - mean
-	}
+	sums := groupSums(values, mean, clusters) // in an order that is always the same
 	g := float64(len(sums))
 	if len(sums) < minMeanClusters {
 		return none
