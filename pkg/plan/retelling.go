@@ -50,7 +50,10 @@ func (c *retelling) add(t *record.Turn) Request {
 	r := Request{Conversation: t.Conversation, Index: t.Turn, Arm: t.Arm, Warmup: t.Warmup}
 	r.Prompt, r.Output, _ = c.tokens(t)
 	r.Start = time.Duration(cmp.Or(t.Sent, t.Issued))
-	r.End = max(r.Start, time.Duration(t.End))
+	r.End = max(r.Start, time.Duration(cmp.Or(t.LastToken, t.End)))
+	if t.Chunks != 1 { // an answer in one piece was generated before it came
+		r.First = time.Duration(t.FirstToken)
+	}
 	r.New = max(0, r.Prompt-c.last.Prompt-c.last.Output)
 	if c.turns > 0 {
 		c.goOn(&r)

@@ -58,12 +58,14 @@ type Speed struct {
 	Interval time.Duration // between two tokens of the answer
 }
 
-func (s Speed) time(computed, output int) time.Duration {
+// time returns the times from a request to the first and to the last token of its
+// answer.
+func (s Speed) time(computed, output int) (first, last time.Duration) {
 	if s == (Speed{}) {
-		return 1
+		return 0, 1
 	}
-	first := s.Base + time.Duration(computed)*s.PerToken
-	return first + time.Duration(max(0, output-1))*s.Interval
+	first = s.Base + time.Duration(computed)*s.PerToken
+	return first, first + time.Duration(max(0, output-1))*s.Interval
 }
 
 func (s Simulation) withDefaults() Simulation {
@@ -188,11 +190,12 @@ func (s *Simulation) play(scheduler *load.Scheduler, scripts []script,
 	scheduler.Simulate(func(d load.Dispatch, now time.Duration) (time.Duration, bool) {
 		script := &scripts[d.Play]
 		r := script.requests[d.Turn]
-		took, ok := s.Speed.time(script.computed[d.Turn], r.Output), true
+		first, took := s.Speed.time(script.computed[d.Turn], r.Output)
+		ok := true
 		if vary != nil {
 			took, ok = vary(d, took)
 		}
-		r.Warmup, r.Start, r.End = d.Warmup, now, now+took
+		r.Warmup, r.Start, r.First, r.End = d.Warmup, now, now+first, now+took
 		out = append(out, r)
 		return took, ok
 	})

@@ -34,7 +34,8 @@ func FromTrace(r io.Reader, blockSize int, s Speed) (*Workload, error) {
 		p.End = p.Start + 1
 		if w.Timed {
 			p.Start = q.Arrival
-			p.End = p.Start + s.time(q.Input, q.Output)
+			first, last := s.time(q.Input, q.Output)
+			p.First, p.End = p.Start+first, p.Start+last
 		}
 		w.Requests = append(w.Requests, p)
 	}

@@ -16,7 +16,7 @@ type turn struct {
 	*ending // outcome, connection, verify
 
 	// sent is when the request went out, as far as that was seen.
-	scheduled, sent, headers, firstToken, firstAnswer, end record.Clock
+	scheduled, sent, headers, firstToken, firstAnswer, lastToken, end record.Clock
 
 	queueMS   float64 // see queueMS
 	connectMS float64
@@ -54,7 +54,8 @@ func (c *Collector) reduce(t *record.Turn) turn {
 		talk:      shared(c.talks, talk{t.Conversation, t.Arm}),
 		ending:    shared(c.endings, ending{t.Outcome, t.Connection, t.Verify}),
 		scheduled: t.Scheduled, sent: start(t), headers: t.Headers,
-		firstToken: t.FirstToken, firstAnswer: t.FirstAnswer, end: t.End,
+		firstToken: t.FirstToken, firstAnswer: t.FirstAnswer, lastToken: t.LastToken,
+		end:     t.End,
 		queueMS: queueMS(t), connectMS: t.ConnectMS,
 		index: narrow(t.Turn), client: narrow(t.Client), messages: narrow(t.Messages),
 		batch:    narrow(t.Batch),
@@ -230,8 +231,8 @@ func (p *planned) of(t *turn) *record.Turn {
 		Conversation: t.conversation, Turn: int(t.index), Messages: int(t.messages), Warmup: t.warmup,
 		Arm: t.arm,
 		Exchange: record.Exchange{
-			Outcome: t.outcome, ChunksReasoning: int(t.reasoningChunks),
-			Sent: t.sent, FirstToken: t.firstToken, End: t.end,
+			Outcome: t.outcome, Chunks: int(t.chunks), ChunksReasoning: int(t.reasoningChunks),
+			Sent: t.sent, FirstToken: t.firstToken, LastToken: t.lastToken, End: t.end,
 		},
 	}
 	if max(t.prompt, t.completion, t.counted, t.countedOut) > maxTokens {

@@ -87,16 +87,10 @@ func (w world) play() []any {
 		}
 	}
 
-	type running struct {
-		d   *dialogue
-		s   *kvcache.Sequence
-		t   *record.Turn
-		end time.Duration
-	}
 	const start = 50 * time.Millisecond
 	var (
 		turns  []*record.Turn
-		flying []running
+		flying flight
 		now    = start
 		queue  = slices.Clone(all) // those not begun
 		open   []*dialogue
@@ -113,10 +107,10 @@ func (w world) play() []any {
 				}
 			}
 			r := flying[at]
-			flying = slices.Delete(flying, at, at+1)
 			now = r.end
-			r.d.chain.AppendUnknown(r.d.output[r.d.next-1])
-			r.s.Grow(r.d.chain.Hashes(), r.t.Usage.Completion-1)
+			flying.grow(now)
+			flying = slices.Delete(flying, at, at+1)
+			r.d.chain.AppendUnknown(1) // the last token's KV is never computed
 			r.s.Finish()
 			if r.d.next < w.turns {
 				open = append(open, r.d)
@@ -132,6 +126,7 @@ func (w world) play() []any {
 		}
 		d.chain.AppendUnknown(d.added[d.next])
 		prompt := d.chain.Tokens()
+		flying.grow(now)
 		s, ok := cache.Start(kvcache.Request{Hashes: d.chain.Hashes(), Tokens: prompt})
 		if !ok {
 			panic("the world's cache is too small for its requests")
@@ -162,20 +157,21 @@ func (w world) play() []any {
 			counted["cached_tokens_"+kvcache.Tier(tier).String()] += float64(n * w.config.BlockSize)
 		}
 		first := now + time.Duration(ms*1e6)
-		end := first + time.Duration(u.Completion-1)*2*time.Millisecond + time.Microsecond
+		last := first + time.Duration(u.Completion-1)*worldInterval
+		end := last + time.Microsecond
 		t := &record.Turn{
 			Conversation: d.name, Arm: d.arm, Turn: d.next, Messages: 2*d.next + 1, Attempts: 1,
 			Scheduled: record.Clock(now), Issued: record.Clock(now),
 			Exchange: record.Exchange{
 				Outcome: record.OK, Status: 200, Stream: true, Sent: record.Clock(now),
 				FirstToken: record.Clock(first), FirstAnswer: record.Clock(first),
-				LastToken: record.Clock(end), End: record.Clock(end), Chunks: u.Completion,
+				LastToken: record.Clock(last), End: record.Clock(end), Chunks: u.Completion,
 				Reads: u.Completion, Usage: u,
 			},
 		}
 		turns = append(turns, t)
 		d.next++
-		flying = append(flying, running{d, s, t, end})
+		flying = append(flying, &running{d, s, u.Completion - 1, first, end})
 		now += 10 * time.Microsecond
 	}
 
@@ -214,6 +210,41 @@ func (w world) play() []any {
 			Turns:         record.Tally{Planned: planned, Started: n, Finished: n},
 			Certificate:   record.Certificate{Verdict: record.VerdictOK, Clocks: "kernel"},
 		})
+}
+
+// worldInterval is the time between two tokens of an answer.
+const worldInterval = 2 * time.Millisecond
+
+// running is a request in flight: how many tokens of its answer have yet to enter
+// the cache, when the next one does, and when the last one is generated.
+type running struct {
+	d         *dialogue
+	s         *kvcache.Sequence
+	left      int
+	next, end time.Duration
+}
+
+type flight []*running
+
+// grow generates the answers up to a time, token by token.
+func (f flight) grow(until time.Duration) {
+	for {
+		var r *running
+		for _, x := range f {
+			if x.left > 0 && (r == nil || x.next < r.next) {
+				r = x
+			}
+		}
+		if r == nil || r.next > until {
+			return
+		}
+		r.d.chain.AppendUnknown(1)
+		if !r.s.Grow(r.d.chain.Hashes(), 1) {
+			panic("the world's cache is too small for its answers")
+		}
+		r.left--
+		r.next += worldInterval
+	}
 }
 
 // shape is a cache of blocks of 16.
