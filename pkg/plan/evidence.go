@@ -2,7 +2,9 @@ package plan
 
 import (
 	"math"
+	"strings"
 
+	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
@@ -11,8 +13,11 @@ import (
 // value has seen no record.
 type Evidence struct {
 	header    *record.Run
-	blockSize int            // of the metrics, in tokens
-	blocks    map[string]int // of the metrics, as exposed, by URL
+	blockSize int                    // of the metrics, in tokens
+	blocks    map[string]int         // of the metrics, as exposed, by URL
+	host      map[string]int         // tokens of the CPU's tier by the metrics, by URL
+	hits      map[string]bool        // tiers, by our names, that had hits
+	counters  map[hitCounter]float64 // the first reading of each
 	cached    unit
 }
 
@@ -25,8 +30,14 @@ func (e *Evidence) Add(rec any) {
 	case *record.Scrape:
 		e.scrape(r)
 	case *record.Turn:
-		if r.Usage != nil && r.Usage.Cached != nil {
+		if r.Usage == nil {
+			return
+		}
+		if r.Usage.Cached != nil {
 			e.cached.add(*r.Usage.Cached)
+		}
+		for tier, n := range r.Usage.Tiers {
+			e.hit(TierName(tier), float64(n))
 		}
 	}
 }
@@ -41,6 +52,75 @@ func (e *Evidence) scrape(r *record.Scrape) {
 		}
 		e.blocks[r.URL] = n
 	}
+	if n := whole(r.Values["cpu_tokens"]); n > 0 {
+		if e.host == nil {
+			e.host = map[string]int{}
+		}
+		e.host[r.URL] = n
+	}
+	for _, tier := range []kvcache.Tier{kvcache.CPU, kvcache.Disk} {
+		if n, ok := r.Values["cached_tokens_"+tier.String()]; ok {
+			e.counted(r.URL, tier, n)
+		}
+	}
+}
+
+// counted takes a reading of a tier's counter of hits, which may have begun
+// before the run: only its growth shows hits.
+func (e *Evidence) counted(url string, tier kvcache.Tier, n float64) {
+	key := hitCounter{url, tier}
+	before, ok := e.counters[key]
+	if !ok {
+		if e.counters == nil {
+			e.counters = map[hitCounter]float64{}
+		}
+		e.counters[key] = n
+		return
+	}
+	e.hit(tier.String(), math.Abs(n-before))
+}
+
+// hitCounter is a tier's counter of hits at one server.
+type hitCounter struct {
+	url  string
+	tier kvcache.Tier
+}
+
+// hit notes that a tier had n tokens of hits.
+func (e *Evidence) hit(tier string, n float64) {
+	if !(n > 0) {
+		return
+	}
+	if e.hits == nil {
+		e.hits = map[string]bool{}
+	}
+	e.hits[tier] = true
+}
+
+// tokens returns the size of a lower tier by the metrics of all servers, in
+// tokens; 0 = unknown.
+func (e *Evidence) tokens(tier kvcache.Tier) int {
+	sum := 0
+	if tier == kvcache.CPU {
+		for _, n := range e.host {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// TierName returns our name for a server's name of a tier: gpu, cpu, disk, or
+// else the name itself.
+func TierName(s string) string {
+	switch {
+	case s == "device":
+		return kvcache.GPU.String()
+	case s == "host":
+		return kvcache.CPU.String()
+	case strings.HasPrefix(s, "storage"):
+		return kvcache.Disk.String()
+	}
+	return s
 }
 
 // whole returns a gauge as a count, 0 if it cannot be one.

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"multiturn/internal/human"
 	"multiturn/pkg/kvcache"
@@ -18,6 +19,7 @@ const (
 	FromServer Source = "server"  // its metrics
 	FromProbe  Source = "probe"   // the preflight's guess
 	FromUsage  Source = "usage"   // what all counts of cached tokens are multiples of
+	FromHits   Source = "hits"    // it had some: the tier exists, and its size is unknown
 	FromHabit  Source = "assumed" // what is usual for such a server
 )
 
@@ -78,8 +80,9 @@ var (
 // states. The block size then comes from the server's metrics, the preflight's
 // guess, the common divisor of all counts of cached tokens, and last what is
 // usual for such a server. The size of the GPU's tier then comes from the
-// metrics, without the block that the server keeps for itself. Lower tiers are
-// stated or do not exist.
+// metrics, without the block that the server keeps for itself, and that of the
+// CPU's tier if they have it. A lower tier that had hits and whose size is
+// unknown has no limit. Other lower tiers are stated or do not exist.
 //
 // Model names the model whose keys and values fill sizes in GiB, unless one is
 // stated; "" is the run's.
@@ -128,8 +131,8 @@ func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
 		if err != nil {
 			return err
 		}
-		if n == 0 && tier == kvcache.GPU {
-			n, from = s.pool(e), FromServer
+		if n == 0 {
+			n, from = s.learnt(tier, e)
 		}
 		if n == 0 {
 			continue
@@ -139,7 +142,9 @@ func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
 		tiers = append(tiers, ShapeTier{tier.String(), n, stores[t].String(), from})
 	}
 	switch {
-	case len(tiers) == 0:
+	case !slices.ContainsFunc(tiers, func(t ShapeTier) bool {
+		return t.From == FromStated || t.Tier == kvcache.GPU.String()
+	}):
 		return nil
 	case config.Tiers[kvcache.GPU].Blocks == 0:
 		return fmt.Errorf("a %s tier is stated, but %w", tiers[0].Tier, ErrNoGPU)
@@ -149,6 +154,23 @@ func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
 	}
 	s.Tiers, s.Config = tiers, &config
 	return nil
+}
+
+// learnt returns the size of a tier that is not stated, in blocks, and where it
+// comes from; 0 = there is none, as far as is known.
+func (s *Shape) learnt(tier kvcache.Tier, e *Evidence) (int, Source) {
+	if tier == kvcache.GPU {
+		return s.pool(e), FromServer
+	}
+	if n := e.tokens(tier) / s.BlockSize; n > 0 {
+		return n, FromServer
+	}
+	if !e.hits[tier.String()] {
+		return 0, ""
+	}
+	s.Notes = append(s.Notes, fmt.Sprintf("the server has a %v tier of unknown size: predicted hits "+
+		"are those of one without limit", tier))
+	return kvcache.Unlimited, FromHits
 }
 
 // pool returns the blocks of the servers' GPUs; 0 = unknown.

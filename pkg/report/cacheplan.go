@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"multiturn/internal/human"
 	"multiturn/pkg/chat"
@@ -266,7 +265,7 @@ func (r *CacheRow) add(i int, t *turn, k *plan.Turn, predicted bool) {
 	r.knownPrompt += int64(k.Prompt)
 	r.knownIdeal += int64(k.Ideal)
 	for tier, n := range t.tiers {
-		addTier(&r.CachedTier, tierName(tier), n)
+		addTier(&r.CachedTier, plan.TierName(tier), n)
 	}
 }
 
@@ -275,19 +274,6 @@ func addTier(to *map[string]Number, tier string, n int) {
 		*to = make(map[string]Number)
 	}
 	(*to)[tier] += Number(n)
-}
-
-// tierName returns our name for a server's name of a tier.
-func tierName(s string) string {
-	switch {
-	case s == "device" || s == "gpu":
-		return kvcache.GPU.String()
-	case s == "host" || s == "cpu":
-		return kvcache.CPU.String()
-	case s == "disk" || strings.HasPrefix(s, "storage"):
-		return kvcache.Disk.String()
-	}
-	return s
 }
 
 func (r *CacheRow) finish(c *Collector, predicted bool) {

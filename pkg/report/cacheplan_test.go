@@ -127,6 +127,26 @@ func TestShape(t *testing.T) {
 			[]any{header("vllm", record.Server{BlockSize: 32, GPUBlocks: 96})},
 			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
 				"keeps prompt+output)", ""},
+		{"a CPU tier by the metrics", CacheOptions{},
+			[]any{at("a", map[string]float64{"gpu_blocks": 96, "cpu_tokens": 3200})},
+			"predicted: blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
+				"prompt+output), cpu 200 blocks (the server says; keeps prompt)", ""},
+		{"a CPU tier, but no GPU", CacheOptions{},
+			[]any{at("a", map[string]float64{"cpu_tokens": 3200})},
+			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
+		{"hits in a CPU tier", CacheOptions{},
+			[]any{at("a", map[string]float64{"gpu_blocks": 96, "cached_tokens_cpu": 10, "cached_tokens_disk": 10}),
+				at("a", map[string]float64{"gpu_blocks": 96, "cached_tokens_cpu": 20, "cached_tokens_disk": 10})},
+			"predicted: blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
+				"prompt+output), cpu no limit (size unknown; keeps prompt)",
+			"a cpu tier of unknown size"},
+		{"hits on a disk by usage", CacheOptions{},
+			[]any{at("a", map[string]float64{"gpu_blocks": 96}),
+				&record.Turn{Exchange: record.Exchange{Usage: &record.Usage{
+					Tiers: map[string]int{"device": 5, "storage_file": 9}}}}},
+			"predicted: blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
+				"prompt+output), disk no limit (size unknown; keeps prompt)",
+			"a disk tier of unknown size"},
 		{"two servers", CacheOptions{},
 			[]any{at("a", map[string]float64{"gpu_blocks": 10}),
 				at("b", map[string]float64{"gpu_blocks": 20})},

@@ -248,6 +248,8 @@ func by(from plan.Source) string {
 		return "the preflight's guess"
 	case plan.FromUsage:
 		return "as usage has it"
+	case plan.FromHits:
+		return "size unknown"
 	}
 	return string(from)
 }

@@ -1,6 +1,9 @@
 package report
 
-import "multiturn/pkg/kvcache"
+import (
+	"multiturn/pkg/kvcache"
+	"multiturn/pkg/plan"
+)
 
 // tierSplit splits a turn's cached tokens by the tiers they were loaded from.
 type tierSplit struct {
@@ -38,7 +41,7 @@ func (s tierSplit) of(i int) (loaded [kvcache.NumTiers]int, ok bool) {
 			return loaded, t.cached == 0
 		}
 		for name, n := range t.tiers {
-			switch tierName(name) {
+			switch plan.TierName(name) {
 			case kvcache.CPU.String():
 				loaded[kvcache.CPU] += n
 			case kvcache.Disk.String():

@@ -2,6 +2,7 @@ package report
 
 import (
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
 )
 
@@ -52,7 +53,7 @@ func (c *Collector) usageHits() tierHits {
 		h.prompt += int64(t.prompt)
 		rest := Number(t.cached)
 		for name, n := range t.tiers {
-			addTier(&h.tokens, tierName(name), n)
+			addTier(&h.tokens, plan.TierName(name), n)
 			rest -= Number(n)
 		}
 		if t.tiers != nil && rest > 0 {

@@ -24,6 +24,7 @@ func TestWorthIsTheTruth(t *testing.T) {
 			config: kvcache.Config{BlockSize: 16},
 		},
 		{name: "counters", from: tiersFromCounters, config: shape(400, 2000, 0)},
+		{name: "counters, of a tier of unknown size", from: tiersFromCounters},
 		{
 			name: "prediction", change: without[*record.Scrape], from: tiersFromPrediction,
 			config: shape(400, 2000, 0),
@@ -94,13 +95,17 @@ func TestWorthWithoutLoads(t *testing.T) {
 	w := small()
 	w.config = shape(400, 2000, 0)
 	recs := w.play()
+	for _, s := range scrapesOf(recs) { // what older releases of vLLM tell
+		s.Values["cached_tokens_external"] = s.Values["cached_tokens_cpu"]
+		delete(s.Values, "cached_tokens_cpu")
+	}
 	d := collected(Options{Cache: stated(shape(400, 0, 0))}, recs...).Summary().Details
 	cpu := d.Worth[1]
-	if cpu.Tier != "cpu" || cpu.Why == "" || cpu.known() || cpu.TTFT.Low.OK() || !(cpu.TTFT.High > 15) {
+	if cpu.Tier != "external" || cpu.Why == "" || cpu.known() || cpu.TTFT.Low.OK() || !(cpu.TTFT.High > 15) {
 		t.Errorf("%+v", cpu)
 	}
 	for _, s := range scrapesOf(recs) {
-		tokens := s.Values["cached_tokens_cpu"] - 1000
+		tokens := s.Values["cached_tokens_external"] - 1000
 		s.Values["load_seconds"] = 7 + tokens*w.loaded[kvcache.CPU]/1000
 	}
 	d = collected(Options{Cache: stated(shape(400, 0, 0))}, recs...).Summary().Details

@@ -264,6 +264,11 @@ func (m *metrics) vllmOffload(f family, s *Server) {
 			&m.stored[kvcache.Disk])() * float64(s.o.Cache.BlockSize))
 	})
 	f.counter("kv_offload_load_time_total", "Seconds that loads took.", seconds(&m.loadNS))
+	if n := s.o.Cache.Tiers[kvcache.CPU].Blocks; n > 0 {
+		f.gauge("kv_offload_config_info", "Information of the KV offloading.",
+			func() float64 { return 1 }, "cpu_num_chunks", strconv.Itoa(n),
+			"cpu_kv_cache_size_tokens", strconv.Itoa(n*s.o.Cache.BlockSize))
+	}
 }
 
 // vllmHistograms registers the histograms of times and lengths.
@@ -318,6 +323,10 @@ func (m *metrics) sglang(s *Server) {
 		func() float64 { return m.share(s, m.pinned.Load()) })
 	f.gauge("max_total_num_tokens", "The maximum total number of tokens.",
 		func() float64 { return float64(s.o.room()) })
+	if n := s.o.Cache.Tiers[kvcache.CPU].Blocks; n > 0 {
+		f.gauge("hicache_host_total_tokens", "The total number of tokens in the host KV cache.",
+			func() float64 { return float64(n) * size })
+	}
 	f.counter("prompt_tokens_total", "Number of prefill tokens processed.", count(&m.prompt))
 	f.counter("generation_tokens_total", "Number of generation tokens processed.",
 		count(&m.generated))

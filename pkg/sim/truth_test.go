@@ -157,6 +157,9 @@ func TestTiersAgree(t *testing.T) {
 					t.Errorf("%v bytes loaded, want %v", get("vllm:kv_offload_load_bytes_total"),
 						external*1000)
 				}
+				if tc.cpu > 0 && get("sglang:hicache_host_total_tokens") != float64(16*tc.cpu) {
+					t.Errorf("%v tokens on the host", get("sglang:hicache_host_total_tokens"))
+				}
 				if err := s.Close(); err != nil {
 					t.Error(err)
 				}

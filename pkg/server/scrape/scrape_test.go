@@ -101,6 +101,8 @@ func TestSources(t *testing.T) {
 			"vllm:prompt_tokens_total{engine=\"1\"} 4\n", "prompt_tokens", 7},
 		{"shares are averaged", "vllm:kv_cache_usage_perc{engine=\"0\"} 0.5\n" +
 			"vllm:kv_cache_usage_perc{engine=\"1\"} 1\n", "kv_usage", 0.75},
+		{"the size of the CPU tier, in a label", `vllm:kv_offload_config_info{cpu_num_chunks="7",` +
+			"cpu_kv_cache_size_tokens=\"448\"} 1\n", "cpu_tokens", 448},
 		{"generations are not added", "vllm:kv_offload_load_bytes_total 5\n" +
 			"vllm:kv_offload_total_bytes_total{transfer_type=\"CPU_to_GPU\"} 5\n", "load_bytes", 5},
 		{"the older one alone",
