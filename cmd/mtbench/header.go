@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"multiturn/pkg/bench"
+	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/load"
 	"multiturn/pkg/record"
@@ -38,7 +39,7 @@ func header(
 		Server: record.Server{
 			Kind: s.Name, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen,
 		},
-		Load: askedLoad(o),
+		Load: askedLoad(o, d),
 	}
 	if o.Control != load.NoControl {
 		h.Control = string(o.Control)
@@ -53,17 +54,33 @@ func header(
 }
 
 // askedLoad is what a header says of the load that o asks for.
-func askedLoad(o *bench.Options) *record.Load {
+func askedLoad(o *bench.Options, d *dataset) *record.Load {
 	l := &record.Load{
 		MaxRequests: o.MaxRequests, MaxMessages: o.MaxMessages, MinAnswer: o.LimitMin,
 		MaxAnswer: o.LimitMax, Sampling: string(o.Order), Rate: o.Rate, Warmup: o.Warmup,
 		Retries: o.Retries, OnFailure: string(o.Failure), History: string(o.History),
-		ReasoningField: o.ReasoningField,
+		ReasoningField: o.ReasoningField, ThinkMS: meanThink(d.conversations, o.MaxMessages),
 	}
 	if o.Control != load.NoControl {
 		l.ControlMix = string(o.Mix)
 	}
 	return l
+}
+
+// meanThink returns the mean think time of the turns that have one, in
+// milliseconds; 0 if none has.
+func meanThink(conversations []chat.Conversation, messages int) float64 {
+	var sum time.Duration
+	n := 0
+	for i := range conversations {
+		for _, t := range conversations[i].Cut(messages) {
+			if t.Think > 0 {
+				sum += t.Think
+				n++
+			}
+		}
+	}
+	return sum.Seconds() * 1000 / float64(max(1, n))
 }
 
 // runID sorts by time and is unique.

@@ -174,7 +174,9 @@ func (s *Scheduler) dispatch(w waiting, c resting) Dispatch {
 }
 
 // Ended reports that a dispatched turn ended at end, and that its client was
-// done with it at now. Unless ok, its conversation ends with it.
+// done with it at now. Unless ok, its conversation ends with it. What the end
+// makes possible is scheduled for end: that the client was done late is its own
+// lateness.
 func (s *Scheduler) Ended(d Dispatch, end, now time.Duration, ok bool) {
 	s.advance(now)
 	p := &s.went[d.Play]
@@ -187,14 +189,17 @@ func (s *Scheduler) Ended(d Dispatch, end, now time.Duration, ok bool) {
 		s.release(turn{d.Play, p.next}, end)
 	} else {
 		s.active--
+		if !s.Over() {
+			s.admit(end)
+		}
 	}
 	if s.opt.Rate > 0 && !s.warming {
 		pause := s.rests[d.Client].Exponential(1/s.opt.Rate) * float64(time.Second)
-		s.agenda.add(now+time.Duration(pause), event{kind: restEnds, client: d.Client})
+		s.agenda.add(end+time.Duration(pause), event{kind: restEnds, client: d.Client})
 		return
 	}
 	// It goes next: its connection is warm.
-	s.idle = append(s.idle, resting{d.Client, now})
+	s.idle = append(s.idle, resting{d.Client, end})
 }
 
 // Due returns when Next has to be called again if no turn ends before, and

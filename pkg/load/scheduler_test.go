@@ -289,3 +289,49 @@ func TestValidate(t *testing.T) {
 		t.Error("conversations without a turn are taken")
 	}
 }
+
+// A client that learns late that an answer has ended, because it was stopped, is
+// late with what the end makes possible: its conversation's next turn, a
+// conversation in its place, and the rest after it.
+func TestScheduledFromTheEnd(t *testing.T) {
+	t.Parallel()
+	const end, now = 100 * time.Millisecond, 478 * time.Millisecond
+	for _, tc := range []struct {
+		name string
+		o    Options
+		all  []chat.Conversation
+	}{
+		{"the next turn", Options{}, talks(2)},
+		{"another conversation", Options{}, talks(1, 1)},
+		{"one that waited for the client", Options{Active: 2}, talks(1, 1)},
+		{"after a failure", Options{}, talks(2, 1)},
+	} {
+		s := scheduler(t, tc.o, tc.all)
+		s.Begin(0, false)
+		d, _ := s.Next(0)
+		s.Ended(d, end, now, tc.name != "after a failure")
+		if d, ok := s.Next(now); !ok || d.Scheduled != end {
+			t.Errorf("%s: %v, scheduled at %v, want %v", tc.name, ok, d.Scheduled, end)
+		}
+	}
+	rest := func(now time.Duration) time.Duration {
+		s := scheduler(t, Options{Rate: 1}, talks(2))
+		s.Begin(0, false)
+		d, _ := s.Next(0)
+		s.Ended(d, end, now, true)
+		at, _ := s.Due()
+		return at
+	}
+	if late, soon := rest(now), rest(end); late != soon {
+		t.Errorf("the rest ends at %v, and at %v if the end was learnt at once", late, soon)
+	}
+	// A run that was stopped begins no conversation.
+	s := scheduler(t, Options{}, talks(1, 1))
+	s.Begin(0, false)
+	d, _ := s.Next(0)
+	s.Stop(record.WhyInterrupted)
+	s.Ended(d, end, now, true)
+	if got := s.Conversations(); got.Started != 1 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/record"
+	"multiturn/pkg/sockclock"
 )
 
 // maxErrorBody is how much of an error's body is kept, in bytes: more than any
@@ -61,9 +62,13 @@ type answer struct {
 	done      bool   // [DONE] was seen
 	finished  bool   // a finish_reason was seen
 
+	clock   *sockclock.Clock
 	arrived record.Clock  // of the current read
+	before  record.Clock  // of the newest read that arrived before it
+	seen    record.Clock  // when the current read returned
 	late    time.Duration // the longest time between arrival and read
 	counted bool          // the current read had a chunk
+	first   bool          // the first token is in the current read
 	exact   bool          // the whole read arrived at that time
 	frame   int           // the HTTP chunk of the read's last chunk
 }
@@ -72,10 +77,10 @@ var answers = sync.Pool{New: func() any { return new(answer) }}
 
 // newAnswer returns an answer for one response; free returns its buffers to the
 // pool.
-func newAnswer(o *Options, s secrets) *answer {
+func newAnswer(o *Options, c *sockclock.Clock, s secrets) *answer {
 	a := answers.Get().(*answer)
 	a.res = &Result{}
-	a.secrets, a.maxEvent, a.keep = s, o.MaxEvent, o.KeepHeaders
+	a.clock, a.secrets, a.maxEvent, a.keep = c, s, o.MaxEvent, o.KeepHeaders
 	a.parser.Limit, a.decoder.api = o.MaxEvent, o.api()
 	return a
 }
@@ -130,7 +135,11 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 // read begins a read: when its bytes arrived, and when the read returned. With
 // exact all bytes arrived at that time, else only the last one is known to.
 func (a *answer) read(arrived, seen record.Clock, exact bool) {
-	a.arrived, a.counted, a.exact = arrived, false, exact
+	if arrived > a.arrived {
+		a.before = a.arrived
+	}
+	a.arrived, a.seen = arrived, seen
+	a.counted, a.first, a.exact = false, false, exact
 	a.late = max(a.late, time.Duration(seen-arrived))
 }
 
@@ -291,7 +300,10 @@ func (a *answer) token(frame int, content, reasoning, tool bool) {
 		r.ChunksTool++
 	}
 	if r.FirstToken == 0 {
-		r.FirstToken = at
+		r.FirstToken, a.first = at, true
+		if a.arrived == a.seen && !a.exact { // no stamp: it is as late as the process
+			r.FirstEarlyUS = a.early().Microseconds()
+		}
 	} else {
 		a.gaps = append(a.gaps, at.Microseconds()-r.LastToken.Microseconds())
 	}
@@ -301,9 +313,46 @@ func (a *answer) token(frame int, content, reasoning, tool bool) {
 		a.counted = true
 		r.Reads++
 	case !a.exact && (frame == 0 || frame != a.frame):
-		r.Merged++
+		a.merge()
 	}
 	a.frame = frame
+}
+
+// merge counts a chunk that came in one read with an earlier one, under its
+// stamp.
+func (a *answer) merge() {
+	r := a.res
+	r.Merged++
+	early := a.early()
+	if early == 0 {
+		return
+	}
+	r.MergedLate++
+	if a.first {
+		r.FirstMerged++
+		r.FirstEarlyUS = early.Microseconds()
+	}
+}
+
+// early returns how much earlier than its stamp the beginning of the current read
+// may have arrived.
+func (a *answer) early() time.Duration {
+	early := a.clock.Early(time.Duration(a.arrived), time.Duration(a.seen))
+	return min(early, time.Duration(a.arrived-a.before))
+}
+
+// settleFirst limits how much earlier than its stamp the first token may have
+// arrived: it came after the head, and chunks that waited with it came at the
+// pace of the later ones.
+func (a *answer) settleFirst() {
+	r := a.res
+	if r.FirstEarlyUS > 0 && r.Headers > 0 {
+		r.FirstEarlyUS = min(r.FirstEarlyUS, (r.FirstToken - r.Headers).Microseconds())
+	}
+	if later := r.Chunks - 1 - r.FirstMerged; r.FirstMerged > 0 && later > 0 {
+		pace := (r.LastToken - r.FirstToken).Microseconds() / int64(later)
+		r.FirstEarlyUS = min(r.FirstEarlyUS, pace*int64(r.FirstMerged))
+	}
 }
 
 // finish ends the answer at the given time and returns its Result. The cause is
@@ -326,6 +375,7 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	if r.End == 0 {
 		r.End = at
 	}
+	a.settleFirst()
 	r.Outcome, r.Error = a.outcome(cause)
 	r.ReadLateUS = a.late.Microseconds()
 	r.Error = oneLine(a.secrets.remove(r.Error))

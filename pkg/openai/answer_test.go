@@ -6,6 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"multiturn/pkg/sockclock"
 )
 
 // FuzzAnswer feeds bodies of all kinds in all pieces: nothing panics, and the cut
@@ -46,7 +49,7 @@ func FuzzAnswer(f *testing.F) {
 			cause = errCut
 		}
 		run := func(pieces ...[]byte) *Result {
-			answer := newAnswer(&Options{MaxEvent: 1 << 20}, nil)
+			answer := newAnswer(&Options{MaxEvent: 1 << 20}, sockclock.New(time.Now()), nil)
 			answer.head(status, header, 1)
 			for _, p := range pieces {
 				answer.read(1e6, 1e6, false)
@@ -54,7 +57,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 			r := answer.finish(cause, 2e6)
 			answer.free()
-			r.Reads, r.Merged = 0, 0
+			r.Reads, r.Merged, r.MergedLate, r.FirstMerged, r.FirstEarlyUS = 0, 0, 0, 0, 0
 			return r
 		}
 		n := len(body) + 1

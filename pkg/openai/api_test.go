@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"multiturn/pkg/sockclock"
 )
 
 // other is an endpoint whose last event ends the stream and has the usage.
@@ -47,7 +50,7 @@ func TestOwnUsage(t *testing.T) {
 			t.Errorf("%s: %s", a.path, body)
 		}
 	}
-	answer := newAnswer(&o, nil)
+	answer := newAnswer(&o, sockclock.New(time.Now()), nil)
 	answer.decoder.api = &other
 	answer.head(http.StatusOK, http.Header{"Content-Type": {"text/event-stream"}}, 1)
 	answer.read(2, 2, true)

@@ -290,11 +290,14 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 		used.spare = false
 	}
 	// Over HTTP/2 the connection's times belong to all its streams together.
-	if used == nil || h2 {
-		r.Sent = got
-	} else {
-		r.Sent, r.Written = record.Clock(used.Sent()), record.Clock(used.Written())
+	times := func() {
+		if used == nil || h2 {
+			r.Sent = got
+		} else {
+			r.Sent, r.Written = record.Clock(used.Sent()), record.Clock(used.Written())
+		}
 	}
+	times()
 	if err != nil {
 		return ended(ctx, connectError(err))
 	}
@@ -317,6 +320,9 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	for {
 		n, err := resp.Body.Read(*buf)
 		if n > 0 {
+			if r.Written == 0 && err == nil { // the goroutine that wrote was late, and the connection is ours
+				times()
+			}
 			arrived, seen := stamps()
 			a.read(arrived, seen, false)
 			a.body((*buf)[:n], 0)

@@ -8,10 +8,10 @@
 // # Clocks
 //
 // All clocks are times since Options.Start on the monotonic clock, taken where
-// the bytes pass the socket (package sockclock). Sent is just before the
-// request's first Write. Arrivals are when the kernel received the segment, if it
-// reports that. Events without text (a role, an empty text, usage) set no clock of
-// a token.
+// the bytes pass the socket (package sockclock). Sent is when the request's first
+// byte left, or just before its first Write if the kernel did not stamp it.
+// Arrivals are when the kernel received the segment, if it reports that. Events
+// without text (a role, an empty text, usage) set no clock of a token.
 //
 // # Servers
 //
@@ -76,6 +76,7 @@ type Client struct {
 	secrets   secrets
 	transport transport
 	questions *netHTTP // for requests that are not measured
+	unwatch   func()
 }
 
 // transport moves the bytes of requests and answers.
@@ -144,6 +145,7 @@ func New(o Options) (*Client, error) {
 			Field: "Clocks", Problem: "packets is only for plain HTTP/1.1 without a proxy",
 		}
 	}
+	c.unwatch = c.clock.Watch()
 	return c, nil
 }
 
@@ -162,7 +164,7 @@ func (c *Client) Do(ctx context.Context, r *Request) *Result {
 		defer cancel()
 		ctx = limited
 	}
-	a := newAnswer(&c.opts, c.secrets)
+	a := newAnswer(&c.opts, c.clock, c.secrets)
 	body := c.template.body(r)
 	var err error
 	if ctx.Err() != nil {
@@ -200,4 +202,7 @@ func (c *Client) Transport() Transport { return c.opts.Transport }
 func (c *Client) Stats() Stats { return c.transport.stats() }
 
 // Close closes all idle connections. No request may be in flight.
-func (c *Client) Close() error { return errors.Join(c.transport.close(), c.questions.close()) }
+func (c *Client) Close() error {
+	c.unwatch()
+	return errors.Join(c.transport.close(), c.questions.close())
+}

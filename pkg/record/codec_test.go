@@ -41,7 +41,8 @@ var turnKeys = strings.Fields(`
 	type conversation client turn messages warmup arm batch attempts outcome status error finish verify
 	scheduled_ms issued_ms sent_ms written_ms headers_ms first_event_ms
 	first_token_ms first_answer_ms last_token_ms end_ms
-	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged read_late_us gaps_us
+	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged
+	merged_late first_merged first_early_us read_late_us gaps_us
 	max_tokens min_tokens usage counted body_bytes server_timings`)
 
 // inOrder returns what encoding/json writes for a turn, in the order of turnKeys.
@@ -187,7 +188,7 @@ func TestReaderLines(t *testing.T) {
 		{"other format", `{"type":"run","format":"x","version":"1.0"}`, "", "", 0,
 			`f:1: the header has format "x", not "multiturn-records": these are not records of a run`},
 		{"strange version", `{"type":"run","format":"multiturn-records","version":"one"}` + "\n" +
-			turn, "turn", `f:1: the header's version "one" is not like "1.1"`, 1, ""},
+			turn, "turn", `f:1: the header's version "one" is not like "1.2"`, 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,11 +30,16 @@
 // its tokenizer. In a header of version 1.0 they are unknown, even where its
 // "options" have the values: names of options are not part of the format.
 //
+// Version 1.2 added "merged_late", "first_merged" and "first_early_us" to turns,
+// "think_ms" to the load, and "verdicts" to the certificate, in place of
+// "reasons". In records of 1.0 and 1.1 it is not known which merged chunks waited
+// for the client and which were sent together.
+//
 // # Examples
 //
 // One record of each type. A record is one line; they are broken here to be read.
 //
-//	{"type":"run","format":"multiturn-records","version":"1.1",
+//	{"type":"run","format":"multiturn-records","version":"1.2",
 //	 "id":"20260102T030405Z-01020304","start":"2026-01-02T03:04:05.000001Z",
 //	 "program":"mtbench 1.0","options":{"model":"m"},"model":"m",
 //	 "url":"http://localhost:8000","seed":0,"clients":2,"active_conversations":6,
@@ -76,12 +81,15 @@
 //	 "conversations":{"planned":24,"started":24,"finished":24,"failed":0,
 //	  "abandoned":0},
 //	 "turns":{"planned":120,"started":120,"finished":120,"failed":0,"abandoned":0},
-//	 "certificate":{"verdict":"ok","clocks":"kernel",
+//	 "certificate":{"verdict":"warn","verdicts":[{"kind":"ttft","verdict":"ok"},
+//	   {"kind":"tpot","verdict":"ok"},{"kind":"itl","verdict":"warn","share":0.02,
+//	    "reason":"chunks waited to be read"},{"kind":"latency","verdict":"ok"},
+//	   {"kind":"throughput","verdict":"ok","share":0.001}],"clocks":"kernel",
 //	  "lag_ms":{"n":120,"p50":0.05,"p99":0.2,"max":0.4},
 //	  "wake_ms":{"n":90,"p50":0.06,"p99":0.3,"max":0.5},
 //	  "read_late_ms":{"n":120,"p50":0.01,"p99":0.1,"max":0.2},
 //	  "cpu_s":0.4,"cpu_share":0.01,"gcs":2,"gc_pause_max_ms":0.1,
-//	  "peak_memory_mb":60,"chunks":360,"reads":360,"merged":0,
+//	  "peak_memory_mb":60,"chunks":360,"reads":353,"merged":7,"merged_late":7,
 //	  "connections_opened":2,"reconnects":0,"max_in_flight":2,
 //	  "dropped_writes":0}}
 //
@@ -105,7 +113,7 @@ package record
 // fields are only added.
 const (
 	Format  = "multiturn-records"
-	Version = "1.1"
+	Version = "1.2"
 )
 
 // Types of records.

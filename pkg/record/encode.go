@@ -50,6 +50,9 @@ func AppendTurn(dst []byte, t *Turn) []byte {
 	e.optInt("chunks_tool", int64(t.ChunksTool))
 	e.optInt("reads", int64(t.Reads))
 	e.optInt("merged", int64(t.Merged))
+	e.optInt("merged_late", int64(t.MergedLate))
+	e.optInt("first_merged", int64(t.FirstMerged))
+	e.optInt("first_early_us", t.FirstEarlyUS)
 	e.optInt("read_late_us", t.ReadLateUS)
 	e.optInts("gaps_us", t.GapsUS)
 

@@ -38,13 +38,15 @@ type Tally struct {
 	Abandoned int `json:"abandoned"`
 }
 
-// Certificate is what the client measured of itself.
+// Certificate is what the client measured of itself, and which numbers of the run
+// it makes doubtful.
 type Certificate struct {
-	// Verdict is VerdictOK, or VerdictWarn with Reasons: which numbers are in doubt
-	// and why.
-	Verdict string      `json:"verdict"`
-	Reasons []string    `json:"reasons,omitempty"`
-	Clocks  ClockSource `json:"clocks,omitempty"`
+	// Verdict is the worst of Verdicts.
+	Verdict string `json:"verdict"`
+	// Verdicts has one for each kind of number. It came with version 1.2.
+	Verdicts []Verdict `json:"verdicts,omitempty"`
+
+	Clocks ClockSource `json:"clocks,omitempty"`
 	// Lag is sent minus scheduled. Wake is how late a timer fired. ReadLate is the
 	// time between arrival and read.
 	Lag      Quantiles `json:"lag_ms"`
@@ -59,6 +61,7 @@ type Certificate struct {
 	Chunks       int64   `json:"chunks"`             // events with text
 	Reads        int64   `json:"reads"`              // that delivered chunks
 	Merged       int64   `json:"merged"`             // as in turns, the sum
+	MergedLate   int64   `json:"merged_late"`        // as in turns, the sum
 	Opened       int     `json:"connections_opened"` // how many were dialled
 	// Reconnects counts pooled connections that the server had closed.
 	Reconnects  int `json:"reconnects"`
@@ -67,11 +70,50 @@ type Certificate struct {
 	DroppedWrites int64 `json:"dropped_writes"`
 }
 
-// Values of Certificate.Verdict.
+// Verdict is what a certificate says of one kind of number.
+type Verdict struct {
+	// Kind is one of the Kind constants.
+	Kind string `json:"kind"`
+	// Verdict is one of the Verdict constants.
+	Verdict string `json:"verdict"`
+	// Reason is empty if the verdict is VerdictOK.
+	Reason string `json:"reason,omitempty"`
+	// MS is how much the client's own lateness may have added to the number of a
+	// turn, at most, and taken from it if it is below 0; 0 if that cannot be said.
+	// For KindThroughput it is how late the latest request was.
+	MS float64 `json:"ms,omitzero"`
+	// Share is that of the turns or chunks concerned, 0 to 1. For KindThroughput it
+	// is the share of its time that the client lost.
+	Share float64 `json:"share,omitzero"`
+}
+
+// Values of Verdict.Kind.
 const (
-	VerdictOK   = "ok"
-	VerdictWarn = "warn"
+	KindTTFT       = "ttft"
+	KindTPOT       = "tpot"
+	KindITL        = "itl"
+	KindLatency    = "latency"
+	KindThink      = "think_times" // and rests of a request rate
+	KindThroughput = "throughput"
 )
+
+// Values of Verdict.Verdict and Certificate.Verdict.
+const (
+	VerdictOK      = "ok"
+	VerdictWarn    = "warn"
+	VerdictUnknown = "unknown" // the records do not have what is needed
+)
+
+// WorstVerdict returns the verdict on a run with these on its kinds of numbers.
+func WorstVerdict(all []Verdict) string {
+	worst := VerdictOK
+	for _, v := range all {
+		if v.Verdict == VerdictWarn || worst == VerdictOK {
+			worst = v.Verdict
+		}
+	}
+	return worst
+}
 
 // Quantiles of a sample, in the unit of the field's name.
 type Quantiles struct {

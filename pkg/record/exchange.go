@@ -13,8 +13,9 @@ type Exchange struct {
 	Error  string `json:"error,omitempty"`
 	Finish string `json:"finish,omitempty"` // finish_reason of the first choice
 
-	// Sent is just before the request's first Write on the connection that
-	// answered, Written just after its last Write.
+	// Sent is when the request's first byte left, on the connection that answered,
+	// and Written when its last byte did, if the kernel stamped them; else just
+	// before its first Write, and just after its last.
 	Sent    Clock `json:"sent_ms,omitzero"`
 	Written Clock `json:"written_ms,omitzero"`
 	Headers Clock `json:"headers_ms,omitzero"` // the response's head was complete
@@ -48,6 +49,14 @@ type Exchange struct {
 	// packet or one HTTP chunk were sent together and are not counted, if the
 	// transport can distinguish them.
 	Merged int `json:"merged,omitempty"`
+	// MergedLate counts those of Merged that came while the client did not run or
+	// read late. The others of them were sent together.
+	MergedLate int `json:"merged_late,omitempty"`
+	// FirstMerged counts those of MergedLate that waited with the first token.
+	// FirstToken is then their arrival, and the token's own was up to FirstEarlyUS
+	// microseconds before it.
+	FirstMerged  int   `json:"first_merged,omitempty"`
+	FirstEarlyUS int64 `json:"first_early_us,omitzero"`
 	// ReadLateUS is the longest time, in microseconds, between the arrival of bytes
 	// and the read that returned them.
 	ReadLateUS int64 `json:"read_late_us,omitzero"`

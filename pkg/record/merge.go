@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -229,15 +230,15 @@ func clocksRank(clocks ClockSource) int {
 
 // add adds counts, and takes the worst of shares and times.
 func (c *Certificate) add(o Certificate, of *Run) {
-	if c.Verdict == "" || c.Verdict == VerdictOK {
-		c.Verdict = o.Verdict
-	}
 	who := of.ID
 	if of.Host.Name != "" {
 		who = of.Host.Name + " " + who
 	}
-	for _, r := range o.Reasons {
-		c.Reasons = append(c.Reasons, who+": "+r)
+	for _, v := range o.Verdicts {
+		c.addVerdict(v, who)
+	}
+	if c.Verdict == "" || c.Verdict == VerdictOK {
+		c.Verdict = o.Verdict
 	}
 	if c.Clocks == "" || clocksRank(o.Clocks) > clocksRank(c.Clocks) {
 		c.Clocks = o.Clocks
@@ -253,10 +254,33 @@ func (c *Certificate) add(o Certificate, of *Run) {
 	c.Chunks += o.Chunks
 	c.Reads += o.Reads
 	c.Merged += o.Merged
+	c.MergedLate += o.MergedLate
 	c.Opened += o.Opened
 	c.Reconnects += o.Reconnects
 	c.MaxInFlight += o.MaxInFlight
 	c.DroppedWrites += o.DroppedWrites
+}
+
+// addVerdict joins a verdict of a part with those on the same kind of number.
+func (c *Certificate) addVerdict(v Verdict, who string) {
+	if v.Reason != "" {
+		v.Reason = who + ": " + v.Reason
+	}
+	i := slices.IndexFunc(c.Verdicts, func(o Verdict) bool { return o.Kind == v.Kind })
+	if i < 0 {
+		c.Verdicts = append(c.Verdicts, v)
+		return
+	}
+	all := &c.Verdicts[i]
+	all.Verdict = WorstVerdict([]Verdict{*all, v})
+	if all.Reason != "" && v.Reason != "" {
+		all.Reason += "; "
+	}
+	all.Reason += v.Reason
+	if math.Abs(v.MS) > math.Abs(all.MS) {
+		all.MS = v.MS
+	}
+	all.Share = max(all.Share, v.Share)
 }
 
 func (q *Quantiles) add(o Quantiles) {

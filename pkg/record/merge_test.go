@@ -39,8 +39,11 @@ func TestMerge(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	late, early := part("L", start.Add(1500*time.Microsecond), "A", "B"),
 		part("E", start, "B", "C", "D")
-	late.End.Why, late.End.Certificate.Verdict, late.End.Certificate.Reasons = "interrupted",
-		"warn", []string{"slow"}
+	late.End.Why, late.End.Certificate.Verdict = "interrupted", VerdictWarn
+	late.End.Certificate.Verdicts = []Verdict{{Kind: KindTTFT, Verdict: VerdictWarn, Reason: "slow",
+		MS: 2, Share: 0.1}, {Kind: KindTPOT, Verdict: VerdictOK, MS: -0.2}}
+	early.End.Certificate.Verdicts = []Verdict{{Kind: KindTTFT, Verdict: VerdictOK, MS: 1,
+		Share: 0.2}, {Kind: KindTPOT, Verdict: VerdictOK, MS: -0.3}}
 	got, err := Merge(late, early)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +74,9 @@ func TestMerge(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	c := e.Certificate
-	if c.Verdict != "warn" || !slices.Equal(c.Reasons, []string{"host-L L: slow"}) ||
+	if c.Verdict != VerdictWarn || !slices.Equal(c.Verdicts, []Verdict{
+		{KindTTFT, VerdictWarn, "host-L L: slow", 2, 0.2}, {KindTPOT, VerdictOK, "", -0.3, 0},
+	}) ||
 		c.CPUSeconds != 2 || c.CPUShare != 0.1 || c.Lag != (Quantiles{4, 1, 2, 3}) {
 		t.Errorf("%+v", c)
 	}

@@ -96,6 +96,8 @@ type Load struct {
 	// Rate is the mean of the clients' rest after each request, as its inverse: they
 	// rest for an exponential time of mean 1/Rate seconds. 0 = no rest.
 	Rate float64 `json:"rate,omitempty"`
+	// ThinkMS is the mean think time of the turns that have one, in milliseconds.
+	ThinkMS float64 `json:"think_ms,omitempty"`
 	// Warmup reports whether the first turn of every conversation was played before
 	// the run.
 	Warmup  bool `json:"warmup,omitempty"`

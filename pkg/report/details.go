@@ -43,8 +43,9 @@ func (c *Collector) details(s *Summary) *Details {
 	if c.end != nil {
 		d.Certificate = c.end.Certificate
 	}
-	// A run that was killed has no certificate, but its turns have a part of it.
-	if d.Certificate.Verdict == "" {
+	// A run that was killed has no certificate, but its turns have a part of it;
+	// an old one has one verdict for all numbers.
+	if len(d.Certificate.Verdicts) == 0 {
 		if c.run != nil && d.Certificate.Clocks == "" {
 			d.Certificate.Clocks = c.run.Clocks
 		}

@@ -465,66 +465,6 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestCertificate(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		name string
-		c    record.Certificate
-		ttft float64
-		want []string // how each reason begins
-	}{
-		{"nothing measured", record.Certificate{}, math.NaN(), nil},
-		{"all well", record.Certificate{Lag: record.Quantiles{N: 9, P99: 4},
-			Wake: record.Quantiles{N: 9, P99: 4}, CPUShare: 0.5, Chunks: 100, Reads: 99}, 50, nil},
-		{"late, but less than a millisecond",
-			record.Certificate{Lag: record.Quantiles{N: 9, P99: 0.9}}, 1, nil},
-		{"late", record.Certificate{Lag: record.Quantiles{N: 9, P99: 6}}, 50,
-			[]string{"turns were sent late, p99 6.0 ms (median TTFT 50.0 ms)"}},
-		{"timers", record.Certificate{Wake: record.Quantiles{N: 9, P99: 6}, Clocks: "kernel"}, 50,
-			[]string{"the client's timers woke late"}},
-		{"collection", record.Certificate{GCPauseMaxMS: 6}, 50, []string{"garbage collection"}},
-		{"processor", record.Certificate{CPUShare: 0.81}, 50,
-			[]string{"the client used 81 % of the machine"}},
-		{"merged", record.Certificate{Chunks: 100, Reads: 100, Merged: 2}, 50,
-			[]string{"2.0 % of chunks waited together"}},
-		{"coalesced", record.Certificate{Chunks: 100, Reads: 90}, 50,
-			[]string{"10 % of chunks came in one read"}},
-		{"merged, not coalesced as well", record.Certificate{Chunks: 100, Reads: 80, Merged: 20},
-			50, []string{"20.0 % of chunks waited together"}},
-		{"reads not counted", record.Certificate{Chunks: 100}, 50, nil},
-		{"reconnects", record.Certificate{Reconnects: 2}, 50,
-			[]string{"2.0 % of turns were sent twice"}},
-		{"disk", record.Certificate{DroppedWrites: 1}, 50, []string{"1 records had to wait"}},
-		{"two", record.Certificate{DroppedWrites: 1, CPUShare: 1}, 50,
-			[]string{"the client used", "1 records"}},
-		{"old reasons go",
-			record.Certificate{Verdict: record.VerdictWarn, Reasons: []string{"old"}}, 50, nil},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			got := certify(tc.c, 100, tc.ttft)
-			verdict := record.VerdictOK
-			if tc.want != nil {
-				verdict = record.VerdictWarn
-			}
-			if got.Verdict != verdict || len(got.Reasons) != len(tc.want) {
-				t.Fatalf("%s %q", got.Verdict, got.Reasons)
-			}
-			for i, want := range tc.want {
-				if !strings.HasPrefix(got.Reasons[i], want) {
-					t.Errorf("%q, want %q", got.Reasons[i], want)
-				}
-			}
-		})
-	}
-	c := collected(Options{}, exampleRun(10, 4)...)
-	got := c.Certificate(record.Certificate{Clocks: "kernel", Opened: 12, DroppedWrites: 0})
-	if got.Verdict != record.VerdictOK || got.Lag.N != 38 || math.Abs(got.Lag.P50-0.05) > 1e-9 ||
-		got.Chunks != 37*20 || got.Reads != 37*20 || got.Opened != 12 || got.MaxInFlight < 2 {
-		t.Errorf("%+v", got)
-	}
-}
-
 func TestReadTellsRunsApart(t *testing.T) {
 	t.Parallel()
 	var stream bytes.Buffer

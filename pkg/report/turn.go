@@ -26,6 +26,8 @@ type turn struct {
 	attempts, asked                 int32 // asked is max_tokens
 	chunks, reasoningChunks         int32
 	reads, merged, readLateUS       int32
+	mergedLate, earlyUS             int32 // see record.Exchange
+	sendUS                          int32 // written - sent
 	prompt, completion              int32 // of usage
 	cached, reasoning               int32 // of usage; -1 is unknown
 	counted, countedNew, countedOut int32 // input, new input and output by the client's tokenizer
@@ -62,10 +64,14 @@ func (c *Collector) reduce(t *record.Turn) turn {
 		attempts: narrow(t.Attempts), asked: narrow(t.MaxTokens),
 		chunks: narrow(t.Chunks), reasoningChunks: narrow(t.ChunksReasoning),
 		reads: narrow(t.Reads), merged: narrow(t.Merged), readLateUS: narrow(int(t.ReadLateUS)),
+		mergedLate: narrow(t.MergedLate), earlyUS: narrow(int(t.FirstEarlyUS)),
 		cached: -1, reasoning: -1,
 		counted: narrow(t.Counted.Input), countedNew: narrow(t.Counted.NewInput),
 		countedOut: narrow(t.Counted.Output), countedFirst: narrow(t.Counted.FirstChunk),
 		tokenizer: c.o.Tokens == Tokenizer, warmup: t.Warmup, streamed: t.Stream,
+	}
+	if d, ok := t.Written.Since(t.Sent); ok {
+		k.sendUS = narrow(int(d.Microseconds()))
 	}
 	if u := t.Usage; u != nil {
 		k.usage, k.prompt, k.completion, k.tiers = true, narrow(u.Prompt), narrow(u.Completion), u.Tiers

@@ -186,9 +186,17 @@ func (d *Details) certificate() []render.Section {
 	verdict := list("certificate", "Whether the client measured well.", render.Cells(c, "lag_ms",
 		"wake_ms", "read_late_ms")...)
 	verdict.Title = fmt.Sprintf("client: %s (arrival times: %s)", c.Verdict, clocks)
-	for _, r := range c.Reasons {
-		verdict.Notes = append(verdict.Notes, "  - "+r)
+	for _, line := range trustLines(c) {
+		verdict.Notes = append(verdict.Notes, "  "+line)
 	}
+	for _, v := range c.Verdicts {
+		if v.Reason != "" {
+			verdict.Notes = append(verdict.Notes, "  - "+kindNames[v.Kind]+": "+v.Reason)
+		}
+	}
+	kinds := render.Section{Name: "verdicts",
+		About: "How far the client's own lateness shows in each kind of number.",
+		Rows:  rows(c.Verdicts, func(v *record.Verdict) string { return v.Kind })}
 	late := render.Section{Name: "certificate", About: "How late the client was."}
 	shown := late
 	shown.Columns = []render.Column{shortColumn("50%", "p50"), shortColumn("99%", "p99"),
@@ -210,7 +218,7 @@ func (d *Details) certificate() []render.Section {
 	if used := clientUse(c); len(used) > 0 {
 		shown.Notes = []string{"  " + strings.Join(used, ", ")}
 	}
-	return slices.DeleteFunc([]render.Section{verdict, late, shown}, func(s render.Section) bool {
+	return slices.DeleteFunc([]render.Section{verdict, kinds, late, shown}, func(s render.Section) bool {
 		return len(s.Rows)+len(s.Notes) == 0
 	})
 }

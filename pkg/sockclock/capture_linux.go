@@ -28,19 +28,22 @@ const (
 	synLen = 60
 )
 
-// Capture records every TCP segment from one port of a server, with the
+// Capture records every TCP segment from and to one port of a server, with the
 // kernel's stamp, in a ring shared with the kernel (a packet socket). Each part
 // of a read thus keeps its own time of arrival, however late the connection is
-// read, and even if the kernel has joined segments in the socket. It needs the
-// right to capture packets (CAP_NET_RAW), and sees only headers from that port.
-// It is safe for concurrent use.
+// read, and even if the kernel has joined segments in the socket; and the first
+// byte of a request has the time when it left. It needs the right to capture
+// packets (CAP_NET_RAW), and sees only headers from and to that port. It is safe
+// for concurrent use.
 type Capture struct {
 	fd   int
+	port uint16
 	ring []byte
 
 	mu    sync.Mutex
 	frame int                // next frame of the ring
-	flows map[endpoint]*flow // open connections
+	flows map[endpoint]*flow // what open connections receive
+	sent  map[endpoint]*flow // what they send
 }
 
 // endpoint identifies a connection: the port on our side and the server's
@@ -50,10 +53,14 @@ type endpoint struct {
 	remote netip.Addr
 }
 
+func newCapture(port uint16) *Capture {
+	return &Capture{port: port, flows: map[endpoint]*flow{}, sent: map[endpoint]*flow{}}
+}
+
 // NewCapture starts to record segments from a port. It does not follow
 // connections opened before.
 func NewCapture(remotePort uint16) (*Capture, error) {
-	c := &Capture{flows: map[endpoint]*flow{}}
+	c := newCapture(remotePort)
 	var err error
 	// Protocol 0: nothing comes in before bind, when the filter and the ring are in place.
 	if c.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
@@ -66,10 +73,7 @@ func NewCapture(remotePort uint16) (*Capture, error) {
 	if err := unix.SetsockoptInt(c.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2); err != nil {
 		return fail("ring version", err)
 	}
-	if err := unix.SetsockoptInt(c.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1); err != nil {
-		return fail("ignore outgoing packets", err)
-	}
-	filter := segmentsFrom(remotePort)
+	filter := segments(remotePort)
 	if err := unix.SetsockoptSockFprog(c.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
 		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}); err != nil {
 		return fail("filter", err)
@@ -106,16 +110,17 @@ func (c *Capture) Flow(local, remote netip.AddrPort) *Flow {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drain()
-	if f := c.flows[endpoint{local.Port(), remote.Addr().Unmap()}]; f != nil {
-		return &Flow{c, f}
+	e := endpoint{local.Port(), remote.Addr().Unmap()}
+	if in, out := c.flows[e], c.sent[e]; in != nil && out != nil {
+		return &Flow{c, in, out}
 	}
 	return nil
 }
 
-// Flow is the arrivals of one connection.
+// Flow is the segments of one connection.
 type Flow struct {
 	capture *Capture
-	flow    *flow
+	in, out *flow
 }
 
 // Take appends the parts in which the n bytes just read arrived. Their lengths
@@ -123,10 +128,25 @@ type Flow struct {
 func (f *Flow) Take(n int, parts []Part) []Part {
 	f.capture.mu.Lock()
 	defer f.capture.mu.Unlock()
-	if !f.flow.covers(n) {
+	if !f.in.covers(n) {
 		f.capture.drain()
 	}
-	return f.flow.take(n, parts)
+	return f.in.take(n, parts)
+}
+
+// Sent returns when the first of the next n bytes left, in nanoseconds since
+// 1970, or 0 if that was not captured. All n have left.
+func (f *Flow) Sent(n int) (wall int64) {
+	f.capture.mu.Lock()
+	defer f.capture.mu.Unlock()
+	if !f.out.covers(n) {
+		f.capture.drain()
+	}
+	parts := f.out.take(n, nil)
+	if len(parts) == 0 {
+		return 0
+	}
+	return parts[0].Wall
 }
 
 // drain records all segments in the ring. The caller holds the lock.
@@ -150,17 +170,19 @@ func (c *Capture) drain() {
 // packet records one packet; b is its beginning and size its whole length. It
 // is TCP, or the filter would have dropped it.
 func (c *Capture) packet(b []byte, size int, wall int64) {
-	var remote netip.Addr
+	var from, to netip.Addr
 	var head int
 	switch {
 	case len(b) >= 20 && b[0]>>4 == 4:
-		remote, head = netip.AddrFrom4([4]byte(b[12:16])), int(b[0]&15)*4
+		from, to = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
+		head = int(b[0]&15) * 4
 		// 0: joined segments, longer than the field can say
 		if total := int(binary.BigEndian.Uint16(b[2:])); total != 0 {
 			size = total // without the link's padding
 		}
 	case len(b) >= 40 && b[0]>>4 == 6:
-		remote, head = netip.AddrFrom16([16]byte(b[8:24])), 40
+		from, to = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
+		head = 40
 		if payload := int(binary.BigEndian.Uint16(b[4:])); payload != 0 {
 			size = head + payload
 		}
@@ -171,21 +193,41 @@ func (c *Capture) packet(b []byte, size int, wall int64) {
 		return
 	}
 	tcp := b[head:]
-	e := endpoint{binary.BigEndian.Uint16(tcp[2:]), remote}
-	sequence := binary.BigEndian.Uint32(tcp[4:])
+	source, target := binary.BigEndian.Uint16(tcp), binary.BigEndian.Uint16(tcp[2:])
+	s := tcpSegment{
+		sequence: binary.BigEndian.Uint32(tcp[4:]), flags: tcp[13],
+		payload: size - head - int(tcp[12]>>4)*4, wall: wall,
+	}
+	if source == c.port {
+		s.record(c.flows, endpoint{target, from})
+	} else {
+		s.record(c.sent, endpoint{source, to})
+	}
+}
+
+// tcpSegment is what is needed of a segment.
+type tcpSegment struct {
+	sequence uint32
+	flags    byte
+	payload  int
+	wall     int64
+}
+
+// record adds the segment to its flow.
+func (s *tcpSegment) record(flows map[endpoint]*flow, e endpoint) {
 	const fin, syn, rst = 1, 2, 4
-	f := c.flows[e]
-	if tcp[13]&syn != 0 {
+	f := flows[e]
+	if s.flags&syn != 0 {
 		// The SYN itself takes one number. It may be retransmitted when the flow is already in use.
-		if f == nil || f.start != sequence+1 {
-			c.flows[e] = newFlow(sequence + 1)
+		if f == nil || f.start != s.sequence+1 {
+			flows[e] = newFlow(s.sequence + 1)
 		}
 		return
 	}
 	if f != nil {
-		f.arrive(sequence, size-head-int(tcp[12]>>4)*4, wall)
-		if tcp[13]&(fin|rst) != 0 {
-			delete(c.flows, e) // its Flow still has it
+		f.arrive(s.sequence, s.payload, s.wall)
+		if s.flags&(fin|rst) != 0 {
+			delete(flows, e) // its Flow still has it
 		}
 	}
 }

@@ -107,7 +107,7 @@ func TestPacket(t *testing.T) {
 	}
 	const fin, syn, ack = 1, 2, 16
 	e := endpoint{50000, remote}
-	c := &Capture{flows: map[endpoint]*flow{}}
+	c := newCapture(8000)
 	note := func(b []byte, wall int64) { c.packet(b, len(b), wall) }
 	for i := range 40 {
 		note(packet(ack, 1000, 5)[:i], 1) // cut short

@@ -4,6 +4,7 @@ import "golang.org/x/sys/unix"
 
 // Instructions of the kernel's packet filter language (classic BPF).
 const (
+	loadWord  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
 	loadByte  = unix.BPF_LD | unix.BPF_B | unix.BPF_ABS
 	loadHalf  = unix.BPF_LD | unix.BPF_H | unix.BPF_ABS
 	loadByteX = unix.BPF_LD | unix.BPF_B | unix.BPF_IND // at X plus a constant
@@ -27,10 +28,26 @@ const (
 // them.
 const drop, bounds, data, v6 = 0xfc, 0xfd, 0xfe, 0xff
 
-// segmentsFrom returns the filter of a capture: TCP segments from the port that
-// carry data, or open or close a connection. Packets begin with the IP header.
-// The filter returns how many bytes of a packet are kept.
-func segmentsFrom(port uint16) []unix.SockFilter {
+// The kind of a packet, where filters find it, and that of packets which this
+// machine sends.
+const packetType, outgoing = 0xfffff000 + 4, unix.PACKET_OUTGOING // SKF_AD_OFF + SKF_AD_PKTTYPE
+
+// segments returns the filter of a capture: incoming TCP segments from the port
+// of a server, and outgoing ones to it. Over loopback, where every packet goes
+// both ways, each is thus taken once.
+func segments(port uint16) []unix.SockFilter {
+	in, out := segmentsWith(port, 0), segmentsWith(port, 2)
+	p := []unix.SockFilter{
+		{Code: loadWord, K: packetType},
+		{Code: equal, K: outgoing, Jt: uint8(len(in))},
+	}
+	return append(append(p, in...), out...)
+}
+
+// segmentsWith returns a filter for TCP segments that have the port at that place
+// of their header and carry data, or open or close a connection. Packets begin
+// with the IP header. The filter returns how many bytes of a packet are kept.
+func segmentsWith(port uint16, place uint32) []unix.SockFilter {
 	p := []unix.SockFilter{
 		{Code: loadByte, K: 0},
 		{Code: and, K: 0xf0},
@@ -41,7 +58,7 @@ func segmentsFrom(port uint16) []unix.SockFilter {
 		{Code: loadHalf, K: 6},
 		{Code: anyBit, K: 0x1fff, Jt: drop}, // a later fragment
 		{Code: headLenX, K: 0},
-		{Code: loadHalfX, K: 0},
+		{Code: loadHalfX, K: place},
 		{Code: equal, K: uint32(port), Jf: drop},
 		{Code: loadByteX, K: 13},
 		{Code: anyBit, K: 7, Jt: bounds}, // FIN, SYN, RST
@@ -58,7 +75,7 @@ func segmentsFrom(port uint16) []unix.SockFilter {
 	p = append(p,
 		unix.SockFilter{Code: loadByte, K: 6},
 		unix.SockFilter{Code: equal, K: unix.IPPROTO_TCP, Jf: drop},
-		unix.SockFilter{Code: loadHalf, K: 40},
+		unix.SockFilter{Code: loadHalf, K: 40 + place},
 		unix.SockFilter{Code: equal, K: uint32(port), Jf: drop},
 		unix.SockFilter{Code: loadByte, K: 40 + 13},
 		unix.SockFilter{Code: anyBit, K: 7, Jt: bounds},

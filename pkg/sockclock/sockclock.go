@@ -12,7 +12,6 @@
 // segment with its stamp in a ring shared with the kernel, so that every part
 // of a read keeps its own time, however late the read. On other systems, and
 // for connections that are not TCP, the time is taken right after Read returns.
-// Times of sending are always taken just before and after Write.
 //
 // # One clock
 //
@@ -23,6 +22,19 @@
 // again if it has moved. A stamp that would then be later than its reading, or
 // earlier than the reading before, is rejected in favour of the time of the
 // reading.
+//
+// # Sending
+//
+// A request that leaves in one burst is stamped too, when it leaves for the
+// network, without any right. The stamp of a larger one would be that of its last
+// byte, so the time just before its first write stands for the first. A capture
+// knows the first segment of every request.
+//
+// # What came together
+//
+// If a read returns several parts of an answer under one stamp, they came
+// together or waited for a late process. A Clock that is watched knows which: see
+// [Clock.Early].
 package sockclock
 
 import (
@@ -38,6 +50,7 @@ type Clock struct {
 	start  time.Time
 	offset atomic.Int64 // wall clock at monotonic 0, in nanoseconds since 1970
 	steps  atomic.Int64 // how often the wall clock was set
+	pulse  pulse
 }
 
 // stepLimit is how far the wall clock may move from the offset before that
@@ -117,6 +130,18 @@ func (r Reading) Arrival(wall int64, after time.Duration) time.Duration {
 	return r.at
 }
 
+// Departure converts the stamp of bytes whose write began at before. If the stamp
+// is missing or impossible, Departure returns the time of the reading, and false.
+func (r Reading) Departure(wall int64, before time.Duration) (at time.Duration, exact bool) {
+	if wall != 0 {
+		// As for arrivals, the offset is known only to some ten nanoseconds.
+		if t := time.Duration(wall - r.off); t >= before-time.Microsecond && t <= r.at {
+			return max(t, before), true
+		}
+	}
+	return r.at, false
+}
+
 // Conn is a connection with timed reads and writes. As with any net.Conn, reads
 // and writes may be concurrent with each other, but there must be only one
 // reader.
@@ -127,8 +152,8 @@ type Conn struct {
 	source record.ClockSource
 
 	arrived, seen atomic.Int64 // of the last Read that returned bytes
-	wrote         atomic.Int64 // before the first Write since Mark; 0 = not yet
-	written       atomic.Int64 // after the last Write
+	wrote         atomic.Int64 // start of the first Write since Mark; 0 = not yet
+	written       atomic.Int64 // end of the last Write
 }
 
 // Wrap returns a timed connection. It uses kernel stamps if the connection and
@@ -168,11 +193,28 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes, and records the times before and after.
+// Write writes, and records when the bytes left: the kernel's stamps if it gives
+// them at once, else the times before and after.
 func (c *Conn) Write(p []byte) (int, error) {
-	c.wrote.CompareAndSwap(0, max(1, int64(c.clock.Now())))
-	n, err := c.Conn.Write(p)
-	c.written.Store(int64(c.clock.Now()))
+	before := max(1, c.clock.Now())
+	first := c.wrote.CompareAndSwap(0, int64(before))
+	var n int
+	var wall int64
+	if c.Stamped() {
+		n, wall = c.stamps.write(p)
+	}
+	var err error
+	if n < len(p) {
+		var rest int
+		rest, err = c.Conn.Write(p[n:])
+		n, wall = n+rest, 0
+	}
+	r := c.clock.Read()
+	left, exact := r.Departure(wall, before)
+	if first && exact {
+		c.wrote.Store(int64(left))
+	}
+	c.written.Store(int64(left))
 	return n, err
 }
 
@@ -182,10 +224,12 @@ func (c *Conn) Mark() {
 	c.written.Store(0)
 }
 
-// Sent returns when the first Write since Mark began; 0 if there was none.
+// Sent returns when the bytes of the first Write since Mark left, if the kernel
+// stamped them, else when that Write began; 0 if there was none.
 func (c *Conn) Sent() time.Duration { return time.Duration(c.wrote.Load()) }
 
-// Written returns when the last Write since Mark ended; 0 if there was none.
+// Written returns when the bytes of the last Write since Mark left, if the kernel
+// stamped them, else when that Write ended; 0 if there was none.
 func (c *Conn) Written() time.Duration { return time.Duration(c.written.Load()) }
 
 // Arrived returns when the last byte of the last Read that delivered bytes

@@ -15,10 +15,12 @@ import (
 // timespecs.
 const oobSpace = 128
 
-// Enable makes the kernel stamp what arrives on a socket.
+// Enable makes the kernel stamp what arrives on a socket, and what a Transmitter
+// writes to it.
 func Enable(fd int) error {
 	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPING,
-		unix.SOF_TIMESTAMPING_RX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE)
+		unix.SOF_TIMESTAMPING_RX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE|
+			unix.SOF_TIMESTAMPING_OPT_TSONLY)
 }
 
 // Receiver reads from sockets together with the kernel's stamps. It has the
@@ -45,21 +47,21 @@ func (r *Receiver) Receive(fd int, p []byte) (n int, wall int64, errno syscall.E
 	if errno != 0 {
 		return 0, 0, errno
 	}
-	return int(got), r.stamp(), 0
+	return int(got), stampOf(r.oob[:r.msg.Controllen]), 0
 }
 
-// stamp returns the time stamp among the control messages of the last call.
-func (r *Receiver) stamp() int64 {
+// stampOf returns the time stamp among control messages; 0 if there is none.
+func stampOf(messages []byte) int64 {
 	const header = unix.SizeofCmsghdr
-	for at, end := 0, int(r.msg.Controllen); at+header <= end; {
-		h := (*unix.Cmsghdr)(unsafe.Pointer(&r.oob[at]))
+	for at := 0; at+header <= len(messages); {
+		h := (*unix.Cmsghdr)(unsafe.Pointer(&messages[at]))
 		size := int(h.Len)
-		if size < header || at+size > end {
+		if size < header || at+size > len(messages) {
 			return 0
 		}
 		if h.Level == unix.SOL_SOCKET && h.Type == unix.SO_TIMESTAMPING &&
 			size >= header+int(unsafe.Sizeof(unix.Timespec{})) {
-			return (*unix.Timespec)(unsafe.Pointer(&r.oob[at+header])).Nano()
+			return (*unix.Timespec)(unsafe.Pointer(&messages[at+header])).Nano()
 		}
 		const align = int(unsafe.Sizeof(uintptr(0)))
 		at += (size + align - 1) &^ (align - 1)
@@ -67,10 +69,12 @@ func (r *Receiver) stamp() int64 {
 	return 0
 }
 
-// stamper reads a net.Conn with recvmsg, through the runtime's poller.
+// stamper reads and writes a net.Conn with recvmsg and sendmsg, through the
+// runtime's poller.
 type stamper struct {
 	raw  syscall.RawConn
 	recv Receiver
+	send Transmitter
 }
 
 // enable reports whether conn can be stamped, and turns stamps on.
@@ -124,4 +128,23 @@ func readError(err error) error {
 		return &e
 	}
 	return err
+}
+
+// write is Write of a net.Conn for what leaves in one burst, with the stamp of
+// the bytes; 0 if the kernel gave none. It reports no error: what it does not
+// write, an ordinary write must.
+func (s *stamper) write(p []byte) (n int, wall int64) {
+	if len(p) == 0 || len(p) > Burst {
+		return 0, 0
+	}
+	piece := [1]unix.Iovec{{Base: unsafe.SliceData(p)}}
+	piece[0].SetLen(len(p))
+	_ = s.raw.Write(func(fd uintptr) bool {
+		var errno syscall.Errno
+		if n, errno = s.send.Transmit(int(fd), piece[:]); errno == 0 {
+			wall = s.send.Left(int(fd))
+		}
+		return true
+	})
+	return n, wall
 }

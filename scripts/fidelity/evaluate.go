@@ -136,7 +136,12 @@ func evaluate(name string, p point, run *played) result {
 	}
 	if e := run.out.end; e != nil {
 		c := &e.Certificate
-		r.Verdict, r.Reasons, r.Clocks = c.Verdict, c.Reasons, string(c.Clocks)
+		r.Verdict, r.Clocks = c.Verdict, string(c.Clocks)
+		for _, v := range c.Verdicts {
+			if v.Reason != "" {
+				r.Reasons = append(r.Reasons, v.Kind+": "+v.Reason)
+			}
+		}
 		if r.Chunks > 0 {
 			r.RunCPU = e.Certificate.CPUSeconds / float64(r.Chunks) * 1e6
 			r.MergedShare = float64(e.Certificate.Merged) / float64(r.Chunks)

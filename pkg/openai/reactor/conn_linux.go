@@ -198,6 +198,9 @@ func (c *conn) ready(events uint32, in *input) {
 			c.x.writable <- struct{}{}
 		}
 	}
+	if events&unix.EPOLLERR != 0 {
+		in.stamps.Left(c.fd) // late stamps of what was sent, or epoll would report them for ever
+	}
 	if events&^unix.EPOLLOUT == 0 || c.x == nil && c.writing {
 		return
 	}
@@ -277,7 +280,7 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 	t.Got, t.Sent, t.Written = true, c.r.clock.Now(), 0 // with nothing between this and the write
 	whole, over, err := c.send(ctx, x, &w)
 	if whole {
-		t.Written = c.r.clock.Now()
+		w.departed(c.r.clock.Read(), t)
 	}
 	c.mu.Lock()
 	c.writing = false
@@ -298,10 +301,27 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 	}
 	c.mu.Unlock()
 	t.End = x.end
+	if whole {
+		c.departed(w.written, t)
+	}
 	if err != nil && !x.any {
 		return unanswered, err
 	}
 	return answered, err
+}
+
+// departed replaces the times of sending by that of the request's first packet,
+// if packets are captured. size is that of the whole request.
+func (c *conn) departed(size int, t *Trace) {
+	if c.flow == nil {
+		return
+	}
+	left, exact := c.r.clock.Read().Departure(c.flow.Sent(size), t.Sent)
+	if !exact {
+		c.r.unfollowed.Store(true)
+		return
+	}
+	t.Sent, t.Written = left, max(left, t.Written)
 }
 
 // begin makes x the connection's exchange. It reports false if the connection
@@ -396,6 +416,10 @@ type writer struct {
 	next    int // piece to write: 0 is Before, 1 the first of Pieces, and so on to After
 	offset  int // into that piece
 	iovs    []unix.Iovec
+	written int // bytes
+	calls   int // that wrote some
+	send    sockclock.Transmitter
+	left    int64 // stamp of the last call
 }
 
 // piece returns piece i; ok is false after the last.
@@ -430,11 +454,12 @@ func (w *writer) gather() {
 // everything.
 func (w *writer) write(fd int) (whole bool, err error) {
 	for len(w.iovs) > 0 {
-		n, _, errno := syscall.Syscall(unix.SYS_WRITEV, uintptr(fd),
-			uintptr(unsafe.Pointer(&w.iovs[0])), uintptr(len(w.iovs)))
+		n, errno := w.send.Transmit(fd, w.iovs)
 		switch errno {
 		case 0:
-			w.advance(int(n))
+			w.left = w.send.Left(fd)
+			w.calls++
+			w.advance(n)
 			w.gather()
 		case unix.EINTR:
 		case unix.EAGAIN:
@@ -446,8 +471,18 @@ func (w *writer) write(fd int) (whole bool, err error) {
 	return true, nil
 }
 
+// departed completes the times of a request that was written before the reading.
+func (w *writer) departed(now sockclock.Reading, t *Trace) {
+	left, exact := now.Departure(w.left, t.Sent)
+	t.Written = left
+	if exact && w.calls == 1 && w.written <= sockclock.Burst {
+		t.Sent = left
+	}
+}
+
 // advance skips n bytes that were written.
 func (w *writer) advance(n int) {
+	w.written += n
 	for {
 		p, ok := w.piece(w.next)
 		if !ok || n < len(p)-w.offset {

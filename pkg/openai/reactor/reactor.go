@@ -56,8 +56,11 @@ type Request struct {
 // Trace is what happened to a request, apart from its response. Times are on
 // the reactor's clock; 0 if the event did not happen.
 type Trace struct {
-	Sent    time.Duration // just before the first write, on the connection that answered
-	Written time.Duration // after the last write
+	// Sent is when the first byte left, on the connection that answered, as the
+	// kernel stamped it; without a stamp, just before the first write. Written is
+	// when the last byte left; without a stamp, after the last write.
+	Sent    time.Duration
+	Written time.Duration
 	End     time.Duration // arrival of the response's last byte
 	Pooled  bool          // the connection was reused
 	Retried bool          // the request was sent again, since a reused connection was closed

@@ -281,9 +281,10 @@ func (r *Reactor) run() {
 
 // input is what a read needs. One input serves all connections.
 type input struct {
-	recv  sockclock.Receiver
-	buf   []byte
-	parts []sockclock.Part
+	recv   sockclock.Receiver
+	stamps sockclock.Transmitter
+	buf    []byte
+	parts  []sockclock.Part
 }
 
 // wait sleeps until some sockets are ready. It lets the runtime's poller watch

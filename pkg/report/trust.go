@@ -1,0 +1,91 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"multiturn/pkg/record"
+	"multiturn/pkg/render"
+)
+
+// kindNames are the kinds of numbers as a report names them.
+var kindNames = map[string]string{
+	record.KindTTFT: "TTFT", record.KindTPOT: "TPOT", record.KindITL: "ITL",
+	record.KindLatency: "latency", record.KindThink: "think times",
+	record.KindThroughput: "throughput",
+}
+
+// trust returns which numbers can be trusted and which cannot, each in words,
+// with the uncertainty.
+func trust(c *record.Certificate) (yes, no, unknown []string) {
+	for i := range c.Verdicts {
+		v := &c.Verdicts[i]
+		text := kindNames[v.Kind]
+		if off := uncertainty(v); off != "" {
+			text += " (" + off + ")"
+		}
+		switch v.Verdict {
+		case record.VerdictOK:
+			yes = append(yes, text)
+		case record.VerdictUnknown:
+			unknown = append(unknown, kindNames[v.Kind])
+		default:
+			no = append(no, text)
+		}
+	}
+	return yes, no, unknown
+}
+
+// shownShare is the smallest share of time or chunks that is mentioned.
+const shownShare = 0.001
+
+// uncertainty returns by how much a number may be off, in words; "" for next to
+// nothing.
+func uncertainty(v *record.Verdict) string {
+	switch {
+	case v.Kind == record.KindThroughput || v.Kind == record.KindITL:
+		switch {
+		case v.Share < shownShare:
+			return ""
+		case v.Kind == record.KindITL:
+			return fmt.Sprintf("%s %% of chunks waited", render.Short(100*v.Share))
+		}
+		return fmt.Sprintf("up to %s %% too low", render.Short(100*v.Share))
+	case v.MS == 0:
+		return ""
+	case v.Share == 0:
+		return fmt.Sprintf("up to %+.1f ms", v.MS)
+	}
+	return fmt.Sprintf("up to %+.1f ms in %s %% of turns", v.MS, render.Short(100*v.Share))
+}
+
+// trustLines returns the verdicts in at most a line each for yes, no and unknown.
+func trustLines(c *record.Certificate) (lines []string) {
+	yes, no, unknown := trust(c)
+	for _, p := range []struct {
+		lead string
+		all  []string
+	}{{"yes: ", yes}, {"no: ", no}, {"unknown: ", unknown}} {
+		if len(p.all) > 0 {
+			lines = append(lines, p.lead+strings.Join(p.all, ", "))
+		}
+	}
+	return lines
+}
+
+// shownReasons is how many reasons for doubt the short text has.
+const shownReasons = 2
+
+// trustFact says which numbers the client measured well.
+func (s *Summary) trustFact() render.Fact {
+	c := &s.Details.Certificate
+	lines := trustLines(c)
+	var reasons []string
+	for _, v := range c.Verdicts {
+		if v.Reason != "" && len(reasons) < shownReasons && !slices.Contains(reasons, v.Reason) {
+			reasons = append(reasons, v.Reason)
+		}
+	}
+	return answer("Trust", append(lines, reasons...)...)
+}

@@ -1,0 +1,103 @@
+package sockclock
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// loopback returns both ends of a connection over loopback.
+func loopback(t *testing.T, l net.Listener) (ours, theirs net.Conn) {
+	t.Helper()
+	ours, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ours.Close() })
+	if theirs, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { theirs.Close() })
+	return ours, theirs
+}
+
+// The kernel stamps what leaves in one burst between the times before and after
+// the write, and larger writes are written whole.
+func TestSent(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Skip("no loopback here: ", err)
+	}
+	defer l.Close()
+	ours, theirs := loopback(t, l)
+	clock := New(time.Now())
+	c := clock.Wrap(ours)
+	for _, n := range []int{1, 700, Burst, Burst + 1, 100_000} {
+		c.Mark()
+		before := clock.Now()
+		if wrote, err := c.Write(make([]byte, n)); wrote != n || err != nil {
+			t.Fatalf("wrote %d of %d: %v", wrote, n, err)
+		}
+		after := clock.Now()
+		if c.Sent() < before || c.Written() > after || c.Written() < c.Sent() {
+			t.Errorf("%d bytes written from %v to %v: sent %v, written %v", n, before, after, c.Sent(),
+				c.Written())
+		}
+		if exact := c.Sent() == c.Written(); exact != (n <= Burst) {
+			t.Errorf("%d bytes: sent %v, written %v", n, c.Sent(), c.Written())
+		}
+		if _, err := io.ReadFull(theirs, make([]byte, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ours.Close()
+	if _, err := c.Write([]byte("x")); err == nil {
+		t.Error("wrote to a closed connection")
+	}
+}
+
+// A capture knows when the first byte of each request left.
+func TestFlowSent(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Skip("no loopback here: ", err)
+	}
+	defer l.Close()
+	address := func(a net.Addr) netip.AddrPort { return a.(*net.TCPAddr).AddrPort() }
+	capture, err := NewCapture(address(l.Addr()).Port())
+	if errors.Is(err, fs.ErrPermission) {
+		t.Skip("no right to capture packets here: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer capture.Close()
+	ours, theirs := loopback(t, l)
+	clock := New(time.Now())
+	flow := capture.Flow(address(ours.LocalAddr()), address(ours.RemoteAddr()))
+	if flow == nil {
+		t.Fatal("the connection was not seen")
+	}
+	for _, n := range []int{1, 700, 200_000} {
+		before := clock.Now()
+		go ours.Write(make([]byte, n))
+		if _, err := io.ReadFull(theirs, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		after := clock.Now()
+		if _, err := io.ReadFull(theirs, make([]byte, n-1)); err != nil {
+			t.Fatal(err)
+		}
+		at, exact := clock.Read().Departure(flow.Sent(n), before)
+		if !exact || at > after {
+			t.Errorf("%d bytes that left after %v, the first read at %v: sent %v, exact %v", n, before,
+				after, at, exact)
+		}
+	}
+}
