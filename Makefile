@@ -50,7 +50,7 @@ golden: ## the complete comparisons with the data in SHARED (../shared)
 oracle: ## compare the tokenizer with Hugging Face's, installed from npm
 	@bash scripts/oracle.sh
 
-demo: build ## a run from text to table, against the simulated server
+demo: build ## what a CPU tier is worth, in two runs against the simulated server
 	@bash scripts/demo.sh
 
 bench: ## all benchmarks, with allocations
