@@ -9,7 +9,9 @@
 // percentiles have three significant digits. [Clusters] makes intervals by
 // resampling whole conversations, because the turns of one conversation are not
 // independent. A [Series] also has the order of such values in time, and intervals that
-// allow for what all conversations share. [Regress] fits a line through them.
+// allow for what all conversations share. [RatioOfPairs] compares values with those that they are paired
+// with. [Regress] fits a line, [Robust] one without outliers, and [Choose] one by
+// the columns for which there is evidence.
 //
 // Statistics that do not exist are NaN: the mean of an empty sample, the
 // standard deviation of one value.

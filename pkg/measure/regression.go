@@ -21,6 +21,8 @@ type Regression struct {
 	// minus the number of columns in the divisor.
 	Residuals []float64
 	Sigma     float64
+	// Outliers are the indexes of observations that Robust left out, ascending.
+	Outliers []int
 
 	covariance *mat.Dense // of the coefficients
 	t          float64    // quantile for intervals

@@ -24,7 +24,7 @@ func (m *CostModel) rates(p *CachePlan, fitted []observation) {
 	if p != nil {
 		bytes = p.Shape.BytesPerToken
 	}
-	m.Prefill = rate(m.Terms[1])
+	m.Prefill = rate(m.compute(fitted))
 	m.BreakEvenBytes = bytesRate(m.Prefill, bytes)
 	for j, tier := range m.tiers {
 		t := TierRate{Tier: tier.String(), Tokens: rate(m.Terms[2+j])}
@@ -34,6 +34,34 @@ func (m *CostModel) rates(p *CachePlan, fitted []observation) {
 		}
 		m.Tiers = append(m.Tiers, t)
 	}
+}
+
+// compute returns the time of a computed token at the mean context of the fitted
+// turns, in ms.
+func (m *CostModel) compute(fitted []observation) Estimate {
+	var computed, pairs float64
+	for i := range fitted {
+		computed += float64(fitted[i].computed)
+		pairs += fitted[i].pairs()
+	}
+	w := m.tokens(1, pairs/computed)
+	v, in := m.r.Combine(w)
+	return Estimate{"ms", Number(v), Number(in.Low), Number(in.High)}
+}
+
+// computing returns the weights of the terms in the time that computing so many
+// hits takes.
+func (m *CostModel) computing(hits float64) []float64 { return m.tokens(hits, hits*m.hitPairs) }
+
+// tokens returns the weights of the terms in the time of computing tokens with so
+// many pairs.
+func (m *CostModel) tokens(computed, pairs float64) []float64 {
+	w := make([]float64, len(m.terms))
+	w[m.index(termComputed)] = computed
+	if j := m.index(termAttention); j > 0 {
+		w[j] = pairs
+	}
+	return w
 }
 
 // rate turns milliseconds a token into tokens a second. If the interval of the
@@ -61,8 +89,8 @@ func bytesRate(e Estimate, bytes int64) Estimate {
 // savings computes Saved and Whole. It returns the longest prompt of the measured
 // turns, and how many of them have no known tiers.
 func (m *CostModel) savings(c *Collector, split tierSplit) (longest, unsplit int) {
-	// Weights of the terms: tokens not computed, less those loaded instead.
-	saved, whole := make([]float64, len(m.Terms)), make([]float64, len(m.Terms))
+	saved, whole := make([]float64, len(m.terms)), make([]float64, len(m.terms))
+	var hits, pairs float64
 	for i := range c.turns {
 		t := &c.turns[i]
 		if !t.measured || !t.usage || t.cached < 0 {
@@ -73,11 +101,22 @@ func (m *CostModel) savings(c *Collector, split tierSplit) (longest, unsplit int
 			unsplit++
 		}
 		longest = max(longest, int(t.prompt))
-		whole[1] += float64(t.prompt)
-		saved[1] += float64(t.cached)
-		for j, tier := range m.tiers {
-			saved[2+j] -= float64(loaded[tier])
+		o := observation{
+			computed: int(t.prompt - t.cached), cached: int(t.cached), loaded: loaded,
+			decoding: float64(m.Decoding),
 		}
+		without := o.uncached()
+		hits, pairs = hits+float64(o.cached), pairs+without.pairs()-o.pairs()
+		with, all := m.weights(&o), m.weights(&without)
+		for j := range all {
+			saved[j] += all[j] - with[j]
+			if j > 0 { // without the base
+				whole[j] += all[j]
+			}
+		}
+	}
+	if hits > 0 {
+		m.hitPairs = pairs / hits
 	}
 	m.Saved, m.Whole = m.seconds(saved), m.seconds(whole)
 	return longest, unsplit
@@ -120,14 +159,12 @@ func (m *CostModel) note(p *CachePlan, fitted []observation, longest, unsplit in
 // recompute fills in what computing whole prompts would take, for each row of the
 // plan.
 func (m *CostModel) recompute(c *Collector, p *CachePlan) {
-	weights := make([]float64, len(m.Terms))
-	weights[0] = 1
 	for _, row := range p.rows() {
 		var ms []float64
 		for _, i := range row.members {
 			if t := &c.turns[i]; t.usage {
-				weights[1] = float64(t.prompt)
-				v, _ := m.r.Combine(weights)
+				o := observation{computed: int(t.prompt), decoding: float64(m.Decoding)}
+				v, _ := m.r.Combine(m.weights(&o))
 				ms = append(ms, v)
 			}
 		}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -17,16 +18,17 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 	for i, o := range fitted {
 		names[i] = c.turns[o.turn].conversation
 	}
-	y := column(fitted, func(o *observation) float64 { return o.ttft })
-	columns := m.columns(fitted)
-	if need := max(minFitTurns, minFitTurnsPerTerm*len(columns)); len(fitted) < need {
+	required, optional := m.required(fitted), m.optional(fitted)
+	if need := max(minFitTurns, minFitTurnsPerTerm*len(required)); len(fitted) < need {
 		m.Why = fmt.Sprintf("%d turns qualify and %d are needed", len(fitted), need)
 		if len(fitted) < m.Of {
 			m.Why += "; with one request at a time all do"
 		}
 		return
 	}
-	r, err := measure.Regress(y, columns, names, 0.95)
+	y := column(fitted, func(o *observation) float64 { return o.ttft })
+	columns := columnsOf(fitted, required)
+	chosen, r, err := measure.Choose(y, columns, columnsOf(fitted, optional), names, 0.95)
 	if err != nil {
 		m.Why = "there are too few turns"
 		if errors.Is(err, measure.ErrDependent) {
@@ -34,10 +36,14 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 		}
 		return
 	}
-	m.estimate(r)
+	m.terms = required
+	for _, j := range chosen {
+		m.terms = append(m.terms, optional[j])
+	}
+	m.estimate(c, r, fitted)
 	m.noise = noiseOfMean(r.Residuals, names)
 	m.judge()
-	if m.Fit && len(columns) == 2 {
+	if m.Fit && len(m.terms) == 2 {
 		m.curvature(y, columns, names)
 	}
 }
@@ -51,25 +57,45 @@ func column(fitted []observation, of func(*observation) float64) []float64 {
 	return values
 }
 
-// columns returns the terms' values: base, computed, and the loads from each
-// tier that has any, which are kept in tiers.
-func (m *CostModel) columns(fitted []observation) [][]float64 {
-	columns := [][]float64{
-		column(fitted, func(*observation) float64 { return 1 }),
-		column(fitted, func(o *observation) float64 { return float64(o.computed) }),
-	}
-	for tier := kvcache.CPU; tier < kvcache.NumTiers; tier++ {
-		if slices.ContainsFunc(fitted, func(o observation) bool { return o.loaded[tier] > 0 }) {
-			columns = append(columns,
-				column(fitted, func(o *observation) float64 { return float64(o.loaded[tier]) }))
-			m.tiers = append(m.tiers, tier)
-		}
+func columnsOf(fitted []observation, terms []costTerm) [][]float64 {
+	columns := make([][]float64, len(terms))
+	for j := range terms {
+		columns[j] = column(fitted, terms[j].of)
 	}
 	return columns
 }
 
+// required returns the terms that the model always has: base, computed, and the
+// loads from each tier that has any, which are kept in tiers.
+func (m *CostModel) required(fitted []observation) []costTerm {
+	terms := []costTerm{
+		{termBase, func(*observation) float64 { return 1 }},
+		{termComputed, func(o *observation) float64 { return float64(o.computed) }},
+	}
+	for tier := kvcache.CPU; tier < kvcache.NumTiers; tier++ {
+		if slices.ContainsFunc(fitted, func(o observation) bool { return o.loaded[tier] > 0 }) {
+			terms = append(terms, costTerm{tier.String(),
+				func(o *observation) float64 { return float64(o.loaded[tier]) }})
+			m.tiers = append(m.tiers, tier)
+		}
+	}
+	return terms
+}
+
+// optional returns the terms that need evidence. Decoding is less its mean, so
+// that the base does not depend on whether it is chosen.
+func (m *CostModel) optional(fitted []observation) []costTerm {
+	mean := measure.New(column(fitted, func(o *observation) float64 { return o.decoding })).Mean()
+	m.Decoding = Number(mean)
+	return []costTerm{
+		{termAttention, (*observation).pairs},
+		{termCached, func(o *observation) float64 { return float64(o.kept()) }},
+		{termDecoding, func(o *observation) float64 { return o.decoding - mean }},
+	}
+}
+
 // estimate takes over the regression's numbers.
-func (m *CostModel) estimate(r *measure.Regression) {
+func (m *CostModel) estimate(c *Collector, r *measure.Regression, fitted []observation) {
 	m.r = r
 	m.Conversations, m.R2, m.ResidualStd = r.Clusters, Number(r.R2), Number(r.Sigma)
 	size := make([]float64, len(r.Residuals))
@@ -79,15 +105,41 @@ func (m *CostModel) estimate(r *measure.Regression) {
 	s := measure.New(size)
 	m.Residual50, m.Residual95 = Number(s.Median()), Number(s.Percentile(95))
 	m.ResidualMax = Number(s.Max())
-	names := []string{"base", "computed"}
-	for _, tier := range m.tiers {
-		names = append(names, tier.String())
-	}
-	for j, name := range names {
+	for j := range m.terms {
 		in := r.Interval(j)
-		m.Terms = append(m.Terms,
-			Estimate{name, Number(r.Coefficients[j]), Number(in.Low), Number(in.High)})
+		m.Terms = append(m.Terms, Estimate{m.terms[j].name, Number(r.Coefficients[j]), Number(in.Low),
+			Number(in.High)})
 	}
+	m.outliers(c, r, fitted)
+}
+
+// outliers takes over which turns were left out.
+func (m *CostModel) outliers(c *Collector, r *measure.Regression, fitted []observation) {
+	m.Outliers = len(r.Outliers)
+	far := slices.Clone(r.Outliers)
+	slices.SortStableFunc(far, func(a, b int) int {
+		return cmp.Compare(math.Abs(r.Residuals[b]), math.Abs(r.Residuals[a]))
+	})
+	for _, i := range far[:min(len(far), maxListed)] {
+		o := &fitted[i]
+		t := &c.turns[o.turn]
+		m.Outlying = append(m.Outlying, Outlier{t.conversation, int(t.index) + 1, Number(o.ttft),
+			Number(o.ttft - r.Residuals[i])})
+	}
+}
+
+// index returns the place of a term, -1 if the model lacks it.
+func (m *CostModel) index(name string) int {
+	return slices.IndexFunc(m.terms, func(t costTerm) bool { return t.name == name })
+}
+
+// weights returns what each term is multiplied with in a turn's cost.
+func (m *CostModel) weights(o *observation) []float64 {
+	w := make([]float64, len(m.terms))
+	for j := range m.terms {
+		w[j] = m.terms[j].of(o)
+	}
+	return w
 }
 
 // judge decides whether the estimates can be used.
@@ -112,7 +164,7 @@ func (m *CostModel) curvature(y []float64, columns [][]float64, names []string) 
 	for i, v := range columns[1] {
 		square[i] = v * v
 	}
-	r, err := measure.Regress(y, append(columns[:2:2], square), names, 0.95)
+	r, err := measure.Robust(y, append(columns[:2:2], square), names, 0.95)
 	if err != nil || r.Interval(2).Contains(0) {
 		return
 	}

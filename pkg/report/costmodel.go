@@ -27,10 +27,10 @@ const (
 )
 
 // CostModel is what a first token costs: a base, a cost for each prompt token
-// that is computed, and one for each that is loaded from a tier below the GPU.
-// It is fitted by least squares to turns that did not queue. Its 95 % intervals
-// take conversations as clusters if there are enough of them (see
-// measure.Regress).
+// that is computed, and one for each that is loaded from a tier below the GPU; and
+// further terms for which the data have evidence. It is fitted without outliers
+// (measure.Choose) to turns that did not queue. Its 95 % intervals take
+// conversations as clusters if there are enough of them.
 type CostModel struct {
 	// Fit reports whether the numbers can be used; Why is the reason if not.
 	Fit bool   `json:"fit"`
@@ -41,10 +41,21 @@ type CostModel struct {
 	N             int    `json:"turns"`
 	Of            int    `json:"of_turns"`
 	Conversations int    `json:"clusters"` // of the intervals; 0 = turns count as independent
-	// Terms are base (ms), computed (ms a token), and one (ms a token) for each
-	// tier that was loaded from.
+	// Outliers is how many of the N turns were left out, because their TTFT is far
+	// from what the others let expect. Outlying are the farthest of them.
+	Outliers int       `json:"outliers"`
+	Outlying []Outlier `json:"outlying,omitempty"`
+	// Decoding is the mean number of requests that were decoding when the fitted
+	// turns were sent. The base is that of a turn beside so many.
+	Decoding Number `json:"decoding_beside"`
+	// Terms are base (ms), computed (ms a token), one (ms a token) for each tier
+	// that was loaded from, and those of the optional ones that were chosen:
+	// attention (ms for each computed token and each one before it), cached (ms a
+	// token of a hit that was not loaded from a lower tier) and decoding (ms for each
+	// request that was decoding).
 	Terms []Estimate `json:"terms"`
-	R2    Number     `json:"r2"`
+	// R2 and ResidualStd are without outliers.
+	R2 Number `json:"r2"`
 	// Residuals: their standard deviation, and percentiles of their size, in ms.
 	ResidualStd Number `json:"residual_ms_std"`
 	Residual50  Number `json:"residual_ms_p50"`
@@ -56,9 +67,9 @@ type CostModel struct {
 	TiersFrom string `json:"tiers_from,omitempty"`
 
 	// The fields below need a fit. Prefill is the speed of computing in tokens per
-	// second. A tier that loads more slowly is worth nothing, so it is also the
-	// break-even; BreakEvenBytes is the same in bytes per second, if the size of a
-	// token is known.
+	// second, at the mean context of the fitted turns. A tier that loads more slowly
+	// is worth nothing, so it is also the break-even; BreakEvenBytes is the same in
+	// bytes per second, if the size of a token is known.
 	Prefill        Estimate   `json:"prefill_tokens_per_sec"`
 	BreakEvenBytes Estimate   `json:"break_even_bytes_per_sec"`
 	Tiers          []TierRate `json:"tiers,omitempty"`
@@ -70,8 +81,20 @@ type CostModel struct {
 	Notes []string `json:"notes,omitempty"`
 
 	r     *measure.Regression
-	noise float64        // see noiseOfMean
-	tiers []kvcache.Tier // of the terms after base and computed
+	noise float64 // see noiseOfMean
+	// hitPairs is the number of pairs that computing a hit would have, on average over
+	// the hits of the measured turns.
+	hitPairs float64
+	terms    []costTerm
+	tiers    []kvcache.Tier // that have a term
+}
+
+// Outlier is a turn that a cost model leaves out.
+type Outlier struct {
+	Conversation string `json:"conversation"`
+	Turn         int    `json:"turn"` // from 1
+	TTFT         Number `json:"ttft_ms"`
+	Expected     Number `json:"expected_ms"`
 }
 
 // TierRate is how fast a tier was loaded from. High is infinite, null in JSON, if
@@ -89,14 +112,52 @@ type observation struct {
 	turn     int
 	ttft     float64
 	computed int
+	cached   int // all hits
 	loaded   [kvcache.NumTiers]int
+	decoding float64 // requests that were decoding when it was sent
+}
+
+// pairs is the number of pairs of a computed token and one before it: how much
+// attention its prefill computes.
+func (o *observation) pairs() float64 {
+	return float64(o.computed) * (float64(o.cached) + float64(o.computed)/2)
+}
+
+// kept is the number of hits that were not loaded from a lower tier.
+func (o *observation) kept() int {
+	n := o.cached
+	for _, loaded := range o.loaded {
+		n -= loaded
+	}
+	return max(0, n)
+}
+
+// uncached returns the same turn without a cache.
+func (o observation) uncached() observation {
+	o.computed, o.cached, o.loaded = o.computed+o.cached, 0, [kvcache.NumTiers]int{}
+	return o
+}
+
+// Names of terms, beside those of tiers.
+const (
+	termBase      = "base"
+	termComputed  = "computed"
+	termAttention = "attention"
+	termCached    = "cached"
+	termDecoding  = "decoding"
+)
+
+// costTerm is a summand of the model: a cost times of(o).
+type costTerm struct {
+	name string
+	of   func(o *observation) float64
 }
 
 // costModel fits the model. It returns nil if no turn has both a time to the
 // first token and cached tokens. The turns are in the order of their sending.
 func (c *Collector) costModel(p *CachePlan) *CostModel {
 	m := &CostModel{
-		R2: unknown, ResidualStd: unknown, Residual50: unknown, Residual95: unknown,
+		Decoding: unknown, R2: unknown, ResidualStd: unknown, Residual50: unknown, Residual95: unknown,
 		ResidualMax: unknown, Prefill: noEstimate("tokens/s"),
 		BreakEvenBytes: noEstimate("bytes/s"), Saved: noEstimate("s"), Whole: noEstimate("s"),
 	}
@@ -120,13 +181,17 @@ func (c *Collector) costModel(p *CachePlan) *CostModel {
 // observations returns the turns that have all numbers of the model.
 func (c *Collector) observations(split tierSplit) []observation {
 	var all []observation
+	decoding := c.decoding()
 	for i := range c.turns {
 		t := &c.turns[i]
 		first, ok := t.firstToken.Since(t.sent)
 		if !t.good || !t.streamed || !t.usage || t.cached < 0 || t.prompt < t.cached || !ok {
 			continue
 		}
-		o := observation{turn: i, ttft: first.Seconds() * 1000, computed: int(t.prompt - t.cached)}
+		o := observation{
+			turn: i, ttft: first.Seconds() * 1000, computed: int(t.prompt - t.cached),
+			cached: int(t.cached), decoding: decoding(t.sent),
+		}
 		if o.loaded, ok = split.of(i); ok {
 			all = append(all, o)
 		}

@@ -283,3 +283,46 @@ func TestRates(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A cold first request is left out and named; attention is a term of its own.
+func TestCostModelWithoutOutliers(t *testing.T) {
+	t.Parallel()
+	w := small()
+	recs := w.play()
+	turns := turnsOf(recs)
+	var shift record.Clock // one request at a time
+	for i, turn := range turns {
+		pairs := float64(turn.Usage.Prompt-*turn.Usage.Cached) *
+			float64(turn.Usage.Prompt+*turn.Usage.Cached) / 2
+		turn.Sent += shift
+		shift += record.Clock(4e-5 * pairs * 1e6)
+		if i == 0 {
+			shift += 1e9
+		}
+		turn.FirstToken, turn.End = turn.FirstToken+shift, turn.End+shift
+	}
+	s := collected(Options{Cache: stated(w.config)}, recs...).Summary()
+	m := s.Details.Cost
+	if !m.Fit || m.Outliers != 1 || len(m.Outlying) != 1 || len(m.Terms) != 3 ||
+		m.Terms[2].Name != "attention" {
+		t.Fatalf("%+v", m)
+	}
+	if o := m.Outlying[0]; o.Conversation != turns[0].Conversation || o.Turn != turns[0].Turn+1 ||
+		o.TTFT < 1000 || o.Expected > 200 {
+		t.Errorf("%+v", o)
+	}
+	for i, want := range []float64{12, 0.05, 4e-5} {
+		if got := float64(m.Terms[i].Value); math.Abs(got-want) > 0.1*want {
+			t.Errorf("%s is %v, want %v", m.Terms[i].Name, got, want)
+		}
+	}
+	text := strings.Join(m.text(), "\n")
+	for _, want := range []string{
+		"1 turn is an outlier, left out of the fit: " + turns[0].Conversation + " turn 1 took 1",
+		"ms x pairs of a computed token and one before it", "ms a pair",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}

@@ -78,3 +78,21 @@ func (c *Collector) waitedBeside() []float64 {
 	}
 	return beside
 }
+
+// decoding returns how many requests are between their first token and their end
+// at a time.
+func (c *Collector) decoding() func(record.Clock) float64 {
+	var begins, ends []record.Clock
+	for i := range c.turns {
+		if t := &c.turns[i]; t.firstToken.OK() && t.end >= t.firstToken {
+			begins, ends = append(begins, t.firstToken), append(ends, t.end)
+		}
+	}
+	slices.Sort(begins)
+	slices.Sort(ends)
+	upTo := func(of []record.Clock, at record.Clock) int {
+		n, _ := slices.BinarySearch(of, at+1)
+		return n
+	}
+	return func(at record.Clock) float64 { return float64(upTo(begins, at) - upTo(ends, at)) }
+}

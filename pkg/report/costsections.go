@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"multiturn/internal/human"
 	"multiturn/pkg/render"
@@ -13,7 +14,7 @@ func (d *Details) cost() []render.Section {
 		return nil
 	}
 	const name = "cost_model"
-	model := list(name, "What a first token costs, by least squares.",
+	model := list(name, "What a first token costs, by least squares without outliers.",
 		render.Cells(m, "prefill_tokens_per_sec", "break_even_bytes_per_sec", "prefill_sec_saved",
 			"prefill_sec_without_cache")...)
 	terms := render.Section{Name: name, About: "The fitted costs and what follows from them, with 95 " +
@@ -45,6 +46,9 @@ func (m *CostModel) text() []string {
 			args...))
 	}
 	add("fitted to %d of %s: %s", m.N, human.Count(m.Of, "turn"), m.Rule)
+	if m.Outliers > 0 {
+		add("%s", m.outliersNote())
+	}
 	if m.R2.OK() {
 		add("R2 %s; residuals: std %s ms, half within %s, 95 %% within %s, largest %s", fixed(m.R2, 3),
 			render.Short(float64(m.ResidualStd)), render.Short(float64(m.Residual50)),
@@ -81,22 +85,62 @@ func (m *CostModel) termsText() []string {
 		if value < 0 {
 			sign, value = " - ", -value
 		}
-		of := "from " + term.Name
-		if term.Name == "computed" {
-			of = term.Name
-		}
-		line += sign + significant(value) + " ms x tokens " + of
+		line += sign + significant(value) + " ms x " + m.quantity(term.Name)
 	}
 	notes := []string{line}
 	for _, term := range m.Terms {
 		unit := "ms a token"
-		if term.Name == "base" {
-			unit = "ms"
+		switch term.Name {
+		case termBase:
+			unit = "ms" + m.beside()
+		case termAttention:
+			unit = "ms a pair"
+		case termDecoding:
+			unit = "ms a request"
 		}
 		notes = append(notes, fmt.Sprintf("    %s: %s [%s, %s] %s",
 			term.Name, significant(term.Value), significant(term.Low), significant(term.High), unit))
 	}
 	return notes
+}
+
+// quantity returns what a term's cost is multiplied with.
+func (m *CostModel) quantity(term string) string {
+	switch term {
+	case termComputed, termCached:
+		return "tokens " + term
+	case termAttention:
+		return "pairs of a computed token and one before it"
+	case termDecoding:
+		return "(requests decoding - " + fixed(m.Decoding, 1) + ")"
+	}
+	return "tokens from " + term
+}
+
+// beside says beside how many decoding requests the base is.
+func (m *CostModel) beside() string {
+	if !(m.Decoding >= 0.05) {
+		return ""
+	}
+	return fmt.Sprintf(" beside %s decoding requests, their mean number", fixed(m.Decoding, 1))
+}
+
+// outliersNote says which turns were left out.
+func (m *CostModel) outliersNote() string {
+	var list []string
+	for _, o := range m.Outlying {
+		list = append(list, fmt.Sprintf("%s turn %d took %s ms, not %s", o.Conversation, o.Turn,
+			significant(o.TTFT), significant(o.Expected)))
+	}
+	if m.Outliers > len(list) {
+		list = append(list, "...")
+	}
+	are := "are outliers"
+	if m.Outliers == 1 {
+		are = "is an outlier"
+	}
+	return fmt.Sprintf("%s %s, left out of the fit: %s", human.Count(m.Outliers, "turn"), are,
+		strings.Join(list, "; "))
 }
 
 func perSecond(e Estimate) string {

@@ -110,24 +110,29 @@
 // input tokens of those (reuse_* above). Each range has its turns, the share of
 // turns up to there, and hit rates.
 //
-// The cost of the first token is fitted by least squares, over the turns of all
-// arms that did not queue:
+// The cost of the first token is fitted by least squares without outliers
+// (measure.Choose), over the turns of all arms that did not queue:
 //
 //	first token - sent = base + a * computed tokens + sum over lower tiers of b * tokens loaded from it
 //
+// and further terms if the data have evidence for them: attention (pairs of a
+// computed token and one before it), cached (tokens of hits that were not loaded
+// from a lower tier), and decoding (requests that were decoding when the turn was
+// sent, less their mean number, so the base is that of a turn beside so many).
+//
 // A turn did not queue if the server reports a short wait before its prefill. If
 // the server reports no waits, it must be a turn during whose wait hardly any
-// other request waited for its first token ([maxQueueShare]). Hits on the GPU
-// cost nothing. Intervals are of 95 % (measure.Regress). From the fit follow:
+// other request waited for its first token ([maxQueueShare]). Outliers are turns
+// more than 6 standard errors from what the others let expect; the report names
+// them. Intervals are of 95 %, from the fits without one conversation each. From
+// the fit follow:
 //
-//   - 1/a, the tokens per second of prefill, and 1/b, those of loading from a tier
-//
+//   - the tokens per second of prefill, at the mean context of the fitted turns, and
+//     1/b, those of loading from a tier
 //   - the bandwidth at which a tier breaks even: prefill's rate in bytes of keys
 //     and values
-//
-//   - the prefill time that the cache saved: a for each cached token, less b for
-//     each loaded one
-//
+//   - the prefill time that the cache saved: what the same prompts would take
+//     without it, less what they took
 //   - what each tier is worth ([Worth]): the time to the first token of a turn that
 //     its hits save, a less b for each
 //

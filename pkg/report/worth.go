@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"multiturn/pkg/kvcache"
@@ -106,8 +105,12 @@ func (w *Worth) price(d *Details, mean Number) {
 		w.Why = "the cost model is unfit: " + m.Why
 		return
 	}
-	w.Computed, w.Loaded = m.Terms[1].Value, 0
-	term := slices.IndexFunc(m.Terms, func(t Estimate) bool { return t.Name == w.Tier })
+	w.Loaded = 0
+	name := w.Tier
+	if !w.lower() {
+		name = termCached
+	}
+	term := m.index(name)
 	if w.lower() && term < 0 {
 		w.Loaded = w.serverLoad(d)
 	}
@@ -123,8 +126,9 @@ func (w *Worth) price(d *Details, mean Number) {
 // value sets what computing the tier's hits would take, less what loading them
 // takes: by the model's term of that index if there is one, else Loaded.
 func (w *Worth) value(m *CostModel, term int, mean Number) {
-	weights := make([]float64, len(m.Terms))
-	weights[1] = float64(w.PerTurn)
+	weights := m.computing(float64(w.PerTurn))
+	computed, _ := m.r.Combine(weights)
+	w.Computed = Number(computed) / w.PerTurn
 	if term > 0 {
 		weights[term] = -float64(w.PerTurn)
 		w.Loaded = m.Terms[term].Value

@@ -80,16 +80,43 @@ func TestArms(t *testing.T) {
 	}
 }
 
+func TestCosts(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"1 % stalls of 500 ms", "first turn +1 s", "4 in flight, 3 ms a neighbour",
+		"attention 1e-5 ms a pair", "cached tokens .004 ms",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := short()
+			row := cells(t, world(t, o, costTable, name), o)[0]
+			if fit := number(t, row[1]); fit < 99 {
+				t.Fatalf("fit in %g %%", fit)
+			}
+			for _, at := range []int{2, 4, 6} {
+				bias, holds := number(t, row[at]), number(t, row[at+1])
+				if bias < -1.5 || bias > 1.5 || holds < 85 {
+					t.Errorf("column %d: bias %g %%, holds in %g %%", at, bias, holds)
+				}
+			}
+		})
+	}
+	o := short()
+	if fit := number(t, cells(t, world(t, o, costTable, "tokens cost nothing"), o)[0][1]); fit != 0 {
+		t.Errorf("tokens that cost nothing are fitted in %g %%", fit)
+	}
+}
+
 // The same flags print the same tables, of all parts.
 func TestTables(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	args := []string{"-runs", "2", "-truth", "10000", "-conversations", "12",
-		"-worlds", "^(independent s=1|heavy, s=.8, conversations s=.5)$"}
+		"-worlds", "^(independent s=1|noise 2 ms|heavy, s=.8, conversations s=.5)$"}
 	if err := run(args, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"independent s=1", "heavy, s=.8"} {
+	for _, want := range []string{"independent s=1", "heavy, s=.8", "noise 2 ms"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

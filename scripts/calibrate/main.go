@@ -7,7 +7,8 @@
 // Every run is a file of records, read as `mtbench report` reads it. In the worlds
 // of intervals (series.go), times to the first token vary between turns, between
 // conversations, and with a state of the server that all conversations share. In
-// those of arms (arms.go), conversations are played twice, in pairs of batches.
+// those of arms (arms.go), conversations are played twice, in pairs of batches. In
+// those of the cost model (cost.go), a time to the first token is a sum of costs.
 //
 // Runs are numbered, and the number is the seed: the same flags print the same
 // table.
@@ -59,7 +60,7 @@ type table struct {
 var parts = []struct {
 	name string
 	of   func(*options) table
-}{{"intervals", seriesTable}, {"arms", armsTable}}
+}{{"intervals", seriesTable}, {"arms", armsTable}, {"cost", costTable}}
 
 func run(args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("calibrate", flag.ContinueOnError)

@@ -60,3 +60,37 @@ func reportedArms(s *report.Summary) compared {
 func interval(e report.Estimate) measure.Interval {
 	return measure.Interval{Low: float64(e.Low), High: float64(e.High)}
 }
+
+// fitted is what a summary says of costs.
+type fitted struct {
+	fit          bool
+	base, token  measure.Estimated
+	saved, whole measure.Estimated // in ms, over all turns
+	decoding     float64           // requests beside which base is
+	terms        string            // optional ones
+	outliers     int
+}
+
+func reportedCosts(s *report.Summary) fitted {
+	m := s.Details.Cost
+	if m == nil || !m.Fit {
+		return fitted{}
+	}
+	of := func(e report.Estimate, factor float64) measure.Estimated {
+		return measure.Estimated{
+			Value:    factor * float64(e.Value),
+			Interval: measure.Interval{Low: factor * float64(e.Low), High: factor * float64(e.High)},
+		}
+	}
+	f := fitted{
+		fit: true, base: of(m.Terms[0], 1), token: of(m.Terms[1], 1),
+		saved: of(m.Saved, 1000), whole: of(m.Whole, 1000),
+		decoding: float64(m.Decoding), outliers: m.Outliers,
+	}
+	for _, t := range m.Terms[2:] {
+		if t.Name != "cpu" {
+			f.terms += "+" + t.Name
+		}
+	}
+	return f
+}
