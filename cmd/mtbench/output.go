@@ -36,6 +36,7 @@ type outputs struct {
 // openOutputs opens the files that the flags name.
 func openOutputs(c *cli.Call, f *runFlags) (*outputs, error) {
 	options := f.report
+	f.view.adapt(c, &options)
 	if f.bench.Warmup {
 		options.WarmupPercentages = nil // as the reference: the warm-up is not in the numbers
 	}

@@ -25,6 +25,7 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 	if err := f.view.check(); err != nil {
 		return err
 	}
+	f.view.adapt(c, &f.options)
 	summaries, broken, err := f.summaries(ctx, c, inputs(c))
 	if err != nil {
 		return err

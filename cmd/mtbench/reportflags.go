@@ -100,7 +100,7 @@ func formatFlag(p *render.Format) cli.Flag {
 
 // newReportOptions returns the defaults of the flags below.
 func newReportOptions() report.Options {
-	return report.Options{Tokens: report.Usage, WarmupPercentages: []float64{0}}
+	return report.Options{Tokens: report.Usage, TTFT: report.RawTTFT, WarmupPercentages: []float64{0}}
 }
 
 // numberFlags choose what the tables show, in run and report.
@@ -113,6 +113,8 @@ func numberFlags(o *report.Options) []cli.Flag {
 			Usage: "one more row: the time between the starts of consecutive turns"},
 		{Name: "tokens", Value: cli.Enum(&o.Tokens, report.Usage, report.Tokenizer),
 			Usage: "whose counts the table shows if both are known"},
+		{Name: "ttft", Value: cli.Enum(&o.TTFT, report.RawTTFT, report.ReferenceTTFT),
+			Usage: "time to the first text; reference: less the time of its tokens after the first"},
 		{Name: "goodput", DefaultText: "none",
 			Value: cli.Parsed(&o.Goodput, "LIMITS", report.ParseLimits, report.Limits.String),
 			Usage: "limits that a good turn meets, in ms: 'ttft:200 tpot:50 latency:5000'"},
@@ -129,7 +131,7 @@ type tableFiles struct {
 func (f *tableFiles) flags() []cli.Flag {
 	return []cli.Flag{
 		{Name: "stats-json-output", Value: cli.File(&f.statsJSON),
-			Usage: "write the reference's array of per-request numbers"},
+			Usage: "write the reference's array of per-request numbers, with --ttft reference"},
 		{Name: "excel-output", Short: "e", Value: cli.Bool(&f.excel),
 			Usage: "write an Excel file named after the number of clients and the time"},
 		{Name: "excel-file", Value: cli.File(&f.excelFile),

@@ -22,7 +22,7 @@ func (v *view) flags() []cli.Flag {
 			Usage: "text: everything, by the question that it answers; other forms always " +
 				"have everything"},
 		{Name: "table-only", Value: cli.Bool(&v.tableOnly),
-			Usage: "text: only what the reference prints"},
+			Usage: "text: only what the reference prints, with --ttft reference"},
 	}
 }
 
@@ -37,6 +37,14 @@ func (v *view) check() error {
 // reference reports whether only the reference's part is shown, which needs no
 // texts of conversations.
 func (v *view) reference() bool { return v.format == render.Text && v.tableOnly }
+
+// adapt makes the numbers the reference's if only its part is shown, unless the
+// flags say otherwise.
+func (v *view) adapt(c *cli.Call, o *report.Options) {
+	if v.reference() && !c.IsSet("ttft") {
+		o.TTFT = report.ReferenceTTFT
+	}
+}
 
 // documents returns the summaries as documents. The last line of text is where.
 func (v *view) documents(summaries []*report.Summary, where string) (docs []render.Document) {

@@ -32,6 +32,7 @@ func (c *Collector) details(s *Summary) *Details {
 		d.Verify = &match
 	}
 	d.Tokens, d.Lengths = c.tokens()
+	d.FirstEvents = c.firstEvents()
 	d.Throughput = c.throughput()
 	d.Distributions = c.distributions()
 	d.First, d.Later, d.Turns, d.Contexts = c.groups()

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"flag"
@@ -136,9 +137,9 @@ func TestJSONAndCSVAgree(t *testing.T) {
 	}
 }
 
-// sampleOf is the sample of a turn, and whether it has one.
+// sampleOf is the sample of a turn with the reference's TTFT, and whether it has one.
 func sampleOf(t *record.Turn, prefer Tokens) (record.Sample, bool) {
-	k := NewCollector("", Options{Tokens: prefer}).reduce(t)
+	k := NewCollector("", Options{Tokens: prefer, TTFT: ReferenceTTFT}).reduce(t)
 	return k.sample(), k.good
 }
 
@@ -159,49 +160,50 @@ func TestSampleOf(t *testing.T) {
 		name                string
 		change              func(*record.Turn)
 		prefer              Tokens
-		ttft, tpot, latency float64
+		ttft, tpot, latency float64 // ttft by the reference
 		input, output       int
 		chunks              int
+		raw                 float64 // ttft; 0 is the same
 	}{
-		{"as most", func(*record.Turn) {}, "", 50, 10, 150, 120, 11, 10},
+		{"as most", func(*record.Turn) {}, "", 50, 10, 150, 120, 11, 10, 0},
 		{"the tokenizer's count", func(t *record.Turn) {
 			t.Usage.Completion = 21
-		}, Tokenizer, 50, 10, 150, 100, 11, 10},
-		{"no usage", func(t *record.Turn) { t.Usage = nil }, "", 50, 10, 150, 100, 11, 10},
+		}, Tokenizer, 50, 10, 150, 100, 11, 10, 0},
+		{"no usage", func(t *record.Turn) { t.Usage = nil }, "", 50, 10, 150, 100, 11, 10, 0},
 		{"nobody counted but the server", func(t *record.Turn) {
 			t.Counted = record.Counted{}
-		}, Tokenizer, 50, 10, 150, 120, 11, 10},
+		}, Tokenizer, 50, 10, 150, 120, 11, 10, 0},
 		{"nobody counted", func(t *record.Turn) {
 			t.Usage, t.Counted = nil, record.Counted{}
-		}, "", 50, nan, 150, 0, 0, 10},
+		}, "", 50, nan, 150, 0, 0, 10, 0},
 		{"three tokens in the first chunk", func(t *record.Turn) {
 			t.Counted.FirstChunk, t.Chunks = 3, 9
-		}, "", 25, 12.5, 150, 120, 11, 8},
+		}, "", 25, 12.5, 150, 120, 11, 8, 50},
 		{"a first chunk that takes it all back", func(t *record.Turn) {
 			t.Counted.FirstChunk, t.Chunks = 10, 2
-		}, "", 0.1, 100, 150, 120, 11, 1},
+		}, "", 0.1, 100, 150, 120, 11, 1, 50},
 		{"three tokens by another tokenizer, one by the server's", func(t *record.Turn) {
 			t.Counted.FirstChunk = 3
-		}, "", 50, 10, 150, 120, 11, 10},
+		}, "", 50, 10, 150, 120, 11, 10, 0},
 		{"three tokens as the reference counts", func(t *record.Turn) {
 			t.Counted.FirstChunk = 3
-		}, Tokenizer, 25, 12.5, 150, 100, 11, 10},
+		}, Tokenizer, 25, 12.5, 150, 100, 11, 10, 50},
 		{"reasoning first: its tokens were not counted", func(t *record.Turn) {
 			t.FirstAnswer, t.Counted.FirstChunk = ms(1100), 5
-		}, "", 50, 10, 150, 120, 11, 10},
+		}, "", 50, 10, 150, 120, 11, 10, 0},
 		{"one token", func(t *record.Turn) {
 			t.Usage.Completion, t.Chunks = 1, 1
-		}, "", 50, nan, 150, 120, 1, 0},
+		}, "", 50, nan, 150, 120, 1, 0, 0},
 		{"one chunk of many tokens", func(t *record.Turn) {
 			t.Counted.FirstChunk, t.Chunks = 11, 1
-		}, "", 50, nan, 150, 120, 11, 0},
+		}, "", 50, nan, 150, 120, 11, 0, 0},
 		{"an end token that is in no chunk", func(t *record.Turn) {
 			t.Usage.Completion, t.Chunks = 2, 1
-		}, "", 50, nan, 150, 120, 2, 0},
+		}, "", 50, nan, 150, 120, 2, 0, 0},
 		{"not streamed", func(t *record.Turn) {
 			t.Stream, t.FirstToken, t.Chunks = false, 0, 0
-		}, "", 150, nan, 150, 120, 11, 0},
-		{"sent was not seen", func(t *record.Turn) { t.Sent = 0 }, "", 51, 10, 151, 120, 11, 10},
+		}, "", 150, nan, 150, 120, 11, 0, 0},
+		{"sent was not seen", func(t *record.Turn) { t.Sent = 0 }, "", 51, 10, 151, 120, 11, 10, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -219,6 +221,8 @@ func TestSampleOf(t *testing.T) {
 				}
 			}
 			near("ttft", s.TTFTMS, tc.ttft)
+			raw := NewCollector("", Options{Tokens: tc.prefer}).reduce(&turn)
+			near("raw ttft", raw.sample().TTFTMS, cmp.Or(tc.raw, tc.ttft))
 			near("tpot", s.TPOTMS, tc.tpot)
 			near("latency", s.LatencyMS, tc.latency)
 			if s.InputTokens != tc.input || s.OutputTokens != tc.output ||

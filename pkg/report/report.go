@@ -21,7 +21,7 @@
 //
 //	latency_ms          t2 - t0
 //	tpot_ms             (latency - (t1 - t0)) / (n - f); n tokens in the answer, f in its first chunk
-//	ttft_ms             t1 - t0, less (f - 1) * tpot when the first chunk held more than one token; at least 0.1
+//	ttft_ms             t1 - t0
 //	input_num_turns     messages sent
 //	input_num_tokens    tokens sent
 //	output_num_tokens   n
@@ -33,6 +33,8 @@
 //
 //   - t0 is when the request goes out. There it is before the body is encoded
 //     and the connection made, which is the client's time and not the server's.
+//   - If the first chunk has several tokens, ttft_ms there is t1 - t0 less
+//     (f - 1) * tpot_ms, at least 0.1: see [ReferenceTTFT].
 //   - t1 is the first token of any kind, reasoning and tool calls too. There
 //     only content counts.
 //   - Tokens are the server's own count (usage); the client's tokenizer counts
@@ -181,6 +183,8 @@ type Options struct {
 	// Verbose adds the row of times between the turns of a conversation.
 	Verbose bool
 	Tokens  Tokens
+	// TTFT is what ttft_ms is everywhere in the summary.
+	TTFT TTFT
 	// Goodput is what a turn must meet to count as good. With the zero Limits there
 	// is no block about it.
 	Goodput Limits
@@ -203,6 +207,11 @@ func (o *Options) Validate() error {
 	case "", Usage, Tokenizer:
 	default:
 		errs.Addf("Tokens", "is %q, want usage or tokenizer", o.Tokens)
+	}
+	switch o.TTFT {
+	case "", RawTTFT, ReferenceTTFT:
+	default:
+		errs.Addf("TTFT", "is %q, want raw or reference", o.TTFT)
 	}
 	return errs.Err()
 }

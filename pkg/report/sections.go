@@ -56,6 +56,7 @@ var questions = []struct {
 	}},
 	{"How fast was it?", []func(*Summary) []render.Section{
 		(*Summary).aboutTable,
+		of((*Details).firstEvents),
 		of((*Details).throughput),
 		of((*Details).distributions),
 		of((*Details).groups),

@@ -37,6 +37,7 @@ var below = []func(*Summary) render.Fact{
 	(*Summary).cacheFact,
 	(*Summary).controlFact,
 	(*Summary).intervalsFact,
+	(*Summary).firstEventsFact,
 	(*Summary).trustFact,
 }
 

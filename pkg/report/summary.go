@@ -31,6 +31,7 @@ type Details struct {
 	Retried       int            `json:"turns_retried"`
 	Verify        *Verify        `json:"verify,omitempty"`
 	Tokens        TokenCounts    `json:"tokens"`
+	FirstEvents   FirstEvents    `json:"first_events"`
 	Lengths       Lengths        `json:"answer_lengths"`
 	Throughput    Throughput     `json:"throughput"`
 	Distributions []Row          `json:"distributions"`

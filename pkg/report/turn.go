@@ -35,6 +35,7 @@ type turn struct {
 
 	usage     bool // the server sent one
 	tokenizer bool // its count goes before usage
+	reference bool // ttft_ms is ReferenceTTFT
 	warmup    bool
 	streamed  bool
 	good      bool // went well and is no warm-up
@@ -68,7 +69,7 @@ func (c *Collector) reduce(t *record.Turn) turn {
 		cached: -1, reasoning: -1,
 		counted: narrow(t.Counted.Input), countedNew: narrow(t.Counted.NewInput),
 		countedOut: narrow(t.Counted.Output), countedFirst: narrow(t.Counted.FirstChunk),
-		tokenizer: c.o.Tokens == Tokenizer, warmup: t.Warmup, streamed: t.Stream,
+		tokenizer: c.o.Tokens == Tokenizer, reference: c.o.TTFT == ReferenceTTFT, warmup: t.Warmup, streamed: t.Stream,
 	}
 	if d, ok := t.Written.Since(t.Sent); ok {
 		k.sendUS = narrow(int(d.Microseconds()))
@@ -172,8 +173,17 @@ func (t *turn) count() count {
 	return n
 }
 
-// sample returns the reference's measurement of a good turn.
+// sample returns the measurement of a good turn.
 func (t *turn) sample() record.Sample {
+	s := t.rawSample()
+	if t.reference {
+		s.TTFTMS = referenceTTFT(&s)
+	}
+	return s
+}
+
+// rawSample returns the measurement of a good turn with RawTTFT.
+func (t *turn) rawSample() record.Sample {
 	var (
 		n   = t.count()
 		ms  = since(t.end, t.sent)
@@ -187,19 +197,12 @@ func (t *turn) sample() record.Sample {
 	if t.streamed && t.chunks > 1 && n.output > 1 && n.output > n.firstChunk {
 		tpot = (ms - raw) / float64(n.output-n.firstChunk)
 	}
-	ttft := raw
-	if n.firstChunk > 1 {
-		if !math.IsNaN(tpot) {
-			ttft -= float64(n.firstChunk-1) * tpot
-		}
-		ttft = max(0.1, ttft)
-	}
 	cached := 0.0
 	if t.counted > 0 {
 		cached = 100 * float64(t.counted-t.countedNew) / float64(t.counted)
 	}
 	return record.Sample{
-		TTFTMS: ttft, TPOTMS: tpot, LatencyMS: ms, StartMS: t.sent.MS(),
+		TTFTMS: raw, TPOTMS: tpot, LatencyMS: ms, StartMS: t.sent.MS(),
 		InputTurns: int(t.messages), InputTokens: max(0, n.input), OutputTokens: max(0, n.output),
 		OutputChunks: int(max(0, t.chunks-1)), FirstChunkTokens: n.firstChunk,
 		ApproxCachedPercent: cached, Conversation: t.conversation, Client: int(t.client),
