@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"multiturn/pkg/bench"
-	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/load"
 	"multiturn/pkg/openai"
@@ -114,11 +113,7 @@ func runPreflight(
 		target.Counters = m.cached
 	}
 	target.Ask = func(ctx context.Context, text string) *record.Exchange {
-		question := chat.Message{Role: chat.User, Text: text}
-		return &client.Do(ctx, &openai.Request{
-			Messages: [][]byte{question.AppendJSON(nil)}, Session: "preflight",
-			MaxTokens: 1, Timeout: f.bench.Timeout,
-		}).Exchange
+		return askOnce(ctx, client, text, f.bench.Timeout)
 	}
 	p := probe.Preflight(ctx, target, source.Draw)
 	if ctx.Err() != nil {

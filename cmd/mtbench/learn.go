@@ -59,10 +59,13 @@ func (s *setup) learn(ctx context.Context) (*knowledge, error) {
 func (s *setup) gather(ctx context.Context, k *knowledge) error {
 	err := inOrder(ctx, s.call.Drain(),
 		func(ctx context.Context) (err error) {
-			if s.identify {
-				k.server, err = s.client.Identify(ctx)
+			if !s.identify {
+				return nil
 			}
-			return err
+			if k.server, err = s.client.Identify(ctx); err != nil {
+				return cli.Exit(cli.Failed, err)
+			}
+			return s.checkModel(ctx, k.server)
 		},
 		func(ctx context.Context) (err error) {
 			k.metrics, err = newMetrics(ctx, s.call, s.runFlags)
@@ -114,7 +117,8 @@ func (s *setup) readyServer(ctx context.Context, k *knowledge) (err error) {
 	}
 	if s.preconnect {
 		arms := s.options.Control.Arms()
-		return s.client.Preconnect(ctx, min(s.options.Clients, arms*len(k.data.conversations)))
+		n := min(s.options.Clients, arms*len(k.data.conversations))
+		return cli.Exit(cli.Failed, s.client.Preconnect(ctx, n))
 	}
 	return nil
 }

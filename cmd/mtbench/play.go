@@ -1,13 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
+	"multiturn/pkg/cli"
 	"multiturn/pkg/probe"
 	"multiturn/pkg/record"
 )
@@ -24,7 +24,7 @@ type played struct {
 func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	who := record.Tokenizer{
 		Name: k.tokenizer.Name(), Source: k.found, SHA256: k.tokenizer.SHA256(),
-		Ref: cmp.Or(s.tokenizer, s.model),
+		Ref: cli.TokenizerName(s.tokenizer, s.model),
 	}
 	h, err := header(s.call, s.runFlags, &s.options, k.data, k.server, who, s.client.Clocks())
 	if err != nil {

@@ -59,13 +59,13 @@ func (s *sent) texts(ctx context.Context, h *record.Run) (*sentTexts, error) {
 	if name == "" && model == "" && h != nil {
 		name, model = runTokenizer(h)
 	}
-	tok := s.tokenizers[cmp.Or(name, model)]
+	tok := s.tokenizers[cli.TokenizerName(name, model)]
 	if tok == nil {
 		var err error
 		if tok, _, err = s.call.Tokenizer(ctx, name, model); err != nil {
 			return nil, err
 		}
-		s.keep(cmp.Or(name, model), tok)
+		s.keep(cli.TokenizerName(name, model), tok)
 	}
 	t, err := s.read(ctx, s.file, h, tok)
 	if err != nil {

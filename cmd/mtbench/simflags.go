@@ -91,9 +91,9 @@ func (f *simFlags) serverGroups() []cli.Group {
 		{Title: "Answers", Flags: []cli.Flag{
 			{Name: "answer-tokens", Value: cli.Int(&o.AnswerTokens, 1),
 				Usage: "length of answers to requests without max_tokens"},
-			{Name: "tokenizer", Essential: true, Value: cli.String(&f.tokenizer),
-				Usage: "quad (four bytes are a token: costs nothing), o200k_base, " +
-					"or a folder or tokenizer.json"},
+			{Name: "tokenizer", Essential: true, Value: cli.String(&f.tokenizer), Meta: "NAME",
+				Usage: "quad (four bytes are a token), or as for the other commands; " +
+					"quad costs no time"},
 			{Name: "template", Value: cli.Enum(&f.template, template.Names()...),
 				Usage: "how messages become a prompt: as they are, or without earlier reasoning"},
 			{Name: "fault", Essential: true, Value: cli.String(&f.faults), Meta: "LIST",

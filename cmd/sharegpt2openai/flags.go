@@ -51,8 +51,9 @@ func (f *flags) groups() []cli.Group {
 					"the same text on stdout, the same errors"},
 		}},
 		{Title: "Statistics", Flags: []cli.Flag{
-			{Name: "model", Short: "m", Essential: true, Value: cli.String(&f.model), DefaultText: "no tokens",
-				Usage: "model whose tokens to count"},
+			{Name: "model", Short: "m", Essential: true, Value: cli.String(&f.model),
+				DefaultText: "tokens are not counted",
+				Usage:       "model whose tokenizer to use"},
 			cli.TokenizerFlag(&f.tokenizer),
 		}},
 		{Title: "Output", Flags: []cli.Flag{

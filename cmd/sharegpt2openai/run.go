@@ -69,7 +69,7 @@ func (v *conversion) prepare(ctx context.Context) (err error) {
 	if v.format, err = chat.FormatFor(v.to, override, chat.Converted); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	if v.tokenizerName() == "" {
+	if cli.TokenizerName(v.tokenizer, v.model) == "" {
 		return nil
 	}
 	if v.tok, _, err = v.call.Tokenizer(ctx, v.tokenizer, v.model); err != nil {
@@ -104,7 +104,7 @@ func (v *conversion) open() (err error) {
 	if v.options.Parity {
 		v.options.Transcript = &sharegpt.Transcript{
 			W: v.talk, Input: v.from, Output: v.to,
-			Model: v.tokenizerName(), Columns: columns(v.call),
+			Model: cli.TokenizerName(v.tokenizer, v.model), Columns: columns(v.call),
 		}
 	}
 	return nil
@@ -220,13 +220,6 @@ func (v *conversion) table(res *sharegpt.Result) []byte {
 func cutOff(name string, at *sharegpt.CutOff) error {
 	return fmt.Errorf("%s is cut off: it ends in line %d, after %d bytes, inside an array or object",
 		name, at.Line, at.Bytes)
-}
-
-func (f *flags) tokenizerName() string {
-	if f.tokenizer != "" {
-		return f.tokenizer
-	}
-	return f.model
 }
 
 // fileSize returns the size of a regular file, or 0.

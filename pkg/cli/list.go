@@ -64,7 +64,8 @@ func texts(p *[]string, meta string) Value {
 	return List(p, meta, parse, func(s string) string { return s })
 }
 
-// URL is an http or https address with a host. A password in it is never shown.
+// URL is an http or https address with a host; without a scheme it is http. A
+// password in it is never shown.
 func URL(p *string) Value {
 	get := func(s string) any { return withoutPassword(s) }
 	return &value[string]{p: p, meta: "URL", parse: parseURL, show: withoutPassword, get: get}
@@ -105,8 +106,11 @@ func ParsedURL(p **url.URL) Value {
 
 func parseURL(s string) (string, error) {
 	s = strings.TrimSpace(s)
+	if !strings.Contains(s, "://") {
+		s = "http://" + s
+	}
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return "", errors.New("is not an address like http://localhost:8000")
 	}
 	return s, nil

@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"runtime"
 
@@ -22,18 +22,24 @@ func TokenizerFlag(p *string) Flag {
 	}
 }
 
-// Tokenizer opens the tokenizer of that name. If name is "" it opens the
-// model's, and without a model o200k_base, with a remark. where is the place it
-// was found: hub.Embedded, hub.File, hub.Cache or hub.Hub. It is a usage error
-// if a tokenizer that was named cannot be opened. The environment is that of
-// huggingface_hub (HF_HOME, HF_TOKEN, ...). A download shows its progress.
+// TokenizerName returns the name of the tokenizer that flags ask for: the value
+// of --tokenizer, else that of --model; "" if neither is given.
+func TokenizerName(tokenizer, model string) string { return cmp.Or(tokenizer, model) }
+
+// tokenizerAdvice is what to do about a tokenizer that cannot be opened.
+const tokenizerAdvice = "--tokenizer takes a folder with a tokenizer.json, a model in the cache " +
+	"or on the hub, or " + tokenizer.O200k + ", which is built in"
+
+// Tokenizer opens the tokenizer of TokenizerName, and without a name o200k_base,
+// with a remark: the rule of all commands. where is the place it was found:
+// hub.Embedded, hub.File, hub.Cache or hub.Hub. It is a usage error if a
+// tokenizer that was named cannot be opened: no other one takes its place. The
+// environment is that of huggingface_hub (HF_HOME, HF_TOKEN, ...). A download
+// shows its progress.
 func (c *Call) Tokenizer(ctx context.Context, name, model string) (
 	t *tokenizer.Tokenizer, where string, err error,
 ) {
-	if name == "" {
-		name = model
-	}
-	if name == "" {
+	if name = TokenizerName(name, model); name == "" {
 		name = tokenizer.O200k
 		c.Remarkf("no --tokenizer and no --model: counting with %s", name)
 	}
@@ -52,10 +58,8 @@ func (c *Call) Tokenizer(ctx context.Context, name, model string) (
 		return t, where, nil
 	case errors.Is(err, context.Canceled):
 		return nil, "", err
-	case name == model:
-		err = fmt.Errorf("%w (name it with --tokenizer)", err)
 	}
-	return nil, "", Exit(Usage, err)
+	return nil, "", UsageErrorf("%w; %s", err, tokenizerAdvice)
 }
 
 // LocalTokenizer opens the tokenizer of that name if it is embedded, a file or in

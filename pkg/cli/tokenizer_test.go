@@ -63,12 +63,13 @@ func TestTokenizer(t *testing.T) {
 	// A name that cannot be resolved is an error that says what to do.
 	_, _, r := open(env, "", "some/model")
 	if r.code != 2 || !strings.Contains(r.errout, `"some/model"`) ||
-		!strings.HasSuffix(r.errout, " (name it with --tokenizer)\n") ||
+		!strings.HasSuffix(r.errout, "; "+tokenizerAdvice+"\n") ||
 		strings.Count(r.errout, "\n") != 1 {
 		t.Errorf("exit code %d, %q", r.code, r.errout)
 	}
 	if _, _, r := open(env, "no/such", "some/model"); r.code != 2 ||
-		strings.Contains(r.errout, "with --tokenizer") {
+		!strings.Contains(r.errout, `"no/such"`) ||
+		!strings.HasSuffix(r.errout, "; "+tokenizerAdvice+"\n") {
 		t.Errorf("exit code %d, %q", r.code, r.errout)
 	}
 }

@@ -49,13 +49,13 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 	}
 	resp, err := c.questions.transport.RoundTrip(req)
 	if err != nil {
-		return reply{}, c.unanswered(ctx, q, err)
+		return reply{}, c.noAnswer(ctx, q, err)
 	}
 	defer resp.Body.Close()
 	r := reply{status: resp.StatusCode, header: resp.Header}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, longestReply))
 	if err != nil {
-		return r, c.unanswered(ctx, q, err)
+		return r, c.noAnswer(ctx, q, err)
 	}
 	if gjson.ValidBytes(body) {
 		r.json = gjson.ParseBytes(body)
@@ -63,12 +63,14 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 	return r, nil
 }
 
-// unanswered words the error of a question.
-func (c *Client) unanswered(ctx context.Context, q question, err error) error {
+// noAnswer words the error of a question.
+func (c *Client) noAnswer(ctx context.Context, q question, err error) error {
 	if context.Cause(ctx) == context.DeadlineExceeded {
-		return fmt.Errorf("no answer to %s %s within %v", q.method, q.path, q.limit)
+		text := fmt.Sprintf("no answer to %s %s within %v", q.method, q.path, q.limit)
+		return &unanswered{text, context.DeadlineExceeded}
 	}
-	return fmt.Errorf("%s %s: %s", q.method, q.path, oneLine(c.secrets.remove(err.Error())))
+	text := q.method + " " + q.path + ": " + oneLine(c.secrets.remove(err.Error()))
+	return &unanswered{text, err}
 }
 
 // said returns the message of a server's error, after a colon.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"multiturn/internal/field"
 	"multiturn/pkg/server"
 )
 
@@ -13,17 +14,22 @@ import (
 const identifyTimeout = 10 * time.Second
 
 // Identify asks the server what it is. What the server does not tell stays
-// empty; the error is for a server that cannot be reached at all.
+// empty; the error is for a server that cannot be reached at all, and for one
+// that refuses the key.
 func (c *Client) Identify(ctx context.Context) (server.Identity, error) {
 	const first = "/v1/models"
-	var unreachable error
+	var refused error
 	get := func(path string) server.Page {
-		if unreachable != nil {
+		if refused != nil {
 			return server.Page{}
 		}
 		a, err := c.ask(ctx, question{method: http.MethodGet, path: path, limit: identifyTimeout})
-		if err != nil && path == first && a.status == 0 {
-			unreachable = err
+		switch {
+		case path != first:
+		case err != nil && a.status == 0:
+			refused = c.unreachable(err)
+		case a.status == http.StatusUnauthorized:
+			refused = c.unauthorized(path)
 		}
 		if err != nil || a.status != http.StatusOK {
 			return server.Page{}
@@ -31,8 +37,17 @@ func (c *Client) Identify(ctx context.Context) (server.Identity, error) {
 		return server.Page{Header: a.header, JSON: a.json}
 	}
 	id := server.Identify(get, c.opts.Model)
-	if unreachable != nil {
-		return server.Identity{}, fmt.Errorf("%s cannot be reached: %w", c.base.Host, unreachable)
+	if refused != nil {
+		return server.Identity{}, refused
 	}
 	return id, nil
+}
+
+// unauthorized is the error of a server that answers 401.
+func (c *Client) unauthorized(path string) error {
+	problem := "is needed: the server answers %s with 401 Unauthorized"
+	if c.template.header.Get("Authorization") != "" {
+		problem = "is refused by the server: it answers %s with 401 Unauthorized"
+	}
+	return &field.Error{Field: "APIKey", Problem: fmt.Sprintf(problem, path)}
 }

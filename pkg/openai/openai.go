@@ -186,7 +186,7 @@ func (c *Client) Do(ctx context.Context, r *Request) *Result {
 // run do not wait for one.
 func (c *Client) Preconnect(ctx context.Context, n int) error {
 	if err := c.transport.preconnect(ctx, n); err != nil {
-		return errors.New(oneLine(c.secrets.remove(err.Error())))
+		return c.unreachable(err)
 	}
 	return nil
 }

@@ -27,9 +27,12 @@ const (
 // unknown record does not hide the kind.
 const detectItems = 20
 
-// ErrUnknown is the error of a file of unknown kind.
-var ErrUnknown = errors.New("neither conversations (id and messages), nor records of a run, " +
-	"nor a trace (timestamp, input_length, hash_ids)")
+// Errors of Detect.
+var (
+	ErrEmpty   = errors.New("there is nothing in it")
+	ErrUnknown = errors.New("neither conversations (id and messages; sharegpt2openai makes them " +
+		"of ShareGPT's), nor records of a run, nor a trace (timestamp, input_length, hash_ids)")
+)
 
 // Detect returns the kind of a stream's content, by its first items, and a reader
 // of the whole stream. If the stream is packed with gzip, the reader unpacks it.
@@ -41,7 +44,9 @@ func Detect(r io.Reader) (Kind, io.Reader, error) {
 	var head bytes.Buffer
 	s := jsonseq.NewScanner(io.TeeReader(r, &head))
 	kind := Kind("")
+	unknown := ErrEmpty
 	for i := 0; i < detectItems && kind == "" && s.Scan(); i++ {
+		unknown = ErrUnknown
 		if item := s.Item(); item.Err == nil && gjson.ValidBytes(item.Data) {
 			kind = kindOf(item.Data)
 		}
@@ -50,7 +55,7 @@ func Detect(r io.Reader) (Kind, io.Reader, error) {
 		return "", nil, err
 	}
 	if kind == "" {
-		return "", nil, ErrUnknown
+		return "", nil, unknown
 	}
 	return kind, io.MultiReader(&head, r), nil
 }

@@ -595,7 +595,11 @@ func TestDetect(t *testing.T) {
 			continue
 		}
 		if err != nil {
-			if !errors.Is(err, ErrUnknown) {
+			want := ErrUnknown
+			if strings.HasPrefix(name, "empty") {
+				want = ErrEmpty
+			}
+			if !errors.Is(err, want) {
 				t.Errorf("%s: %v", name, err)
 			}
 			continue

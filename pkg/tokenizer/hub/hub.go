@@ -179,9 +179,7 @@ func Find(ctx context.Context, name string, o Options) (path, where string, err 
 	switch {
 	case o.Offline:
 		return "", "", fmt.Errorf("tokenizer %q: %s, and the hub may not be asked "+
-			"(HF_HUB_OFFLINE): go online once, or name a folder with a %s, or %s", name, looked,
-			tokenizerFile,
-			tokenizer.O200k)
+			"(HF_HUB_OFFLINE)", name, looked)
 	case o.Cache == "":
 		return "", "", fmt.Errorf("tokenizer %q: %s, and there is no cache to download to (set "+
 			"HF_HOME)", name, looked)

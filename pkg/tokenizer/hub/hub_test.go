@@ -307,7 +307,7 @@ func TestErrors(t *testing.T) {
 		{"not a hub", status(200, ""), "", nil,
 			[]string{"does not answer like a hub", "HF_ENDPOINT"}},
 		{"offline", nil, "", func(o *Options) { o.Offline = true },
-			[]string{"not in the cache", "HF_HUB_OFFLINE", "o200k_base"}},
+			[]string{"not in the cache", "HF_HUB_OFFLINE"}},
 		{"no cache", nil, "", func(o *Options) { o.Cache = "" }, []string{"no cache", "HF_HOME"}},
 		{"unreachable", nil, "", func(o *Options) { o.Endpoint = "http://127.0.0.1:1" },
 			[]string{"cannot be reached"}},
