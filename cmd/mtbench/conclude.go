@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
+	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/record"
 )
@@ -17,6 +19,9 @@ func (s *setup) conclude(p *played) error {
 	}
 	if ferr := s.out.finish(p.end); err == nil {
 		err = ferr
+	}
+	if errors.As(err, new(*bench.AllFailedError)) {
+		err = fmt.Errorf("%w; --keep-going goes on all the same", err)
 	}
 	if err != nil {
 		return err

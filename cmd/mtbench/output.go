@@ -82,7 +82,7 @@ func (o *outputs) openTables() (err error) {
 	return err
 }
 
-// checkNames refuses names that promise compressed files.
+// checkNames refuses names that promise compressed files, and files in use.
 func (o *outputs) checkNames() error {
 	for _, file := range []struct{ flag, name string }{
 		{"records", o.f.records}, {"stats-json-output", o.f.files.statsJSON},
@@ -91,7 +91,16 @@ func (o *outputs) checkNames() error {
 			return cli.UsageErrorf("--%s is not compressed: leave .gz off", file.flag)
 		}
 	}
-	return nil
+	return o.checkUsed()
+}
+
+// checkUsed refuses to overwrite results of an earlier run that cannot be had
+// again. The reference overwrites the files of its own flags, and so do these.
+func (o *outputs) checkUsed() error {
+	if o.f.force {
+		return nil
+	}
+	return errors.Join(cli.Unused(o.f.records), cli.Unused(o.f.files.excelFile))
 }
 
 // begin writes the header. From here on the records have their own name: those of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
@@ -41,10 +42,13 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	}
 	conversations := k.data.conversations
 	progress := s.call.Progress("running", "turns", int64(s.options.Turns(conversations)))
+	l := &live{}
+	progress.Note(l.note)
 	o := s.options
 	o.OnMeasured = func() { k.metrics.begin(ctx, o.Start, s.out.scrape) }
 	o.OnFinished = func(e *bench.Finished) error {
 		progress.Add(1)
+		l.finished(e.Turn, time.Now())
 		if s.printContent {
 			printTurn(s.call.Stderr, e)
 		}
@@ -56,7 +60,7 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	if s.out.convs != nil {
 		o.OnConversation = s.out.convs.Write
 	}
-	send := &sender{client: s.client, exact: o.Exact}
+	send := &sender{client: s.client, exact: o.Exact, live: l}
 	p.end, p.err = bench.Run(ctx, o, send, conversations, s.call.Drain().Done())
 	k.metrics.end(ctx)
 	progress.Done()

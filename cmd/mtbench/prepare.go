@@ -33,6 +33,9 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	if s.salts, err = newSalts(f); err != nil {
 		return nil, err
 	}
+	if !f.keepGoing {
+		s.options.GiveUp = giveUpAfter
+	}
 	s.options.Reset = func(ctx context.Context) error {
 		_, err := s.client.ResetCache(ctx)
 		return err

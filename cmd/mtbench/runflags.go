@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -30,6 +31,7 @@ type runFlags struct {
 	preconnect    bool
 	identify      bool
 	length        lengthMode
+	keepGoing     bool
 
 	metrics         mode
 	metricsURLs     []string
@@ -40,6 +42,7 @@ type runFlags struct {
 	prefixSample    int
 
 	records      string
+	force        bool
 	output       string
 	outputFormat string
 	view         view
@@ -47,6 +50,11 @@ type runFlags struct {
 	printContent bool
 	label        string
 }
+
+// giveUpAfter is how many turns have to fail, from the first one on, for a run
+// to end: a server that refuses everything shows at once, and twenty do not fail
+// by chance.
+const giveUpAfter = 20
 
 // lengthMode is how the lengths of answers are asked for.
 type lengthMode string
@@ -160,6 +168,8 @@ func (f *runFlags) failureFlags() []cli.Flag {
 	return []cli.Flag{
 		{Name: "no-early-stop", Value: cli.Bool(new(bool)),
 			Usage: "accepted for the reference's sake: everything started is always finished"},
+		{Name: "keep-going", Value: cli.Bool(&f.keepGoing),
+			Usage: fmt.Sprintf("go on even if the first %d turns all failed", giveUpAfter)},
 		{Name: "max-retries", Value: cli.Int(&o.Retries, 0),
 			Env:   []string{"MULTITURN_BENCH_MAX_RETRIES"},
 			Usage: "retry a failed turn this often, after 1 s, 2 s, 4 s, ..."},
@@ -233,6 +243,8 @@ func (f *runFlags) outputFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		{Name: "records", Essential: true, Value: cli.File(&f.records),
 			Usage: "write every turn as a line of JSON; - is stdout (the table then goes to stderr)"},
+		{Name: "force", Essential: true, Value: cli.Bool(&f.force),
+			Usage: "overwrite the records of an earlier run; its Excel file, too"},
 		{Name: "output-file", Short: "o", Essential: true, Value: cli.File(&f.output),
 			Usage: "write the finished conversations, with the server's answers"},
 		{Name: "output-format", Value: cli.Enum(&f.outputFormat, "json", "jsonl"),

@@ -11,11 +11,14 @@ import (
 type sender struct {
 	client *openai.Client
 	exact  bool // send ignore_eos with requests for an exact length
+	live   *live
 }
 
 var _ bench.Sender = (*sender)(nil)
 
 func (s *sender) Send(ctx context.Context, r *bench.Request) *bench.Reply {
+	s.live.inFlight.Add(1)
+	defer s.live.inFlight.Add(-1)
 	res := s.client.Do(ctx, &openai.Request{
 		Messages: r.Messages, Session: r.Conversation, MaxTokens: r.MaxTokens,
 		MinTokens: r.MinTokens, IgnoreEOS: s.exact && r.MinTokens > 0 && r.MinTokens == r.MaxTokens,

@@ -143,6 +143,10 @@ type Options struct {
 	// user message, where no salt is.
 	Marker string
 
+	// GiveUp ends the run with an AllFailedError if that many turns, from the
+	// first one on, all failed; 0 = never.
+	GiveUp int
+
 	// Counter counts what the server does not. If it is nil, counts stay 0 and no
 	// length is asked for that would have to be counted.
 	Counter Counter
@@ -189,6 +193,9 @@ func (o Options) Validate() error {
 	}
 	if o.Retries < 0 {
 		errs.Addf("Retries", "is %d; it must not be negative", o.Retries)
+	}
+	if o.GiveUp < 0 {
+		errs.Addf("GiveUp", "is %d; it must not be negative", o.GiveUp)
 	}
 	if o.Timeout < 0 {
 		errs.Addf("Timeout", "is %v; it must be above 0", o.Timeout)

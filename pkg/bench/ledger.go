@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"cmp"
+	"fmt"
 	"sync"
 
 	"multiturn/pkg/chat"
@@ -11,8 +13,9 @@ import (
 // goroutine of its own, so that a client goes from one turn to the next without
 // waiting for a tokenizer, a file or a terminal.
 type ledger struct {
-	opt  *Options
-	fail func(error)
+	opt    *Options
+	fail   func(error)
+	giveUp func() // sends no more requests
 
 	mu      sync.Mutex
 	more    sync.Cond
@@ -24,6 +27,26 @@ type ledger struct {
 	err            error
 	input          []int // by play: tokens of all its messages so far
 	turns, turnsOK int   // without warm-up
+	early          early
+}
+
+// early is what came of the turns at the start of a run.
+type early struct {
+	n      int // turns that failed before any succeeded
+	ok     bool
+	failed *AllFailedError
+}
+
+// AllFailedError is the error of a run that was given up because all its
+// turns failed.
+type AllFailedError struct {
+	N    int // turns
+	Last record.Exchange
+}
+
+func (e *AllFailedError) Error() string {
+	return fmt.Sprintf("the first %d turns all failed, the last one so: %s", e.N,
+		cmp.Or(e.Last.Error, string(e.Last.Outcome)))
 }
 
 // entry is one finished request, not yet counted.
@@ -105,6 +128,7 @@ func (l *ledger) enter(e *entry) error {
 	}
 	l.input[e.play] = input + t.Counted.Output
 
+	l.judge(t)
 	if !t.Warmup {
 		l.turns++
 		if t.Outcome.OK() {
@@ -128,4 +152,24 @@ func (l *ledger) enter(e *entry) error {
 		return l.opt.OnConversation(e.finished)
 	}
 	return nil
+}
+
+// judge gives the run up if nothing has succeeded so far.
+func (l *ledger) judge(t *record.Turn) {
+	e := &l.early
+	if e.ok = e.ok || t.Outcome.OK(); e.ok {
+		return
+	}
+	if e.n++; e.n == l.opt.GiveUp {
+		e.failed = &AllFailedError{N: e.n, Last: t.Exchange}
+		l.giveUp()
+	}
+}
+
+// allFailed returns why the run was given up, nil if it was not.
+func (l *ledger) allFailed() error {
+	if l.early.failed == nil {
+		return nil
+	}
+	return l.early.failed
 }

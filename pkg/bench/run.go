@@ -17,8 +17,8 @@ import (
 // Run plays the conversations and returns how the run ended. Once drain is
 // closed, no more requests are sent and those in flight are waited for;
 // cancelling ctx ends those too. The error is that of a sink (OnFinished,
-// OnConversation), of Reset or of the options. Requests that failed are in the
-// records.
+// OnConversation), of Reset or of the options, or an AllFailedError. Requests
+// that failed are in the records.
 func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversation,
 	drain <-chan struct{}) (*record.End, error) {
 	if err := o.Validate(); err != nil {
@@ -37,6 +37,7 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 		cancel(err)
 	}
 	r.ledger = newLedger(&r.opt, len(r.plays), r.fail)
+	r.ledger.giveUp = func() { r.stop(record.WhyFailed) }
 	self := watch()
 	stopWatching := context.AfterFunc(ctx, func() { r.stop(record.WhyCancelled) })
 	defer stopWatching()
@@ -58,7 +59,8 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 	r.phases(ctx)
 	close(done)
 	side.Wait()
-	err = errors.Join(r.broken, r.ledger.close())
+	sink := r.ledger.close()
+	err = errors.Join(r.broken, sink, r.ledger.allFailed())
 	end := r.end()
 	end.Certificate = self.certificate()
 	return end, err

@@ -263,3 +263,18 @@ func TestDiskFull(t *testing.T) {
 	equal(t, "stderr", r.errout, "demo: /dev/full: no space left on device\n")
 	equal(t, "exit code", r.code, 1)
 }
+
+func TestUnused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	empty, full := write(t, dir, "empty", ""), write(t, dir, "full", "x")
+	for _, name := range []string{"-", "", empty, dir, filepath.Join(dir, "new"), os.DevNull} {
+		if err := Unused(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	want := full + " exists and is not empty: name another file, or overwrite it with --force"
+	if err := Unused(full); CodeOf(err) != Usage || err.Error() != want {
+		t.Errorf("exit code %d: %v", CodeOf(err), err)
+	}
+}

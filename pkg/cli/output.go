@@ -65,6 +65,17 @@ func (c *Call) CreateInPlace(name string) (*Output, error) {
 	return o, o.open(os.O_CREATE | os.O_TRUNC)
 }
 
+// Unused returns a usage error that names --force if the file holds something.
+// It is for results that cannot be had again. The name - is stdout.
+func Unused(name string) error {
+	info, err := os.Stat(name)
+	if name == "-" || err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil
+	}
+	return UsageErrorf("%s exists and is not empty: name another file, or overwrite it with --force",
+		name)
+}
+
 // open opens the file itself, to be written in place. A pipe waits for its
 // reader.
 func (o *Output) open(flags int) error {

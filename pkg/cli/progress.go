@@ -38,10 +38,16 @@ func (c *console) show(bar *mpb.Progress) {
 	c.mu.Unlock()
 }
 
-// isTerminal reports whether the stream is a terminal that can show a bar.
-func isTerminal(stream any, env map[string]string) bool {
+// canShowBar reports whether the stream is a terminal that can show a bar. Some
+// terminals do not know their width, and a bar has then none: those of
+// containers, of editors and of remote commands.
+func canShowBar(stream any, env map[string]string) bool {
 	f, ok := stream.(*os.File)
-	return ok && env["TERM"] != "dumb" && term.IsTerminal(int(f.Fd()))
+	if !ok || env["TERM"] == "dumb" || !term.IsTerminal(int(f.Fd())) {
+		return false
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	return err == nil && columns > 0
 }
 
 // Progress shows how far some work is: a bar if stderr is a terminal, else a line
@@ -50,6 +56,7 @@ func isTerminal(stream any, env map[string]string) bool {
 type Progress struct {
 	title, unit string
 	n, total    atomic.Int64
+	note        atomic.Pointer[func() string]
 	start       time.Time
 	print       func(string)
 	stop        func()
@@ -72,7 +79,7 @@ func (c *Call) Progress(title, unit string, total int64) *Progress {
 	p.print = func(s string) { fmt.Fprintf(c.Stderr, "%s: %s\n", c.root.Name, s) }
 	every, step := lineEvery, func() { p.print(p.line(time.Now())) }
 	end := func() {}
-	if con, ok := c.Stderr.(*console); ok && isTerminal(con.raw, c.env) {
+	if con, ok := c.Stderr.(*console); ok && canShowBar(con.raw, c.env) {
 		every, step, end = p.bar(con)
 	}
 	over, done := make(chan struct{}), make(chan struct{})
@@ -121,6 +128,10 @@ func (p *Progress) Add(n int) { p.n.Add(int64(n)) }
 // SetTotal sets the number of units, once it is known or when it changes.
 func (p *Progress) SetTotal(total int64) { p.total.Store(total) }
 
+// Note sets a function whose text stands behind the counts. It is called from
+// another goroutine.
+func (p *Progress) Note(text func() string) { p.note.Store(&text) }
+
 // Done removes the progress. Further calls do nothing.
 func (p *Progress) Done() { p.stop() }
 
@@ -154,6 +165,9 @@ func (p *Progress) state(now time.Time) string {
 	}
 	if left := float64(total-n) / rate; total > n && rate > 0 && left < 1e6 {
 		s += ", " + (time.Duration(left+0.5) * time.Second).String() + " left"
+	}
+	if note := p.note.Load(); note != nil {
+		s += ", " + (*note)()
 	}
 	return s
 }

@@ -20,6 +20,7 @@ func TestProgressLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := inCall(t, func(c *Call) error {
 			p := c.Progress("generating", "conversations", 1000)
+			p.Note(func() string { return "3 failed" })
 			time.Sleep(9 * time.Second)
 			p.Add(60)
 			time.Sleep(2 * time.Second)
@@ -32,7 +33,8 @@ func TestProgressLines(t *testing.T) {
 			return nil
 		})
 		equal(t, "stderr", r.errout, "demo: generating: 60/1000 conversations (6%), 6/s, "+
-			"2m37s left\ndemo: generating: 120/240 conversations (50%), 6/s, 20s left\n")
+			"2m37s left, 3 failed\ndemo: generating: 120/240 conversations (50%), 6/s, 20s left, "+
+			"3 failed\n")
 	})
 }
 
@@ -130,14 +132,14 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func TestIsTerminal(t *testing.T) {
+func TestCanShowBar(t *testing.T) {
 	t.Parallel()
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if isTerminal(f, nil) || isTerminal(&bytes.Buffer{}, nil) {
+	if canShowBar(f, nil) || canShowBar(&bytes.Buffer{}, nil) {
 		t.Error("a file or a buffer passes for a terminal")
 	}
 }
