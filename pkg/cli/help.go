@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// briefExamples is how many examples --help shows, so that it fits a screen.
+// briefExamples is how many examples --help shows, so that it fits a screen; it
+// shows one below a list of commands.
 const briefExamples = 2
 
 // longTerm is the width from which a term has a line of its own: a column as
@@ -89,7 +90,11 @@ func writeHelp(w io.Writer, root, leaf *Command, named, all bool) error {
 		v.addAllFlags(root, leaf)
 	} else {
 		v.addEssentials(leaf)
-		v.Examples = v.Examples[:min(len(v.Examples), briefExamples)]
+		most := briefExamples
+		if len(v.Commands) > 0 {
+			most = 1
+		}
+		v.Examples = v.Examples[:min(len(v.Examples), most)]
 	}
 	if len(v.Commands) > 0 {
 		v.More = "Each command has its own help: " + root.Name + " COMMAND --help. " + v.More
