@@ -65,6 +65,9 @@ func (f *cacheFlags) flags(blockSize string) []cli.Flag {
 				"everything computed"},
 		{Name: "block-size", Value: cli.Int(&f.state.BlockSize, 1), DefaultText: blockSize,
 			Usage: "tokens in a block"},
+		{Name: "offload-block-size", Value: cli.Int(&f.state.OffloadBlockSize, 1),
+			DefaultText: "a block", Usage: "tokens that tiers below the GPU store and load at " +
+				"once: the block_size of vLLM's offloading"},
 		{Name: "kv-model", Value: cli.String(&f.kvModel), Meta: "NAME",
 			DefaultText: "--model, or the run's", Names: kvcache.ModelNames,
 			Usage: "built-in model to take sizes in GiB from; 'list' prints their names"},

@@ -176,6 +176,8 @@ func machineGroups(m *sim.Machine, preset *string) []cli.Group {
 			{Name: "offload-store",
 				Value: cli.Enum(&m.OffloadStore, "prompt", "prompt+output", "nothing"),
 				Usage: "what lower tiers keep"},
+			{Name: "offload-block-size", Value: cli.Int(&m.OffloadBlockSize, 1),
+				DefaultText: "a block", Usage: "tokens that lower tiers store and load at once"},
 			{Name: "exclusive", Value: cli.Bool(&m.Exclusive),
 				Usage: "a block is in one tier only: it moves down when evicted and up when loaded"},
 		}},

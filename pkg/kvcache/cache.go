@@ -53,7 +53,8 @@ func ParseStore(s string) (Store, error) {
 // exist.
 type TierConfig struct {
 	// Blocks is the capacity: 0 = no such tier, Unlimited = no limit. One of vLLM's GPU blocks is
-	// the null block, which holds nothing: give num_gpu_blocks - 1.
+	// the null block, which holds nothing: give num_gpu_blocks - 1. Blocks of all tiers are of
+	// BlockSize tokens, whatever the OffloadBlockSize.
 	Blocks int
 	Store  Store
 }
@@ -61,7 +62,10 @@ type TierConfig struct {
 // Config is the shape of a cache.
 type Config struct {
 	BlockSize int // tokens
-	Tiers     [NumTiers]TierConfig
+	// OffloadBlockSize is the tokens in a block of the tiers below the GPU, a multiple of
+	// BlockSize: vLLM's offloading stores and loads that many tokens at once. 0 = BlockSize.
+	OffloadBlockSize int
+	Tiers            [NumTiers]TierConfig
 	// Exclusive keeps each block in one tier only: an eviction moves it down, a load moves it up.
 	// Otherwise each computed block is copied to every lower tier at once, and a tier that is not
 	// larger than the one above it adds no hits.
@@ -73,6 +77,15 @@ func (c Config) Validate() error {
 	var errs []error
 	if c.BlockSize < 1 {
 		errs = append(errs, fmt.Errorf("block size of %d tokens: want at least 1", c.BlockSize))
+	}
+	switch size := c.OffloadBlockSize; {
+	case c.BlockSize < 1 || size == 0:
+	case size < c.BlockSize || size%c.BlockSize != 0:
+		errs = append(errs, fmt.Errorf("offloaded blocks of %d tokens: want a multiple of the "+
+			"GPU's %d", c.OffloadBlockSize, c.BlockSize))
+	case size > c.BlockSize && c.Exclusive:
+		errs = append(errs, fmt.Errorf("offloaded blocks of %d tokens in exclusive tiers: "+
+			"a block that moves between tiers has the same size in both", c.OffloadBlockSize))
 	}
 	for t, tc := range c.Tiers {
 		if tc.Blocks < Unlimited || tc.Blocks > maxBlocks {
@@ -90,6 +103,11 @@ func (c Config) Validate() error {
 				"store nothing)"))
 	}
 	return errors.Join(errs...)
+}
+
+// factor returns how many of the GPU's blocks make an offloaded one.
+func (c *Config) factor() int {
+	return max(1, c.OffloadBlockSize/max(1, c.BlockSize))
 }
 
 // TierStats counts the blocks of one tier since the cache was made. Reset does
@@ -118,6 +136,7 @@ type Cache struct {
 	gpu    pool
 	lower  [NumTiers - 1]shelf // CPU, Disk
 	tiered bool                // some lower tier exists
+	factor int                 // blocks that are offloaded as one
 	stats  Stats
 	spare  []*Sequence
 	// Result of the last match: the leading blocks on the GPU, and the tiers of those after them.
@@ -132,9 +151,11 @@ func New(config Config) (*Cache, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Cache{config: config, gpu: newPool(config.Tiers[GPU].Blocks)}
+	c := &Cache{
+		config: config, gpu: newPool(config.Tiers[GPU].Blocks), factor: config.factor(),
+	}
 	for i := range c.lower {
-		c.lower[i] = newShelf(config.Tiers[i+1])
+		c.lower[i] = newShelf(config.Tiers[i+1], c.factor)
 		c.tiered = c.tiered || c.lower[i].capacity != 0
 	}
 	return c, nil
@@ -155,7 +176,7 @@ func (c *Cache) Cached(t Tier) int {
 	if t == GPU {
 		return c.gpu.index.n
 	}
-	return c.lower[t-1].n
+	return c.lower[t-1].n * c.factor
 }
 
 // fits reports whether a sequence of that many tokens could run alone on the
@@ -219,19 +240,38 @@ func (c *Cache) match(hashes []Hash, tokens int) {
 		}
 		c.run = append(c.run, int32(b))
 	}
-	if !c.tiered {
-		return
+	if c.tiered {
+		c.matchBelow(hashes[:n])
 	}
-next:
-	for ; i < n; i++ {
-		for t := range c.lower {
-			if c.lower[t].has(hashes[i]) {
-				c.from = append(c.from, Tier(t+1))
-				continue next
-			}
+}
+
+// matchBelow finds the leading blocks that follow those on the GPU in the tiers
+// below. As in vLLM, the offloaded block that the GPU's blocks end in has to be
+// there as a whole, and less than an offloaded block is not loaded.
+func (c *Cache) matchBelow(hashes []Hash) {
+	f := c.factor
+	for i := len(c.run) / f * f; i+f <= len(hashes); i += f {
+		t, ok := c.below(hashes[i+f-1])
+		if !ok {
+			break
 		}
-		return
+		for range i + f - max(i, len(c.run)) {
+			c.from = append(c.from, t)
+		}
 	}
+	if len(c.from) < f {
+		c.from = c.from[:0]
+	}
+}
+
+// below returns the fastest tier below the GPU that has an offloaded block.
+func (c *Cache) below(h Hash) (Tier, bool) {
+	for t := range c.lower {
+		if c.lower[t].has(h) {
+			return Tier(t + 1), true
+		}
+	}
+	return GPU, false
 }
 
 func (c *Cache) hits() Hits {
@@ -297,55 +337,76 @@ func (c *Cache) leave(h Hash) {
 	}
 }
 
-// mirror copies blocks [from, to) of a sequence to the inclusive tiers below.
-// Each is placed next to its parent in the order of use, so that a tier that is
-// too small keeps the beginnings of conversations.
+// mirror copies the offloaded blocks that end among blocks [from, to) of a
+// sequence to the inclusive tiers below. Each is placed next to its parent in the
+// order of use, so that a tier that is too small keeps the beginnings of
+// conversations.
 func (c *Cache) mirror(s *Sequence, from, to int) {
 	for t := range c.lower {
-		shelf := &c.lower[t]
-		if shelf.capacity == 0 || shelf.store == Nothing {
-			continue
-		}
-		parent := int32(none)
-		if from > 0 {
-			i, ok := shelf.index.get(c.gpu.blocks[s.blocks[from-1]].hash)
-			if !ok {
-				continue // without its parent the block could never be hit
-			}
-			parent = int32(i)
-		}
-		for _, b := range s.blocks[from:to] {
-			x := &c.gpu.blocks[b]
-			if i, ok := shelf.index.get(x.hash); ok {
-				parent = int32(i)
-				continue
-			}
-			if !shelf.keeps(x.answer) {
-				break // the blocks after an answer's block are not all prompt either
-			}
-			if shelf.full() {
-				if shelf.oldest == parent {
-					break // the block would evict its own parent
-				}
-				shelf.drop(shelf.oldest)
-				c.evicted(Tier(t + 1))
-			}
-			older := shelf.newest
-			if parent != none {
-				older = shelf.nodes[parent].prev
-			}
-			parent = shelf.add(x.hash, x.answer, older)
-			c.stored(Tier(t + 1))
+		if shelf := &c.lower[t]; shelf.capacity != 0 && shelf.store != Nothing {
+			c.mirrorTo(Tier(t+1), s, from/c.factor, to/c.factor)
 		}
 	}
 }
 
+// mirrorTo copies offloaded blocks [from, to) of a sequence to a tier.
+func (c *Cache) mirrorTo(t Tier, s *Sequence, from, to int) {
+	shelf := &c.lower[t-1]
+	parent := int32(none)
+	if from > 0 {
+		i, ok := shelf.index.get(c.offloaded(s, from-1).hash)
+		if !ok {
+			return // without its parent the block could never be hit
+		}
+		parent = int32(i)
+	}
+	for n := from; n < to; n++ {
+		x := c.offloaded(s, n)
+		if i, ok := shelf.index.get(x.hash); ok {
+			parent = int32(i)
+			continue
+		}
+		if !shelf.keeps(x.answer) {
+			return // the blocks after an answer's block are not all prompt either
+		}
+		if shelf.full() {
+			if shelf.oldest == parent {
+				return // the block would evict its own parent
+			}
+			shelf.drop(shelf.oldest)
+			c.evicted(t)
+		}
+		older := shelf.newest
+		if parent != none {
+			older = shelf.nodes[parent].prev
+		}
+		parent = shelf.add(x.hash, x.answer, older)
+		c.stored(t)
+	}
+}
+
+// offloaded returns the last block of offloaded block n of a sequence: its hash
+// names the whole, and it holds answer tokens if any of them does.
+func (c *Cache) offloaded(s *Sequence, n int) *block {
+	return &c.gpu.blocks[s.blocks[(n+1)*c.factor-1]]
+}
+
 func (c *Cache) evicted(t Tier) {
-	c.stats.Tiers[t].Evicted++
-	c.now.evicted[t]++
+	n := c.size(t)
+	c.stats.Tiers[t].Evicted += uint64(n)
+	c.now.evicted[t] += n
 }
 
 func (c *Cache) stored(t Tier) {
-	c.stats.Tiers[t].Stored++
-	c.now.stored[t]++
+	n := c.size(t)
+	c.stats.Tiers[t].Stored += uint64(n)
+	c.now.stored[t] += n
+}
+
+// size returns how many of the GPU's blocks a block of a tier holds.
+func (c *Cache) size(t Tier) int {
+	if t == GPU {
+		return 1
+	}
+	return c.factor
 }

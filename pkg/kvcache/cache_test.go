@@ -376,3 +376,57 @@ func BenchmarkCache(b *testing.B) {
 		})
 	}
 }
+
+// A tier with blocks of 16 tokens below a GPU with blocks of 4 stores and loads
+// whole ones.
+func TestOffloadedBlocks(t *testing.T) {
+	t.Parallel()
+	chain := func(name string, tokens int) []Hash {
+		c := NewChain(4, name)
+		c.AppendUnknown(tokens)
+		return c.Hashes()
+	}
+	config := Config{BlockSize: 4, OffloadBlockSize: 16}
+	config.Tiers[GPU].Blocks = 20
+	config.Tiers[CPU] = TierConfig{Blocks: 43, Store: PromptOnly} // 10 of its blocks
+	c := newCache(t, config)
+	run := func(name string, prompt, output int) Hits {
+		hashes := chain(name, prompt+output)
+		s, ok := c.Start(Request{Hashes: hashes, Tokens: prompt})
+		if !ok {
+			t.Fatal("refused")
+		}
+		if output > 1 {
+			s.Grow(hashes, output-1)
+		}
+		s.Finish()
+		return s.Hits()
+	}
+	// 58 tokens fill three offloaded blocks; 10 tokens and the answer are not stored.
+	run("a", 58, 7)
+	if n := c.Cached(CPU); n != 12 {
+		t.Errorf("%d blocks below, want 12", n)
+	}
+	run("b", 60, 1) // a loses its blocks on the GPU but for the first 5
+	for _, tc := range []struct {
+		prompt int
+		want   Hits
+	}{
+		// The hits end in the second offloaded block: the rest of it and the third are
+		// loaded, as far as they are whole before the last token.
+		{49, Hits{GPU: 5, CPU: 7}}, {48, Hits{GPU: 5}}, {36, Hits{GPU: 5}}, {20, Hits{GPU: 4}},
+	} {
+		if got := c.Lookup(chain("a", tc.prompt), tc.prompt); got != tc.want {
+			t.Errorf("%d tokens: %v, want %v", tc.prompt, got, tc.want)
+		}
+	}
+	for _, bad := range []Config{
+		{BlockSize: 4, OffloadBlockSize: 6}, {BlockSize: 4, OffloadBlockSize: 2},
+		{BlockSize: 4, OffloadBlockSize: -4}, {BlockSize: 4, OffloadBlockSize: 8, Exclusive: true},
+	} {
+		bad.Tiers = config.Tiers
+		if bad.Validate() == nil {
+			t.Errorf("%+v is taken", bad)
+		}
+	}
+}

@@ -43,6 +43,9 @@
 //     only prompt blocks or answer blocks too are copied. An exclusive tier
 //     receives the blocks that the tier above evicts, and gives them up when
 //     they are loaded.
+//   - Tiers below the GPU may have larger blocks. They store such a block once all
+//     of it is full, and load it as a whole, from the one in which the hits on the
+//     GPU end; less than one is not loaded.
 //   - A lookup tries the fastest tier first. After the leading blocks on the
 //     GPU, each further block comes from the fastest lower tier that has it.
 //
@@ -53,9 +56,8 @@
 // blocks vLLM frees early or keeps in other groups: a Model counts their bytes,
 // but the Cache treats every layer as full attention. Speculative slots,
 // several cache groups, and adapters and images in block names (use a salt).
-// vLLM's null block: give one block less. Options of vLLM's offloading: larger
-// blocks than the GPU's, storing only from the second use on, and ARC in place
-// of LRU.
+// vLLM's null block: give one block less. Options of vLLM's offloading: storing
+// only from the second use on, and ARC in place of LRU.
 //
 // vLLM marks a running request's blocks in lower tiers as used with every block
 // that it fills; the model does so only when a request starts and ends. A tier

@@ -88,17 +88,7 @@ func (c *referenceCache) start(hashes []Hash, tokens, prompt, compute int) *refS
 		s.blocks = append(s.blocks, b)
 	}
 	s.hits[GPU] = i
-	for ; i < n; i++ {
-		switch {
-		case c.below(0, hashes[i]) >= 0:
-			s.hits[CPU]++
-			continue
-		case c.below(1, hashes[i]) >= 0:
-			s.hits[Disk]++
-			continue
-		}
-		break
-	}
+	i = c.load(s, hashes[:n])
 	end := tokens
 	if compute > 0 {
 		end = min(end, i*size+compute)
@@ -137,6 +127,46 @@ func (c *referenceCache) start(hashes []Hash, tokens, prompt, compute int) *refS
 	return s
 }
 
+// load finds what follows the hits on the GPU in whole offloaded blocks, and
+// returns the number of all hits.
+func (c *referenceCache) load(s *refSequence, hashes []Hash) int {
+	onGPU, f := s.hits[GPU], c.config.factor()
+	i, hits := onGPU, s.hits
+	for first := onGPU - onGPU%f; first+f <= len(hashes); first += f {
+		tier := CPU
+		for tier < NumTiers && c.below(int(tier)-1, hashes[first+f-1]) < 0 {
+			tier++
+		}
+		if tier == NumTiers {
+			break
+		}
+		hits[tier] += first + f - i
+		i = first + f
+	}
+	if i-onGPU < f {
+		return onGPU
+	}
+	s.hits = hits
+	return i
+}
+
+// whole returns the names of the offloaded blocks of a sequence's blocks.
+func (c *referenceCache) whole(hashes []Hash) (out []Hash) {
+	f := c.config.factor()
+	for i := f - 1; i < len(hashes); i += f {
+		out = append(out, hashes[i])
+	}
+	return out
+}
+
+// blocks returns how many offloaded blocks a tier has room for.
+func (c *referenceCache) blocks(t int) int {
+	if n := c.config.Tiers[t+1].Blocks; n > 0 {
+		return n / c.config.factor()
+	}
+	return c.config.Tiers[t+1].Blocks
+}
+
 func (c *referenceCache) leave(h Hash) {
 	for t := range c.lower {
 		if i := c.below(t, h); i >= 0 {
@@ -147,7 +177,7 @@ func (c *referenceCache) leave(h Hash) {
 
 func (c *referenceCache) touch(hashes []Hash) {
 	for t := range c.lower {
-		for _, h := range slices.Backward(hashes) {
+		for _, h := range slices.Backward(c.whole(hashes)) {
 			if i := c.below(t, h); i >= 0 {
 				b := c.lower[t][i]
 				c.lower[t] = append(slices.Delete(c.lower[t], i, i+1), b)
@@ -157,24 +187,28 @@ func (c *referenceCache) touch(hashes []Hash) {
 }
 
 func (c *referenceCache) mirror(s *refSequence, from, to int) {
+	f := c.config.factor()
 	for t := range c.lower {
-		tc := c.config.Tiers[t+1]
+		capacity, store := c.blocks(t), c.config.Tiers[t+1].Store
 		for i := from; i < to; i++ {
+			if (i+1)%f != 0 {
+				continue // an offloaded block is not full yet
+			}
 			b := s.blocks[i]
 			if c.below(t, b.hash) >= 0 {
 				continue
 			}
-			if tc.Blocks == 0 || tc.Store == Nothing || tc.Store == PromptOnly && b.answer {
+			if capacity == 0 || store == Nothing || store == PromptOnly && b.answer {
 				break
 			}
 			at := len(c.lower[t])
-			if i > 0 {
-				if at = c.below(t, s.blocks[i-1].hash); at < 0 {
+			if i >= f {
+				if at = c.below(t, s.blocks[i-f].hash); at < 0 {
 					break
 				}
 			}
 			c.lower[t] = slices.Insert(c.lower[t], at, refBlock{hash: b.hash, answer: b.answer})
-			if tc.Blocks >= 0 && len(c.lower[t]) > tc.Blocks {
+			if capacity >= 0 && len(c.lower[t]) > capacity {
 				c.lower[t] = slices.Delete(c.lower[t], 0, 1)
 			}
 		}
@@ -253,6 +287,9 @@ func drive(t *testing.T, seed uint64, steps int) {
 	}
 	if rng.IntN(3) > 0 {
 		config.Tiers[GPU].Store = PromptAndOutput
+	}
+	if !config.Exclusive {
+		config.OffloadBlockSize = config.BlockSize * rng.IntN(5)
 	}
 	cache, err := New(config)
 	if err != nil {
@@ -343,8 +380,8 @@ func drive(t *testing.T, seed uint64, steps int) {
 			different[b.hash] = true
 		}
 		if cache.Running() != reference.pinned || cache.Cached(GPU) != len(different) ||
-			cache.Cached(CPU) != len(reference.lower[0]) ||
-			cache.Cached(Disk) != len(reference.lower[1]) {
+			cache.Cached(CPU) != config.factor()*len(reference.lower[0]) ||
+			cache.Cached(Disk) != config.factor()*len(reference.lower[1]) {
 			t.Fatalf("seed %d step %d: %d pinned, %d %d %d cached; the reference %d, %d %d %d",
 				seed, step, cache.Running(), cache.Cached(GPU), cache.Cached(CPU),
 				cache.Cached(Disk),

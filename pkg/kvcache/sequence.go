@@ -74,8 +74,8 @@ func (c *Cache) Start(r Request) (*Sequence, bool) {
 		}
 	}
 	if c.tiered && !c.config.Exclusive {
-		for i := min(len(r.Hashes), r.Tokens/size) - 1; i >= 0; i-- {
-			c.touch(r.Hashes[i])
+		for n := min(len(r.Hashes), r.Tokens/size) / c.factor; n > 0; n-- {
+			c.touch(r.Hashes[n*c.factor-1])
 		}
 		// Blocks that only the GPU has are copied now: answers that have come back as prompt.
 		c.mirror(s, 0, s.named)
@@ -148,8 +148,8 @@ func (s *Sequence) Preempt() {
 func (s *Sequence) end() {
 	c := s.cache
 	if c.tiered && !c.config.Exclusive {
-		for i := s.named - 1; i >= 0; i-- {
-			c.touch(c.gpu.blocks[s.blocks[i]].hash)
+		for n := s.named/c.factor - 1; n >= 0; n-- {
+			c.touch(c.offloaded(s, n).hash)
 		}
 	}
 	for i := len(s.blocks) - 1; i >= 0; i-- {

@@ -6,7 +6,7 @@ const none = -1
 // shelf is a tier below the GPU: a set of blocks in order of last use. Its
 // blocks are never pinned.
 type shelf struct {
-	capacity int // blocks; 0 = no such tier, Unlimited
+	capacity int // blocks of the tier; 0 = no such tier, Unlimited
 	store    Store
 	index    table
 	nodes    []node
@@ -22,8 +22,13 @@ type node struct {
 	answer     bool
 }
 
-func newShelf(c TierConfig) shelf {
-	return shelf{capacity: c.Blocks, store: c.Store, free: none, oldest: none, newest: none}
+// newShelf returns a tier whose blocks each hold size of the GPU's.
+func newShelf(c TierConfig, size int) shelf {
+	capacity := c.Blocks
+	if capacity > 0 {
+		capacity /= size
+	}
+	return shelf{capacity: capacity, store: c.Store, free: none, oldest: none, newest: none}
 }
 
 func (s *shelf) full() bool { return s.capacity >= 0 && s.n >= s.capacity }

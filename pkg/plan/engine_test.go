@@ -26,13 +26,15 @@ func TestPredictsTheEngine(t *testing.T) {
 	answersToo, exclusive := cache(32, 550, 800), cache(16, 1100, 700)
 	answersToo.Tiers[kvcache.CPU].Store = kvcache.PromptAndOutput
 	exclusive.Exclusive = true
+	large := cache(16, 1100, 1400)
+	large.OffloadBlockSize = 64
 	var off []float64
 	for _, tc := range []struct {
 		engine string
 		cache  kvcache.Config
 	}{
 		{"fixed", cache(16, 1100, 0)}, {"fixed", cache(16, 1300, 0)},
-		{"fixed", cache(16, 1100, 1400)}, {"batch", cache(16, 1000, 0)},
+		{"fixed", large}, {"batch", cache(16, 1000, 0)},
 		{"batch", cache(16, 1300, 0)}, {"batch", cache(32, 600, 0)}, {"batch", cache(32, 800, 0)},
 		{"batch", cache(16, 1100, 1400)}, {"batch", exclusive}, {"batch", answersToo},
 	} {

@@ -320,6 +320,9 @@ func (p *Prediction) text() string {
 	case len(p.Tiers) > 1:
 		how = ", inclusive"
 	}
+	if p.OffloadBlockSize > 0 {
+		how += ", offloaded by " + human.Count(p.OffloadBlockSize, "token")
+	}
 	return fmt.Sprintf("Predicted hits: %s%s; running requests pinned:", strings.Join(shape, "; "),
 		how)
 }

@@ -28,6 +28,9 @@ const (
 type Shape struct {
 	BlockSize     int    `json:"block_size"` // tokens
 	BlockSizeFrom Source `json:"block_size_from"`
+	// OffloadBlockSize is the tokens that tiers below the GPU store and load at once,
+	// if they are more than a block has. Sizes of tiers are in the GPU's blocks.
+	OffloadBlockSize int `json:"offload_block_size,omitempty"`
 	// Tiers are from the GPU down. There are none if the size is unknown; nothing is
 	// predicted then.
 	Tiers     []ShapeTier `json:"tiers"`
@@ -149,6 +152,10 @@ func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
 	case config.Tiers[kvcache.GPU].Blocks == 0:
 		return fmt.Errorf("a %s tier is stated, but %w", tiers[0].Tier, ErrNoGPU)
 	}
+	if len(tiers) > 1 && stated.OffloadBlockSize != s.BlockSize {
+		s.OffloadBlockSize = stated.OffloadBlockSize
+	}
+	config.OffloadBlockSize = s.OffloadBlockSize
 	if err := config.Validate(); err != nil {
 		return err
 	}

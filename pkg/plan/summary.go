@@ -142,6 +142,9 @@ func (r Row) plus(o *Row) Row {
 type Prediction struct {
 	Tiers     []TierSize `json:"tiers"`
 	Exclusive bool       `json:"exclusive"`
+	// OffloadBlockSize is the tokens that lower tiers store and load at once, if they
+	// are more than a block has.
+	OffloadBlockSize int `json:"offload_block_size,omitempty"`
 }
 
 // TierSize is one tier of the stated shape.
@@ -212,7 +215,7 @@ func Summarise(a *Analysis, v View) *Summary {
 	}
 	s.cutWorkingSet(a)
 	if c := a.Config; c != nil {
-		p := &Prediction{Exclusive: c.Exclusive}
+		p := &Prediction{Exclusive: c.Exclusive, OffloadBlockSize: c.OffloadBlockSize}
 		for t, tier := range c.Tiers {
 			if tier.Blocks == 0 {
 				continue

@@ -173,9 +173,13 @@ func (c *Collector) stride(blockSize int) int {
 	return n
 }
 
-// coarse returns the same cache in blocks n times as large.
+// coarse returns the same cache in blocks n times as large. Offloaded blocks that
+// are no multiple of those are as large as those.
 func coarse(c kvcache.Config, n int) *kvcache.Config {
 	c.BlockSize *= n
+	if c.OffloadBlockSize%c.BlockSize != 0 {
+		c.OffloadBlockSize = 0
+	}
 	for t := range c.Tiers {
 		if b := &c.Tiers[t].Blocks; *b > 0 {
 			*b = max(1, *b/n)

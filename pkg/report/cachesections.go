@@ -233,6 +233,9 @@ func shapeText(s *plan.Shape) string {
 	}
 	line := fmt.Sprintf("predicted: blocks of %s (%s), %s", human.Count(s.BlockSize, "token"),
 		by(s.BlockSizeFrom), strings.Join(parts, ", "))
+	if s.OffloadBlockSize > 0 {
+		line += ", offloaded by " + human.Count(s.OffloadBlockSize, "token")
+	}
 	if s.Exclusive {
 		line += ", exclusive"
 	}

@@ -49,10 +49,13 @@ type Machine struct {
 
 	// BlockSize is in tokens. Capacities are numbers of blocks, or sizes on each GPU, which
 	// Model and TP turn into blocks.
-	BlockSize int      `json:"block_size"`
-	GPU       Capacity `json:"gpu_cache"`
-	CPU       Capacity `json:"cpu_cache"`
-	Disk      Capacity `json:"disk_cache"`
+	BlockSize int `json:"block_size"`
+	// OffloadBlockSize is how many tokens the tiers below the GPU store and load at once; 0 = a
+	// block. Their capacities are in the GPU's blocks all the same.
+	OffloadBlockSize int      `json:"offload_block_size"`
+	GPU              Capacity `json:"gpu_cache"`
+	CPU              Capacity `json:"cpu_cache"`
+	Disk             Capacity `json:"disk_cache"`
 	// Bandwidths of loads are in bytes per second and GPU; 0 = loads take no time.
 	CPUBandwidth  int64 `json:"cpu_bytes_per_s"`
 	DiskBandwidth int64 `json:"disk_bytes_per_s"`
@@ -224,7 +227,8 @@ func (m *Machine) applyCache(o *Options) error {
 	store, err := kvcache.ParseStore(m.Store)
 	offload, offloadErr := kvcache.ParseStore(m.OffloadStore)
 	errs := []error{err, offloadErr}
-	o.Cache = kvcache.Config{BlockSize: m.BlockSize, Exclusive: m.Exclusive}
+	o.Cache = kvcache.Config{BlockSize: m.BlockSize, OffloadBlockSize: m.OffloadBlockSize,
+		Exclusive: m.Exclusive}
 	for t, c := range [kvcache.NumTiers]Capacity{m.GPU, m.CPU, m.Disk} {
 		blocks := c.Blocks
 		if c.Bytes > 0 {
