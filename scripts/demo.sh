@@ -36,10 +36,10 @@ run() {
   sim=''
 }
 
-# number NAME SECTION ROW COLUMN: a number of the report on the records of that name.
+# number NAME SECTION ROW COLUMN: a number of the report on the records of that name; nothing if it is unknown.
 number() {
   "$bin/mtbench" report --quiet --format csv "$out/$1.jsonl" |
-    awk -F, -v key="$2,$3,$4" '$2 "," $3 "," $4 == key { printf "%.1f", $5 }'
+    awk -F, -v key="$2,$3,$4" '$2 "," $3 "," $4 == key && $5 != "" { printf "%.1f", $5 }'
 }
 
 say "1. conversations: the reference's config, on examples/opticks.txt"
@@ -55,6 +55,7 @@ before=$(number without table ttft_ms mean) after=$(number with table ttft_ms me
 worth=$(number with tier_worth cpu 'ttft_ms_per_turn value')
 low=$(number with tier_worth cpu 'ttft_ms_per_turn low') high=$(number with tier_worth cpu 'ttft_ms_per_turn high')
 difference=$(awk -v a="$before" -v b="$after" 'BEGIN { printf "%.1f", a - b }')
-say "The CPU tier took $difference ms off the mean TTFT ($before to $after ms). The run with it said so alone: worth" \
-  "${worth:--} ms [${low:--}, ${high:--}], queueing not counted."
-echo "In $out/: conversations.json, without.jsonl, with.jsonl. Try: $bin/mtbench report $out/with.jsonl" >&2
+said="worth $worth ms [$low, $high], queueing not counted"
+[[ -n $worth ]] || said="nothing; its findings say why"
+say "The CPU tier took $difference ms off the mean TTFT ($before to $after ms). The run with it said alone: $said."
+echo "In $out/: conversations.json, without.jsonl, with.jsonl. Try: $bin/mtbench report --full $out/with.jsonl" >&2
