@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What this is for, in two runs: conversations by the reference's config, made from Newton's Opticks, are played against a
-# simulated server whose GPU holds half of them, first without a CPU tier below it and then with one. The second run alone
+# simulated server whose GPU is too small for them, first without a CPU tier below it and then with one. The second run alone
 # tells what its tier is worth; the difference between the two checks it. Conversations and records are left in out/.
 # Called by `make demo`, which builds bin/ first.
 set -euo pipefail

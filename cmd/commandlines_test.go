@@ -19,7 +19,8 @@ import (
 var pages = []struct {
 	name  string
 	least int
-}{{"README.md", 20}, {"docs/cache.md", 12}}
+}{{"README.md", 20}, {"docs/cache.md", 12},
+	{"docs/generator-config.md", 2}}
 
 var (
 	block = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
@@ -34,7 +35,7 @@ var faster = strings.NewReplacer("--step 5ms", "--step 200us", "--request-rate 0
 // Every command line of the pages works: those of a page one after the other in one shell and one
 // folder, against the simulated server that a section starts, or against one that stands for the
 // server it names. Lines of other programs are left out.
-func TestPages(t *testing.T) {
+func TestCommandLines(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")
 	if err != nil {
