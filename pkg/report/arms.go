@@ -111,7 +111,7 @@ func primaryArm(turns []turn) string {
 func (c *Collector) arms() *Arms {
 	byArm := make(map[string][]*turn)
 	for i := range c.turns {
-		if t := &c.turns[i]; !t.warmup {
+		if t := &c.turns[i]; !t.warmup && !t.outside {
 			byArm[t.arm] = append(byArm[t.arm], t)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
 )
 
@@ -34,6 +33,7 @@ func (c *Collector) details(s *Summary) *Details {
 	d.Tokens, d.Lengths = c.tokens()
 	d.FirstEvents = c.firstEvents()
 	d.Throughput = c.throughput()
+	d.Window, d.Steady = c.windowUsed(), c.steadyPart()
 	d.Distributions = c.distributions()
 	d.First, d.Later, d.Turns, d.Contexts = c.groups()
 	d.Cache = c.cache()
@@ -209,6 +209,6 @@ func (c *Collector) connections() Connections {
 			ms = append(ms, t.connectMS)
 		}
 	}
-	n.ConnectMS = Row{"connect_ms", describe(measure.New(ms), detailPercentiles)}
+	n.ConnectMS = row("connect_ms", ms)
 	return n
 }

@@ -26,7 +26,12 @@ func (c *Collector) distributions() []Row {
 
 // row describes a distribution.
 func row(name string, values []float64) Row {
-	return Row{name, describe(measure.New(values), detailPercentiles)}
+	sample := measure.New(values)
+	d := describe(sample, nil)
+	for _, p := range detailPercentiles {
+		d.Percentiles = append(d.Percentiles, Percentile{p, tail(sample, p)})
+	}
+	return Row{name, d}
 }
 
 // turnDistributions returns the times and tokens of turns.
@@ -112,7 +117,11 @@ func describeGaps(h *measure.Histogram) Description {
 		Max: Number(h.Max() / 1000),
 	}
 	for _, p := range detailPercentiles {
-		d.Percentiles = append(d.Percentiles, Percentile{p, Number(h.Percentile(p) / 1000)})
+		v := Number(h.Percentile(p) / 1000)
+		if h.N() < int64(measure.MinSamples(p, 0.95)) {
+			v = unknown
+		}
+		d.Percentiles = append(d.Percentiles, Percentile{p, v})
 	}
 	return d
 }

@@ -40,7 +40,10 @@ func fullSummaries(t *testing.T) []*Summary {
 	w.config, w.tiers, w.clients = shape(400, 900, 0), true, 2
 	w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
 	o.Cache = stated(w.config)
-	return []*Summary{full, w.summary(o)}
+	both := w.summary(o)
+	o.Window = Window{Steady: true}
+	w.arms = nil
+	return []*Summary{full, both, w.summary(o)}
 }
 
 // Between them the summaries have everything that a summary can have.

@@ -82,7 +82,7 @@ func (c *Collector) goodput(d *Details) *Goodput {
 	g := &Goodput{Limits: c.o.Goodput, Share: unknown, PerSec: unknown}
 	for i := range c.turns {
 		t := &c.turns[i]
-		if t.warmup || t.arm != c.arm {
+		if t.warmup || t.outside || t.arm != c.arm {
 			continue
 		}
 		g.Of++
@@ -90,8 +90,8 @@ func (c *Collector) goodput(d *Details) *Goodput {
 			g.Good++
 		}
 	}
-	if d.Arms == nil {
-		g.Of += d.Work.Turns.Abandoned // with arms, the arm of an abandoned turn is unknown
+	if d.Arms == nil && c.o.Window == (Window{}) {
+		g.Of += d.Work.Turns.Abandoned // else it is unknown of which arm or window they are
 	}
 	if g.Of > 0 {
 		g.Share = Number(float64(g.Good) / float64(g.Of))

@@ -95,7 +95,7 @@ func group(from, to int, turns []*turn) Group {
 	}
 	return Group{
 		From: from, To: to, N: len(turns),
-		TTFT50: Number(ttft.Median()), TTFT99: Number(ttft.Percentile(99)),
+		TTFT50: Number(ttft.Median()), TTFT90: tail(ttft, 90),
 		TPOT50:  Number(values(func(t *turn) float64 { return t.sample().TPOTMS }).Median()),
 		Latency: Number(values(func(t *turn) float64 { return t.sample().LatencyMS }).Median()),
 		Input:   Number(values(func(t *turn) float64 { return known(t.count().input) }).Mean()),

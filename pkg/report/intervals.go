@@ -8,6 +8,16 @@ import (
 // ttftMS is the name of the time to the first token.
 const ttftMS = "ttft_ms"
 
+// timeMetrics are the times that have intervals.
+var timeMetrics = []struct {
+	name string
+	of   func(*record.Sample) float64
+}{
+	{ttftMS, func(s *record.Sample) float64 { return s.TTFTMS }},
+	{"tpot_ms", func(s *record.Sample) float64 { return s.TPOTMS }},
+	{"latency_ms", func(s *record.Sample) float64 { return s.LatencyMS }},
+}
+
 // Intervals are the 95 % intervals of a metric's numbers.
 type Intervals struct {
 	Name          string     `json:"name"`
@@ -41,14 +51,7 @@ func (c *Collector) intervals(samples []record.Sample) []Intervals {
 			index = append(index, int(t.index))
 		}
 	}
-	for _, m := range []struct {
-		name string
-		of   func(*record.Sample) float64
-	}{
-		{ttftMS, func(s *record.Sample) float64 { return s.TTFTMS }},
-		{"tpot_ms", func(s *record.Sample) float64 { return s.TPOTMS }},
-		{"latency_ms", func(s *record.Sample) float64 { return s.LatencyMS }},
-	} {
+	for _, m := range timeMetrics {
 		values := make([]float64, len(samples))
 		for i := range samples {
 			values[i] = m.of(&samples[i])

@@ -185,6 +185,8 @@ type Options struct {
 	Tokens  Tokens
 	// TTFT is what ttft_ms is everywhere in the summary.
 	TTFT TTFT
+	// Window is the part of a run that its numbers are of.
+	Window Window
 	// Goodput is what a turn must meet to count as good. With the zero Limits there
 	// is no block about it.
 	Goodput Limits

@@ -57,7 +57,9 @@ var questions = []struct {
 	{"How fast was it?", []func(*Summary) []render.Section{
 		(*Summary).aboutTable,
 		of((*Details).firstEvents),
+		of((*Details).windowPart),
 		of((*Details).throughput),
+		of((*Details).steadyPart),
 		of((*Details).distributions),
 		of((*Details).groups),
 		of((*Details).intervals),

@@ -31,6 +31,7 @@ func (s *Summary) Verdict() render.Document {
 
 // below are the rows below the table, in their order.
 var below = []func(*Summary) render.Fact{
+	(*Summary).windowFact,
 	(*Summary).throughputFact,
 	(*Summary).workFact,
 	(*Summary).goodputFact,
@@ -38,6 +39,7 @@ var below = []func(*Summary) render.Fact{
 	(*Summary).controlFact,
 	(*Summary).intervalsFact,
 	(*Summary).firstEventsFact,
+	(*Summary).steadyFact,
 	(*Summary).trustFact,
 }
 

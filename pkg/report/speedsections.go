@@ -95,7 +95,7 @@ func (d *Details) distributions() []render.Section {
 var groupColumns = []render.Column{
 	render.Count("count", "n"),
 	render.Decimals("ttft p50", "ttft_ms_p50", 2),
-	render.Decimals("ttft p99", "ttft_ms_p99", 2),
+	render.Decimals("ttft p90", "ttft_ms_p90", 2),
 	render.Decimals("tpot p50", "tpot_ms_p50", 2),
 	render.Decimals("latency p50", "latency_ms_p50", 2),
 	render.Decimals("input", "input_tokens_mean", 1),

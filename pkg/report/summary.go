@@ -26,6 +26,8 @@ type Summary struct {
 // Details are the blocks after the table.
 type Details struct {
 	Work          Work           `json:"work"`
+	Window        *WindowUsed    `json:"window,omitempty"` // nil: the whole run
+	Steady        *Steady        `json:"steady,omitempty"` // nil: a window was chosen, or there is none
 	Outcomes      []OutcomeCount `json:"outcomes"`
 	Failures      []Failure      `json:"failures,omitempty"` // the commonest, at most maxListed
 	Retried       int            `json:"turns_retried"`
@@ -131,7 +133,7 @@ type Group struct {
 
 	N       int    `json:"n"`
 	TTFT50  Number `json:"ttft_ms_p50"`
-	TTFT99  Number `json:"ttft_ms_p99"`
+	TTFT90  Number `json:"ttft_ms_p90"`
 	TPOT50  Number `json:"tpot_ms_p50"`
 	Latency Number `json:"latency_ms_p50"`
 	Input   Number `json:"input_tokens_mean"`
@@ -173,6 +175,7 @@ func (c *Collector) Summary() *Summary {
 	}
 	slices.SortStableFunc(c.turns, func(a, b turn) int { return cmp.Compare(a.sent, b.sent) })
 	c.settle()
+	c.limits, _ = c.clip(c.o.Window)
 	for i := range c.turns {
 		if c.turns[i].measured {
 			s.Samples = append(s.Samples, c.turns[i].sample())

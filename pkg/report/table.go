@@ -57,6 +57,14 @@ func describe(s measure.Sample, percentiles []float64) Description {
 	return d
 }
 
+// tail returns a percentile, unknown if the sample is too small to determine it.
+func tail(s measure.Sample, p float64) Number {
+	if p > 50 && s.N() < measure.MinSamples(p, 0.95) {
+		return unknown
+	}
+	return Number(s.Percentile(p))
+}
+
 // cells returns the numbers in the order of a table: count, mean, std, min,
 // percentiles, max.
 func (d *Description) cells() []render.Cell {

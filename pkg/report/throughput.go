@@ -25,8 +25,11 @@ func (c *Collector) throughput() Throughput {
 		drain += busy[i].to - busy[i].lastSent
 	}
 	for i := range c.turns {
-		if t := &c.turns[i]; t.beside(c.arm) && t.end.OK() {
-			open += t.end - t.sent
+		t := &c.turns[i]
+		for k := range busy {
+			if t.beside(c.arm) {
+				open += max(0, min(t.end, busy[k].to)-max(t.sent, busy[k].from))
+			}
 		}
 	}
 	p.Seconds, p.DrainSec = Number(busyTime.MS()/1000), Number(drain.MS()/1000)
@@ -73,13 +76,19 @@ type stretch struct{ from, lastSent, to record.Clock }
 // stretches returns the times in which the server had the load of an arm, of the
 // turns sent at from or later: the time of each of its batches, or the only one.
 // Each ends with the last end of a turn, failed ones too, since the server was
-// busy with them. The turns are in the order of their sending.
+// busy with them. The time of a window is as long as the window. The turns are in
+// the order of their sending.
 func (c *Collector) stretches(arm string, from record.Clock) []stretch {
 	var out []stretch
 	at := make(map[int32]int)
+	first := c.limits.from
 	for i := range c.turns {
 		t := &c.turns[i]
-		if !t.beside(arm) || t.sent < from {
+		if !t.beside(arm) || t.outside {
+			continue
+		}
+		if t.sent < from {
+			first = from
 			continue
 		}
 		k, ok := at[t.batch]
@@ -88,6 +97,9 @@ func (c *Collector) stretches(arm string, from record.Clock) []stretch {
 			at[t.batch], out = k, append(out, stretch{from: t.sent})
 		}
 		out[k].lastSent, out[k].to = t.sent, max(out[k].to, t.end, t.sent)
+	}
+	if c.limits != (limits{}) && len(out) == 1 {
+		out[0].from, out[0].to = first, c.limits.to
 	}
 	return out
 }

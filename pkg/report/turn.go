@@ -39,7 +39,8 @@ type turn struct {
 	warmup    bool
 	streamed  bool
 	good      bool // went well and is no warm-up
-	measured  bool // good, and of the arm that is measured
+	outside   bool // of the window
+	measured  bool // good, in the window, and of the arm that is measured
 }
 
 // talk is a conversation in one arm. Its turns share one.

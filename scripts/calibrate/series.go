@@ -36,18 +36,28 @@ var seriesWorlds = func() []seriesWorld {
 	drifting.drift = 0.5
 	hidden.state, hidden.tau = 0.3, 0.1
 	named := func(name string, w seriesWorld) seriesWorld { w.name = name; return w }
-	return []seriesWorld{
+	at := func(active int, w seriesWorld) seriesWorld {
+		w.name, w.active = fmt.Sprintf("%s, -k %d", w.name, active), active
+		return w
+	}
+	differ := named("conversations differ (ICC .5) s=1", correlated)
+	shared := seriesWorld{name: "shared state only s=.3 tau=.1", active: 6, own: 0.3, state: 0.3, tau: 0.1}
+	worlds := []seriesWorld{
 		{name: "independent s=.5", active: 6, own: 0.5},
 		{name: "independent s=1", active: 6, own: 1},
-		named("conversations differ (ICC .5) s=1", correlated),
+		differ,
 		named("same, drift +50 %", drifting),
 		named("same, shared state s=.3 tau=.1", hidden),
-		{name: "shared state only s=.3 tau=.1", active: 6, own: 0.3, state: 0.3, tau: 0.1},
+		shared,
 		{name: "shared state only s=.3 tau=.03", active: 12, own: 0.3, state: 0.3, tau: 0.03},
 		{name: "shared state only s=.3 tau=.01", active: 12, own: 0.3, state: 0.3, tau: 0.01},
 		{name: "turns grow 20 % each", active: 6, own: 0.3, growth: 0.2},
 		{name: "1 % stalls of 1 s", active: 6, own: 0.3, stalls: 0.01},
 	}
+	for _, active := range []int{1, 24} {
+		worlds = append(worlds, at(active, differ), at(active, shared))
+	}
+	return worlds
 }()
 
 // played is a turn of a simulated run.

@@ -1,0 +1,210 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"multiturn/internal/human"
+	"multiturn/pkg/measure"
+	"multiturn/pkg/record"
+	"multiturn/pkg/render"
+)
+
+// WindowUsed is the part of the run that the numbers are of, if it is not the
+// whole run.
+type WindowUsed struct {
+	Window string `json:"window"`
+	// From and To are seconds after the first turn was sent; unknown if the run has
+	// no such part, and then the numbers are of the whole run.
+	From Number `json:"from_sec"`
+	To   Number `json:"to_sec"`
+	// Turns is how many of the measured turns were sent in it, of Of.
+	Turns int `json:"turns"`
+	Of    int `json:"of_turns"`
+}
+
+// Steady has numbers of the steady part of the run beside those of the whole run:
+// from when all conversations of the start had their first answer until work runs
+// short (measure.Steady).
+type Steady struct {
+	From  Number      `json:"from_sec"` // after the first turn was sent
+	To    Number      `json:"to_sec"`
+	Turns int         `json:"turns"`
+	Of    int         `json:"of_turns"`
+	Rows  []SteadyRow `json:"rows"`
+}
+
+// SteadyRow is one number of both.
+type SteadyRow struct {
+	Name   string `json:"name"`
+	Whole  Number `json:"whole"`
+	Steady Number `json:"steady"`
+}
+
+// apart is how far a number of the steady part is from that of the whole run for
+// the short text to have both, as a share: less is within the intervals of most
+// runs.
+const apart = 0.1
+
+func (r *SteadyRow) differs() bool { return math.Abs(float64(r.Steady/r.Whole-1)) > apart }
+
+// windowUsed returns which part of the run was measured, nil if it is all.
+func (c *Collector) windowUsed() *WindowUsed {
+	if c.o.Window == (Window{}) {
+		return nil
+	}
+	w := &WindowUsed{Window: c.o.Window.String(), From: unknown, To: unknown}
+	if all, ok := c.load(); ok && c.limits != (limits{}) {
+		w.From, w.To = sinceFirst(all, c.limits.from), sinceFirst(all, c.limits.to)
+	}
+	for i := range c.turns {
+		t := &c.turns[i]
+		if t.good && t.arm == c.arm {
+			w.Of++
+		}
+		if t.measured {
+			w.Turns++
+		}
+	}
+	return w
+}
+
+func sinceFirst(all limits, at record.Clock) Number { return Number((at - all.from).MS() / 1000) }
+
+// steadyPart compares the steady part with the whole run, which is measured. It
+// returns nil if the run has no steady part.
+func (c *Collector) steadyPart() *Steady {
+	all, ok := c.load()
+	part, found := c.steady()
+	if !ok || !found || c.o.Window != (Window{}) {
+		return nil
+	}
+	var whole, steady []record.Sample
+	for i := range c.turns {
+		t := &c.turns[i]
+		if !t.measured {
+			continue
+		}
+		whole = append(whole, t.sample())
+		if part.contains(t.sent) {
+			steady = append(steady, t.sample())
+		}
+	}
+	if len(steady) == 0 {
+		return nil
+	}
+	s := &Steady{
+		From: sinceFirst(all, part.from), To: sinceFirst(all, part.to), Turns: len(steady),
+		Of: len(whole),
+	}
+	s.compare(whole, steady)
+	perSecond := func(n int, l limits) Number { return Number(float64(n) / float64(l.to-l.from) * 1e9) }
+	s.Rows = append(s.Rows, SteadyRow{requestsRow, perSecond(len(whole), all),
+		perSecond(len(steady), part)})
+	return s
+}
+
+const requestsRow = "requests_per_sec"
+
+// compare adds the rows of times.
+func (s *Steady) compare(whole, steady []record.Sample) {
+	for _, m := range timeMetrics {
+		of := func(samples []record.Sample) measure.Sample {
+			values := make([]float64, len(samples))
+			for i := range samples {
+				values[i] = m.of(&samples[i])
+			}
+			return measure.New(values)
+		}
+		a, b := of(whole), of(steady)
+		s.Rows = append(s.Rows,
+			SteadyRow{m.name + " mean", Number(a.Mean()), Number(b.Mean())},
+			SteadyRow{m.name + " 50%", Number(a.Median()), Number(b.Median())},
+			SteadyRow{m.name + " 90%", tail(a, 90), tail(b, 90)})
+	}
+}
+
+// windowPart is the part of the run that was measured.
+func (d *Details) windowPart() []render.Section {
+	if d.Window == nil {
+		return nil
+	}
+	return []render.Section{list("window", "The part of the run that the numbers are of.",
+		render.Cells(d.Window)...)}
+}
+
+// steadyPart is the whole comparison.
+func (d *Details) steadyPart() []render.Section {
+	s := d.Steady
+	if s == nil {
+		return nil
+	}
+	return []render.Section{
+		list("steady", "Which part of the run was steady.",
+			render.Cells(s, "rows")...),
+		{
+			Name: "steady", Rows: rows(s.Rows, func(r *SteadyRow) string { return r.Name }),
+			Title: fmt.Sprintf("Steady part, %s to %s s of the run (%d of %s):", fixed(s.From, 1),
+				fixed(s.To, 1), s.Turns, human.Count(s.Of, "turn")),
+			About: "The same numbers without the burst at the start and the drain at the end.",
+			Columns: []render.Column{
+				render.Decimals("whole run", "whole", 2), render.Decimals("steady", "steady", 2),
+			},
+		},
+	}
+}
+
+// steadyFact has the numbers that differ in the steady part.
+func (s *Summary) steadyFact() render.Fact {
+	p := s.Details.Steady
+	if p == nil {
+		return answer("Steady")
+	}
+	var parts []string
+	for i := range p.Rows {
+		r := &p.Rows[i]
+		if !r.differs() || strings.HasSuffix(r.Name, "50%") {
+			continue
+		}
+		name, unit := steadyName(r.Name)
+		parts = append(parts, fmt.Sprintf("%s%s%s, not %s", name, fixed(r.Steady, 1), unit,
+			fixed(r.Whole, 1)))
+	}
+	if len(parts) == 0 {
+		return answer("Steady")
+	}
+	return answer("Steady", fmt.Sprintf("from %s to %s s, without start and end: %s", fixed(p.From, 1),
+		fixed(p.To, 1), strings.Join(parts, "; ")))
+}
+
+// steadyName returns what the short text calls a row, and its unit.
+func steadyName(row string) (name, unit string) {
+	if row == requestsRow {
+		return "", " turns/s"
+	}
+	metric, statistic, _ := strings.Cut(row, " ")
+	name, _ = strings.CutSuffix(metric, "_ms")
+	if name != "latency" {
+		name = strings.ToUpper(name)
+	}
+	if statistic == "90%" {
+		statistic = "p90"
+	}
+	return name + " " + statistic + " ", " ms"
+}
+
+// windowFact says which part of the run the numbers are of.
+func (s *Summary) windowFact() render.Fact {
+	w := s.Details.Window
+	switch {
+	case w == nil:
+		return answer("Window")
+	case !w.From.OK():
+		return answer("Window", fmt.Sprintf("the run has no part %q: the numbers are of all of it",
+			w.Window))
+	}
+	return answer("Window", fmt.Sprintf("%s: table, intervals and findings are of the %d of %s sent "+
+		"from %s to %s s", w.Window, w.Turns, human.Count(w.Of, "turn"), fixed(w.From, 1),
+		fixed(w.To, 1)))
+}

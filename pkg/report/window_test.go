@@ -1,0 +1,126 @@
+package report
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"multiturn/pkg/record"
+)
+
+func TestParseWindow(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]Window{
+		"all": {}, "steady": {Steady: true}, "10..60": {From: 10, To: 60}, "..60": {To: 60},
+		"1.5..": {From: 1.5},
+	} {
+		w, err := ParseWindow(in)
+		if err != nil || w != want {
+			t.Errorf("%s: %+v, %v", in, w, err)
+		}
+		if again, err := ParseWindow(w.String()); err != nil || again != w {
+			t.Errorf("%s is written as %s", in, w)
+		}
+	}
+	for _, in := range []string{"", "..", "60..10", "a..b", "10", "-1..2", "1..NaN", "0..Inf"} {
+		if w, err := ParseWindow(in); err == nil {
+			t.Errorf("%q is %+v", in, w)
+		}
+	}
+}
+
+// burst is a run of 8 conversations, 4 at a time, whose first turns wait for each
+// other. Turns take 100 ms; those of the start up to 400.
+func burst() (recs []any) {
+	type talk struct {
+		id, turn int
+		free     float64
+	}
+	clock := func(ms float64) record.Clock { return record.Clock(ms * 1e6) }
+	var open []talk
+	for id := range 4 {
+		open = append(open, talk{id: id, free: 10})
+	}
+	for next := 4; len(open) > 0; {
+		at := 0
+		for i := range open {
+			if open[i].free < open[at].free {
+				at = i
+			}
+		}
+		k := &open[at]
+		ttft := 50.0
+		if k.id < 4 && k.turn == 0 {
+			ttft = 100 * float64(k.id+1)
+		}
+		end := k.free + ttft + 50
+		recs = append(recs, &record.Turn{
+			Conversation: string(rune('a' + k.id)), Turn: k.turn,
+			Exchange: record.Exchange{
+				Outcome: record.OK, Stream: true, Chunks: 2, Sent: clock(k.free),
+				FirstToken: clock(k.free + ttft), End: clock(end),
+			},
+		})
+		if k.free, k.turn = end, k.turn+1; k.turn == 10 {
+			if next < 8 {
+				*k = talk{id: next, free: end}
+				next++
+			} else {
+				open = append(open[:at], open[at+1:]...)
+			}
+		}
+	}
+	return recs
+}
+
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	whole := collected(Options{}, burst()...).Summary()
+	p := whole.Details.Steady
+	if p == nil || math.Abs(float64(p.From)-0.45) > 1e-9 || p.Of != 80 || p.Turns >= 80 {
+		t.Fatalf("%+v", p)
+	}
+	if r := p.Rows[0]; r.Name != "ttft_ms mean" || math.Abs(float64(r.Steady)-50) > 1e-9 || r.Whole < 58 {
+		t.Errorf("%+v", r)
+	}
+	steady := strings.Join(whole.steadyFact().Lines, " ")
+	if !strings.Contains(steady, "TTFT mean 50.0 ms, not 60.0") {
+		t.Error(steady)
+	}
+	rate := p.Rows[len(p.Rows)-1].Steady
+	if math.Abs(float64(rate)-40) > 1.5 { // four at a time, 100 ms each
+		t.Errorf("%v turns/s", rate)
+	}
+
+	s := collected(Options{Window: Window{Steady: true}}, burst()...).Summary()
+	d := s.Details
+	if d.Steady != nil || d.Window.Turns != p.Turns || d.Window.Of != 80 || len(s.Samples) != p.Turns {
+		t.Errorf("%+v", d.Window)
+	}
+	if got := s.Tables[0].Rows[0].Max; math.Abs(float64(got)-50) > 1e-9 {
+		t.Errorf("the table has a TTFT of %v", got)
+	}
+	if got := d.Throughput.Requests; math.Abs(float64(got-rate)) > 1e-9 ||
+		math.Abs(float64(s.Tables[0].RequestsPerSec-rate)) > 1e-9 {
+		t.Errorf("%v turns/s, %v in the table, want %v", got, s.Tables[0].RequestsPerSec, rate)
+	}
+	if d.Throughput.InFlight < 3.8 || d.Throughput.InFlight > 4 {
+		t.Errorf("%v in flight", d.Throughput.InFlight)
+	}
+
+	part := collected(Options{Window: Window{From: 0.5, To: 1}}, burst()...).Summary()
+	if w := part.Details.Window; w.From != 0.5 || w.To != 1 || len(part.Samples) != w.Turns ||
+		math.Abs(float64(part.Tables[0].RuntimeSec)-0.5) > 1e-9 {
+		t.Errorf("%+v, %v s", w, part.Tables[0].RuntimeSec)
+	}
+	// Without a steady part the numbers are of the whole run, which is said.
+	one := collected(Options{Window: Window{Steady: true}}, burst()[0]).Summary()
+	if len(one.Samples) != 1 || !strings.Contains(one.windowFact().Lines[0], `no part "steady"`) {
+		t.Errorf("%v", one.windowFact())
+	}
+	// A window in which nothing was sent.
+	none := collected(Options{Window: Window{From: 100}}, burst()...).Summary()
+	if len(none.Samples) != 0 || len(none.Tables) != 0 {
+		t.Errorf("%d turns", len(none.Samples))
+	}
+}
