@@ -82,6 +82,19 @@ func (s *Series) effective(value, p, level float64) float64 {
 	return min(maxGain*n, worth)
 }
 
+// Unseen returns the largest share of values that may be above the largest one
+// that was measured, at a level of 0.95: about 3/n of n independent values (the
+// rule of three), and more if values of a cluster are alike. It is NaN with fewer
+// than MinClusters clusters.
+func (s *Series) Unseen() float64 {
+	if s.clusters < MinClusters {
+		return math.NaN()
+	}
+	// The median shows how alike the values of a cluster are.
+	n := min(float64(len(s.values)), s.effective(percentile(s.sorted, 50), 0.5, 0.95))
+	return -math.Expm1(math.Log(0.05) / n)
+}
+
 // orderInterval returns the interval of percentile p between order statistics of
 // sorted, which is worth n independent values.
 func orderInterval(sorted []float64, p, n, level float64) Interval {

@@ -72,6 +72,9 @@ func (s *Series) batch(b int) (from, to int) {
 // N returns the number of values.
 func (s *Series) N() int { return len(s.values) }
 
+// Max returns the largest value; NaN if there is none.
+func (s *Series) Max() float64 { return percentile(s.sorted, 100) }
+
 // Clusters returns the number of clusters.
 func (s *Series) Clusters() int { return s.clusters }
 

@@ -238,3 +238,39 @@ func BenchmarkSeries(b *testing.B) {
 		})
 	}
 }
+
+func TestUnseen(t *testing.T) {
+	t.Parallel()
+	const runs = 400
+	rng := rand.New(rand.NewPCG(11, 12))
+	held, alike := 0, 0.0
+	for range runs {
+		var values []float64
+		var names []string
+		most := 0.0
+		for c := range 24 {
+			for range 7 {
+				v := rng.Float64()
+				values, names, most = append(values, v), append(names, strconv.Itoa(c)), max(most, v)
+			}
+		}
+		u := NewSeries(values, names, nil).Unseen()
+		if 1-most <= u {
+			held++
+		}
+		// All values of a cluster are its first one.
+		for i := range values {
+			values[i] = values[i/7*7]
+		}
+		alike += NewSeries(values, names, nil).Unseen() / u / runs
+	}
+	if share := float64(held) / runs; share < 0.92 {
+		t.Errorf("held in %.3f", share)
+	}
+	if alike < 4 || alike > 10 {
+		t.Errorf("%.1f times as much where values of a cluster are equal, want about 7", alike)
+	}
+	if u := NewSeries([]float64{1, 2}, []string{"a", "b"}, nil).Unseen(); !math.IsNaN(u) {
+		t.Errorf("%v of two clusters", u)
+	}
+}

@@ -21,7 +21,7 @@ func (f *finder) autocorrelated() {
 		return
 	}
 	advice := "A longer run is needed"
-	if need := s.Mean(0).Needed(precise); need > s.Clusters() {
+	if need := f.d.Intervals[0].Needed; need > s.Clusters() {
 		advice += fmt.Sprintf(": about %s for a mean within 5 %%", human.Count(need, "conversation"))
 	}
 	f.add(autocorrelated, "Turns are autocorrelated: the server was slower for a while, or grew slower or "+

@@ -1,6 +1,9 @@
 package report
 
 import (
+	"fmt"
+	"strings"
+
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
 )
@@ -23,6 +26,13 @@ type Intervals struct {
 	Name          string     `json:"name"`
 	Conversations int        `json:"conversations"`
 	Estimates     []Estimate `json:"estimates"`
+	// Needed is the number of conversations for an interval of the mean of +-5 %, if
+	// more are like these; 0 if unknown.
+	Needed int `json:"needed_conversations"`
+	// Max is the largest value, and Unseen the share of turns that may be above it
+	// without one having been seen (measure.Series.Unseen).
+	Max    Number `json:"max"`
+	Unseen Number `json:"unseen_share"`
 
 	series *measure.Series // for findings
 }
@@ -65,16 +75,38 @@ func (c *Collector) intervals(samples []record.Sample) []Intervals {
 }
 
 func intervalsOf(name string, s *measure.Series, level float64) Intervals {
-	in := Intervals{Name: name, Conversations: s.Clusters(), series: s}
+	mean := s.Mean(level)
+	in := Intervals{
+		Name: name, Conversations: s.Clusters(), Needed: mean.Needed(precise), Max: Number(s.Max()),
+		Unseen: Number(s.Unseen()), series: s,
+	}
 	add := func(name string, e measure.Estimated) {
 		in.Estimates = append(in.Estimates,
 			Estimate{name, Number(e.Value), Number(e.Low), Number(e.High)})
 	}
-	add("mean", s.Mean(level))
+	add("mean", mean)
 	for _, p := range detailPercentiles {
 		add(Percentile{P: p}.name(), s.Percentile(p, level))
 	}
 	return in
+}
+
+// unseenText says what a run of this length may have missed.
+func (in *Intervals) unseenText() string {
+	if !in.Max.OK() || !in.Unseen.OK() {
+		return ""
+	}
+	return fmt.Sprintf("no %s above %s ms was seen: up to %s %% of turns may be above (95 %%)",
+		metricName(in.Name), significant(in.Max), fixed(100*in.Unseen, 1))
+}
+
+// metricName returns what a sentence calls a metric.
+func metricName(name string) string {
+	name = strings.TrimSuffix(name, "_ms")
+	if name == "latency" {
+		return name
+	}
+	return strings.ToUpper(name)
 }
 
 // bootstrap returns how intervals of a number of samples are computed.

@@ -32,10 +32,11 @@ func (s *Summary) intervalsFact() render.Fact {
 		}
 	}
 	from := human.Count(in.Conversations, "conversation")
-	if need := in.series.Mean(0).Needed(precise); need > in.Conversations {
-		from += fmt.Sprintf("; +-%.0f %% needs about %s", 100*precise, tokens(need))
+	if in.Needed > in.Conversations {
+		from += fmt.Sprintf("; +-%.0f %% needs about %s", 100*precise, tokens(in.Needed))
 	}
-	return answer("Intervals", fmt.Sprintf("%s (%s)", strings.Join(parts, ", "), from))
+	return answer("Intervals", fmt.Sprintf("%s (%s)", strings.Join(parts, ", "), from),
+		in.unseenText())
 }
 
 // millis is a time with its interval: all three numbers with the decimals of the

@@ -156,8 +156,10 @@ func (d *Details) intervals() []render.Section {
 			render.Decimals(e.Name, e.Name, 2), render.Interval("", e.Name+" low", e.Name+" high", 2))
 	}
 	for _, in := range d.Intervals {
-		row := render.Row{Name: in.Name, Cells: []render.Cell{render.Value("conversations",
-			in.Conversations)}}
+		row := render.Row{Name: in.Name, Cells: render.Cells(in, "estimates")}
+		if text := in.unseenText(); text != "" {
+			s.Notes = append(s.Notes, "  "+text)
+		}
 		for _, e := range in.Estimates {
 			row.Cells = append(row.Cells,
 				render.Value(e.Name, e.Value), render.Value(e.Name+" low", e.Low), render.Value(e.Name+" high",

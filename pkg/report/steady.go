@@ -184,14 +184,10 @@ func steadyName(row string) (name, unit string) {
 		return "", " turns/s"
 	}
 	metric, statistic, _ := strings.Cut(row, " ")
-	name, _ = strings.CutSuffix(metric, "_ms")
-	if name != "latency" {
-		name = strings.ToUpper(name)
-	}
 	if statistic == "90%" {
 		statistic = "p90"
 	}
-	return name + " " + statistic + " ", " ms"
+	return metricName(metric) + " " + statistic + " ", " ms"
 }
 
 // windowFact says which part of the run the numbers are of.
