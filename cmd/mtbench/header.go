@@ -41,6 +41,7 @@ func header(
 		},
 		Load: askedLoad(o, d),
 	}
+	h.Load.NoStream, h.Load.NoUsage = f.openai.NoStream, f.openai.NoUsage
 	if o.Control != load.NoControl {
 		h.Control = string(o.Control)
 	}

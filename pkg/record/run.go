@@ -100,8 +100,12 @@ type Load struct {
 	ThinkMS float64 `json:"think_ms,omitempty"`
 	// Warmup reports whether the first turn of every conversation was played before
 	// the run.
-	Warmup  bool `json:"warmup,omitempty"`
-	Retries int  `json:"retries,omitempty"` // of a failed turn
+	Warmup bool `json:"warmup,omitempty"`
+	// NoStream and NoUsage report whether whole answers were asked for, and whether
+	// usage was not asked for.
+	NoStream bool `json:"no_stream,omitempty"`
+	NoUsage  bool `json:"no_usage,omitempty"`
+	Retries  int  `json:"retries,omitempty"` // of a failed turn
 	// OnFailure is what a failed turn does to its conversation: end, or dataset to
 	// go on with the dataset's answer.
 	OnFailure string `json:"on_failure,omitempty"`

@@ -135,8 +135,10 @@ func TestShape(t *testing.T) {
 			[]any{at("a", map[string]float64{"cpu_tokens": 3200})},
 			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
 		{"hits in a CPU tier", CacheOptions{},
-			[]any{at("a", map[string]float64{"gpu_blocks": 96, "cached_tokens_cpu": 10, "cached_tokens_disk": 10}),
-				at("a", map[string]float64{"gpu_blocks": 96, "cached_tokens_cpu": 20, "cached_tokens_disk": 10})},
+			[]any{at("a", map[string]float64{"gpu_blocks": 96,
+				"cached_tokens_cpu": 10, "cached_tokens_disk": 10}),
+				at("a", map[string]float64{"gpu_blocks": 96,
+					"cached_tokens_cpu": 20, "cached_tokens_disk": 10})},
 			"predicted: blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
 				"prompt+output), cpu no limit (size unknown; keeps prompt)",
 			"a cpu tier of unknown size"},

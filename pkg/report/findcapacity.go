@@ -7,6 +7,7 @@ import (
 
 	"multiturn/internal/human"
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/plan"
 )
 
 // statedTooSmall reports whether requests ran that do not fit into the stated
@@ -19,89 +20,158 @@ func (f *finder) statedTooSmall(p *CachePlan) bool {
 		}
 	}
 	if n > 0 {
-		f.add(statedTooSmall, "The stated cache is smaller than the server's: requests ran that do not "+
-			"fit into it.", "too large for it: %s; the stated cache has %s", human.Count(n, "request"),
+		f.add(statedTooSmall, fmt.Sprintf("The stated cache is smaller than the server's: %s ran that do "+
+			"not fit into it.", human.Count(n, "request")), "the stated cache has %s",
 			strings.TrimPrefix(shapeText(&p.Shape), "predicted: "))
 	}
 	return n > 0
 }
 
-// capacity checks whether the run can show the effect of the cache's size.
+// capacity judges the size of the cache: by the hits that were measured, and by
+// predicted ones if none were.
 func (f *finder) capacity(p *CachePlan) {
+	// First turns hit what conversations share, which a report may not know.
+	r := &p.Later
+	held := r.EligibleRate
+	if !held.OK() {
+		held = r.PredictedRate
+	}
 	switch {
-	case p.All.Ideal == 0:
-	case p.Shape.Config != nil:
-		f.fitsGPU(p)
-		f.tooSmall(p)
-	case p.Later.Known > 0:
-		f.measuredCapacity(p)
+	case !held.OK() || f.has(cacheOff): // nothing could be hit, or nothing is known
+	case held < farShare:
+		f.tooSmall(p, r, held)
+	case f.has(warmStart, warmFirstTurns): // an earlier run's hits show no size
+	case f.fitsGPU(p, r, held):
+	case held >= heldShare && !f.lowerTier(p):
+		f.add(allHeld, fmt.Sprintf("The cache held %s of the tokens that could be hit: this run does not "+
+			"reach the limit of its size.", percent(min(1, held))), "%s", hitsOf(r))
 	}
 }
 
-// fitsGPU reports a working set that needs no lower tier.
-func (f *finder) fitsGPU(p *CachePlan) {
-	gpu := p.All.PredictedTier[kvcache.GPU.String()]
-	if float64(gpu) < fitsShare*float64(p.All.Ideal) {
-		return
+// hitsOf has the numbers behind the rate of hits of later turns.
+func hitsOf(r *CacheRow) string {
+	if r.Known == 0 {
+		return fmt.Sprintf("later turns would hit %s of %s possible tokens", tokens(r.Predicted),
+			tokens(r.Ideal))
 	}
-	size := "without limit"
-	if n := p.Shape.Config.Tiers[kvcache.GPU].Blocks; n >= 0 {
-		size = "of " + human.Thousands(n) + " blocks"
-	}
-	f.add(fitsGPU, "The working set fits into the GPU's cache: this run cannot show what offloading is "+
-		"worth.",
-		"a GPU tier %s alone would have %s of the possible hits; the run used %s different blocks, at "+
-			"most %s of them at a time were used again later",
-		size, percent(share(gpu, p.All.Ideal)), human.Thousands(p.UniqueBlocks),
-		human.Thousands(p.LiveBlocks))
+	return fmt.Sprintf("later turns hit %s of %s possible tokens", tokens(r.Cached), tokens(r.knownIdeal))
 }
 
-// tooSmall reports a stated cache that loses much of the working set.
-func (f *finder) tooSmall(p *CachePlan) {
-	if float64(p.All.Predicted) < farShare*float64(p.All.Ideal) {
-		f.add(cacheTooSmall, "The cache is too small for the load: a cache of the stated size evicts "+
-			"much before it is reused.",
-			"it would have %s of the possible hits; an LRU cache of %s blocks, besides those of running "+
-				"requests, would have 99 %%",
-			percent(p.All.PredictedRate), human.Thousands(p.ReachBlocks))
+// tooSmall reports a cache that had, or would have, far fewer hits than possible.
+func (f *finder) tooSmall(p *CachePlan, r *CacheRow, held Number) {
+	if f.has(belowPredicted) {
+		return // there is another reason
 	}
-}
-
-// measuredCapacity judges measured hits if no cache is stated.
-func (f *finder) measuredCapacity(p *CachePlan) {
-	later := &p.Later
-	if float64(later.EligibleRate) < farShare && later.Cached > 0 {
-		f.add(belowIdeal, "Many possible hits were missed. State the size of the cache to see whether it "+
-			"is too small.",
-			"later turns hit %s of the %s possible tokens, %s; an LRU cache of %s blocks of %s, besides "+
-				"those of running requests, would hit 99 %%",
-			tokens(later.Cached), tokens(later.knownIdeal), percent(later.EligibleRate),
-			human.Thousands(p.ReachBlocks), human.Count(p.Shape.BlockSize, "token"))
+	lost := fmt.Sprintf("%s of the possible hits", percent(held))
+	missed := share(Number(r.knownIdeal)-r.Cached, int64(r.Known))
+	if r.Known == 0 {
+		missed = share(Number(r.Ideal)-r.Predicted, int64(r.N))
 	}
-	lower := later.CachedTier[kvcache.CPU.String()] + later.CachedTier[kvcache.Disk.String()]
-	if lower == 0 && later.EligibleRate >= heldShare {
-		f.add(allHeld, "The cache held nearly all tokens that could be reused: this run does not reach "+
-			"the limit of its size.",
-			"later turns hit %s of the %s possible tokens", tokens(later.Cached), tokens(later.knownIdeal))
+	price := fmt.Sprintf("%s tokens of each later turn were lost", tokens(missed))
+	if m := f.d.Cost; m != nil && m.Fit {
+		ms, _ := m.r.Combine(m.computing(float64(missed)))
+		price += fmt.Sprintf(" and took %s ms to compute", significant(Number(ms)))
+	}
+	reach := fmt.Sprintf("%s; an LRU cache of %s blocks of %s, besides those of running requests, would "+
+		"have 99 %%", hitsOf(r), human.Thousands(p.ReachBlocks), human.Count(p.Shape.BlockSize, "token"))
+	switch {
+	case p.Shape.Config == nil && f.c.statesSize():
+		f.add(belowIdeal, fmt.Sprintf("The cache had %s: %s.", lost, price), "%s", reach)
+	case p.Shape.Config == nil:
+		f.add(belowIdeal, fmt.Sprintf("The cache had %s: %s; state its size to see whether it is too "+
+			"small.", lost, price), "%s", reach)
+	default:
+		f.add(cacheTooSmall, fmt.Sprintf("The cache is too small for the load, which had %s: %s.", lost,
+			price), "%s; it has %s", reach, sizesText(&p.Shape))
 	}
 }
 
-// predicted compares hits with those of a cache of the stated shape.
+// statesSize reports whether the size of a tier is stated.
+func (c *Collector) statesSize() bool {
+	stated := c.o.Cache.Stated
+	if stated == nil && c.run != nil {
+		stated = c.run.Cache
+	}
+	if stated == nil {
+		return false
+	}
+	for _, t := range stated.Tiers {
+		if t.Blocks != 0 || t.GiB != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// fitsGPU reports a working set that needs no lower tier. Hits in the GPU's tier
+// were measured if the server tells them, else they are predicted.
+func (f *finder) fitsGPU(p *CachePlan, r *CacheRow, held Number) bool {
+	alone, enough, how := unknown, Number(fitsShare), "would have had"
+	if p.Shape.Config != nil {
+		alone = share(r.PredictedTier[kvcache.GPU.String()], r.Ideal)
+	}
+	if w := f.tier(kvcache.GPU.String()); w != nil && w.From != tiersFromPrediction {
+		alone, enough, how = share(w.Tokens, p.All.Ideal), heldShare, "had"
+	}
+	if !(alone >= enough) || held < heldShare {
+		return false
+	}
+	f.add(fitsGPU, fmt.Sprintf("The working set fits into the GPU's cache, which alone %s %s of the "+
+		"possible hits: this run cannot show what offloading is worth.", how, percent(min(1, alone))),
+		"the run used %s different blocks, at most %s of them at a time were used again later; %s",
+		human.Thousands(p.UniqueBlocks), human.Thousands(p.LiveBlocks), sizesText(&p.Shape))
+	return true
+}
+
+// lowerTier reports whether a tier below the GPU is known of.
+func (f *finder) lowerTier(p *CachePlan) bool {
+	for i := range f.d.Worth {
+		if f.d.Worth[i].lower() {
+			return true
+		}
+	}
+	return len(p.Shape.Tiers) > 1
+}
+
+// tier returns what is known of a tier's hits, nil if it is not known.
+func (f *finder) tier(name string) *Worth {
+	for i := range f.d.Worth {
+		if f.d.Worth[i].Tier == name {
+			return &f.d.Worth[i]
+		}
+	}
+	return nil
+}
+
+// predicted compares hits with those of a cache of the known shape.
 func (f *finder) predicted(p *CachePlan) {
-	if p.Shape.Config == nil {
+	unsized := func(t plan.ShapeTier) bool { return t.From == plan.FromHits }
+	if p.Shape.Config == nil || slices.ContainsFunc(p.Shape.Tiers, unsized) {
 		return
 	}
-	off := slices.ContainsFunc(f.found, func(g Finding) bool { return g.Kind == cacheOff })
-	if !off {
+	if !f.has(cacheOff) {
 		f.belowPredicted(p)
 	}
-	// Without texts the prediction lacks what conversations share.
-	if r := &p.All; p.SharedKnown && r.Known == r.N && far(r.Predicted, r.Cached) &&
+	if r := &p.Later; r.Known == r.N && far(r.Predicted, r.Cached) &&
 		float64(r.Cached-r.Predicted) > farPrompt*float64(r.Prompt) {
-		f.add(abovePredicted, "There are far more hits than a cache of the stated size would have: the "+
-			"server's cache is larger, or it was warm from an earlier run.",
-			"%s tokens cached by usage, %s predicted", tokens(r.Cached), tokens(r.Predicted))
+		f.abovePredicted(p, r)
 	}
+}
+
+func (f *finder) abovePredicted(p *CachePlan, r *CacheRow) {
+	text := fmt.Sprintf("Later turns hit %s tokens each, where a cache of %s would have had %s: ",
+		tokens(share(r.Cached, int64(r.Known))), sizesText(&p.Shape),
+		tokens(share(r.Predicted, int64(r.N))))
+	switch {
+	case f.has(warmStart, warmFirstTurns):
+		text += "it was warm, or the server's is larger."
+	case len(p.Shape.Tiers) == 1:
+		text += "the server has a tier below it, whose size should be stated, or a larger cache."
+	default:
+		text += "the server's is larger."
+	}
+	f.add(abovePredicted, text, "%s tokens cached by usage, %s predicted", tokens(r.Cached),
+		tokens(r.Predicted))
 }
 
 // belowPredicted looks for the turn from which on all rows have far fewer hits
@@ -122,12 +192,31 @@ func (f *finder) belowPredicted(p *CachePlan) {
 	if from < 0 {
 		return
 	}
-	f.add(belowPredicted, fmt.Sprintf("There are far fewer hits than a cache of the stated size would "+
-		"have, from turn %d on: the cache is smaller than stated, other clients use it, several servers "+
-		"share the load, or prompts do not begin with the previous turn (some templates rewrite the "+
-		"history).", p.Turns[from].From),
-		"%s tokens cached by usage, %s predicted, %s", tokens(cached), tokens(predicted),
-		percent(cached/predicted))
+	f.add(belowPredicted, fmt.Sprintf("From turn %d on there are only %s of the hits that a cache of %s would "+
+		"have: %s.", p.Turns[from].From, percent(cached/predicted), sizesText(&p.Shape),
+		strings.Join(f.lossCauses(p), ", or ")), "%s tokens cached by usage, %s predicted",
+		tokens(cached), tokens(predicted))
+}
+
+// lossCauses returns what can make hits fewer than predicted, without what the
+// run has excluded.
+func (f *finder) lossCauses(p *CachePlan) []string {
+	var causes []string
+	if slices.ContainsFunc(p.Shape.Tiers, isStated) {
+		causes = append(causes, "it is smaller than stated")
+	}
+	k := f.d.Counters
+	if k.Servers != 1 || k.foreign() || !k.value("prompt_tokens").OK() {
+		causes = append(causes, "other clients use it", "several servers share the load")
+	}
+	if len(f.c.prefixes) == 0 || f.has(prefixBroken) {
+		causes = append(causes, "prompts do not begin with the previous turn, as some templates rewrite "+
+			"the history")
+	}
+	if len(causes) == 0 {
+		return []string{"the server evicts more than the least recently used blocks"}
+	}
+	return causes
 }
 
 // far reports whether there are far fewer tokens than expected.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 
 	"multiturn/internal/human"
@@ -10,8 +11,9 @@ import (
 func (f *finder) counters() {
 	k := f.d.Counters
 	if k.Invalid != "" {
-		f.add(countersInvalid, "The server's counters cannot be used for this run: the server "+
-			"restarted, or several servers share the address.", "%s", k.Invalid)
+		f.add(countersInvalid, fmt.Sprintf("The server's counters cannot be used, since %s: the server "+
+			"restarted, or several servers share the address.", k.Invalid), "%s",
+			human.Count(k.Servers, "address"))
 		return
 	}
 	if k.Turns > 0 && !f.foreignPrompts(k) {
@@ -39,14 +41,14 @@ func (f *finder) foreignPrompts(k *Counters) bool {
 		return false
 	}
 	prompt := k.value("prompt_tokens")
-	kind, text := otherTraffic, "The server had other traffic: it processed more prompt tokens than "+
-		"this run sent. Hits and times include the effects of that traffic."
+	kind, text := otherTraffic, "The server had other traffic, which hits and times include: it "+
+		"processed %s prompt tokens, and this run sent %s."
 	if prompt < Number(k.Prompt) {
-		kind, text = missingTraffic, "The server's counters miss a part of the run: several servers may "+
-			"share the address, and not all were read."
+		kind, text = missingTraffic, "The server's counters miss a part of the run, %s prompt tokens of "+
+			"%s: several servers may share the address, and not all were read."
 	}
-	f.add(kind, text, "%s prompt tokens by %s, %s by the usage of %s", tokens(prompt),
-		k.name("prompt_tokens"), tokens(k.Prompt), human.Count(k.Turns, "turn"))
+	f.add(kind, fmt.Sprintf(text, tokens(prompt), tokens(k.Prompt)), "by %s, and by the usage of %s",
+		k.name("prompt_tokens"), human.Count(k.Turns, "turn"))
 	return true
 }
 
@@ -60,9 +62,10 @@ func (f *finder) usageDisagrees(k *Counters) {
 	if math.Abs(apart) <= k.allowed() {
 		return
 	}
-	f.add(countersDisagree, "The server's counters disagree with the usage it sent.",
-		"cached tokens: %s by %s, %s by usage, %+.1f %% of the prompt tokens apart", tokens(cached),
-		k.name("cached_tokens"), tokens(k.Cached), 100*apart/float64(max(1, k.Prompt)))
+	f.add(countersDisagree, fmt.Sprintf("The server's counters disagree with the usage it sent: they "+
+		"have %s cached tokens, usage has %s.", tokens(cached), tokens(k.Cached)),
+		"by %s; %+.1f %% of the prompt tokens apart", k.name("cached_tokens"),
+		100*apart/float64(max(1, k.Prompt)))
 }
 
 // preemptions reports requests that the server had to interrupt.
@@ -71,9 +74,9 @@ func (f *finder) preemptions() {
 	if !(n >= 1) {
 		return
 	}
-	f.add(preemptions, "The server ran out of blocks for running requests and preempted some, to "+
-		"compute them again later: latencies include that.",
-		"%s by %s", preempted(int(n)), f.d.Counters.name("preemptions"))
+	f.add(preemptions, fmt.Sprintf("The server ran out of blocks for running requests, and latencies "+
+		"include %s, after which tokens were computed again.", preempted(int(n))), "by %s",
+		f.d.Counters.name("preemptions"))
 }
 
 func preempted(n int) string {

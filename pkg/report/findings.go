@@ -1,54 +1,120 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"multiturn/internal/human"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
 
-// Finding is a conclusion about the server's cache, with the numbers that show
-// it.
+// Finding is a conclusion from the records.
 type Finding struct {
-	Kind     string `json:"kind"` // one of the kinds below, for programs
+	Kind     string   `json:"kind"` // one of the kinds below, for programs
+	Severity Severity `json:"severity"`
+	// Text is one sentence with its number, Evidence the other numbers behind it.
 	Text     string `json:"text"`
 	Evidence string `json:"evidence"`
 }
 
-// Kinds of findings, in the order in which they are reported.
-const (
-	notReported    = "not_reported"     // no turn has a number of cached tokens
-	partlyReported = "partly_reported"  // only some turns have one
-	cacheOff       = "cache_off"        // no hits, though tokens were in the cache
-	warmStart      = "warm_start"       // the run's first requests hit
-	warmFirstTurns = "warm_first_turns" // first turns hit more than conversations share
-	controlHits    = "control_hits"     // turns of a control arm hit
-	prefixBroken   = "prefix_broken"    // prompts do not begin with the previous turn
+// Severity is what a finding means to a reader of the report.
+type Severity string
 
+// Severities, the worst first.
+const (
+	SeverityFailure Severity = "failure" // the server did not do what was asked
+	SeverityDoubt   Severity = "doubt"   // numbers of the report are not what they seem
+	SeverityVerdict Severity = "verdict" // what the run shows of the cache
+	SeverityHint    Severity = "hint"    // what else to know
+)
+
+// Kinds of findings.
+const (
+	failedTurns    = "failed_turns"     // some failed or were not reached
+	notStreamed    = "not_streamed"     // whole answers came at once
+	reasoningOnly  = "reasoning_only"   // no answer has content
+	shortAnswers   = "short_answers"    // answers are shorter than asked
+	noUsage        = "no_usage"         // usage was asked for and is missing
+	promptsNotGrow = "prompts_not_grow" // prompt tokens do not grow along conversations
+
+	countersInvalid  = "counters_invalid"  // a counter went back
 	otherTraffic     = "other_traffic"     // counters show more prompt tokens than were sent
 	missingTraffic   = "missing_traffic"   // they show fewer
-	countersInvalid  = "counters_invalid"  // a counter went back
 	countersDisagree = "counters_disagree" // counters and usage differ
+	warmStart        = "warm_start"        // the run's first requests hit
+	warmFirstTurns   = "warm_first_turns"  // first turns hit more than conversations share
+	controlHits      = "control_hits"      // turns of a control arm hit
+	statedTooSmall   = "stated_too_small"  // requests ran that do not fit into the stated cache
+	notReported      = "not_reported"      // no turn has a number of cached tokens
+	partlyReported   = "partly_reported"   // only some turns have one
 
-	statedTooSmall = "stated_too_small" // requests ran that do not fit into the stated cache
-	fitsGPU        = "fits_gpu"         // the GPU tier alone has nearly all possible hits
-	cacheTooSmall  = "too_small"        // the stated cache has far fewer hits than possible
-	belowIdeal     = "below_ideal"      // far fewer hits than possible; no cache is stated
-	allHeld        = "all_held"         // nearly all possible hits; no cache is stated
-	belowPredicted = "below_predicted"  // far fewer hits than the stated cache would have
+	cacheOff       = "cache_off"        // no hits, though tokens were in the cache
+	prefixBroken   = "prefix_broken"    // prompts do not begin with the previous turn
+	belowPredicted = "below_predicted"  // far fewer hits than the known cache would have
 	abovePredicted = "above_predicted"  // far more
-
-	preemptions    = "preemptions"      // the server ran out of blocks for running requests
-	tierWorth      = "tier_worth"       // what a tier below the GPU is worth
+	cacheTooSmall  = "too_small"        // far fewer hits than possible
+	belowIdeal     = "below_ideal"      // likewise; the size of the cache is unknown
 	slowTier       = "slow_tier"        // loading from a tier takes longer than computing
-	autocorrelated = "autocorrelated"   // times change with something that all turns share
+	idleTier       = "idle_tier"        // a tier had hardly any hits
 	effectFound    = "effect"           // arms differ
 	effectNotFound = "effect_not_found" // they differ by no more than chance
+	tierWorth      = "tier_worth"       // what a tier below the GPU is worth
+	fitsGPU        = "fits_gpu"         // the GPU tier alone has nearly all possible hits
+	allHeld        = "all_held"         // nearly all possible hits; the tiers are unknown
+
+	autocorrelated = "autocorrelated" // times change with something that all turns share
+	preemptions    = "preemptions"    // the server ran out of blocks for running requests
 )
+
+// ranking are the kinds of each severity, the worst first.
+var ranking = []struct {
+	severity Severity
+	kinds    []string
+}{
+	{SeverityFailure, []string{
+		failedTurns, notStreamed, reasoningOnly, shortAnswers, noUsage, promptsNotGrow,
+	}},
+	{SeverityDoubt, []string{
+		countersInvalid, otherTraffic, missingTraffic, warmStart, warmFirstTurns, controlHits,
+		countersDisagree, statedTooSmall, notReported, partlyReported,
+	}},
+	{SeverityVerdict, []string{
+		cacheOff, prefixBroken, belowPredicted, abovePredicted, cacheTooSmall, belowIdeal, slowTier,
+		effectFound, effectNotFound, tierWorth, idleTier, fitsGPU, allHeld,
+	}},
+	{SeverityHint, []string{preemptions, autocorrelated}},
+}
+
+// ranked returns the findings with their severities, the worst first.
+func ranked(found []Finding) []Finding {
+	rank := make(map[string]int)
+	severity := make(map[string]Severity)
+	for _, r := range ranking {
+		for _, kind := range r.kinds {
+			rank[kind], severity[kind] = len(rank), r.severity
+		}
+	}
+	for i := range found {
+		found[i].Severity = severity[found[i].Kind]
+	}
+	slices.SortStableFunc(found, func(a, b Finding) int {
+		return cmp.Compare(rank[a.Kind], rank[b.Kind])
+	})
+	return found
+}
 
 // Thresholds of findings.
 const (
+	// maxFailed is the share of turns that may fail before nothing is concluded
+	// about the cache: failed turns leave no blocks and no load, and a percent of
+	// the turns is within the noise of what is reported.
+	maxFailed = 0.01
+	// onceShare and onceTokens describe an answer that came at once: within that
+	// share of its latency, and of so many tokens that generating them takes longer
+	// on any server.
+	onceShare, onceTokens = 0.01, 8
 	// fitsShare is the share of the possible hits at which a cache is taken to
 	// hold the whole working set. The last percent is blocks that are used again
 	// only once and long after.
@@ -62,6 +128,9 @@ const (
 	// farPrompt is the smallest share of the prompt tokens that such a difference
 	// must be: less cannot be seen in times.
 	farPrompt = 0.02
+	// idleShare is the share of the prompt tokens below which a tier counts as
+	// idle: less cannot be seen in times.
+	idleShare = 0.01
 	// countersApart is how far counters and usage may differ, as a share of the
 	// prompt tokens: health checks and probes between the readings add some.
 	countersApart = 0.01
@@ -96,22 +165,33 @@ func (c *Collector) findings(d *Details) []Finding {
 	if c.run != nil {
 		f.server = server.Of(c.run.Server.Kind)
 	}
+	f.failures()
+	f.counters()
+	f.preemptions()
+	f.autocorrelated()
+	if !c.tooManyFailed() {
+		f.cache()
+	}
+	return ranked(f.found)
+}
+
+// cache reports what the run shows of the cache.
+func (f *finder) cache() {
 	f.reported()
-	f.off()
 	f.warmStart()
 	f.warmFirstTurns()
 	f.control()
 	f.prefixes()
-	f.counters()
-	if p := d.Prediction; p != nil && !record.SharesNothing(c.arm) && !f.statedTooSmall(p) {
-		f.capacity(p)
-		f.predicted(p)
-	}
-	f.preemptions()
 	f.effects()
+	f.off()
+	if record.SharesNothing(f.c.arm) {
+		return // its turns hit nothing by design
+	}
+	if p := f.d.Prediction; p != nil && !f.statedTooSmall(p) {
+		f.predicted(p)
+		f.capacity(p)
+	}
 	f.tierWorth()
-	f.autocorrelated()
-	return f.found
 }
 
 // finder collects findings.
@@ -123,7 +203,12 @@ type finder struct {
 }
 
 func (f *finder) add(kind string, text, evidence string, args ...any) {
-	f.found = append(f.found, Finding{kind, text, fmt.Sprintf(evidence, args...)})
+	f.found = append(f.found, Finding{Kind: kind, Text: text, Evidence: fmt.Sprintf(evidence, args...)})
+}
+
+// has reports whether one of the kinds was found.
+func (f *finder) has(kinds ...string) bool {
+	return slices.ContainsFunc(f.found, func(g Finding) bool { return slices.Contains(kinds, g.Kind) })
 }
 
 // tokens writes a number of tokens with commas.

@@ -83,15 +83,17 @@ func TestFindings(t *testing.T) {
 		{name: "nothing to say", kinds: []string{tierWorth}},
 		{
 			name: "fits", w: func(w *world) { w.config = shape(4000, 0, 0) },
-			kinds: []string{fitsGPU}, text: "cannot show what offloading is worth",
-			shown: "a GPU tier of 4,000 blocks alone would have 100.0 % of the possible hits",
+			kinds: []string{fitsGPU},
+			text:  "which alone had 100.0 % of the possible hits: this run cannot show",
+			shown: "the run used ",
 		},
 		{
 			name: "fits, without limit", w: func(w *world) {
 				w.config = shape(kvcache.Unlimited, 0, 0)
 			},
-			kinds: []string{fitsGPU}, shown: "a GPU tier without limit alone would have 100.0 % " +
-				"of the possible hits",
+			kinds: []string{fitsGPU},
+			text:  "which alone had 100.0 % of the possible hits",
+			shown: "gpu no limit",
 		},
 		{
 			name: "all held by a cache of unknown size", w: func(w *world) {
@@ -112,8 +114,9 @@ func TestFindings(t *testing.T) {
 		},
 		{
 			name: "not reported, vLLM", w: func(w *world) { w.silent, w.kind = true, "vllm" },
-			kinds: []string{notReported, tierWorth}, text: "start vLLM with --enable-prompt-tokens-details",
-			shown: "0 of 72 turns with usage have them",
+			kinds: []string{notReported, tierWorth},
+			text:  "start vLLM with --enable-prompt-tokens-details",
+			shown: "72 turns with usage",
 		},
 		{
 			name: "not reported, SGLang", w: func(w *world) { w.silent, w.kind = true, "sglang" },
@@ -123,7 +126,8 @@ func TestFindings(t *testing.T) {
 			name: "not reported, by somebody", w: func(w *world) {
 				w.silent, w.kind = true, "other"
 			},
-			kinds: []string{notReported, tierWorth}, text: "vLLM has --enable-prompt-tokens-details for " +
+			kinds: []string{notReported, tierWorth},
+			text: "vLLM has --enable-prompt-tokens-details for " +
 				"it, SGLang --enable-cache-report",
 		},
 		{
@@ -135,7 +139,8 @@ func TestFindings(t *testing.T) {
 					Advice: "Ask for it."}
 				return recs
 			},
-			kinds: []string{notReported, tierWorth}, text: "does not report cached tokens: Ask for it.",
+			kinds: []string{notReported, tierWorth},
+			text:  "cached tokens for 0 of 72 turns: Ask for it.",
 		},
 		{
 			name: "no usage at all",
@@ -147,7 +152,9 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []string{notReported, tierWorth}, text: "sent no usage", shown: "0 of 72 turns have usage",
+			kinds: []string{noUsage, tierWorth},
+			text:  "sent no usage for 72 of 72 turns",
+			shown: "0 turns have usage",
 		},
 		{
 			name: "zeros left out",
@@ -159,15 +166,16 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []string{partlyReported, tierWorth}, shown: "known for 60 of 72 turns; 12 of the others " +
-				"are first turns",
+			kinds: []string{partlyReported, tierWorth},
+			text:  "for 60 of 72 turns only",
+			shown: "12 of the others are first turns",
 		},
 		{
 			name: "off", w: func(w *world) {
 				w.kind = "vllm"
 			}, change: func(recs []any) []any { lose(recs, 0, 0); return recs },
 			kinds: []string{cacheOff}, text: "--no-enable-prefix-caching",
-			shown: "in 60 later turns",
+			shown: "60 later turns",
 		},
 		{
 			name: "off, by the preflight",
@@ -178,14 +186,15 @@ func TestFindings(t *testing.T) {
 				return recs
 			},
 			kinds: []string{cacheOff}, text: "Turn it on.",
-			shown: "the preflight sent one prompt twice",
+			shown: "by usage",
 		},
 		{
 			name: "far below from turn 3 on", change: func(recs []any) []any {
 				lose(recs, 2, 0.4)
 				return recs
 			},
-			kinds: []string{belowPredicted, tierWorth}, text: "from turn 3 on",
+			kinds: []string{belowPredicted, tierWorth},
+			text:  "From turn 3 on there are only 39.5 % of the hits",
 			shown: "tokens cached by usage",
 		},
 		{name: "a little below", kinds: []string{tierWorth}, change: func(recs []any) []any {
@@ -194,9 +203,10 @@ func TestFindings(t *testing.T) {
 		}},
 		{
 			name: "warm", w: func(w *world) { w.warm = true },
-			kinds: []string{warmStart, tierWorth}, text: "salt the prompts",
-			shown: "1 request sent before the first answer, each with hits: 1,168 of 1,169 " +
-				"prompt tokens cached",
+			kinds: []string{warmStart, tierWorth},
+			text: "1,168 of 1,169 tokens were hit, which this run had not sent yet; empty the " +
+				"cache, or salt the prompts.",
+			shown: "1 request sent before the first answer, each with hits",
 		},
 		{
 			name: "warm, and the generator put nothing in common", w: func(w *world) {
@@ -232,7 +242,8 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[2].Values["cached_tokens"] += 5000
 				return recs
 			},
-			kinds: []string{countersDisagree, tierWorth}, shown: "+5.3 % of the prompt tokens apart",
+			kinds: []string{countersDisagree, tierWorth},
+			shown: "+5.3 % of the prompt tokens apart",
 		},
 		{
 			name: "restarted in between",
@@ -240,8 +251,9 @@ func TestFindings(t *testing.T) {
 				scrapesOf(recs)[1].Values["prompt_tokens"] = 3
 				return recs
 			},
-			kinds: []string{countersInvalid, tierWorth}, shown: "vllm:prompt_tokens_total went back from " +
-				"1000 to 3",
+			kinds: []string{countersInvalid, tierWorth},
+			text:  "since vllm:prompt_tokens_total went back from 1000 to 3",
+			shown: "1 address",
 		},
 		{
 			name: "preemptions",
@@ -251,7 +263,9 @@ func TestFindings(t *testing.T) {
 				}
 				return recs
 			},
-			kinds: []string{preemptions, tierWorth}, shown: "6 preemptions by the server's counters",
+			kinds: []string{tierWorth, preemptions},
+			text:  "The CPU tier",
+			shown: "by the server's counters",
 		},
 		{
 			name: "too small", w: func(w *world) { w.config = shape(300, 0, 0) },
@@ -261,7 +275,7 @@ func TestFindings(t *testing.T) {
 			name: "too small, of unknown size", w: func(w *world) { w.config = shape(300, 0, 0) },
 			change: without[*record.Scrape],
 			o:      func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds:  []string{belowIdeal}, text: "State the size of the cache",
+			kinds:  []string{belowIdeal}, text: "state its size to see whether it is too small",
 			shown: "blocks of 16 tokens",
 		},
 		{
@@ -296,15 +310,15 @@ func TestFindings(t *testing.T) {
 					&record.Prefix{Before: 100, Shared: 60, Broken: record.BrokenReasoning,
 						Role: "assistant", Field: "reasoning"})
 			},
-			kinds: []string{prefixBroken, tierWorth}, shown: "1 of 2 turns checked; 40 of the 200 tokens " +
-				"before them are lost; mostly (1): reasoning, in the reasoning of a message of " +
-				"role assistant",
+			kinds: []string{prefixBroken, tierWorth},
+			shown: "mostly (1): reasoning, in the reasoning of a message of role assistant",
 		},
 		{
 			name: "the cache's effect", w: func(w *world) {
 				w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
 			},
-			kinds: []string{effectFound, tierWorth}, text: "With the cache, the first token of later turns",
+			kinds: []string{effectFound, tierWorth},
+			text:  "With the cache, the first token of later turns",
 			shown: "95 % interval from 12 conversations",
 		},
 		{

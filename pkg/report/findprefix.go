@@ -26,10 +26,10 @@ func (f *finder) prefixes() {
 		return
 	}
 	most := mostFrequent(count)
-	f.add(prefixBroken, "Prompts do not begin with all of the previous turn, so no cache can reuse the "+
-		"tokens after the break.",
-		"%d of %s checked; %s of the %s tokens before them are lost; mostly (%d): %s", broken,
-		human.Count(len(f.c.prefixes), "turn"), tokens(lost), tokens(of), count[most], most)
+	f.add(prefixBroken, fmt.Sprintf("Prompts of %d of %s checked do not begin with all of the previous "+
+		"turn, so no cache can hit what follows the break: %s of %s tokens.", broken,
+		human.Count(len(f.c.prefixes), "turn"), tokens(lost), tokens(of)),
+		"mostly (%d): %s", count[most], most)
 }
 
 // breakAt is where a prompt stops being the previous turn's, and why.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 
 	"multiturn/internal/human"
@@ -21,13 +22,14 @@ func (f *finder) reported() {
 	k := &f.d.Cache
 	switch {
 	case k.Of == 0:
+	case k.Known == 0 && f.has(noUsage):
 	case k.Known == 0 && f.d.Tokens.Usage == 0:
-		f.add(notReported, "The server sent no usage, so cached tokens are unknown: a run must ask for "+
-			"usage.",
-			"0 of %s have usage", human.Count(k.Of, "turn"))
+		f.add(notReported, fmt.Sprintf("Cached tokens of all %s are unknown: a run must ask for usage.",
+			human.Count(k.Of, "turn")), "no turn has usage")
 	case k.Known == 0:
-		f.add(notReported, "The server does not report cached tokens"+f.howToReport()+".",
-			"0 of %s with usage have them", human.Count(f.d.Tokens.Usage, "turn"))
+		f.add(notReported, fmt.Sprintf("The server reports cached tokens for 0 of %s%s.",
+			human.Count(k.Of, "turn"), f.howToReport()), "%s with usage",
+			human.Count(f.d.Tokens.Usage, "turn"))
 	case k.Known < k.Of:
 		f.partlyReported()
 	}
@@ -55,9 +57,9 @@ func (f *finder) partlyReported() {
 	}
 	k := &f.d.Cache
 	omit := server.Titles(func(s *server.Server) bool { return s.OmitsZero })
-	f.add(partlyReported, "The server reports cached tokens for some turns only. Some releases of "+omit+
-		" leave out a 0; here a missing count is unknown.",
-		"known for %d of %s; %d of the others are first turns", k.Known, human.Count(k.Of, "turn"), first)
+	f.add(partlyReported, fmt.Sprintf("The server reports cached tokens for %d of %s only; some releases "+
+		"of %s leave out a 0, and here a missing count is unknown.", k.Known,
+		human.Count(k.Of, "turn"), omit), "%d of the others are first turns", first)
 }
 
 // off looks for a cache that is off. An arm that shares nothing has no hits by
@@ -67,20 +69,22 @@ func (f *finder) off() {
 		return
 	}
 	if pre := f.preflight(); pre.Caching == record.CachingOff {
-		f.add(cacheOff, "Prefix caching is off. "+pre.Advice,
-			"the preflight sent one prompt twice, and by %s none of its tokens were cached", pre.Evidence)
+		f.add(cacheOff, "Prefix caching is off: of a prompt that was sent twice before the run, 0 tokens "+
+			"were hit. "+pre.Advice, "by %s", pre.Evidence)
 		return
 	}
 	p := f.d.Prediction
 	if p == nil || p.Later.Known == 0 || p.Later.Cached != 0 || p.Later.knownIdeal <= 0 {
 		return
 	}
+	if p.Shape.Config != nil && p.Later.PredictedRate < farShare {
+		return // the cache is too small for hits
+	}
 	how := ""
 	if advice := f.server.Advice.Cache; advice != "" {
 		how = "; if it is off, " + advice
 	}
-	f.add(cacheOff, "Prefix caching is off, or all blocks are evicted before they are reused: later "+
-		"turns have no hits"+how+".",
-		"hits in 0 of the %s possible tokens, in %s", tokens(p.Later.knownIdeal),
+	f.add(cacheOff, fmt.Sprintf("Prefix caching is off, or all blocks are evicted before they are reused: "+
+		"later turns hit 0 of %s possible tokens%s.", tokens(p.Later.knownIdeal), how), "%s",
 		human.Count(p.Later.Known, "later turn"))
 }

@@ -13,11 +13,33 @@ import (
 func (f *finder) tierWorth() {
 	for i := range f.d.Worth {
 		w := &f.d.Worth[i]
-		if w.lower() && w.Tokens >= 1 {
+		switch {
+		case !w.lower():
+		case w.Share >= idleShare:
 			kind, text := w.verdict(f.d.Throughput.MaxInFlight > 1)
 			f.add(kind, text, "%s", w.evidence())
+		case !f.has(fitsGPU, statedTooSmall, cacheOff):
+			f.add(idleTier, fmt.Sprintf("The %s is worth nothing to this run: it supplied %s of the prompt "+
+				"tokens%s.", w.title(), percent(w.Share), f.repeats(w)), "%s", w.evidence())
 		}
 	}
+}
+
+// repeats returns why a tier has no hits of its own if it keeps what the GPU's
+// keeps, and no more.
+func (f *finder) repeats(w *Worth) string {
+	p := f.d.Prediction
+	if p == nil || p.Shape.Config == nil || p.Shape.Exclusive {
+		return ""
+	}
+	gpu := p.Shape.Config.Tiers[kvcache.GPU].Blocks
+	for _, t := range p.Shape.Tiers {
+		if t.Tier == w.Tier && t.Blocks >= 0 && (t.Blocks <= gpu || gpu < 0) {
+			return fmt.Sprintf(", since with %s blocks it holds little that the GPU's %s do not",
+				tokens(t.Blocks), tokens(gpu))
+		}
+	}
+	return ""
 }
 
 // verdict returns the finding of a tier that had hits. queues reports whether
@@ -50,7 +72,7 @@ func (w *Worth) verdict(queues bool) (kind, text string) {
 func (w *Worth) evidence() string {
 	text := fmt.Sprintf("%s tokens in %s (%s)", tokens(w.Tokens), human.Count(w.Turns, "turn"),
 		sourceOfHits[w.From])
-	if w.known() {
+	if w.Computed.OK() && w.Loaded.OK() {
 		text += fmt.Sprintf("; %s a turn x (%s ms to compute one - %s ms to load it), 95 %% interval",
 			fixed(w.PerTurn, 1), significant(w.Computed), significant(w.Loaded))
 	}

@@ -25,10 +25,22 @@ func (f *finder) warmStart() {
 		cached += int64(t.cached)
 		prompt += int64(t.prompt)
 	}
-	f.add(warmStart, "The cache was warm before the run: its first requests hit tokens that this run "+
-		"had not sent yet. Empty the cache, or salt the prompts.",
-		"%s sent before the first answer, each with hits: %s of %s prompt tokens cached",
-		human.Count(len(early), "request"), tokens(cached), tokens(prompt))
+	f.add(warmStart, fmt.Sprintf("The cache was warm before the run: of its first prompts %s of %s "+
+		"tokens were hit, which this run had not sent yet%s.", tokens(cached), tokens(prompt),
+		f.saltAdvice()), "%s sent before the first answer, each with hits",
+		human.Count(len(early), "request"))
+}
+
+// saltAdvice returns what keeps an earlier run out, that was not done.
+func (f *finder) saltAdvice() string {
+	run := f.c.run
+	switch {
+	case run != nil && run.CacheSalt == record.SaltField:
+		return "; the server seems to ignore the salt's field, and a salt in the text reaches any server"
+	case run != nil && (run.CacheSalt != "" || run.Control != ""):
+		return "; what stands before the salt is shared, as a system message"
+	}
+	return "; empty the cache, or salt the prompts"
 }
 
 // early returns the turns that were sent before any was answered.
@@ -68,10 +80,10 @@ func (f *finder) warmFirstTurns() {
 	if !ok || float64(p.First.Cached) <= shared+warmShare*float64(p.First.knownPrompt) {
 		return
 	}
-	f.add(warmFirstTurns, "First turns hit more than the conversations share: the cache was warm from "+
-		"an earlier run of the same data.",
-		"%s of %s tokens of %s were cached, and %s", tokens(p.First.Cached),
-		tokens(p.First.knownPrompt), human.Count(p.First.Known, "first turn"), why)
+	f.add(warmFirstTurns, fmt.Sprintf("First turns hit %s tokens, more than the conversations share: the "+
+		"cache was warm from an earlier run of the same data.", tokens(p.First.Cached)),
+		"of %s tokens of %s, and %s", tokens(p.First.knownPrompt),
+		human.Count(p.First.Known, "first turn"), why)
 }
 
 // sharedByFirstTurns returns how many tokens first turns can hit in a cold cache,
@@ -123,12 +135,12 @@ func (f *finder) control() {
 			!(perTurn(a) >= warmTokens) {
 			continue
 		}
-		text := fmt.Sprintf("The control arm %q is contaminated: its turns hit, although their prompts "+
-			"were made to share nothing.", a.Name)
+		text := fmt.Sprintf("The control arm %q is contaminated: its turns hit %s of their prompts, "+
+			"although these were made to share nothing", a.Name, percent(a.CachedShare))
 		if a.Name != f.d.Arms.Measured {
-			text += fmt.Sprintf(" Its difference from %q is too small.", f.d.Arms.Measured)
+			text += fmt.Sprintf(", so that its difference from %q is too small", f.d.Arms.Measured)
 		}
-		f.add(controlHits, text, "%s tokens cached in %s, %s of their prompts", tokens(a.Cached),
-			human.Count(a.Known, "turn"), percent(a.CachedShare))
+		f.add(controlHits, text+".", "%s tokens cached in %s", tokens(a.Cached),
+			human.Count(a.Known, "turn"))
 	}
 }

@@ -28,13 +28,13 @@ func (c *Collector) tierHits(d *Details) tierHits {
 	if tiers := d.Counters.tiers(); tiers != nil && !d.Counters.foreign() {
 		return h.split(tierHits{
 			tiersFromCounters, tiers, int64(d.Counters.value("prompt_tokens")), d.Counters.Turns,
-		}, d.Cache.Cached)
+		}, &d.Cache)
 	}
 	p := d.Prediction
 	if p != nil && p.Shape.Config != nil && !record.SharesNothing(c.arm) && p.All.agrees() {
 		return h.split(tierHits{
 			tiersFromPrediction, p.All.PredictedTier, p.All.Prompt, p.All.N,
-		}, d.Cache.Cached)
+		}, &d.Cache)
 	}
 	h.tokens = map[string]Number{AnyTier: Number(d.Cache.Cached)}
 	return h
@@ -63,19 +63,19 @@ func (c *Collector) usageHits() tierHits {
 	return h
 }
 
-// split returns the hits h, cached tokens in all, divided as by says. If h has no
-// turns, that is all there is.
-func (h tierHits) split(by tierHits, cached int64) tierHits {
+// split returns the hits h, which k sums up, divided as by says. If usage does not
+// have them for all turns, by is all there is.
+func (h tierHits) split(by tierHits, k *Cache) tierHits {
 	sum := Number(0)
 	for _, n := range by.tokens {
 		sum += n
 	}
-	if h.turns == 0 || sum == 0 {
+	if h.turns == 0 || h.turns < k.Of || sum == 0 {
 		return by
 	}
 	h.from, h.tokens = by.from, make(map[string]Number)
 	for tier, n := range by.tokens {
-		h.tokens[tier] = n * Number(cached) / sum
+		h.tokens[tier] = n * Number(k.Cached) / sum
 	}
 	return h
 }

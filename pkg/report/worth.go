@@ -55,15 +55,17 @@ func (c *Collector) worth(d *Details) []Worth {
 		return nil
 	}
 	names := make(map[string]bool)
-	for name := range hits.tokens {
-		names[name] = true
+	for name, n := range hits.tokens {
+		if n > 0 || name == kvcache.GPU.String() {
+			names[name] = true
+		}
 	}
 	if p := d.Prediction; p != nil && !names[AnyTier] {
 		for _, t := range p.Shape.Tiers {
 			names[t.Tier] = true
 		}
 	}
-	mean := c.meanTTFT()
+	mean, failed := c.meanTTFT(), c.tooManyFailed()
 	var all []Worth
 	for _, name := range tierOrder(names) {
 		w := Worth{
@@ -71,7 +73,7 @@ func (c *Collector) worth(d *Details) []Worth {
 			PerTurn: hits.tokens[name] / Number(hits.turns), Share: share(hits.tokens[name], hits.prompt),
 			TTFT: noEstimate("ms"), Computed: unknown, Loaded: unknown,
 		}
-		w.price(d, mean)
+		w.price(d, mean, failed)
 		all = append(all, w)
 	}
 	return all
@@ -91,12 +93,16 @@ func (c *Collector) meanTTFT() Number {
 }
 
 // price sets what the tier's hits are worth by the cost model. mean is that of
-// the times to the first token.
-func (w *Worth) price(d *Details, mean Number) {
+// the times to the first token; failed reports whether too many turns failed to
+// say it.
+func (w *Worth) price(d *Details, mean Number, failed bool) {
 	m := d.Cost
 	switch {
 	case w.Tokens == 0:
 		w.TTFT = Estimate{"ms", 0, 0, 0}
+		return
+	case failed:
+		w.Why = "too many turns failed"
 		return
 	case m == nil:
 		w.Why = "no turn has both a time to the first token and a number of cached tokens"

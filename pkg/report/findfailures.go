@@ -1,0 +1,186 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"multiturn/internal/human"
+	"multiturn/pkg/record"
+)
+
+// failures reports what the server did not do as asked.
+func (f *finder) failures() {
+	f.failedTurns()
+	f.notStreamed()
+	f.reasoningOnly()
+	f.shortAnswers()
+	f.noUsage()
+	f.promptsNotGrow()
+}
+
+// failed returns how many turns, warm-up left out, failed, of how many that were
+// sent. Turns that an interrupt ended did not fail.
+func (c *Collector) failed() (failed, of int) {
+	for i := range c.turns {
+		t := &c.turns[i]
+		if t.warmup || t.outcome == record.Cancelled {
+			continue
+		}
+		of++
+		if !t.outcome.OK() {
+			failed++
+		}
+	}
+	return failed, of
+}
+
+// tooManyFailed reports whether so many turns failed that nothing can be said of
+// the cache.
+func (c *Collector) tooManyFailed() bool {
+	failed, of := c.failed()
+	return float64(failed) > maxFailed*float64(of)
+}
+
+func (f *finder) failedTurns() {
+	failed, of := f.c.failed()
+	abandoned := f.d.Work.Turns.Abandoned
+	if failed == 0 && (abandoned == 0 || f.d.Work.Why == record.WhyInterrupted) {
+		return
+	}
+	text := fmt.Sprintf("%d of %s failed (%s)", failed, human.Count(of, "turn"),
+		percent(share(Number(failed), int64(of))))
+	var kinds []string
+	for _, e := range f.d.Failures {
+		kinds = append(kinds, fmt.Sprintf("%s %s", human.Count(e.N, "turn"), e.what()))
+	}
+	if len(f.d.Failures) > 0 {
+		text += ", most often: " + f.d.Failures[0].what()
+	}
+	if f.c.tooManyFailed() {
+		text += "; nothing is concluded about the cache"
+	}
+	f.add(failedTurns, text+".", "%s; %s could not be reached", strings.Join(kinds, "; "),
+		human.Count(abandoned, "turn"))
+}
+
+// what is the failure in words.
+func (e *Failure) what() string {
+	text := strings.ReplaceAll(string(e.Outcome), "_", " ")
+	if status := integer(e.Status); e.Status > 200 && !strings.Contains(e.Error, status) {
+		text += " " + status
+	}
+	if e.Error != "" {
+		text += " (" + strings.TrimSuffix(e.Error, ".") + ")"
+	}
+	return text
+}
+
+// atOnce reports whether the answer came in one piece: in one event, or in less
+// than a hundredth of the time that it took.
+func (t *turn) atOnce() bool {
+	return t.chunks <= 1 || float64(t.end-t.firstToken) < onceShare*float64(t.end-t.sent)
+}
+
+func (f *finder) notStreamed() {
+	if f.c.run != nil && f.c.run.Load != nil && f.c.run.Load.NoStream {
+		return
+	}
+	once, of := 0, 0
+	for i := range f.c.turns {
+		t := &f.c.turns[i]
+		if !t.measured || t.count().output < onceTokens {
+			continue
+		}
+		of++
+		if t.atOnce() {
+			once++
+		}
+	}
+	if 2*once > of {
+		f.add(notStreamed, fmt.Sprintf("Answers are not streamed: %d of %s came at once, so that TTFT "+
+			"is their whole latency.", once, human.Count(of, "answer")),
+			"in one event, or all events within %g %% of the latency; of answers of at least %d tokens",
+			100*onceShare, onceTokens)
+	}
+}
+
+func (f *finder) reasoningOnly() {
+	n := 0
+	for i := range f.c.turns {
+		if t := &f.c.turns[i]; t.measured {
+			if t.reasoningChunks == 0 || t.reasoningChunks < t.chunks {
+				return
+			}
+			n++
+		}
+	}
+	if n > 0 {
+		f.add(reasoningOnly, fmt.Sprintf("All %s are reasoning only: their length is used up before an "+
+			"answer begins, so the next turns have nothing of it.", human.Count(n, "answer")),
+			"every event with text is one of reasoning")
+	}
+}
+
+func (f *finder) shortAnswers() {
+	l := &f.d.Lengths
+	if l.Shorter == 0 || f.d.Tokens.OutputLength != record.LengthExact {
+		return
+	}
+	var got, asked int64
+	for i := range f.c.turns {
+		if t := &f.c.turns[i]; t.measured && t.asked > 0 && t.count().output >= 0 {
+			got += int64(min(t.count().output, int(t.asked)))
+			asked += int64(t.asked)
+		}
+	}
+	f.add(shortAnswers, fmt.Sprintf("%d of %s are shorter than asked: %s of the tokens asked for are "+
+		"missing, and histories are shorter than planned.", l.Shorter, human.Count(l.Asked, "answer"),
+		percent(1-share(Number(got), asked))),
+		"%s of %s tokens; lengths were asked for exactly", tokens(got), tokens(asked))
+}
+
+func (f *finder) noUsage() {
+	if f.c.run != nil && f.c.run.Load != nil && f.c.run.Load.NoUsage {
+		return
+	}
+	missing, of := 0, 0
+	for i := range f.c.turns {
+		if t := &f.c.turns[i]; t.measured {
+			of++
+			if !t.usage {
+				missing++
+			}
+		}
+	}
+	if missing > 0 {
+		f.add(noUsage, fmt.Sprintf("The server sent no usage for %d of %s, although it was asked for: "+
+			"tokens are counted by the client, and hits are unknown.", missing, human.Count(of, "turn")),
+			"%d turns have usage", of-missing)
+	}
+}
+
+// promptsNotGrow looks for prompts that are not longer than those of the turn
+// before, though these are a part of them.
+func (f *finder) promptsNotGrow() {
+	type last struct{ index, prompt int32 }
+	before := make(map[*talk]last)
+	same, pairs := 0, 0
+	for i := range f.c.turns {
+		t := &f.c.turns[i]
+		if !t.good || !t.usage {
+			continue
+		}
+		if b, ok := before[t.talk]; ok && t.index == b.index+1 {
+			pairs++
+			if t.prompt <= b.prompt {
+				same++
+			}
+		}
+		before[t.talk] = last{t.index, t.prompt}
+	}
+	if 2*same > pairs {
+		f.add(promptsNotGrow, fmt.Sprintf("Prompts do not grow along conversations: in %d of %s usage has "+
+			"no more prompt tokens than one turn before, so the server drops the history or does not "+
+			"count it.", same, human.Count(pairs, "later turn")), "prompt tokens by usage")
+	}
+}
