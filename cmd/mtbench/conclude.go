@@ -26,19 +26,19 @@ func (s *setup) conclude(p *played) error {
 	if err != nil {
 		return err
 	}
-	return verdict(p.end)
+	return verdict(p)
 }
 
 // verdict returns the exit code of a run that was reported, as an error.
-func verdict(end *record.End) error {
-	turns := end.Turns
+func verdict(p *played) error {
+	end, turns := p.end, p.end.Turns
 	switch {
 	case end.Why == record.WhyInterrupted || end.Why == record.WhyCancelled:
 		return cli.Exit(cli.Interrupted,
 			fmt.Errorf("interrupted: %d of %d turns finished", turns.Finished, turns.Planned))
 	case turns.Finished == 0:
 		return cli.Exit(cli.Failed, fmt.Errorf(
-			"no turn of %d succeeded; the table of outcomes says why", turns.Planned))
+			"no turn of %d succeeded, the last one failed so: %s", turns.Planned, p.failure))
 	case turns.Failed > 0 || turns.Abandoned > 0:
 		return cli.Exit(cli.Missed, fmt.Errorf("%d of %d turns failed and %d were not reached",
 			turns.Failed, turns.Planned, turns.Abandoned))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,6 +19,8 @@ type played struct {
 	end   *record.End
 	err   error              // that ended it early
 	texts *probe.Transcripts // nil unless prefixes are checked
+	// failure is how the last turn that failed did; "" if none did.
+	failure string
 }
 
 // play writes the header and sends the conversations. The error is one with
@@ -49,6 +52,9 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	o.OnFinished = func(e *bench.Finished) error {
 		progress.Add(1)
 		l.finished(e.Turn, time.Now())
+		if t := e.Turn; !t.Outcome.OK() {
+			p.failure = cmp.Or(t.Error, string(t.Outcome))
+		}
 		if s.printContent {
 			printTurn(s.call.Stderr, e)
 		}

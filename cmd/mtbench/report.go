@@ -141,12 +141,21 @@ func readRecords(
 	name = inputName(name)
 	r := record.NewReader(in, name)
 	runs, err := read(r, name)
-	broken = remarkBroken(c, r, name)
 	if err == nil && runs == 0 {
-		err = fmt.Errorf("%s holds no records; they are written by mtbench --records FILE, "+
-			"or by the reference's --stats-json-output", name)
+		return 0, noRecords(r, name)
 	}
-	return broken, err
+	return remarkBroken(c, r, name), err
+}
+
+// noRecords is the error of a file without records. It says what the first thing
+// in it is.
+func noRecords(r *record.Reader, name string) error {
+	what := name + " holds no records"
+	if _, first := r.Broken(); len(first) > 0 {
+		what = first[0].Error()
+	}
+	return fmt.Errorf("%s; records are written by mtbench --records FILE, "+
+		"or by the reference's --stats-json-output", what)
 }
 
 // remarkBroken names the lines that could not be read, and returns their number.

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
@@ -135,6 +137,10 @@ func serveSim(ctx context.Context, c *cli.Call, s *sim.Server, listen string, se
 		listen = net.JoinHostPort("127.0.0.1", listen)
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return cli.UsageErrorf("flag --listen: %s is in use by another program; name another port, "+
+			"0 is any free one", listen)
+	}
 	if err != nil {
 		return cli.UsageErrorf("flag --listen: %w", err)
 	}

@@ -226,7 +226,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 	r := newDemo().command("")
 	r.Groups[0].Flags[2].Required = true
-	wantUsage(t, call(r, nil), "demo: flag --model is needed (or set DEMO_MODEL)")
+	wantUsage(t, call(r, nil), "demo: flag --model is needed (or set DEMO_MODEL); see demo --help")
 }
 
 func TestFlagDeclaredTwice(t *testing.T) {

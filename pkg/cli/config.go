@@ -28,7 +28,8 @@ func (c *Call) settle() error {
 	for _, f := range open {
 		if f.Required && !c.IsSet(f.Name) {
 			twin := twin(c.root, c.leaf, f.Name)
-			return UsageErrorf("flag --%s is needed (or set %s)", f.Name, twin)
+			return UsageErrorf("flag --%s is needed (or set %s); see %s --help", f.Name, twin,
+				c.Name)
 		}
 	}
 	return nil

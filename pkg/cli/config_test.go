@@ -77,7 +77,7 @@ func TestEnvironment(t *testing.T) {
 	needy := newDemo().multi()
 	needy.command("sim").Groups[0].Flags[0].Required = true
 	wantUsage(t, call(needy, nil, "sim"),
-		"multi: flag --listen is needed (or set MULTI_SIM_LISTEN)")
+		"multi: flag --listen is needed (or set MULTI_SIM_LISTEN); see multi sim --help")
 
 	wantUsage(t, call(newDemo().command(""), []string{"DEMO_SEED=x"}),
 		`demo: environment variable DEMO_SEED: "x" is not a whole number`)

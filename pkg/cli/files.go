@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/term"
+
 	"multiturn/internal/human"
 )
 
@@ -67,6 +69,9 @@ func (c *Call) Open(name string) (io.ReadCloser, error) {
 			return nil, UsageErrorf("stdin (-) can be read only once, and is named twice")
 		}
 		c.files.stdin = true
+		if f, ok := c.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			c.Remarkf("reading from the terminal; Ctrl-D ends the input")
+		}
 		return io.NopCloser(c.Stdin), nil
 	}
 	f, err := os.Open(name) // not under the lock: a pipe waits for its writer

@@ -100,6 +100,7 @@ func TestValues(t *testing.T) {
 		{"url", URL(&s), " http://host:8000/ ", "http://host:8000/", ""},
 		{"url", URL(&s), "::1", nil, "is not an address"},
 		{"url", URL(&s), ":8000", nil, "is not an address"},
+		{"url", URL(&s), "host:65536", nil, "is not an address"},
 		{"url", URL(&s), "two words", nil, "is not an address"},
 		{"url", URL(&s), "", nil, "is not an address"},
 		{"url", URL(&s), "http://", nil, "is not an address"},

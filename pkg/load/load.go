@@ -112,7 +112,7 @@ func (o Options) Validate() error {
 	}
 	if clients := max(o.Clients, 1); o.Active != 0 && o.Active < clients {
 		errs.Addf("Active", "is %d, less than Clients %d: "+
-			"no more requests than conversations can be in flight", o.Active, clients)
+			"raise it, for no more requests than conversations can be in flight", o.Active, clients)
 	}
 	if o.MaxRequests < 0 {
 		errs.Addf("MaxRequests", "is %d; it must be at least 1", o.MaxRequests)
