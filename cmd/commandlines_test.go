@@ -20,7 +20,7 @@ var pages = []struct {
 	name  string
 	least int
 }{{"README.md", 20}, {"docs/cache.md", 12},
-	{"docs/generator-config.md", 2}}
+	{"docs/generator-config.md", 2}, {"docs/simulator.md", 4}, {"docs/contributing.md", 4}}
 
 var (
 	block = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
