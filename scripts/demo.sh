@@ -36,10 +36,13 @@ run() {
   sim=''
 }
 
-# number NAME SECTION ROW COLUMN: a number of the report on the records of that name; nothing if it is unknown.
+# number NAME SECTION ROW COLUMN: a number of the report on the records of that name; nothing if it is unknown. It fails
+# if the report has no such number.
 number() {
   "$bin/mtbench" report --quiet --format csv "$out/$1.jsonl" |
-    awk -F, -v key="$2,$3,$4" '$2 "," $3 "," $4 == key && $5 != "" { printf "%.1f", $5 }'
+    awk -F, -v key="$2,$3,$4" '
+      $2 "," $3 "," $4 == key { found = 1; if ($5 != "") printf "%.1f", $5 }
+      END { exit !found }'
 }
 
 say "1. conversations: the reference's config, on examples/opticks.txt"
@@ -51,9 +54,11 @@ run without
 say "3. the same with a CPU tier of 20,000 blocks, loaded at 55 GiB/s"
 run with --cpu-cache 20000 --cpu-bandwidth 55GiB
 
-before=$(number without table ttft_ms mean) after=$(number with table ttft_ms mean)
+before=$(number without table ttft_ms mean)
+after=$(number with table ttft_ms mean)
 worth=$(number with tier_worth cpu 'ttft_ms_per_turn value')
-low=$(number with tier_worth cpu 'ttft_ms_per_turn low') high=$(number with tier_worth cpu 'ttft_ms_per_turn high')
+low=$(number with tier_worth cpu 'ttft_ms_per_turn low')
+high=$(number with tier_worth cpu 'ttft_ms_per_turn high')
 difference=$(awk -v a="$before" -v b="$after" 'BEGIN { printf "%.1f", a - b }')
 said="worth $worth ms [$low, $high], queueing not counted"
 [[ -n $worth ]] || said="nothing; its findings say why"
