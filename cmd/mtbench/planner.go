@@ -123,6 +123,7 @@ func (p *planner) unsent(
 	if err != nil {
 		return nil, err
 	}
+	w.Notes = append(w.Notes, s.Notes...)
 	one, err := p.one(w, title, kind, &s)
 	return []*plan.Summary{one}, err
 }

@@ -16,12 +16,13 @@ const (
 	slidingLayer
 	chunkedLayer
 	linearLayer
+	bothLayer // full attention beside a state, as in Falcon-H1
 )
 
 // kindNames are the kinds of layers as layer_types and layers_block_type name
 // them.
 var kindNames = map[string]layerKind{
-	"full_attention": fullLayer, "attention": fullLayer, "hybrid": fullLayer,
+	"full_attention": fullLayer, "attention": fullLayer, "hybrid": bothLayer,
 	"sliding_attention": slidingLayer, "sliding_window": slidingLayer,
 	"chunked_attention": chunkedLayer,
 	"linear_attention":  linearLayer, "mamba": linearLayer, "mamba2": linearLayer,
@@ -56,10 +57,16 @@ func (c *modelConfig) allKinds(layers int) ([]layerKind, error) {
 		return numberedKinds(list.Array()), nil
 	}
 	if list := c.get("linear_attn_config.full_attn_layers"); list.IsArray() { // Kimi Linear
-		return fullAt(list.Array(), layers)
+		return fullAt("full_attn_layers", list.Array(), 1, layers)
+	}
+	if list := c.get("attn_layer_indices"); list.IsArray() { // Bamba
+		return fullAt("attn_layer_indices", list.Array(), 0, layers)
 	}
 	if pattern := c.text("hybrid_override_pattern"); pattern != "" { // Nemotron-H
 		return patternKinds(pattern), nil
+	}
+	if c.kind == "falcon_h1" {
+		return slices.Repeat([]layerKind{bothLayer}, layers), nil
 	}
 	return c.periodicKinds(layers), nil
 }
@@ -93,16 +100,16 @@ func numberedKinds(list []gjson.Result) []layerKind {
 	return kinds
 }
 
-// fullAt reads the numbers of the full-attention layers, counted from 1; the
+// fullAt reads the numbers of the full-attention layers, counted from first; the
 // others are linear.
-func fullAt(list []gjson.Result, layers int) ([]layerKind, error) {
+func fullAt(name string, list []gjson.Result, first, layers int) ([]layerKind, error) {
 	kinds := slices.Repeat([]layerKind{linearLayer}, layers)
 	for _, v := range list {
-		if v.Num < 1 || v.Num > float64(layers) {
-			return nil, fmt.Errorf("model config: full_attn_layers names layer %v of %d",
-				v.Num, layers)
+		i := v.Num - float64(first)
+		if i < 0 || i >= float64(layers) {
+			return nil, fmt.Errorf("model config: %s names layer %v of %d", name, v.Num, layers)
 		}
-		kinds[int(v.Num)-1] = fullLayer
+		kinds[int(i)] = fullLayer
 	}
 	return kinds, nil
 }

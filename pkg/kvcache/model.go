@@ -17,6 +17,8 @@ type Model struct {
 	Notes []string
 
 	layers []layerGroup
+	// count is the number of layers, those without a cache not counted.
+	count int
 	// kvBits is the size of a cache element in bits, as the config has it: 16, 32, or 8 for a
 	// quantised cache.
 	kvBits int
@@ -27,6 +29,7 @@ type Model struct {
 // layerGroup is a number of layers of the same kind.
 type layerGroup struct {
 	count int
+	kind  layerKind
 	// Each of kvHeads heads keeps dim elements per token, key and value together. kvHeads 0 with
 	// dim set is multi-head latent attention: one vector of dim elements for all heads, on every
 	// tensor-parallel rank.
@@ -82,18 +85,22 @@ func (m *Model) BytesPerToken(s Serving) int64 {
 // SequenceBytes returns the size of a sequence of that many tokens, including
 // windows and constant states.
 func (m *Model) SequenceBytes(tokens int, s Serving) int64 {
-	tp := int64(max(1, s.TP))
 	var bits int64
 	for _, g := range m.layers {
-		kept := tokens
-		if g.window > 0 {
-			kept = min(kept, g.window)
-		}
-		state := int64(g.stateElements)*int64(m.stateBits) +
-			int64(g.convElements)*int64(max(16, m.kvBits))
-		bits += int64(g.count) * (int64(kept)*m.tokenBits(g, s) + state/tp)
+		bits += m.sequenceBits(g, tokens, s)
 	}
 	return (bits + 7) / 8
+}
+
+// sequenceBits returns what a sequence of that many tokens has in a group of
+// layers.
+func (m *Model) sequenceBits(g layerGroup, tokens int, s Serving) int64 {
+	if g.window > 0 {
+		tokens = min(tokens, g.window)
+	}
+	state := int64(g.stateElements)*int64(m.stateBits) +
+		int64(g.convElements)*int64(max(16, m.kvBits))
+	return int64(g.count) * (int64(tokens)*m.tokenBits(g, s) + state/int64(max(1, s.TP)))
 }
 
 // BlockBytes returns the size of a block. Layers of bounded size are not
@@ -128,6 +135,7 @@ func (m *Model) tokenBits(g layerGroup, s Serving) int64 {
 
 // add adds one layer to the group of its kind.
 func (m *Model) add(g layerGroup) {
+	g.count = 1
 	for i := range m.layers {
 		same := m.layers[i]
 		same.count = 1

@@ -3,6 +3,7 @@ package kvcache
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -138,6 +139,19 @@ func TestParseModel(t *testing.T) {
 			`4, "mamba_d_head": 8, "mamba_d_state": 16, "mamba_n_groups": 1, "mamba_d_conv": 4, ` +
 			gqa + `}`,
 			Serving{}, 512, 10, 10*512 + 3*2*(4*8*16+(32+32)*3)},
+		// Jamba-v0.1's config: 28 layers with the state of Mamba-1.
+		"mamba-1": {`{"model_type": "jamba", "hidden_size": 4096, "num_hidden_layers": 32, ` +
+			`"num_attention_heads": 32, "num_key_value_heads": 8, "attn_layer_offset": 4, ` +
+			`"attn_layer_period": 8, "mamba_d_conv": 4, "mamba_d_state": 16, "mamba_expand": 2}`,
+			Serving{}, 4 * 2 * 8 * 128 * 2, 1, 16384 + 28*2*8192*(16+3)},
+		"attention beside a state": {`{"model_type": "falcon_h1", "mamba_n_heads": 4, ` +
+			`"mamba_d_head": 8, "mamba_d_state": 16, "mamba_n_groups": 1, "mamba_d_conv": 4, ` +
+			gqa + `}`, Serving{}, 2048, 10, 10*2048 + 4*2*(4*8*16+(32+32)*3)},
+		"attention at indices": {`{"attn_layer_indices": [0, 3], "mamba_n_heads": 4, ` +
+			`"mamba_d_head": 8, "mamba_d_state": 16, "mamba_n_groups": 1, "mamba_d_conv": 4, ` +
+			gqa + `}`, Serving{}, 1024, 10, 10*1024 + 2*2*(4*8*16+(32+32)*3)},
+		"short convolutions": {`{"conv_L_cache": 3, "layer_types": ["conv", "conv", ` +
+			`"full_attention", "conv"], ` + gqa + `}`, Serving{}, 512, 10, 5120 + 3*2*512*2},
 	} {
 		m, err := ParseModel([]byte(test.config))
 		if err != nil {
@@ -182,6 +196,40 @@ func TestParseModel(t *testing.T) {
 		`"full_attention", "full_attention"], ` + gqa + `}`))
 	if err != nil || len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "2 layers") {
 		t.Errorf("unknown state: %+v, %v", m, err)
+	}
+}
+
+// The layers of models that do not keep every token in all of them, with the
+// sizes that follow from their config.json.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		layers []Layers
+		hybrid string
+	}{
+		"Llama-3.1-8B": {[]Layers{{FullAttention, 32, 131072, 0, 0}}, ""},
+		"gpt-oss-20b": {[]Layers{{SlidingWindow, 12, 24576, 128, 128 * 24576},
+			{FullAttention, 12, 24576, 0, 0}}, "12 have a sliding window of 128 tokens"},
+		"gemma-3-27b": {[]Layers{{SlidingWindow, 52, 52 * 8192, 1024, 52 * 8192 * 1024},
+			{FullAttention, 10, 81920, 0, 0}}, "52 have a sliding window of 1024 tokens"},
+		"Qwen3-Next-80B-A3B": {[]Layers{{State, 36, 0, 0, 36 * 2 * (32*128*128 + 8192*3)},
+			{FullAttention, 12, 24576, 0, 0}}, "36 have a state of constant size"},
+		"Llama-4-Scout": {[]Layers{{Chunks, 36, 36 * 4096, 8192, 36 * 4096 * 8192},
+			{FullAttention, 12, 12 * 4096, 0, 0}}, "36 have chunks of 8192 tokens"},
+		"Jamba-v0.1": {[]Layers{{State, 28, 0, 0, 28 * 2 * 8192 * 19},
+			{FullAttention, 4, 16384, 0, 0}}, "28 have a state of constant size"},
+	} {
+		m, ok := ModelByName(name)
+		if !ok {
+			t.Errorf("%s is not built in", name)
+			continue
+		}
+		if got := m.Layers(Serving{}); !slices.Equal(got, want.layers) {
+			t.Errorf("%s: %+v\nwant %+v", name, got, want.layers)
+		}
+		if got := m.Hybrid(); !strings.HasSuffix(got, want.hybrid) || (got == "") != (want.hybrid == "") {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
 

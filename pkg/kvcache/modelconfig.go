@@ -14,9 +14,9 @@ import (
 // understands grouped-query, multi-query and multi-head attention, an explicit
 // head_dim or value size, multi-head latent attention, language models inside
 // multimodal ones, sliding windows and chunks, layers of several kinds, the
-// states of linear attention and Mamba-2, layers that share another layer's
-// cache, and a cache quantised by the checkpoint. It does not count the layers
-// of speculative heads.
+// states of linear attention and Mamba, layers that have attention and a state
+// side by side, layers that share another layer's cache, and a cache quantised by
+// the checkpoint. It does not count the layers of speculative heads.
 func ParseModel(config []byte) (*Model, error) {
 	if !json.Valid(config) || !gjson.ParseBytes(config).IsObject() {
 		return nil, errors.New("model config is not a JSON object")
@@ -41,11 +41,15 @@ func ParseModel(config []byte) (*Model, error) {
 		if kind == noCache {
 			continue
 		}
+		m.count++
+		if kind == bothLayer {
+			m.add(c.layer(fullLayer, full))
+			kind = linearLayer
+		}
 		g := c.layer(kind, full)
-		if g == (layerGroup{}) {
+		if g == (layerGroup{kind: linearLayer}) {
 			unknown++
 		}
-		g.count = 1
 		m.add(g)
 	}
 	if c.err != nil {
@@ -177,10 +181,11 @@ func (c *modelConfig) bits() (kv, state int) {
 	return kv, state
 }
 
-// layer returns a layer of the given kind, made from a full-attention layer;
-// the zero value if its state is unknown.
+// layer returns a layer of the given kind, made from a full-attention layer. It
+// has nothing but its kind if its state is unknown.
 func (c *modelConfig) layer(kind layerKind, full layerGroup) layerGroup {
 	g := full
+	g.kind = kind
 	switch kind {
 	case fullLayer:
 		// Models with windows may have wider full-attention layers.
@@ -234,8 +239,9 @@ func (c *modelConfig) attention() layerGroup {
 	return g
 }
 
-// linear returns a layer of constant size: gated delta rule (Qwen3-Next) or
-// Mamba-2; the zero value if it is neither.
+// linear returns a layer of constant size: the gated delta rule (Qwen3-Next),
+// Mamba-2, Mamba-1 (Jamba) or a short convolution (LFM2). The shapes are those of
+// vLLM's MambaStateShapeCalculator.
 func (c *modelConfig) linear() layerGroup {
 	var state, width, kernel int // width: channels of the convolution
 	if values := c.number("linear_num_value_heads"); values > 0 {
@@ -249,6 +255,13 @@ func (c *modelConfig) linear() layerGroup {
 		groups := c.number("n_groups", "mamba_n_groups")
 		state, width = heads*dim*n, heads*dim+2*groups*n
 		kernel = c.number("conv_kernel", "mamba_d_conv")
+	} else if n := c.number("mamba_d_state"); n > 0 {
+		width = c.number("mamba_expand") * c.number("hidden_size")
+		state, kernel = width*n, c.number("mamba_d_conv")
+	} else if kernel = c.number("conv_L_cache"); kernel > 0 {
+		width = c.number("conv_dim", "hidden_size")
 	}
-	return layerGroup{stateElements: state, convElements: width * max(0, kernel-1)}
+	return layerGroup{
+		kind: linearLayer, stateElements: state, convElements: width * max(0, kernel-1),
+	}
 }

@@ -16,7 +16,7 @@ import (
 func (s *Summary) Document() render.Document {
 	d := render.Document{Name: s.Name, Value: s}
 	for _, part := range []func(*Summary) []render.Section{
-		(*Summary).facts, (*Summary).curve, (*Summary).workingSet, (*Summary).turns,
+		(*Summary).facts, (*Summary).layers, (*Summary).curve, (*Summary).workingSet, (*Summary).turns,
 		(*Summary).notes,
 	} {
 		d.Sections = append(d.Sections, part(s)...)
@@ -90,6 +90,26 @@ func (s *Summary) factRows() [][2]string {
 		rows = append(rows, [2]string{"", n})
 	}
 	return rows
+}
+
+// layers returns what the layers of a model keep that do not all keep every token.
+func (s *Summary) layers() []render.Section {
+	if s.Model == nil || len(s.Model.Layers) == 0 {
+		return nil
+	}
+	out := render.Section{
+		Name: "layers", Title: "Layers of the model, by what they keep (bytes on each GPU; sizes " +
+			"in GiB are of full attention):",
+		About: "What the layers of the model keep of a sequence.", RowHead: "kind",
+		Columns: []render.Column{
+			thousands("layers", "layers"), thousands("bytes a token", "bytes_per_token"),
+			thousands("window", "window"), thousands("bytes a sequence", "bytes_per_sequence"),
+		},
+	}
+	for _, l := range s.Model.Layers {
+		out.Rows = append(out.Rows, render.Row{Name: string(l.Kind), Cells: render.Cells(l, "kind")})
+	}
+	return []render.Section{out}
 }
 
 func keeps(store string) string {
@@ -340,8 +360,13 @@ func (s *Summary) notes() []render.Section {
 }
 
 func thousands(head, cell string) render.Column {
-	return render.Column{Head: head,
-		Text: func(r render.Row) string { return human.Thousands(int64(r.Number(cell))) }}
+	return render.Column{Head: head, Text: func(r render.Row) string {
+		n := r.Number(cell)
+		if math.IsNaN(n) {
+			return render.Unknown
+		}
+		return human.Thousands(int64(n))
+	}}
 }
 
 func percent(head, cell string) render.Column {

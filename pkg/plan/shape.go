@@ -46,7 +46,8 @@ type Shape struct {
 	// Store is the policy of the tier that keeps most: what an unlimited cache of
 	// this shape would keep.
 	Store kvcache.Store `json:"-"`
-	// Notes say what was assumed of the sizes of tiers.
+	// Notes say what was assumed of the sizes of tiers, and what the model of a cache
+	// leaves out of the model's layers.
 	Notes []string `json:"-"`
 }
 
@@ -114,6 +115,9 @@ func (e *Evidence) Shape(stated *record.StatedCache, model string) (Shape, error
 	}
 	if m := s.Sizes.Model; m != nil {
 		s.Model, s.BytesPerToken = m.Name, m.BytesPerToken(s.Sizes.Serving)
+		if hybrid := m.Hybrid(); hybrid != "" {
+			s.Notes = append(s.Notes, hybrid)
+		}
 	}
 	return s, s.size(stated, e)
 }

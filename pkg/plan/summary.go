@@ -53,6 +53,8 @@ type ModelSize struct {
 	BytesPerToken int64    `json:"bytes_per_token"` // on one GPU, as all sizes
 	TP            int      `json:"tensor_parallel"`
 	Notes         []string `json:"notes,omitempty"`
+	// Layers are by kind; none if all have full attention.
+	Layers []kvcache.Layers `json:"layers,omitempty"`
 }
 
 // Capacity is a size of a cache and what it hits.
@@ -191,6 +193,9 @@ func Summarise(a *Analysis, v View) *Summary {
 		s.Model = &ModelSize{
 			Name: m.Name, BytesPerToken: m.BytesPerToken(v.Sizes.Serving),
 			TP: max(1, v.Sizes.Serving.TP), Notes: m.Notes,
+		}
+		if m.Hybrid() != "" {
+			s.Model.Layers = m.Layers(v.Sizes.Serving)
 		}
 	}
 	s.rows(a)

@@ -161,6 +161,14 @@ func TestShape(t *testing.T) {
 				"keeps prompt)", ""},
 		{"GiB of the run's model", gib(1), []any{header("", record.Server{})},
 			"predicted: blocks of 16 tokens (assumed), gpu 455 blocks (stated; keeps prompt+output)", ""},
+		{"a model with windows", CacheOptions{}, []any{&record.Run{Model: "openai/gpt-oss-20b"}},
+			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)",
+			"as if all 24 layers of gpt-oss-20b had full attention: 12 have a sliding window"},
+		{"larger blocks below", CacheOptions{Stated: &record.StatedCache{BlockSize: 16,
+			OffloadBlockSize: 64, Tiers: []record.StatedTier{{Tier: "gpu", Blocks: 7},
+				{Tier: "cpu", Blocks: 9}}}}, nil, "predicted: blocks of 16 tokens (stated), gpu 7 " +
+			"blocks (stated; keeps prompt+output), cpu 9 blocks (stated; keeps prompt), offloaded " +
+			"by 64 tokens", ""},
 		{"GiB of no model", gib(1), nil, "predicted: the size of the cache is not known (blocks " +
 			"of 16 tokens, assumed)", "only for a known model"},
 		{"GiB too few", gib(0.0001), []any{header("", record.Server{})},
