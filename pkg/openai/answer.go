@@ -69,8 +69,10 @@ type answer struct {
 	late    time.Duration // the longest time between arrival and read
 	counted bool          // the current read had a chunk
 	first   bool          // the first token is in the current read
-	exact   bool          // the whole read arrived at that time
-	frame   int           // the HTTP chunk of the read's last chunk
+	// the read before the one with the first token had arrived then
+	firstAfter record.Clock
+	exact      bool // the whole read arrived at that time
+	frame      int  // the HTTP chunk of the read's last chunk
 }
 
 var answers = sync.Pool{New: func() any { return new(answer) }}
@@ -135,11 +137,14 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 // read begins a read: when its bytes arrived, and when the read returned. With
 // exact all bytes arrived at that time, else only the last one is known to.
 func (a *answer) read(arrived, seen record.Clock, exact bool) {
+	// What one read was too small for has the same stamp in the next.
+	if again := arrived == a.arrived && arrived < seen && !exact; !again {
+		a.counted, a.first = false, false
+	}
 	if arrived > a.arrived {
 		a.before = a.arrived
 	}
-	a.arrived, a.seen = arrived, seen
-	a.counted, a.first, a.exact = false, false, exact
+	a.arrived, a.seen, a.exact = arrived, seen, exact
 	a.late = max(a.late, time.Duration(seen-arrived))
 }
 
@@ -330,29 +335,35 @@ func (a *answer) merge() {
 	r.MergedLate++
 	if a.first {
 		r.FirstMerged++
-		r.FirstEarlyUS = early.Microseconds()
+		r.FirstEarlyUS, a.firstAfter = early.Microseconds(), a.before
 	}
 }
 
 // early returns how much earlier than its stamp the beginning of the current read
-// may have arrived.
+// may have arrived: while the client did not run, and after the read before.
 func (a *answer) early() time.Duration {
 	early := a.clock.Early(time.Duration(a.arrived), time.Duration(a.seen))
 	return min(early, time.Duration(a.arrived-a.before))
 }
 
-// settleFirst limits how much earlier than its stamp the first token may have
-// arrived: it came after the head, and chunks that waited with it came at the
-// pace of the later ones.
+// settleFirst estimates how much earlier than its stamp the first token arrived:
+// the chunks that waited with it came at the pace of the later ones. If there are
+// no later ones, it is the time in which the client did not run. The token came
+// after the request, and after the head unless that waited with it.
 func (a *answer) settleFirst() {
 	r := a.res
-	if r.FirstEarlyUS > 0 && r.Headers > 0 {
-		r.FirstEarlyUS = min(r.FirstEarlyUS, (r.FirstToken - r.Headers).Microseconds())
+	if r.FirstEarlyUS == 0 {
+		return
 	}
 	if later := r.Chunks - 1 - r.FirstMerged; r.FirstMerged > 0 && later > 0 {
 		pace := (r.LastToken - r.FirstToken).Microseconds() / int64(later)
-		r.FirstEarlyUS = min(r.FirstEarlyUS, pace*int64(r.FirstMerged))
+		r.FirstEarlyUS = pace * int64(r.FirstMerged)
 	}
+	after := max(r.Sent, a.firstAfter)
+	if r.Headers < r.FirstToken {
+		after = max(after, r.Headers)
+	}
+	r.FirstEarlyUS = min(r.FirstEarlyUS, (r.FirstToken - after).Microseconds())
 }
 
 // finish ends the answer at the given time and returns its Result. The cause is

@@ -165,6 +165,25 @@ func (t *template) body(r *Request) *body {
 	return b
 }
 
+// wholeBody is the most bytes of a body that net/http gets in one piece: with the
+// head they fit its buffer for writes (64 KiB).
+const wholeBody = 48 << 10
+
+// open returns a reader of the body. net/http sends a head and a body in one write
+// only if it recognises the reader as one of bytes in memory; else the client may
+// have to wait for a processor between the two, and the server for the client.
+func (b *body) open() (io.ReadCloser, error) {
+	r := &bodyReader{body: b}
+	if b.size > wholeBody {
+		return r, nil
+	}
+	whole := make([]byte, b.size)
+	if _, err := io.ReadFull(r, whole); err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(whole)), nil
+}
+
 // bodyReader reads a body.
 type bodyReader struct {
 	body   *body

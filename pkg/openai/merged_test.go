@@ -20,6 +20,7 @@ type reading struct {
 func answered(c *sockclock.Clock, reads ...reading) *Result {
 	a := newAnswer(&Options{MaxEvent: 1 << 20}, c, nil)
 	defer a.free()
+	a.res.Sent = record.Clock(200 * time.Microsecond)
 	a.read(record.Clock(time.Millisecond), record.Clock(time.Millisecond), false)
 	a.head(200, map[string][]string{"Content-Type": {"text/event-stream"}},
 		record.Clock(time.Millisecond))
@@ -64,8 +65,10 @@ func TestMerged(t *testing.T) {
 			3, 0, 0},
 		{"packets have stamps of their own", []reading{{28 * ms, 50 * ms, 3, true}}, 0, 0, 0},
 		{"two reads under one stamp",
-			[]reading{{28 * ms, 50 * ms, 0, false}, {28 * ms, 50 * ms, 2, false},
-				{32 * ms, 50 * ms, 1, false}}, 1, 1, 4000},
+			[]reading{{28 * ms, 50 * ms, 2, false}, {28 * ms, 50 * ms, 2, false},
+				{32 * ms, 50 * ms, 1, false}}, 3, 3, 12000},
+		{"the head came with it, so the limit is the request",
+			[]reading{{time.Millisecond, 50 * ms, 2, false}}, 1, 1, 800},
 		{"without the kernel's stamp it is as late as the client",
 			[]reading{{28 * ms, 28 * ms, 1, false}, {32 * ms, 32 * ms, 1, false}}, 0, 0, 27000},
 	} {

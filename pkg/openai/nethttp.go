@@ -225,6 +225,7 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	var conn *dialled
 	var pooled, answered bool
 	var got record.Clock
+	var sending *sockclock.Sending
 	tries := 0
 	trace := &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
@@ -236,7 +237,7 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 			pooled = info.Reused
 			if conn != nil {
 				pooled = pooled || conn.spare
-				conn.Mark()
+				sending = conn.Mark()
 			}
 		},
 		GotFirstResponseByte: func() {
@@ -245,16 +246,17 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 			answered = true
 		},
 	}
-	open := func() (io.ReadCloser, error) { return &bodyReader{body: c.body}, nil }
-
 	var resp *http.Response
 	var err error
 	for {
-		body, _ := open()
+		var body io.ReadCloser
+		if body, err = c.body.open(); err != nil {
+			return err
+		}
 		req := (&http.Request{
 			Method: http.MethodPost, URL: t.target, Host: c.host(t.target),
 			Header: c.header.Clone(),
-			Body:   body, GetBody: open, ContentLength: c.body.size,
+			Body:   body, GetBody: c.body.open, ContentLength: c.body.size,
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		}).WithContext(httptrace.WithClientTrace(ctx, trace))
 		before := tries
@@ -270,7 +272,7 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	}
 	mu.Lock()
 	r := a.res
-	used := conn
+	used, sent := conn, sending
 	if tries > 0 {
 		r.Connection = record.ConnectionNew
 		if pooled {
@@ -290,14 +292,11 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 		used.spare = false
 	}
 	// Over HTTP/2 the connection's times belong to all its streams together.
-	times := func() {
-		if used == nil || h2 {
-			r.Sent = got
-		} else {
-			r.Sent, r.Written = record.Clock(used.Sent()), record.Clock(used.Written())
-		}
+	if used == nil || h2 {
+		r.Sent = got
+	} else {
+		defer sentAt(ctx, sent, r)
 	}
-	times()
 	if err != nil {
 		return ended(ctx, connectError(err))
 	}
@@ -320,9 +319,6 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 	for {
 		n, err := resp.Body.Read(*buf)
 		if n > 0 {
-			if r.Written == 0 && err == nil { // the goroutine that wrote was late, and the connection is ours
-				times()
-			}
 			arrived, seen := stamps()
 			a.read(arrived, seen, false)
 			a.body((*buf)[:n], 0)
@@ -346,6 +342,17 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 			return ended(ctx, bodyError(err))
 		}
 	}
+}
+
+// sentAt sets when the request was sent. The goroutine that wrote it may be later
+// than the answer.
+func sentAt(ctx context.Context, s *sockclock.Sending, r *Result) {
+	select {
+	case <-s.Wrote():
+	case <-ctx.Done():
+	case <-time.After(doneGrace): // the server answered before the request
+	}
+	r.Sent, r.Written = record.Clock(s.Sent()), record.Clock(s.Written())
 }
 
 // milliseconds returns d as records have it.

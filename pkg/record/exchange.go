@@ -53,8 +53,10 @@ type Exchange struct {
 	// read late. The others of them were sent together.
 	MergedLate int `json:"merged_late,omitempty"`
 	// FirstMerged counts those of MergedLate that waited with the first token.
-	// FirstToken is then their arrival, and the token's own was up to FirstEarlyUS
-	// microseconds before it.
+	// FirstToken is then their arrival, and the token's own was about FirstEarlyUS
+	// microseconds before it: estimated from the pace of the later chunks, or the
+	// time in which the client did not run. Without the kernel's stamps FirstEarlyUS
+	// is how late the client may have stamped the token.
 	FirstMerged  int   `json:"first_merged,omitempty"`
 	FirstEarlyUS int64 `json:"first_early_us,omitzero"`
 	// ReadLateUS is the longest time, in microseconds, between the arrival of bytes

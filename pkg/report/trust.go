@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -37,8 +38,11 @@ func trust(c *record.Certificate) (yes, no, unknown []string) {
 	return yes, no, unknown
 }
 
-// shownShare is the smallest share of time or chunks that is mentioned.
-const shownShare = 0.001
+// The smallest uncertainty that is mentioned: below these, tables round more.
+const (
+	shownShare = 0.005 // of time or chunks
+	shownMS    = 0.5
+)
 
 // uncertainty returns by how much a number may be off, in words; "" for next to
 // nothing.
@@ -52,7 +56,7 @@ func uncertainty(v *record.Verdict) string {
 			return fmt.Sprintf("%s %% of chunks waited", render.Short(100*v.Share))
 		}
 		return fmt.Sprintf("up to %s %% too low", render.Short(100*v.Share))
-	case v.MS == 0:
+	case math.Abs(v.MS) < shownMS:
 		return ""
 	case v.Share == 0:
 		return fmt.Sprintf("up to %+.1f ms", v.MS)

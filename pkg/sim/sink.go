@@ -37,7 +37,8 @@ type op struct {
 	close bool
 	reset bool
 	then  func() // called afterwards
-	// receipt gets the time just before the bytes are passed to the kernel.
+	// receipt gets the times just before and after the bytes are passed to the
+	// kernel.
 	receipt receipt
 }
 
@@ -50,12 +51,12 @@ type receipt struct {
 	last   bool          // the bytes are the stream's last
 }
 
-// done passes the time of a write to the stream. Tokens whose write failed do
-// not count as written.
-func (r receipt) done(at time.Time, timed bool, err error) {
+// done passes the times before and after a write to the stream. Tokens whose
+// write failed do not count as written.
+func (r receipt) done(at, after time.Time, timed bool, err error) {
 	if r.stream != nil {
 		r.tokens = r.tokens && err == nil
-		r.stream.wrote(at, r, timed)
+		r.stream.wrote(at, after, r, timed)
 	}
 }
 
@@ -73,12 +74,12 @@ func newSink(conn net.Conn, wg *sync.WaitGroup, stop <-chan struct{}) *sink {
 	return s
 }
 
-// write sends b, which stays the caller's. It passes the time to the receipt,
+// write sends b, which stays the caller's. It passes the times to the receipt,
 // at once if b could be written at once, and otherwise later.
 func (s *sink) write(b []byte, r receipt) {
 	at, ok, err := s.tryWrite(b, r)
 	if ok {
-		r.done(at, true, err)
+		r.done(at, time.Now(), true, err)
 	}
 }
 
@@ -145,6 +146,7 @@ func (s *sink) work() {
 		if len(o.bytes) > 0 && err == nil {
 			_, err = s.conn.Write(o.bytes)
 		}
+		after := time.Now()
 		if o.reset {
 			reset(s.conn)
 		}
@@ -158,7 +160,7 @@ func (s *sink) work() {
 		}
 		// A write that waits for a slow client is not late; one to a connection without
 		// direct writes may be.
-		o.receipt.done(at, s.raw == nil, err)
+		o.receipt.done(at, after, s.raw == nil, err)
 		if o.then != nil {
 			o.then()
 		}

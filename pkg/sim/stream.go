@@ -320,7 +320,10 @@ func (st *stream) deliverSplit(b []byte, r receipt) {
 		st.sink.do(op{bytes: []byte("0\r\n\r\n")})
 	}
 	if r.last {
-		st.sink.do(op{then: func() { st.wrote(time.Now(), receipt{last: true}, false) }})
+		st.sink.do(op{then: func() {
+			now := time.Now()
+			st.wrote(now, now, receipt{last: true}, false)
+		}})
 	}
 }
 
@@ -344,16 +347,16 @@ func (st *stream) split(b []byte, first receipt) {
 	}
 }
 
-// wrote records a write. If the write was timed, it counts towards the server's
-// lateness.
-func (st *stream) wrote(at time.Time, r receipt, timed bool) {
+// wrote records a write, begun and ended at the given times. If the write was
+// timed, it counts towards the server's lateness.
+func (st *stream) wrote(at, after time.Time, r receipt, timed bool) {
 	if r.tokens {
 		t, late := st.srv.loop.since(at), time.Duration(0)
 		if timed {
 			late = max(0, t-r.due)
 			st.srv.lateness.add(late)
 		}
-		st.truth.wrote(t, late, st.srv.o.TruthGaps)
+		st.truth.wrote(t, st.srv.loop.since(after), late, st.srv.o.TruthGaps)
 	}
 	if r.last {
 		st.truth.setEnd(st.srv.loop.since(at))

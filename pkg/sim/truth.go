@@ -25,10 +25,12 @@ type truth struct {
 	outcome string
 	first   time.Duration // write of the first token
 	last    time.Duration // write of the newest token
-	end     time.Duration // last write of the answer
-	late    time.Duration // the latest write, behind its due time
-	writes  int           // writes with tokens
-	gaps    []int64
+	// when the same writes had returned
+	firstWritten, lastWritten time.Duration
+	end                       time.Duration // last write of the answer
+	late                      time.Duration // the latest write, behind its due time
+	writes                    int           // writes with tokens
+	gaps                      []int64
 }
 
 // setOutcome sets the outcome. The first one counts.
@@ -59,16 +61,16 @@ func (t *truth) setEnd(at time.Duration) {
 	t.end = at
 }
 
-// wrote records a write with tokens.
-func (t *truth) wrote(at, late time.Duration, gaps bool) {
+// wrote records a write with tokens, begun at at and returned at after.
+func (t *truth) wrote(at, after, late time.Duration, gaps bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.writes == 0 {
-		t.first = at
+		t.first, t.firstWritten = at, after
 	} else if gaps {
 		t.gaps = append(t.gaps, (at - t.last).Microseconds())
 	}
-	t.last = at
+	t.last, t.lastWritten = at, after
 	t.late = max(t.late, late)
 	t.writes++
 }
@@ -98,11 +100,15 @@ type Truth struct {
 	FirstDue  Milliseconds `json:"first_due_ms,omitzero"` // the engine made the first token
 	LastDue   Milliseconds `json:"last_due_ms,omitzero"`  // the engine made the last token
 	// just before the write of the first token
-	First  Milliseconds `json:"first_ms,omitzero"`
-	Last   Milliseconds `json:"last_ms,omitzero"`  // the same of the last token
-	Writes int          `json:"writes"`            // number of writes with tokens
-	LateUS int64        `json:"late_us"`           // the latest write, behind its due time
-	GapsUS []int64      `json:"gaps_us,omitempty"` // between writes
+	First Milliseconds `json:"first_ms,omitzero"`
+	Last  Milliseconds `json:"last_ms,omitzero"` // the same of the last token
+	// just after these writes: a server that had to wait for a processor in between
+	// knows no better when they left
+	FirstWritten Milliseconds `json:"first_written_ms,omitzero"`
+	LastWritten  Milliseconds `json:"last_written_ms,omitzero"`
+	Writes       int          `json:"writes"`            // number of writes with tokens
+	LateUS       int64        `json:"late_us"`           // the latest write, behind its due time
+	GapsUS       []int64      `json:"gaps_us,omitempty"` // between writes
 
 	PromptTokens     int `json:"prompt_tokens"`
 	CompletionTokens int `json:"completion_tokens"`
@@ -156,7 +162,7 @@ type TruthEnd struct {
 // Name and version of the truth's format.
 const (
 	TruthFormat  = "multiturn-truth"
-	TruthVersion = "1.0"
+	TruthVersion = "1.1"
 )
 
 // ledger writes the truth on a goroutine of its own, so that no stream waits
@@ -229,6 +235,7 @@ func (st *stream) record() *Truth {
 		Clock: clock, Arrived: Milliseconds(t.arrived), Received: Milliseconds(t.received),
 		Scheduled: Milliseconds(s.Scheduled), FirstDue: Milliseconds(s.First),
 		LastDue: Milliseconds(s.Last), First: Milliseconds(t.first), Last: Milliseconds(t.last),
+		FirstWritten: Milliseconds(t.firstWritten), LastWritten: Milliseconds(t.lastWritten),
 		Writes: t.writes, LateUS: t.late.Microseconds(), GapsUS: t.gaps,
 		PromptTokens: s.PromptTokens, CompletionTokens: s.Generated, ComputedTokens: s.Computed(),
 		Cached: tiers(s.Cached), Evicted: tiers(s.Evicted), Stored: tiers(s.Stored),

@@ -152,14 +152,14 @@ type Conn struct {
 	source record.ClockSource
 
 	arrived, seen atomic.Int64 // of the last Read that returned bytes
-	wrote         atomic.Int64 // start of the first Write since Mark; 0 = not yet
-	written       atomic.Int64 // end of the last Write
+	sending       atomic.Pointer[Sending]
 }
 
 // Wrap returns a timed connection. It uses kernel stamps if the connection and
 // the system support them; Stamped reports whether it does.
 func (c *Clock) Wrap(conn net.Conn) *Conn {
 	s := &Conn{Conn: conn, clock: c, source: record.ClockUser}
+	s.Mark()
 	if s.stamps.enable(conn) {
 		s.source = record.ClockKernel
 	}
@@ -193,14 +193,15 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes, and records when the bytes left: the kernel's stamps if it gives
-// them at once, else the times before and after.
+// Write writes, and records when the bytes left: those of a request's first write
+// by the kernel's stamp if it gives one at once, else the times before and after.
 func (c *Conn) Write(p []byte) (int, error) {
+	s := c.sending.Load()
 	before := max(1, c.clock.Now())
-	first := c.wrote.CompareAndSwap(0, int64(before))
+	first := s.sent.CompareAndSwap(0, int64(before))
 	var n int
 	var wall int64
-	if c.Stamped() {
+	if first && c.Stamped() {
 		n, wall = c.stamps.write(p)
 	}
 	var err error
@@ -209,28 +210,41 @@ func (c *Conn) Write(p []byte) (int, error) {
 		rest, err = c.Conn.Write(p[n:])
 		n, wall = n+rest, 0
 	}
-	r := c.clock.Read()
-	left, exact := r.Departure(wall, before)
+	left, exact := c.clock.Read().Departure(wall, before)
 	if first && exact {
-		c.wrote.Store(int64(left))
+		s.sent.Store(int64(left))
 	}
-	c.written.Store(int64(left))
+	s.written.Store(int64(left))
+	if first {
+		close(s.wrote)
+	}
 	return n, err
 }
 
-// Mark begins a request: the next Write is its first.
-func (c *Conn) Mark() {
-	c.wrote.Store(0)
-	c.written.Store(0)
+// Mark begins a request: the next Write is its first. The result has its times.
+func (c *Conn) Mark() *Sending {
+	s := &Sending{wrote: make(chan struct{})}
+	c.sending.Store(s)
+	return s
 }
 
-// Sent returns when the bytes of the first Write since Mark left, if the kernel
-// stamped them, else when that Write began; 0 if there was none.
-func (c *Conn) Sent() time.Duration { return time.Duration(c.wrote.Load()) }
+// Sending is the times when a request was sent. They may still change until Wrote
+// is closed.
+type Sending struct {
+	sent, written atomic.Int64
+	wrote         chan struct{}
+}
 
-// Written returns when the bytes of the last Write since Mark left, if the kernel
-// stamped them, else when that Write ended; 0 if there was none.
-func (c *Conn) Written() time.Duration { return time.Duration(c.written.Load()) }
+// Wrote is closed when the first Write has returned.
+func (s *Sending) Wrote() <-chan struct{} { return s.wrote }
+
+// Sent returns when the bytes of the first Write left, if the kernel stamped
+// them, else when that Write began; 0 if there was none.
+func (s *Sending) Sent() time.Duration { return time.Duration(s.sent.Load()) }
+
+// Written returns when the bytes of the last Write left, if the kernel stamped
+// them, else when that Write ended; 0 if there was none.
+func (s *Sending) Written() time.Duration { return time.Duration(s.written.Load()) }
 
 // Arrived returns when the last byte of the last Read that delivered bytes
 // arrived.

@@ -85,12 +85,12 @@ func TestPipe(t *testing.T) {
 			theirs.Close()
 		}()
 		time.Sleep(time.Millisecond)
-		c.Mark()
+		s := c.Mark()
 		c.Write([]byte("ab"))
 		time.Sleep(2 * time.Millisecond)
 		c.Write([]byte("cde"))
-		if c.Sent() != time.Millisecond || c.Written() != 3*time.Millisecond {
-			t.Errorf("sent %v, written %v, want 1ms and 3ms", c.Sent(), c.Written())
+		if s.Sent() != time.Millisecond || s.Written() != 3*time.Millisecond {
+			t.Errorf("sent %v, written %v, want 1ms and 3ms", s.Sent(), s.Written())
 		}
 		if b, err := io.ReadAll(c); err != nil || string(b) != "abc" {
 			t.Errorf("read %q, %v", b, err)
@@ -98,9 +98,8 @@ func TestPipe(t *testing.T) {
 		if c.Arrived() != 33*time.Millisecond || c.Seen() != c.Arrived() {
 			t.Errorf("arrived %v, seen %v, want 33ms", c.Arrived(), c.Seen())
 		}
-		c.Mark()
-		if c.Sent() != 0 {
-			t.Errorf("sent %v after Mark", c.Sent())
+		if s := c.Mark(); s.Sent() != 0 {
+			t.Errorf("sent %v after Mark", s.Sent())
 		}
 	})
 }

@@ -38,18 +38,18 @@ func TestSent(t *testing.T) {
 	clock := New(time.Now())
 	c := clock.Wrap(ours)
 	for _, n := range []int{1, 700, Burst, Burst + 1, 100_000} {
-		c.Mark()
+		s := c.Mark()
 		before := clock.Now()
 		if wrote, err := c.Write(make([]byte, n)); wrote != n || err != nil {
 			t.Fatalf("wrote %d of %d: %v", wrote, n, err)
 		}
 		after := clock.Now()
-		if c.Sent() < before || c.Written() > after || c.Written() < c.Sent() {
-			t.Errorf("%d bytes written from %v to %v: sent %v, written %v", n, before, after, c.Sent(),
-				c.Written())
+		if s.Sent() < before || s.Written() > after || s.Written() < s.Sent() {
+			t.Errorf("%d bytes written from %v to %v: sent %v, written %v", n, before, after, s.Sent(),
+				s.Written())
 		}
-		if exact := c.Sent() == c.Written(); exact != (n <= Burst) {
-			t.Errorf("%d bytes: sent %v, written %v", n, c.Sent(), c.Written())
+		if exact := s.Sent() == s.Written(); exact != (n <= Burst) {
+			t.Errorf("%d bytes: sent %v, written %v", n, s.Sent(), s.Written())
 		}
 		if _, err := io.ReadFull(theirs, make([]byte, n)); err != nil {
 			t.Fatal(err)

@@ -29,6 +29,7 @@ type conn struct {
 	x        *exchange     // nil while the connection is idle
 	response response      // of x
 	last     time.Duration // arrival of the newest bytes
+	left     int64         // stamp of the request, if the reactor came upon it first
 	writing  bool          // the sender writes, without the lock: the descriptor must stay open
 	outward  bool          // watched for room to write
 	broken   bool          // must not be reused
@@ -199,7 +200,9 @@ func (c *conn) ready(events uint32, in *input) {
 		}
 	}
 	if events&unix.EPOLLERR != 0 {
-		in.stamps.Left(c.fd) // late stamps of what was sent, or epoll would report them for ever
+		// Stamps of what was sent. The sender takes them itself, unless it has to wait for a
+		// processor; epoll would report them for ever.
+		c.left = max(c.left, in.stamps.Left(c.fd))
 	}
 	if events&^unix.EPOLLOUT == 0 || c.x == nil && c.writing {
 		return
@@ -279,10 +282,11 @@ func (c *conn) do(ctx context.Context, request *Request, h Handler, t *Trace) (p
 	w.gather()
 	t.Got, t.Sent, t.Written = true, c.r.clock.Now(), 0 // with nothing between this and the write
 	whole, over, err := c.send(ctx, x, &w)
+	c.mu.Lock()
 	if whole {
+		w.left = max(w.left, c.left)
 		w.departed(c.r.clock.Read(), t)
 	}
-	c.mu.Lock()
 	c.writing = false
 	c.broken = c.broken || !whole
 	if c.x != x {
@@ -335,7 +339,7 @@ func (c *conn) begin(x *exchange, h Handler, pooled bool) bool {
 	if c.fd < 0 {
 		return false
 	}
-	c.x, c.writing = x, true
+	c.x, c.writing, c.left = x, true, 0
 	c.response = response{handler: h, head: c.response.head[:0], line: c.response.line[:0]}
 	c.last = c.r.clock.Now()
 	return true
