@@ -26,7 +26,7 @@ LDFLAGS := -s -w $(if $(VERSION),-X multiturn/pkg/cli.version=$(VERSION))
 CC_WORKS := $(shell d=$$(mktemp -d) && printf 'int main(void){return 0;}' >$$d/a.c && "$$(go env CC)" -o $$d/a $$d/a.c 2>/dev/null && echo yes; rm -rf $$d)
 RACE := $(if $(CC_WORKS),-race)
 
-.PHONY: help build test golden oracle demo bench fidelity calibrate predict fuzz lint clean
+.PHONY: help build test golden oracle demo bench fidelity certify calibrate predict fuzz lint clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: ## all benchmarks, with allocations
 
 fidelity: build ## compare the client with the truth; with REFERENCE=folder the reference too
 	go run ./scripts/fidelity -reference '$(REFERENCE)' -python '$(PYTHON)' -tokenizer '$(TOKENIZER)' $(FIDELITY)
+
+certify: build ## how often the client's certificate is right, under disturbance (25 min); CERTIFY='-runs 5'
+	go run ./scripts/certify $(CERTIFY)
 
 calibrate: ## how often the report's intervals hold the truth, in simulated runs; CALIBRATE='-runs 100'
 	go run ./scripts/calibrate $(CALIBRATE)
