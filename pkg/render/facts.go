@@ -44,7 +44,12 @@ func (f *Fact) lines(from int) []string {
 			out = append(out, line)
 			continue
 		}
-		out = append(out, wrap(line, factWidth-from)...)
+		for i, part := range wrap(line, factWidth-from) {
+			if i > 0 {
+				part = strings.TrimPrefix(part, "  ") // the label is indent enough
+			}
+			out = append(out, part)
+		}
 	}
 	return out
 }

@@ -54,7 +54,9 @@ func (t *text) document(d Document) {
 		switch {
 		case s.Question != question:
 			t.line("")
-			t.line(t.heading(ruled(s.Question)))
+			if s.Question != "" {
+				t.line(t.heading(ruled(s.Question)))
+			}
 			question = s.Question
 		case part && state == inside:
 			t.line("")
@@ -166,7 +168,7 @@ func wrap(s string, width int) []string {
 	indent := strings.Repeat(" ", max(2, len(lead)))
 	var lines []string
 	line, empty := lead, true
-	for word := range strings.FieldsSeq(body) {
+	for _, word := range words(body) {
 		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			lines = append(lines, line)
 			line, empty = indent, true
@@ -178,4 +180,17 @@ func wrap(s string, width int) []string {
 		empty = false
 	}
 	return append(lines, line)
+}
+
+// words returns what a line is not broken within: words, and numbers with a percent
+// sign.
+func words(s string) (out []string) {
+	for word := range strings.FieldsSeq(s) {
+		if last := len(out) - 1; last >= 0 && strings.HasPrefix(word, "%") {
+			out[last] += " " + word
+			continue
+		}
+		out = append(out, word)
+	}
+	return out
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/render"
 )
@@ -56,7 +57,11 @@ func (d *Details) tiersLine() string {
 	rest := Number(1)
 	for i := range d.Worth {
 		w := &d.Worth[i]
-		parts = append(parts, w.title()+" "+percent(w.Share))
+		title := w.title()
+		if w.Tier == kvcache.GPU.String() {
+			title = "GPU"
+		}
+		parts = append(parts, title+" "+percent(w.Share))
 		rest -= w.Share
 	}
 	parts = append(parts, "computed "+percent(rest))
@@ -78,9 +83,8 @@ func (d *Details) statedLine() string {
 	if p.Shape.Config == nil || !slices.ContainsFunc(p.Shape.Tiers, isStated) {
 		return ""
 	}
-	return fmt.Sprintf("predicted for %s: %s of prompt tokens hit; %s %% of what was possible",
-		sizesText(&p.Shape), percent(share(p.All.Predicted, p.All.Prompt)),
-		fixed(100*p.All.PredictedRate, 0))
+	return fmt.Sprintf("predicted for %s: %s hit; %s %% of possible", sizesText(&p.Shape),
+		percent(share(p.All.Predicted, p.All.Prompt)), fixed(100*p.All.PredictedRate, 0))
 }
 
 func isStated(t plan.ShapeTier) bool { return t.From == plan.FromStated }

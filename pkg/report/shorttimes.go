@@ -2,11 +2,11 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"multiturn/internal/human"
 	"multiturn/pkg/measure"
-	"multiturn/pkg/record"
 	"multiturn/pkg/render"
 )
 
@@ -26,32 +26,29 @@ func (s *Summary) intervalsFact() render.Fact {
 	for _, e := range in.Estimates {
 		switch e.Name {
 		case "mean":
-			parts = append(parts, "TTFT mean "+e.millis())
+			parts = append(parts, "TTFT, ms: mean "+e.millis())
 		case "90%":
 			parts = append(parts, "p90 "+e.millis())
 		}
 	}
 	from := human.Count(in.Conversations, "conversation")
 	if in.Needed > in.Conversations {
-		from += fmt.Sprintf("; +-%.0f %% needs about %s", 100*precise, tokens(in.Needed))
+		from += fmt.Sprintf("; +-%.0f %% needs %s", 100*precise, tokens(in.Needed))
 	}
 	return answer("Intervals", fmt.Sprintf("%s (%s)", strings.Join(parts, ", "), from),
 		in.unseenText())
 }
 
-// millis is a time with its interval: all three numbers with the decimals of the
-// first one.
+// millis is a time in ms with its interval, whose ends have no decimals unless the
+// time is short: they are far apart.
 func (e *Estimate) millis() string {
-	decimals := 1
-	switch v := e.Value; {
+	value := render.Short(float64(e.Value))
+	decimals := 0
+	switch v := math.Abs(float64(e.Value)); {
 	case v < 1:
-		decimals = 3
-	case v >= 100:
-		decimals = 0
-	}
-	value := fixed(e.Value, decimals)
-	if e.Value.OK() {
-		value += " ms"
+		value, decimals = fixed(e.Value, 3), 3
+	case v < 10:
+		value, decimals = fixed(e.Value, 1), 1
 	}
 	bounds := render.Interval("", "low", "high", decimals).Text(render.Row{Cells: render.Cells(e)})
 	if bounds == render.Unknown {
@@ -79,17 +76,13 @@ func (a *Arms) effectLine(e *Effect, control *Arm) string {
 	if r.N == 0 {
 		return e.Control + ": no turns to compare"
 	}
-	without := ""
-	if record.SharesNothing(e.Control) && !record.SharesNothing(a.Measured) {
-		without = ", without the cache"
-	}
-	line := fmt.Sprintf("%s%s: TTFT of %s longer by %s", e.Control, without, turns,
-		r.Difference.millis())
+	chance := ""
 	if !r.significant() {
-		line += ", which may be chance"
+		chance = " (may be chance)"
 	}
-	return line + fmt.Sprintf("; hits %s %%, measured %s %%", fixed(100*control.CachedShare, 1),
-		fixed(100*a.Arms[0].CachedShare, 1))
+	return fmt.Sprintf("%s: %s hit (%s: %s); TTFT of %s %s ms longer%s", e.Control,
+		percent(control.CachedShare), a.Measured, percent(a.Arms[0].CachedShare), turns,
+		r.Difference.millis(), chance)
 }
 
 // headline is the effect on later turns, or on all if there are no later ones.

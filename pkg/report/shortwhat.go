@@ -21,7 +21,7 @@ func (s *Summary) what() []render.Section {
 		answer("Run", runLine(r)),
 		answer("Server", serverLine(r)),
 		answer("Dataset", datasetLine(r)),
-		answer("Load", loadLine(r)),
+		answer("Load", loadLine(r, s.Details.Work.Warmup)),
 	), border)
 }
 
@@ -56,11 +56,15 @@ func datasetLine(r *record.Run) string {
 // short is the part of a digest that tells it from others.
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
-func loadLine(r *record.Run) string {
+// loadLine has the load that was asked for, after a number of warm-up turns.
+func loadLine(r *record.Run, warmup int) string {
 	parts := []string{fmt.Sprintf("-p %d -k %d", r.Clients, r.ActiveConversations)}
 	parts = append(parts, thinkText(r)...)
 	if l := r.Load; l != nil {
 		parts = append(parts, limitsText(l)...)
+	}
+	if warmup > 0 {
+		parts = append(parts, human.Count(warmup, "warm-up turn"))
 	}
 	if r.Control != "" {
 		parts = append(parts, "control "+r.Control)

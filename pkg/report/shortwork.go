@@ -37,7 +37,7 @@ func speed(n Number) string {
 // workFact has what became of the turns, and the commonest failures.
 func (s *Summary) workFact() render.Fact {
 	d := s.Details
-	lines := []string{d.tallyLine(), d.endedLine(), d.failuresLine()}
+	lines := append([]string{d.tallyLine(), d.endedLine()}, d.failureLines()...)
 	if v := d.Verify; v != nil {
 		lines = append(lines, fmt.Sprintf("verified: %s as in the dataset, %d not",
 			human.Count(v.Match, "answer"), v.Mismatch))
@@ -55,16 +55,16 @@ func (d *Details) tallyLine() string {
 	if n := t.Abandoned; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d not sent", n))
 	}
+	if d.Retried > 0 {
+		parts = append(parts, fmt.Sprintf("%d retried", d.Retried))
+	}
 	parts = append(parts, d.lengthsPart()...)
 	if sec := d.Throughput.Seconds; sec.OK() {
 		parts = append(parts, fmt.Sprintf("in %s s", render.Short(float64(sec))))
 	}
 	line := strings.Join(parts, ", ")
 	if n := d.Throughput.InFlight; n.OK() {
-		line += fmt.Sprintf("; %s in flight, most %d", fixed(n, 1), d.Throughput.MaxInFlight)
-	}
-	if d.Work.Warmup > 0 {
-		line += fmt.Sprintf("; before them %s", human.Count(d.Work.Warmup, "warm-up turn"))
+		line += fmt.Sprintf("; %s in flight, at most %d", fixed(n, 1), d.Throughput.MaxInFlight)
 	}
 	return line
 }
@@ -100,19 +100,31 @@ func (d *Details) endedLine() string {
 // shownFailures is how many kinds of failures the short text has.
 const shownFailures = 2
 
-// failuresLine has the commonest failures, and how many turns were retried.
-func (d *Details) failuresLine() string {
-	var parts []string
+// failureLines has the commonest failures.
+func (d *Details) failureLines() (lines []string) {
 	for i := range d.Failures[:min(len(d.Failures), shownFailures)] {
-		parts = append(parts, d.Failures[i].String())
+		lines = append(lines, clipped(d.Failures[i].String(), failureWidth))
 	}
 	if more := len(d.Failures) - shownFailures; more > 0 {
-		parts = append(parts, fmt.Sprintf("%d more kinds of failures", more))
+		last := len(lines) - 1
+		lines[last] = clipped(lines[last], failureWidth-len(moreFailures)) + moreFailures
 	}
-	if d.Retried > 0 {
-		parts = append(parts, human.Count(d.Retried, "turn")+" retried")
+	return lines
+}
+
+// failureWidth is the width of a line of a failure: the short text has one line for
+// each.
+const failureWidth = 86
+
+// moreFailures stands behind the last failure of the short text if there are others.
+const moreFailures = ", and others"
+
+// clipped returns s, cut to width characters.
+func clipped(s string, width int) string {
+	if r := []rune(s); len(r) > width {
+		return string(r[:width-3]) + "..."
 	}
-	return strings.Join(parts, "; ")
+	return s
 }
 
 // String is the failure and how often it was met.

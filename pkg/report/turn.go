@@ -273,9 +273,6 @@ type failure struct {
 // firstWords is the first line of an error, cut to what fits a line of a report.
 func firstWords(s string) string {
 	s, _, _ = strings.Cut(s, "\n")
-	const most = 90
-	if r := []rune(s); len(r) > most {
-		s = string(r[:most]) + "..."
-	}
-	return s
+	const most = 93
+	return clipped(s, most)
 }

@@ -1,0 +1,86 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"multiturn/pkg/record"
+	"multiturn/pkg/render"
+)
+
+// shortOf returns the short text of a summary.
+func shortOf(t *testing.T, s *Summary) string {
+	t.Helper()
+	var b strings.Builder
+	if err := render.WriteText(&b, []render.Document{s.Short()}, false); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// manyFailures is a run in which every third turn fails in a way of its own, others
+// are short or retried, and which was interrupted.
+func manyFailures() []any {
+	recs := exampleRun(12, 6)
+	for i, turn := range turnsOf(recs) {
+		switch {
+		case i%3 == 0:
+			turn.Outcome, turn.Status = record.Outcomes[len(record.Outcomes)-1-i%4], 0
+			turn.Error = strings.Repeat("a long story about what went wrong ", 1+i%5)
+		case i%3 == 1 && turn.Usage != nil:
+			turn.Usage.Completion -= 2
+			turn.Attempts, turn.Verify = 2, record.VerifyMismatch
+		}
+	}
+	if end, ok := recs[len(recs)-1].(*record.End); ok {
+		end.Why, end.Error = record.WhyInterrupted, "interrupt"
+		end.Turns.Failed, end.Turns.Abandoned = 24, 11
+	}
+	return recs
+}
+
+// The short text fits a screen: at most 25 lines below the table, of at most 100
+// columns.
+func TestShortFitsAScreen(t *testing.T) {
+	t.Parallel()
+	const most = 24 // the last line is the command's
+	limits, err := ParseLimits("ttft:25 tpot:5 latency:110")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := Options{Goodput: limits}
+	arms := small()
+	arms.config, arms.tiers, arms.clients = shape(400, 900, 2000), true, 2
+	arms.arms = []string{record.ArmMeasured, record.ArmNoReuse}
+	asked.Cache = stated(arms.config)
+	tiers := small()
+	tiers.config, tiers.clients, tiers.active = shape(400, 2000, 0), 2, 12
+	silent := small()
+	silent.silent, silent.kind = true, "vllm"
+	warm := small()
+	warm.warm, warm.kind = true, "vllm"
+	killed := exampleRun(3, 20)
+	full := fullSummaries(t)
+	for name, s := range map[string]*Summary{
+		"everything": full[0], "arms and tiers": full[1], "arms, limits, three tiers": arms.summary(asked),
+		"a tier that was not stated": tiers.summary(Options{}), "a silent server": silent.summary(asked),
+		"a warm server": warm.summary(Options{}), "failures": collected(asked, manyFailures()...).Summary(),
+		"killed":  collected(asked, killed[:len(killed)-1]...).Summary(),
+		"nothing": collected(asked, exampleRun(3, 2)[0]).Summary(),
+	} {
+		text := shortOf(t, s)
+		below := text[strings.LastIndex(text, separator)+len(separator):]
+		if n := strings.Count(below, "\n"); n > most {
+			t.Errorf("%s: %d lines below the table:\n%s", name, n, text)
+		}
+		for line := range strings.Lines(text[:strings.Index(text, separator)] + below) {
+			if n := utf8.RuneCountInString(line) - 1; n > 100 {
+				t.Errorf("%s: %d columns: %s", name, n, line)
+			}
+		}
+		if testing.Verbose() {
+			t.Logf("%s:\n%s", name, text)
+		}
+	}
+}
