@@ -136,9 +136,9 @@ func (s *Summary) curve() []render.Section {
 		About: "What one LRU cache of each capacity hits.", RowHead: "tokens",
 		Columns: []render.Column{
 			thousands("blocks", "blocks"), gibColumn("gib"), thousands("hit tokens", "hit_tokens"),
-			percent("hit", "hit_rate"), percent("of possible", "eligible_hit_rate"),
+			percent("hit", "hit_rate"), percent("of possible", "share_of_possible"),
 			{Left: true, Text: func(r render.Row) string {
-				return render.Bar(r.Number("eligible_hit_rate"))
+				return render.Bar(r.Number("share_of_possible"))
 			}},
 		},
 	}
@@ -306,7 +306,7 @@ func (s *Summary) turnColumns() []render.Column {
 	if s.Conversations > 0 {
 		columns = append(columns, thousands("new", "new_tokens"))
 	}
-	columns = append(columns, share("possible", prompt, "ideal_tokens"))
+	columns = append(columns, share("possible", prompt, "possible_tokens"))
 	if s.Prediction == nil {
 		return columns
 	}
@@ -314,7 +314,7 @@ func (s *Summary) turnColumns() []render.Column {
 		columns = append(columns, share(tier.Tier, prompt, tier.Tier+"_tokens"))
 	}
 	hits := []string{"gpu_tokens", "cpu_tokens", "disk_tokens"}
-	return append(columns, share("predicted", prompt, hits...), share("of possible", "ideal_tokens",
+	return append(columns, share("predicted", prompt, hits...), share("of possible", "possible_tokens",
 		hits...))
 }
 

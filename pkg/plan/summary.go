@@ -27,7 +27,7 @@ type Summary struct {
 	Model         *ModelSize `json:"model,omitempty"`
 	// Ideal is the unlimited cache: its hits are the possible ones, all that
 	// any cache could hit.
-	Ideal Capacity   `json:"ideal"`
+	Ideal Capacity   `json:"possible"`
 	Curve []Capacity `json:"curve"`
 	Cliff *Cliff     `json:"cliff,omitempty"`
 	Reach []Reach    `json:"reach"`
@@ -66,20 +66,20 @@ type Capacity struct {
 	HitTokens int64    `json:"hit_tokens"`
 	Rate      float64  `json:"hit_rate"`
 	// OfIdeal is hits as a share of the possible ones, the unlimited cache's.
-	OfIdeal float64 `json:"eligible_hit_rate"`
+	OfIdeal float64 `json:"share_of_possible"`
 }
 
 // Cliff is where the curve rises most; see kvcache.Cliff.
 type Cliff struct {
 	From Capacity `json:"from"`
 	To   Capacity `json:"to"`
-	Rise float64  `json:"rise_of_ideal"`
+	Rise float64  `json:"rise_of_possible"`
 }
 
 // Reach is the smallest capacity that hits a share of what the unlimited cache
 // hits.
 type Reach struct {
-	Share float64 `json:"share_of_ideal"`
+	Share float64 `json:"least_share_of_possible"`
 	Capacity
 }
 
@@ -99,7 +99,7 @@ type Row struct {
 	Requests int   `json:"requests"`
 	Prompt   int64 `json:"prompt_tokens"`
 	New      int64 `json:"new_tokens"`
-	Ideal    int64 `json:"ideal_tokens"`
+	Ideal    int64 `json:"possible_tokens"`
 	// Hits are those of the stated shape, by tier.
 	GPU      int64 `json:"gpu_tokens"`
 	CPU      int64 `json:"cpu_tokens"`

@@ -23,7 +23,7 @@ type CachePlan struct {
 	LiveBlocks   int `json:"live_blocks"`
 	// ReachBlocks is the size of an LRU cache, nothing pinned, with 99 % of the
 	// possible hits.
-	ReachBlocks int `json:"blocks_for_99_percent_of_ideal"`
+	ReachBlocks int `json:"blocks_for_99_percent_of_possible"`
 	// SharedKnown reports whether ideal and predicted include hits between
 	// conversations, which need their texts.
 	SharedKnown bool       `json:"shared_known"`
@@ -47,7 +47,7 @@ type CacheRow struct {
 	// New is what was not in the conversation's previous turn, prompt or answer.
 	New int64 `json:"new_tokens"`
 	// Ideal is the possible hits: those of an unlimited cache.
-	Ideal int64 `json:"ideal_tokens"`
+	Ideal int64 `json:"possible_tokens"`
 	// Predicted is the hits of a cache of the stated shape, also by tier; null
 	// without a shape.
 	Predicted     Number            `json:"predicted_tokens"`
@@ -59,8 +59,8 @@ type CacheRow struct {
 	// HitRate is cached / prompt tokens of the known turns, EligibleRate cached /
 	// ideal, PredictedRate predicted / ideal.
 	HitRate       Number `json:"hit_rate"`
-	EligibleRate  Number `json:"eligible_hit_rate"`
-	PredictedRate Number `json:"predicted_eligible_hit_rate"`
+	EligibleRate  Number `json:"share_of_possible"`
+	PredictedRate Number `json:"predicted_share_of_possible"`
 	// TTFT50 is the median of ttft_ms, Recompute50 the median if whole prompts were
 	// computed, by the cost model.
 	TTFT50      Number `json:"ttft_ms_p50"`

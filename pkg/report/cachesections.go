@@ -57,7 +57,7 @@ func (d *Details) cacheRowsSection(p *CachePlan, rows []namedRow) render.Section
 			render.Count("turns", "n"),
 			render.Mean("prompt", "prompt_tokens", "n"),
 			render.Mean("new", "new_tokens", "n"),
-			render.Mean("possible", "ideal_tokens", "n"),
+			render.Mean("possible", "possible_tokens", "n"),
 			render.Mean("predicted", "predicted_tokens", "n"),
 			render.Mean("usage", "cached_tokens", "cached_known"),
 			render.Mean("counters", "counters_cached_tokens", "n"),
@@ -79,13 +79,13 @@ func (d *Details) cacheRowsSection(p *CachePlan, rows []namedRow) render.Section
 
 // eligibleColumn shows no share above 100 %: the possible hits are too low then.
 func (p *CachePlan) eligibleColumn() render.Column {
-	c := render.Hundred("of possible %", "eligible_hit_rate")
+	c := render.Hundred("of possible %", "share_of_possible")
 	if p.SharedKnown {
 		return c
 	}
 	capped := c
 	capped.Text = func(r render.Row) string {
-		if r.Number("eligible_hit_rate") > 1 {
+		if r.Number("share_of_possible") > 1 {
 			return render.Unknown
 		}
 		return c.Text(r)
@@ -310,8 +310,8 @@ func (d *Details) reuse() []render.Section {
 		render.Count("turns", "n"),
 		render.Hundred("up to %", "cumulative_share"),
 		render.Hundred("hit %", "hit_rate"),
-		render.Hundred("of possible %", "eligible_hit_rate"),
-		render.Hundred("predicted %", "predicted_eligible_hit_rate"),
+		render.Hundred("of possible %", "share_of_possible"),
+		render.Hundred("predicted %", "predicted_share_of_possible"),
 	}
 	var out []render.Section
 	for _, part := range []struct {

@@ -282,7 +282,7 @@ func TestUnknownIsNotZero(t *testing.T) {
 	}
 	var b bytes.Buffer
 	if err := write(&b, render.Text, []*Summary{none}); err != nil ||
-		!strings.Contains(b.String(), "not known, the server does not report them") {
+		!strings.Contains(b.String(), "not known, the server does not report cached tokens") {
 		t.Errorf("%v\n%s", err, &b)
 	}
 	if err := write(&b, render.JSON, []*Summary{none}); err != nil ||

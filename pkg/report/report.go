@@ -68,7 +68,7 @@
 //	                to 1.05 counts as 1, because a server may count an end token that is in no chunk
 //	reuse_*         from the end of a conversation's last answer to its next turn: time, turns of
 //	                other conversations sent in between, and the input tokens of those
-//	uncached        input tokens less cached tokens by usage
+//	computed        input tokens less cached tokens by usage
 //	in flight       requests that were open at once: the mean over the run's time, and the most
 //	drain           from the last send to the last end
 //	intervals       95 %, of ttft, tpot and latency; see below
@@ -92,7 +92,7 @@
 //	prompt         all of them
 //	new            tokens that were not in the conversation's previous turn, prompt or answer
 //	possible       hits of a cache without limit: whole blocks that an earlier request used,
-//	               without the last token. JSON and CSV call it ideal
+//	               without the last token
 //	predicted      hits of a cache of the stated size and policies, with running requests pinned.
 //	               The size is that of CacheOptions, or what the metrics or the header report
 //	usage          hits by the answer's usage

@@ -24,8 +24,8 @@ type ReuseBucket struct {
 	// Share is the share of the turns in this range and nearer ones.
 	Share         Number `json:"cumulative_share"`
 	HitRate       Number `json:"hit_rate"`
-	EligibleRate  Number `json:"eligible_hit_rate"`
-	PredictedRate Number `json:"predicted_eligible_hit_rate"`
+	EligibleRate  Number `json:"share_of_possible"`
+	PredictedRate Number `json:"predicted_share_of_possible"`
 	Known         int    `json:"cached_known"`
 }
 

@@ -18,10 +18,10 @@ func (d *Details) throughput() []render.Section {
 		render.Decimals("drain", "drain_sec", 3),
 		render.Decimals("requests/s", "requests_per_sec", 3),
 		render.Decimals("input tok/s", "input_tokens_per_sec", 1),
-		render.Decimals("uncached tok/s", "uncached_input_tokens_per_sec", 1),
+		render.Decimals("computed tok/s", "computed_input_tokens_per_sec", 1),
 		render.Decimals("output tok/s", "output_tokens_per_sec", 1),
 		render.Decimals("in flight", "mean_in_flight", 2),
-		render.Count("most", "max_in_flight"),
+		render.Count("most in flight", "max_in_flight"),
 	}
 	out := []render.Section{speed}
 	if g := d.Goodput; g != nil {
@@ -50,9 +50,9 @@ func (c *Cache) note() []string {
 	case c.Of == 0:
 		return nil
 	case c.Known == 0:
-		return []string{"Cached tokens: not known, the server does not report them"}
+		return []string{"Hits: not known, the server does not report cached tokens"}
 	}
-	line := fmt.Sprintf("Cached tokens: %s of %s input tokens, %s %%", human.Thousands(c.Cached),
+	line := fmt.Sprintf("Hits: %s of %s prompt tokens, %s %%", human.Thousands(c.Cached),
 		human.Thousands(c.Input), fixed(100*c.Share, 1))
 	if c.Known < c.Of {
 		line += fmt.Sprintf(" (known for %d of %d turns)", c.Known, c.Of)
@@ -100,8 +100,8 @@ var groupColumns = []render.Column{
 	render.Decimals("latency p50", "latency_ms_p50", 2),
 	render.Decimals("input", "input_tokens_mean", 1),
 	render.Decimals("output", "output_tokens_mean", 1),
-	render.Decimals("cached", "cached_tokens_mean", 1),
-	render.Hundred("cached %", "cached_share"),
+	render.Decimals("hit", "cached_tokens_mean", 1),
+	render.Hundred("hit %", "cached_share"),
 }
 
 // groups returns parts of the turns. Empty parts are in data only.

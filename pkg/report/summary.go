@@ -120,7 +120,7 @@ type Throughput struct {
 	DrainSec    Number `json:"drain_sec"`
 	Requests    Number `json:"requests_per_sec"`
 	Input       Number `json:"input_tokens_per_sec"`
-	NewInput    Number `json:"uncached_input_tokens_per_sec"` // input less cached
+	NewInput    Number `json:"computed_input_tokens_per_sec"` // input less cached
 	Output      Number `json:"output_tokens_per_sec"`
 	InFlight    Number `json:"mean_in_flight"` // requests, failed ones too
 	MaxInFlight int    `json:"max_in_flight"`

@@ -230,7 +230,7 @@ func (b *bench) report(ctx context.Context, base string, r *row) error {
 				All struct {
 					N         int `json:"n"`
 					Prompt    int `json:"prompt_tokens"`
-					Ideal     int `json:"ideal_tokens"`
+					Ideal     int `json:"possible_tokens"`
 					Predicted int `json:"predicted_tokens"`
 					Cached    int `json:"cached_tokens"`
 				} `json:"all_turns"`
