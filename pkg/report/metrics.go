@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"multiturn/internal/human"
 	"multiturn/pkg/record"
@@ -105,19 +107,19 @@ func (d *Details) metrics() []render.Section {
 	var (
 		rows   = d.Counters.metrics()
 		byName = make(map[string]metricRow)
-		column = func(head string, of func(metricRow) Number) render.Column {
+		column = func(head string, decimals int, of func(metricRow) Number) render.Column {
 			return render.Column{Head: head, Text: func(r render.Row) string {
 				if row, ok := byName[r.Name]; ok {
-					return amount(of(row))
+					return row.amount(of(row), decimals)
 				}
 				return "" // the name of a part
 			}}
 		}
 		columns = []render.Column{
-			column("difference", func(r metricRow) Number { return r.change }),
-			column("a second", func(r metricRow) Number { return r.rate }),
-			column("mean", func(r metricRow) Number { return r.mean }),
-			column("max", func(r metricRow) Number { return r.max }),
+			column("difference", 0, func(r metricRow) Number { return r.change }),
+			column("a second", 1, func(r metricRow) Number { return r.rate }),
+			column("mean", 1, func(r metricRow) Number { return r.mean }),
+			column("max", 0, func(r metricRow) Number { return r.max }),
 		}
 		part string
 		out  []render.Section
@@ -152,10 +154,18 @@ func (r *metricRow) label() string {
 	return "  " + r.Label + " (" + r.Unit + ")"
 }
 
-// amount formats a number of any size: whole if it is large or a count.
-func amount(n Number) string {
-	if n.OK() && (math.Abs(float64(n)) >= 1000 || n == Number(math.Trunc(float64(n)))) {
-		return human.Thousands(int64(math.Round(float64(n))))
+// amount formats a number of the row: with that many decimals if it counts
+// something, with three if it is a time or a share.
+func (r *metricRow) amount(n Number, decimals int) string {
+	if r.Unit == "s" || r.Unit == "1" {
+		return fixed(n, 3)
 	}
-	return render.Short(float64(n))
+	whole, fraction, _ := strings.Cut(fixed(n, decimals), ".")
+	if i, err := strconv.ParseInt(whole, 10, 64); err == nil {
+		whole = human.Thousands(i)
+	}
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	return whole
 }

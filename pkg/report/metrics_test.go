@@ -46,9 +46,9 @@ func TestEveryQuantityIsShown(t *testing.T) {
 	}
 	for i, q := range server.Quantities() {
 		value := 4 * float64(101+i) // the difference
-		want, row := ",counters,"+q.Name+",,", amount(Number(value))
+		want, row := ",counters,"+q.Name+",,", (&metricRow{Quantity: &q}).amount(Number(value), 0)
 		if q.Gauge {
-			want, row = ",states,"+q.Name+",max,", amount(Number(value))
+			want = ",states," + q.Name + ",max,"
 		}
 		if !strings.Contains(csv.String(), want) {
 			t.Errorf("%s: CSV has no %q", q.Name, want)
@@ -88,7 +88,7 @@ func TestStates(t *testing.T) {
 	if s := k.States["running"]; s != (State{Mean: 6, Max: 8}) {
 		t.Errorf("running: %+v, want the sum of both servers", s)
 	}
-	if s := k.States["kv_usage"]; amount(s.Mean) != "0.250" || amount(s.Max) != "0.300" {
+	if s := k.States["kv_usage"]; fixed(s.Mean, 3) != "0.250" || fixed(s.Max, 3) != "0.300" {
 		t.Errorf("kv_usage: %+v, want the mean of both servers", s)
 	}
 }

@@ -41,8 +41,8 @@ func (d *Details) ofPossible() string {
 	switch {
 	case p == nil || p.All.Ideal == 0 || !p.All.EligibleRate.OK():
 		return ""
-	case p.All.EligibleRate > 1 && !p.SharedKnown:
-		return "" // without texts, what is possible is too low
+	case p.All.EligibleRate > 1:
+		return "" // the cache was warm, or what conversations share is unknown
 	}
 	return "; " + fixed(100*p.All.EligibleRate, 0) + " % of what was possible"
 }

@@ -51,8 +51,11 @@ func (e *Estimate) millis() string {
 		value, decimals = fixed(e.Value, 1), 1
 	}
 	bounds := render.Interval("", "low", "high", decimals).Text(render.Row{Cells: render.Cells(e)})
-	if bounds == render.Unknown {
+	switch {
+	case bounds == render.Unknown:
 		return value
+	case !e.Value.OK():
+		return bounds
 	}
 	return value + " " + bounds
 }

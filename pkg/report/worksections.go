@@ -185,7 +185,7 @@ func (d *Details) certificate() []render.Section {
 	}
 	verdict := list("certificate", "Whether the client measured well.", render.Cells(c, "lag_ms",
 		"wake_ms", "read_late_ms")...)
-	verdict.Title = fmt.Sprintf("client: %s (arrival times: %s)", c.Verdict, clocks)
+	verdict.Title = fmt.Sprintf("client: %s (arrival times: %s):", c.Verdict, clocks)
 	for _, line := range trustLines(c) {
 		verdict.Notes = append(verdict.Notes, "  "+line)
 	}
@@ -199,8 +199,8 @@ func (d *Details) certificate() []render.Section {
 		Rows:  rows(c.Verdicts, func(v *record.Verdict) string { return v.Kind })}
 	late := render.Section{Name: "certificate", About: "How late the client was."}
 	shown := late
-	shown.Columns = []render.Column{shortColumn("50%", "p50"), shortColumn("99%", "p99"),
-		shortColumn("max", "max")}
+	shown.Columns = []render.Column{render.Decimals("50%", "p50", 3),
+		render.Decimals("99%", "p99", 3), render.Decimals("max", "max", 3)}
 	for _, q := range []struct {
 		name, label string
 		record.Quantiles
@@ -221,11 +221,6 @@ func (d *Details) certificate() []render.Section {
 	return slices.DeleteFunc([]render.Section{verdict, kinds, late, shown}, func(s render.Section) bool {
 		return len(s.Rows)+len(s.Notes) == 0
 	})
-}
-
-func shortColumn(head, cell string) render.Column {
-	return render.Column{Head: head,
-		Text: func(r render.Row) string { return render.Short(r.Number(cell)) }}
 }
 
 // clientUse returns what the client used, in parts of a sentence.
