@@ -242,7 +242,7 @@ func (f *runFlags) cacheFlags() []cli.Flag {
 func (f *runFlags) outputFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		{Name: "records", Essential: true, Value: cli.File(&f.records),
-			Usage: "write every turn as a line of JSON; - is stdout (the table then goes to stderr)"},
+			Usage: "write every turn as a line of JSON; - is stdout (work, trust and findings then go to stderr)"},
 		{Name: "force", Essential: true, Value: cli.Bool(&f.force),
 			Usage: "overwrite the records of an earlier run; its Excel file, too"},
 		{Name: "output-file", Short: "o", Essential: true, Value: cli.File(&f.output),

@@ -85,10 +85,11 @@ func (d *Details) lengthsPart() []string {
 	return []string{fmt.Sprintf("%d shorter and %d longer than asked", l.Shorter, l.Longer)}
 }
 
-// endedLine says why a run has not done all its work; "" if it has.
+// endedLine says why a run has not done all its work; "" if it has, or if it was
+// limited, which the load says.
 func (d *Details) endedLine() string {
 	switch w := &d.Work; w.Why {
-	case record.WhyDone:
+	case record.WhyDone, record.WhyLimit:
 		return ""
 	case "":
 		return "the records have no end: the run was killed, or goes on"
