@@ -32,17 +32,14 @@ func (f *finder) statedTooSmall(p *CachePlan) bool {
 func (f *finder) capacity(p *CachePlan) {
 	// First turns hit what conversations share, which a report may not know.
 	r := &p.Later
-	held := r.EligibleRate
-	if !held.OK() {
-		held = r.PredictedRate
-	}
+	held := r.held()
 	switch {
 	case !held.OK() || f.has(cacheOff): // nothing could be hit, or nothing is known
 	case held < farShare:
-		f.tooSmall(p, r, held)
+		f.tooSmall(p, r)
 	case f.has(warmStart, warmFirstTurns): // an earlier run's hits show no size
 	case f.fitsGPU(p, r, held):
-	case held >= heldShare && !f.lowerTier(p):
+	case held >= heldShare && !f.lowerTier(p) && !f.has(abovePredicted):
 		f.add(allHeld, fmt.Sprintf("The cache held %s of the tokens that could be hit: this run does not "+
 			"reach the limit of its size.", percent(min(1, held))), "%s", hitsOf(r))
 	}
@@ -58,32 +55,44 @@ func hitsOf(r *CacheRow) string {
 }
 
 // tooSmall reports a cache that had, or would have, far fewer hits than possible.
-func (f *finder) tooSmall(p *CachePlan, r *CacheRow, held Number) {
+func (f *finder) tooSmall(p *CachePlan, r *CacheRow) {
 	if f.has(belowPredicted) {
 		return // there is another reason
 	}
-	lost := fmt.Sprintf("%s of the possible hits", percent(held))
-	missed := share(Number(r.knownIdeal)-r.Cached, int64(r.Known))
-	if r.Known == 0 {
-		missed = share(Number(r.Ideal)-r.Predicted, int64(r.N))
-	}
-	price := fmt.Sprintf("%s tokens of each later turn were lost", tokens(missed))
-	if m := f.d.Cost; m != nil && m.Fit {
-		ms, _ := m.r.Combine(m.computing(float64(missed)))
-		price += fmt.Sprintf(" and took %s ms to compute", significant(Number(ms)))
-	}
-	reach := fmt.Sprintf("%s; an LRU cache of %s blocks of %s, besides those of running requests, would "+
-		"have 99 %%", hitsOf(r), human.Thousands(p.ReachBlocks), human.Count(p.Shape.BlockSize, "token"))
+	reach := fmt.Sprintf("an LRU cache of %s blocks would hit 99 %%", human.Thousands(p.ReachBlocks))
+	evidence := fmt.Sprintf("%s, blocks of %s besides those of running requests", percent(r.held()),
+		human.Count(p.Shape.BlockSize, "token"))
 	switch {
-	case p.Shape.Config == nil && f.c.statesSize():
-		f.add(belowIdeal, fmt.Sprintf("The cache had %s: %s.", lost, price), "%s", reach)
-	case p.Shape.Config == nil:
-		f.add(belowIdeal, fmt.Sprintf("The cache had %s: %s; state its size to see whether it is too "+
-			"small.", lost, price), "%s", reach)
+	case p.Shape.Config != nil:
+		f.add(cacheTooSmall, fmt.Sprintf("The cache is too small for the load: %s%s; %s.", hitsOf(r),
+			f.priceOf(r), reach), "%s; the cache has %s", evidence, sizesText(&p.Shape))
+	case f.c.statesSize(): // it cannot be used, and a note says why
+		f.add(belowIdeal, fmt.Sprintf("Many possible hits were missed: %s%s; %s.", hitsOf(r),
+			f.priceOf(r), reach), "%s", evidence)
 	default:
-		f.add(cacheTooSmall, fmt.Sprintf("The cache is too small for the load, which had %s: %s.", lost,
-			price), "%s; it has %s", reach, sizesText(&p.Shape))
+		f.add(belowIdeal, fmt.Sprintf("Many possible hits were missed: %s%s; state the cache's size to "+
+			"see whether it is too small.", hitsOf(r), f.priceOf(r)), "%s; %s", evidence, reach)
 	}
+}
+
+// held returns the share of the possible hits that were made, or were predicted if
+// the measured ones are unknown.
+func (r *CacheRow) held() Number {
+	if r.EligibleRate.OK() {
+		return r.EligibleRate
+	}
+	return r.PredictedRate
+}
+
+// priceOf says what computing the missed tokens took, if the cost model knows.
+func (f *finder) priceOf(r *CacheRow) string {
+	m := f.d.Cost
+	if m == nil || !m.Fit || r.Known == 0 {
+		return ""
+	}
+	missed := share(Number(r.knownIdeal)-r.Cached, int64(r.Known))
+	ms, _ := m.r.Combine(m.computing(float64(missed)))
+	return fmt.Sprintf(", and computing the others took %s ms a turn", significant(Number(ms)))
 }
 
 // statesSize reports whether the size of a tier is stated.
@@ -106,14 +115,14 @@ func (c *Collector) statesSize() bool {
 // fitsGPU reports a working set that needs no lower tier. Hits in the GPU's tier
 // were measured if the server tells them, else they are predicted.
 func (f *finder) fitsGPU(p *CachePlan, r *CacheRow, held Number) bool {
-	alone, enough, how := unknown, Number(fitsShare), "would have had"
+	alone, how := unknown, "would have had"
 	if p.Shape.Config != nil {
 		alone = share(r.PredictedTier[kvcache.GPU.String()], r.Ideal)
 	}
 	if w := f.tier(kvcache.GPU.String()); w != nil && w.From != tiersFromPrediction {
-		alone, enough, how = share(w.Tokens, p.All.Ideal), heldShare, "had"
+		alone, how = share(w.Tokens, p.All.Ideal), "had"
 	}
-	if !(alone >= enough) || held < heldShare {
+	if !(alone >= heldShare) || held < heldShare {
 		return false
 	}
 	f.add(fitsGPU, fmt.Sprintf("The working set fits into the GPU's cache, which alone %s %s of the "+
@@ -152,7 +161,7 @@ func (f *finder) predicted(p *CachePlan) {
 	if !f.has(cacheOff) {
 		f.belowPredicted(p)
 	}
-	if r := &p.Later; r.Known == r.N && far(r.Predicted, r.Cached) &&
+	if r := &p.Later; r.Known == r.N && r.Predicted < aboveShare*r.Cached &&
 		float64(r.Cached-r.Predicted) > farPrompt*float64(r.Prompt) {
 		f.abovePredicted(p, r)
 	}

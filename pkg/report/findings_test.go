@@ -269,13 +269,14 @@ func TestFindings(t *testing.T) {
 		},
 		{
 			name: "too small", w: func(w *world) { w.config = shape(300, 0, 0) },
-			kinds: []string{cacheTooSmall}, shown: "would have 99 %",
+			kinds: []string{cacheTooSmall}, shown: "the cache has gpu 300 blocks",
+			text: "later turns hit 2,976 of 75,440 possible tokens",
 		},
 		{
 			name: "too small, of unknown size", w: func(w *world) { w.config = shape(300, 0, 0) },
 			change: without[*record.Scrape],
 			o:      func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds:  []string{belowIdeal}, text: "state its size to see whether it is too small",
+			kinds:  []string{belowIdeal}, text: "state the cache's size to see whether it is too small",
 			shown: "blocks of 16 tokens",
 		},
 		{

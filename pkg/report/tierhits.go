@@ -84,7 +84,7 @@ func (h tierHits) split(by tierHits, k *Cache) tierHits {
 // hits.
 func (r *CacheRow) agrees() bool {
 	return r.Known == 0 ||
-		r.Known == r.N && !far(r.Cached, r.Predicted) && !far(r.Predicted, r.Cached)
+		r.Known == r.N && !far(r.Cached, r.Predicted) && r.Predicted >= aboveShare*r.Cached
 }
 
 // tiers returns the hits by tier, nil if the server does not tell them. Servers
