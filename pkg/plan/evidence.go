@@ -100,11 +100,15 @@ func (e *Evidence) hit(tier string, n float64) {
 // tokens returns the size of a lower tier by the metrics of all servers, in
 // tokens; 0 = unknown.
 func (e *Evidence) tokens(tier kvcache.Tier) int {
+	if tier != kvcache.CPU {
+		return 0
+	}
 	sum := 0
-	if tier == kvcache.CPU {
-		for _, n := range e.host {
-			sum += n
-		}
+	for _, n := range e.host {
+		sum += n
+	}
+	if sum == 0 && e.header != nil {
+		return e.header.Server.CPUTokens
 	}
 	return sum
 }

@@ -170,8 +170,9 @@ type Server struct {
 	Version     string   `json:"version,omitempty"`       // by its own account
 	Models      []string `json:"models,omitempty"`        // that it lists
 	MaxModelLen int      `json:"max_model_len,omitempty"` // tokens
-	// BlockSize, in tokens, and GPUBlocks are from the server's metrics. GPUBlocks
-	// is the sum over all servers.
+	// BlockSize, in tokens, GPUBlocks, and CPUTokens, the size of the CPU's tier, are
+	// from the server's metrics. The sizes are sums over all servers.
 	BlockSize int `json:"block_size,omitempty"`
 	GPUBlocks int `json:"gpu_blocks,omitempty"`
+	CPUTokens int `json:"cpu_tokens,omitempty"`
 }

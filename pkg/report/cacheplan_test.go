@@ -131,6 +131,10 @@ func TestShape(t *testing.T) {
 			[]any{at("a", map[string]float64{"gpu_blocks": 96, "cpu_tokens": 3200})},
 			"predicted: blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
 				"prompt+output), cpu 200 blocks (the server says; keeps prompt)", ""},
+		{"a CPU tier by the header", CacheOptions{},
+			[]any{header("vllm", record.Server{BlockSize: 32, GPUBlocks: 96, CPUTokens: 3200})},
+			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
+				"keeps prompt+output), cpu 100 blocks (the server says; keeps prompt)", ""},
 		{"a CPU tier, but no GPU", CacheOptions{},
 			[]any{at("a", map[string]float64{"cpu_tokens": 3200})},
 			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},

@@ -574,7 +574,7 @@ func TestAutocorrelatedTurns(t *testing.T) {
 				t.Fatalf("%+v", found)
 			}
 			if tc.want && (!strings.Contains(found[0].Text, "conversations for a mean within 5 %") ||
-				!strings.Contains(found[0].Evidence, "standard errors (144 turns; found above 1.645)")) {
+				!strings.Contains(found[0].Evidence, "(144 turns; found above 1.645 standard errors)")) {
 				t.Errorf("%+v", found[0])
 			}
 		})

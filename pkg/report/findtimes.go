@@ -20,15 +20,16 @@ func (f *finder) autocorrelated() {
 	if s.Clusters() < autocorrelatedFrom || !a.Found() {
 		return
 	}
-	advice := "A longer run is needed"
+	advice := "a longer run is needed"
 	if need := f.d.Intervals[0].Needed; need > s.Clusters() {
-		advice += fmt.Sprintf(": about %s for a mean within 5 %%", human.Count(need, "conversation"))
+		advice += fmt.Sprintf(", of about %s for a mean within 5 %%", human.Count(need, "conversation"))
 	}
-	f.add(autocorrelated, "Turns are autocorrelated: the server was slower for a while, or grew slower or "+
-		"faster, for all conversations. The intervals allow for that as far as they can. "+advice+".",
-		"ttft_ms and that of the turns just before in other conversations: correlation of ranks %s, "+
-			"%s standard errors (%s; found above %g)", fixed(Number(a.R), 2), fixed(Number(a.Z), 1),
-		human.Count(s.N(), "turn"), measure.AutocorrelatedZ)
+	f.add(autocorrelated, fmt.Sprintf("Turns are autocorrelated (ranks: %s, %s standard errors): the "+
+		"server's speed changed for all conversations at times; %s.", fixed(Number(a.R), 2),
+		fixed(Number(a.Z), 1), advice),
+		"ttft_ms and that of the turns just before in other conversations (%s; found above %g standard "+
+			"errors); the intervals allow for it as far as they can", human.Count(s.N(), "turn"),
+		measure.AutocorrelatedZ)
 }
 
 // effects reports the differences between arms.
@@ -64,11 +65,13 @@ func (f *finder) effectText(e *Effect, r *EffectRow, turns string) (kind, text s
 	cache := record.SharesNothing(e.Control) && !record.SharesNothing(measured)
 	switch {
 	case cache && !r.significant():
-		return effectNotFound, "No effect of the cache on the time to the first token can be " +
-			"distinguished from chance."
+		return effectNotFound, fmt.Sprintf("The cache's effect on the time to the first token of %s, "+
+			"%s ms [%s, %s], may be chance.", turns, fixed(r.Difference.Value, 2),
+			fixed(r.Difference.Low, 2), fixed(r.Difference.High, 2))
 	case !r.significant():
-		return effectNotFound, fmt.Sprintf("Arms %q and %q do not differ by more than chance.", measured,
-			e.Control)
+		return effectNotFound, fmt.Sprintf("Arms %q and %q do not differ by more than chance: %s ms "+
+			"[%s, %s].", measured, e.Control, fixed(r.Difference.Value, 2), fixed(r.Difference.Low, 2),
+			fixed(r.Difference.High, 2))
 	case cache && faster:
 		return effectFound, fmt.Sprintf("With the cache, the first token of %s comes %s %% [%s, %s] "+
 			"earlier, %s ms.", turns, fixed(100*(1-r.Ratio.Value), 0), fixed(100*(1-r.Ratio.High), 0),
@@ -78,5 +81,6 @@ func (f *finder) effectText(e *Effect, r *EffectRow, turns string) (kind, text s
 			"later than without it, %s ms.", turns, fixed(100*(r.Ratio.Value-1), 0),
 			fixed(100*(r.Ratio.Low-1), 0), fixed(100*(r.Ratio.High-1), 0), fixed(-r.Difference.Value, 1))
 	}
-	return effectFound, fmt.Sprintf("Arms %q and %q differ.", measured, e.Control)
+	return effectFound, fmt.Sprintf("Arms %q and %q differ by %s ms [%s, %s].", measured, e.Control,
+		fixed(r.Difference.Value, 2), fixed(r.Difference.Low, 2), fixed(r.Difference.High, 2))
 }

@@ -70,5 +70,6 @@ func Describe(list []record.Scrape, s *record.Server) {
 		}
 		s.BlockSize = size
 		s.GPUBlocks += int(r.Values["gpu_blocks"])
+		s.CPUTokens += int(r.Values["cpu_tokens"])
 	}
 }
