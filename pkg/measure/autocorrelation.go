@@ -35,29 +35,49 @@ func (a Autocorrelation) Found() bool { return a.Z > AutocorrelatedZ }
 func (a Autocorrelation) Suspected() bool { return a.Z > suspectedAutocorrelatedZ }
 
 // autocorrelationLag is the number of next values of other clusters that each
-// value is paired with. One finds short phases best, several find long ones.
-const autocorrelationLag = 2
+// value is paired with, if neighbours are of different clusters: one finds short
+// phases best, several find long ones. Where clusters come one after the other,
+// it is their mean number of values in a row, at most maxAutocorrelationLag, so
+// that whole clusters are compared.
+const (
+	autocorrelationLag    = 2
+	maxAutocorrelationLag = 16
+)
+
+// lag returns the number of next values that each value is paired with.
+func (s *Series) lag() int {
+	rows := 1
+	for i := 1; i < len(s.of); i++ {
+		if s.of[i] != s.of[i-1] {
+			rows++
+		}
+	}
+	inRow := int(math.Round(float64(len(s.of)) / float64(rows)))
+	return max(autocorrelationLag, min(inRow, maxAutocorrelationLag))
+}
 
 // autocorrelation pairs each value with the next ones of other clusters. The
 // products of two given clusters may depend on each other, but those of
-// different pairs of clusters are uncorrelated if clusters are independent, and
-// their mean is 0: so the sum of squares of the pairs' sums is the variance of
-// the sum of all. (A dissociated sum: see Silverman, Limit theorems for
-// dissociated random variables, 1976.)
+// different pairs of clusters are uncorrelated if clusters are independent: so
+// the sum of squares of the pairs' sums is the variance of the sum of all. (A
+// dissociated sum: see Silverman, Limit theorems for dissociated random variables,
+// 1976.) As ranks sum to 0, the mean product of values of different clusters is a
+// little below 0; it is subtracted.
 func (s *Series) autocorrelation() Autocorrelation {
-	var (
-		r      = s.residualRanks()
-		pairs  = make(map[uint64]int)
-		sums   []float64 // of the products of each pair of clusters
-		square float64
-		n      int
-	)
+	r := s.residualRanks()
+	square := 0.0
 	for _, v := range r {
 		square += v * v
 	}
 	if s.clusters < MinClusters || square == 0 {
 		return Autocorrelation{R: math.NaN()}
 	}
+	var (
+		apart = s.productApart(r)
+		pairs = make(map[uint64]int)
+		sums  []float64 // of the products of each pair of clusters
+		n     int
+	)
 	s.neighbours(func(i, j int) {
 		a, b := uint64(s.of[i]), uint64(s.of[j])
 		key := min(a, b)<<32 | max(a, b)
@@ -66,7 +86,7 @@ func (s *Series) autocorrelation() Autocorrelation {
 			at = len(sums)
 			pairs[key], sums = at, append(sums, 0)
 		}
-		sums[at] += r[i] * r[j]
+		sums[at] += r[i]*r[j] - apart
 		n++
 	})
 	var sum, variance float64
@@ -83,12 +103,29 @@ func (s *Series) autocorrelation() Autocorrelation {
 	}
 }
 
+// productApart returns the mean product of two values of different clusters.
+func (s *Series) productApart(r []float64) float64 {
+	sums, sizes := make([]float64, s.clusters), make([]float64, s.clusters)
+	for i, v := range r {
+		sums[s.of[i]] += v
+		sizes[s.of[i]]++
+	}
+	var total, n, within, pairs float64
+	for c := range sums {
+		total += sums[c]
+		n += sizes[c]
+		within += sums[c] * sums[c]
+		pairs += sizes[c] * sizes[c]
+	}
+	return (total*total - within) / (n*n - pairs)
+}
+
 // neighbours calls f for each value i and the next values j of other clusters.
 func (s *Series) neighbours(f func(i, j int)) {
-	next := s.nextOther()
+	next, lag := s.nextOther(), s.lag()
 	for i := range next {
 		j := next[i]
-		for l := 0; l < autocorrelationLag && j < len(next); l++ {
+		for l := 0; l < lag && j < len(next); l++ {
 			f(i, j)
 			if j++; j < len(next) && s.of[j] == s.of[i] {
 				j = next[j]

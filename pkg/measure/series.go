@@ -99,8 +99,8 @@ type Estimated struct {
 //
 // The interval is Student's t of the clusters' sums (as [MeanOfClusters] has
 // it, the ratio estimator of cluster sampling), on the logarithmic scale if all
-// values are above 0: times are skewed to the right, and so is the error of
-// their mean. If the series may be autocorrelated, it is the wider one of that
+// values are above 0, and widened for few and skewed clusters (see fewClusters):
+// times are skewed to the right, and so is the error of their mean. If the series may be autocorrelated, it is the wider one of that
 // and of Student's t of four batches in time.
 func (s *Series) Mean(level float64) Estimated {
 	e := Estimated{Value: mean(s.values), Interval: unknown, Clusters: s.clusters}
@@ -124,11 +124,43 @@ func (s *Series) Mean(level float64) Estimated {
 		scale = logarithmic
 	}
 	n := float64(len(s.values))
-	e.Interval = scale(e.Value, level, standardError(sums, n), len(sums))
+	se := standardError(sums, n) * fewClusters(s.clusters)
+	e.Interval = scale(e.Value, level, se, len(sums))
+	e.skew(sums, level, se)
 	if s.auto.Suspected() {
 		e.widen(scale(e.Value, level, standardError(parts, n), len(parts)))
 	}
 	return e
+}
+
+// fewClusters returns the factor of a standard error of the mean of skewed sums,
+// sqrt((g+1)/(g-1)) for g clusters. Where the sums are skewed, their variance is
+// too low in the same runs in which their mean is. Without the factor and
+// [Estimated.skew], intervals hold the mean of 24 conversations whose levels differ
+// (half of the variance) in 92 % of simulated runs, with them in 94, and that of
+// independent turns in 95 and 96 (scripts/calibrate).
+func fewClusters(g int) float64 { return math.Sqrt(float64(g+1) / float64(g-1)) }
+
+// skew moves the end on the side of the longer tail of the sums farther out, to
+// where the correction for skewness has it (Johnson 1978, Hall 1992).
+func (e *Estimated) skew(sums []float64, level, se float64) {
+	var squares, cubes float64
+	for _, v := range sums {
+		squares += v * v
+		cubes += v * v * v
+	}
+	if squares == 0 {
+		return
+	}
+	g := float64(len(sums))
+	skewness := cubes / g / math.Pow(squares/g, 1.5)
+	t := studentsT(level, g-1)
+	shift := skewness / (6 * math.Sqrt(g)) * (1 + 2*t*t)
+	if skewness < 0 {
+		e.Low = min(e.Low, e.Value+(shift-t)*se)
+	} else {
+		e.High = max(e.High, e.Value+(shift+t)*se)
+	}
 }
 
 var unknown = Interval{math.NaN(), math.NaN()}

@@ -213,7 +213,7 @@ func ExampleSeries() {
 	fmt.Printf("p99 %.1f [%.1f, %.1f]\n", p99.Value, p99.Low, p99.High)
 	fmt.Println("autocorrelated:", s.Autocorrelation().Found())
 	// Output:
-	// mean 55.0 [53.4, 56.5]; +-1 % needs 64 conversations
+	// mean 55.0 [53.2, 56.7]; +-1 % needs 78 conversations
 	// p90 67.3 [67.0, 70.0]
 	// p99 NaN [70.0, +Inf]
 	// autocorrelated: false

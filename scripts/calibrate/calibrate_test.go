@@ -47,7 +47,9 @@ func TestIntervals(t *testing.T) {
 	}{
 		{"independent s=1", 88, 0, 10},
 		{"conversations differ (ICC .5) s=1", 88, 0, 10},
+		{"conversations differ (ICC .5) s=1, -k 24", 88, 0, 13},
 		{"shared state only s=.3 tau=.1", 80, 90, 100},
+		{"shared state only s=.3 tau=.1, -k 1", 78, 75, 100},
 	} {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
