@@ -6,12 +6,12 @@
 // describe: percentiles interpolate linearly between neighbours (type 7 of
 // Hyndman and Fan), and the standard deviation divides by n-1. A [Histogram] is
 // for values that are too many to keep, such as the gaps between tokens; its
-// percentiles have three significant digits. [Clusters] makes intervals by
-// resampling whole conversations, because the turns of one conversation are not
-// independent. A [Series] also has the order of such values in time, and intervals that
-// allow for what all conversations share. [RatioOfPairs] compares values with those that they are paired
-// with. [Regress] fits a line, [Robust] one without outliers, and [Choose] one by
-// the columns for which there is evidence.
+// percentiles have three significant digits. A [Series] has values in the order of
+// time that come in clusters, such as the turns of conversations, which are not
+// independent; its intervals allow for what all clusters share. [RatioOfPairs]
+// compares values with those that they are paired with. [Regress] fits a line,
+// [Robust] one without outliers, and [Choose] one by the columns for which there
+// is evidence.
 //
 // Statistics that do not exist are NaN: the mean of an empty sample, the
 // standard deviation of one value.

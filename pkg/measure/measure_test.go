@@ -2,14 +2,11 @@ package measure
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
-
-	"github.com/montanaflynn/stats"
 )
 
 // near reports whether a and b are equal up to rounding. NaN equals NaN.
@@ -112,116 +109,6 @@ func TestSampleIsPandas(t *testing.T) {
 	}
 }
 
-// written returns the values of a resample, with repetitions.
-func written(r *Resample) []float64 {
-	var all []float64
-	for i, v := range r.c.values {
-		for range r.times[r.c.of[i]] {
-			all = append(all, v)
-		}
-	}
-	return all
-}
-
-func TestStatisticsOfResamples(t *testing.T) {
-	t.Parallel()
-	rng := rand.New(rand.NewPCG(1, 1))
-	for n := 1; n < 40; n += 3 {
-		var (
-			values []float64
-			names  []string
-		)
-		for range n * 2 {
-			values = append(values, rng.ExpFloat64())
-			names = append(names, fmt.Sprint(rng.IntN(n)))
-		}
-		c := NewClusters(values, names)
-		c.resample(Bootstrap{Resamples: 50}, func(r *Resample) {
-			all := written(r)
-			if len(all) != r.total {
-				t.Fatalf("%d values, total says %d", len(all), r.total)
-			}
-			if want, _ := stats.Mean(all); !near(Mean(r), want) {
-				t.Errorf("mean %v, want %v", Mean(r), want)
-			}
-		})
-	}
-}
-
-func TestIntervalsHoldTheTruth(t *testing.T) {
-	t.Parallel()
-	// 60 conversations of 8 turns that share a level: the true mean is 10. Intervals that
-	// took turns for independent would hold it in about half of the cases.
-	const trials = 200
-	var holds, holdsNaive int
-	for trial := range trials {
-		rng := rand.New(rand.NewPCG(uint64(trial), 9))
-		var (
-			values       []float64
-			names, alone []string
-		)
-		for conv := range 60 {
-			level := 10 + 2*rng.NormFloat64()
-			for range 8 {
-				values = append(values, level+0.5*rng.NormFloat64())
-				names = append(names, fmt.Sprint(conv))
-				alone = append(alone, fmt.Sprint(len(alone)))
-			}
-		}
-		b := Bootstrap{Resamples: 300, Seed: uint64(trial)}
-		if NewClusters(values, names).Intervals(b, Mean)[0].Contains(10) {
-			holds++
-		}
-		if NewClusters(values, alone).Intervals(b, Mean)[0].Contains(10) {
-			holdsNaive++
-		}
-	}
-	if holds < trials*88/100 || holds > trials*99/100 {
-		t.Errorf("%d of %d 95 %% intervals hold the true mean", holds, trials)
-	}
-	if holdsNaive > trials*75/100 {
-		t.Errorf("intervals from single turns hold as often (%d): the test proves nothing",
-			holdsNaive)
-	}
-}
-
-func TestIntervals(t *testing.T) {
-	t.Parallel()
-	var (
-		values []float64
-		names  []string
-	)
-	for i := range 100 {
-		values = append(values, float64(i))
-		names = append(names, fmt.Sprint(i/10))
-	}
-	c := NewClusters(append(values, math.NaN()), append(names, "other"))
-	if c.n != 10 {
-		t.Errorf("%d clusters, want 10: NaN makes no cluster", c.n)
-	}
-	one := c.Intervals(Bootstrap{}, Mean)
-	two := c.Intervals(Bootstrap{}, Mean)
-	if !slices.Equal(one, two) {
-		t.Errorf("the same seed gave %v and %v", one, two)
-	}
-	if other := c.Intervals(Bootstrap{Seed: 1}, Mean); slices.Equal(one, other) {
-		t.Errorf("another seed gave the same %v", other)
-	}
-	if !one[0].OK() || !one[0].Contains(49.5) || one[0].Low == one[0].High {
-		t.Errorf("%v", one[0])
-	}
-	if wide := c.Intervals(Bootstrap{Level: 0.99}, Mean)[0]; wide.Low >= one[0].Low ||
-		wide.High <= one[0].High {
-		t.Errorf("the 99 %% interval %v is not wider than the 95 %% one %v", wide, one[0])
-	}
-	if few := NewClusters(values[:70], names[:70]).Intervals(Bootstrap{}, Mean)[0]; few.OK() {
-		t.Errorf("seven clusters gave an interval: %v", few)
-	}
-	if none := NewClusters(nil, nil).Intervals(Bootstrap{}, Mean)[0]; none.OK() {
-		t.Errorf("nothing gave an interval: %v", none)
-	}
-}
-
 func TestHistogram(t *testing.T) {
 	t.Parallel()
 	h := NewHistogram()
@@ -252,22 +139,6 @@ func TestHistogram(t *testing.T) {
 	odd.Add(7, 0)
 	if odd.N() != 3 || odd.Min() != 0 || odd.Max() != 2*maxValue || odd.Percentile(50) != 0 {
 		t.Errorf("%d values from %v to %v", odd.N(), odd.Min(), odd.Max())
-	}
-}
-
-func BenchmarkIntervals(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	var (
-		values []float64
-		names  []string
-	)
-	for i := range 10000 {
-		values = append(values, rng.ExpFloat64())
-		names = append(names, fmt.Sprint(i/8))
-	}
-	c := NewClusters(values, names)
-	for b.Loop() {
-		c.Intervals(Bootstrap{}, Mean)
 	}
 }
 

@@ -1,0 +1,26 @@
+package measure
+
+import "math"
+
+// Interval is a confidence interval. Both ends are NaN if there are too few
+// data.
+type Interval struct{ Low, High float64 }
+
+// OK reports whether the interval exists.
+func (i Interval) OK() bool { return !math.IsNaN(i.Low) && !math.IsNaN(i.High) }
+
+// Contains reports whether v lies in the interval.
+func (i Interval) Contains(v float64) bool { return i.Low <= v && v <= i.High }
+
+// MinClusters is the least number of clusters for the intervals of [Series]
+// and [Regress]. With fewer, they are clearly too short.
+const MinClusters = 8
+
+// Bootstrap has the parameters of bootstrap intervals. Zero fields mean 1,000
+// resamples, which make the ends of an interval repeatable to about 2 % of its
+// width, and a level of 0.95.
+type Bootstrap struct {
+	Resamples int
+	Level     float64
+	Seed      uint64
+}
