@@ -97,11 +97,12 @@ type Estimated struct {
 
 // Mean returns the mean and its interval. Level 0 means 0.95.
 //
-// The interval is Student's t of the clusters' sums (as [MeanOfClusters] has
-// it, the ratio estimator of cluster sampling), on the logarithmic scale if all
-// values are above 0, and widened for few and skewed clusters (see fewClusters):
-// times are skewed to the right, and so is the error of their mean. If the series may be autocorrelated, it is the wider one of that
-// and of Student's t of four batches in time.
+// The interval is Student's t of the clusters' sums (as [MeanOfClusters] has it,
+// the ratio estimator of cluster sampling), on the logarithmic scale if all values
+// are above 0, and widened for few and for skewed clusters (see fewClusters):
+// times are skewed to the right, and so is the error of their mean. If the series
+// may be autocorrelated, it is the wider one of that and of Student's t of four
+// batches in time.
 func (s *Series) Mean(level float64) Estimated {
 	e := Estimated{Value: mean(s.values), Interval: unknown, Clusters: s.clusters}
 	if len(s.values) == 0 {
