@@ -40,7 +40,7 @@ func trust(c *record.Certificate) (yes, no, unknown []string) {
 
 // The smallest uncertainty that is mentioned: below these, tables round more.
 const (
-	shownShare = 0.005 // of time or chunks
+	shownShare = 0.01 // of time or chunks
 	shownMS    = 0.5
 )
 
