@@ -320,7 +320,7 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 		n, err := resp.Body.Read(*buf)
 		if n > 0 {
 			arrived, seen := stamps()
-			a.read(arrived, seen, false)
+			a.read(arrived, seen, used != nil && !h2 && used.Exact())
 			a.body((*buf)[:n], 0)
 			if c.idle > 0 && r.FirstToken != 0 {
 				if watch == nil {

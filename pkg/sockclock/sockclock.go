@@ -7,7 +7,8 @@
 // On Linux the kernel stamps each segment that it receives (SO_TIMESTAMPING,
 // software) and returns the stamp with the bytes (recvmsg). If several segments
 // wait in the socket, the kernel joins them and keeps the newest stamp: a read
-// has the stamp of its last byte, which is an upper bound for the others. With
+// has the stamp of its last byte, which is an upper bound for the others. Only a
+// read of one segment, which the kernel's counts show, has its own time. With
 // the right to capture packets, a [Capture] is more exact: it records each
 // segment with its stamp in a ring shared with the kernel, so that every part
 // of a read keeps its own time, however late the read. On other systems, and
@@ -152,6 +153,7 @@ type Conn struct {
 	source record.ClockSource
 
 	arrived, seen atomic.Int64 // of the last Read that returned bytes
+	exact         atomic.Bool  // all of its bytes arrived then
 	sending       atomic.Pointer[Sending]
 }
 
@@ -189,6 +191,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		r := c.clock.Read()
 		c.arrived.Store(int64(r.Arrival(wall, time.Duration(c.arrived.Load()))))
 		c.seen.Store(int64(r.at))
+		c.exact.Store(wall != 0 && c.stamps.one)
 	}
 	return n, err
 }
@@ -249,6 +252,10 @@ func (s *Sending) Written() time.Duration { return time.Duration(s.written.Load(
 // Arrived returns when the last byte of the last Read that delivered bytes
 // arrived.
 func (c *Conn) Arrived() time.Duration { return time.Duration(c.arrived.Load()) }
+
+// Exact reports whether all bytes of the last Read that delivered some are known to
+// have arrived at once, when Arrived says.
+func (c *Conn) Exact() bool { return c.exact.Load() }
 
 // Seen returns when the last Read that delivered bytes returned.
 func (c *Conn) Seen() time.Duration { return time.Duration(c.seen.Load()) }

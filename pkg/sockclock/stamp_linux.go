@@ -72,9 +72,11 @@ func stampOf(messages []byte) int64 {
 // stamper reads and writes a net.Conn with recvmsg and sendmsg, through the
 // runtime's poller.
 type stamper struct {
-	raw  syscall.RawConn
-	recv Receiver
-	send Transmitter
+	raw      syscall.RawConn
+	recv     Receiver
+	segments Segments
+	one      bool // the last read had one segment
+	send     Transmitter
 }
 
 // enable reports whether conn can be stamped, and turns stamps on.
@@ -102,7 +104,11 @@ func (s *stamper) read(p []byte) (n int, wall int64, err error) {
 	var errno syscall.Errno
 	err = s.raw.Read(func(fd uintptr) bool {
 		for {
-			if n, wall, errno = s.recv.Receive(int(fd), p); errno != unix.EINTR {
+			n, wall, errno = s.recv.Receive(int(fd), p)
+			if n > 0 {
+				s.one = s.segments.One(int(fd), n)
+			}
+			if errno != unix.EINTR {
 				return errno != unix.EAGAIN
 			}
 		}

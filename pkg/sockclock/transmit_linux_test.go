@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // loopback returns both ends of a connection over loopback.
@@ -98,6 +100,71 @@ func TestFlowSent(t *testing.T) {
 		if !exact || at > after {
 			t.Errorf("%d bytes that left after %v, the first read at %v: sent %v, exact %v", n, before,
 				after, at, exact)
+		}
+	}
+}
+
+// Only a read of one segment is exact, and one after a read that was not whole is
+// not known to be.
+func TestExact(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Skip("no loopback here: ", err)
+	}
+	defer l.Close()
+	ours, theirs := loopback(t, l)
+	theirs.(*net.TCPConn).SetNoDelay(true)
+	c := New(time.Now()).Wrap(ours)
+	raw, err := ours.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrived := func(want int) {
+		for n := 0; n < want; time.Sleep(time.Millisecond / 10) {
+			if err := raw.Control(func(fd uintptr) {
+				n, _ = unix.IoctlGetInt(int(fd), unix.SIOCINQ)
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	buf := make([]byte, 100)
+	// The kernel begins to stamp a moment after the first socket on the machine asks for it.
+	for range 200 {
+		theirs.Write(buf[:1])
+		arrived(1)
+		if _, err := c.Read(buf); err != nil {
+			t.Fatal(err)
+		}
+		if c.Exact() {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for i, step := range []struct {
+		writes []int
+		read   int
+		want   bool
+	}{
+		{[]int{5}, 100, true},
+		{[]int{5, 3}, 100, false},
+		{[]int{7}, 100, true},
+		{[]int{9}, 4, false}, // half of a segment
+		{nil, 100, false},    // the other half
+		{[]int{2}, 100, true},
+	} {
+		waiting := 0
+		for _, n := range step.writes {
+			theirs.Write(buf[:n])
+			waiting += n
+			arrived(waiting)
+		}
+		if _, err := c.Read(buf[:step.read]); err != nil {
+			t.Fatal(err)
+		}
+		if c.Exact() != step.want {
+			t.Errorf("step %d: exact %v, want %v", i, c.Exact(), step.want)
 		}
 	}
 }

@@ -30,9 +30,10 @@ type conn struct {
 	response response      // of x
 	last     time.Duration // arrival of the newest bytes
 	left     int64         // stamp of the request, if the reactor came upon it first
-	writing  bool          // the sender writes, without the lock: the descriptor must stay open
-	outward  bool          // watched for room to write
-	broken   bool          // must not be reused
+	segments sockclock.Segments
+	writing  bool // the sender writes, without the lock: the descriptor must stay open
+	outward  bool // watched for room to write
+	broken   bool // must not be reused
 }
 
 // exchange is one request's use of a connection.
@@ -237,7 +238,11 @@ func (c *conn) deliver(n int, wall int64, in *input) {
 	if c.flow != nil {
 		in.parts = c.flow.Take(n, in.parts)
 	} else {
-		in.parts = append(in.parts, sockclock.Part{Len: n})
+		part := sockclock.Part{Len: n}
+		if c.segments.One(c.fd, n) {
+			part.Wall = wall
+		}
+		in.parts = append(in.parts, part)
 		if c.r.capture != nil {
 			c.r.unfollowed.Store(true)
 		}
