@@ -75,7 +75,7 @@ func TestPlanOfTraces(t *testing.T) {
 			}
 			s := planJSONOf(t, test.trace, "--block-size", strconv.Itoa(test.blockSize),
 				"--capacities", strings.Join(capacities, ","))[0]
-			got := append(s.Curve, s.Ideal) // the golden's last capacity is 0, no limit
+			got := append(s.Curve, s.Possible) // the golden's last capacity is 0, no limit
 			if len(got) != len(golden) {
 				t.Fatalf("%d capacities, want %d", len(got), len(golden))
 			}

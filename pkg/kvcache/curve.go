@@ -38,9 +38,9 @@ func (c *Curve) At(capacity int) Point {
 	return p
 }
 
-// Ideal returns the hits of an unlimited cache, with the smallest capacity that
+// Possible returns the hits of an unlimited cache, with the smallest capacity that
 // reaches them.
-func (c *Curve) Ideal() Point {
+func (c *Curve) Possible() Point {
 	if len(c.steps) == 0 {
 		return Point{}
 	}
@@ -53,13 +53,13 @@ func (c *Curve) Rate(p Point) float64 { return share(p.HitTokens, c.PromptTokens
 
 // Reach returns the point of smallest capacity that hits the given share (0.9
 // is 90 %) of the tokens that an unlimited cache hits.
-func (c *Curve) Reach(ofIdeal float64) Point {
-	want := ofIdeal * float64(c.Ideal().HitTokens)
+func (c *Curve) Reach(ofPossible float64) Point {
+	want := ofPossible * float64(c.Possible().HitTokens)
 	i := sort.Search(len(c.steps), func(i int) bool {
 		return float64(c.steps[i].HitTokens) >= want
 	})
 	if i == len(c.steps) {
-		return c.Ideal()
+		return c.Possible()
 	}
 	return c.steps[i]
 }
@@ -99,7 +99,7 @@ func (c *Curve) Cliff() Cliff {
 	from := sort.Search(len(c.steps), func(i int) bool { return c.steps[i].HitTokens > low+edge })
 	to := sort.Search(len(c.steps), func(i int) bool { return c.steps[i].HitTokens >= high-edge })
 	cliff := Cliff{From: c.steps[from].Capacity - 1, To: c.steps[to].Capacity}
-	cliff.Rise = share(c.At(cliff.To).HitTokens-c.At(cliff.From).HitTokens, c.Ideal().HitTokens)
+	cliff.Rise = share(c.At(cliff.To).HitTokens-c.At(cliff.From).HitTokens, c.Possible().HitTokens)
 	return cliff
 }
 
@@ -137,7 +137,7 @@ func (c *Curve) Points(n int) []Point {
 		return append([]Point(nil), c.steps...)
 	}
 	points := make([]Point, 0, n)
-	first, last := float64(c.steps[0].Capacity), float64(c.Ideal().Capacity)
+	first, last := float64(c.steps[0].Capacity), float64(c.Possible().Capacity)
 	for i := range n {
 		capacity := int(last)
 		if i < n-1 {

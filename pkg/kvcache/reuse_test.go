@@ -159,7 +159,7 @@ func TestDistances(t *testing.T) {
 	r.Add([]Hash{1, 2, 3}, 31)
 	r.Add([]Hash{4, 5}, 21)
 	if n := r.Add([]Hash{1, 2, 3, 6}, 41); n != 3 {
-		t.Fatalf("ideal cache hits %d blocks, want 3", n)
+		t.Fatalf("unlimited cache hits %d blocks, want 3", n)
 	}
 	if want := []int{3, 4, 5}; !slices.Equal(r.distances, want) {
 		t.Errorf("distances %v, want %v", r.distances, want)
@@ -189,14 +189,14 @@ func TestCliff(t *testing.T) {
 	if cliff.From < 69 || cliff.To > 80 || cliff.Rise < 0.9 {
 		t.Errorf("cliff %+v, want one within 70 to 80 blocks", cliff)
 	}
-	if p := c.Reach(1); p != c.Ideal() || p.Capacity != 80 || p.HitBlocks != 49*80 {
-		t.Errorf("all of the ideal is reached at %+v", p)
+	if p := c.Reach(1); p != c.Possible() || p.Capacity != 80 || p.HitBlocks != 49*80 {
+		t.Errorf("all possible hits are reached at %+v", p)
 	}
 	if p := c.Reach(0.5); p.Capacity != 75 {
-		t.Errorf("half of the ideal is reached at %d blocks, want 75", p.Capacity)
+		t.Errorf("half of the possible hits are reached at %d blocks, want 75", p.Capacity)
 	}
-	if c.Rate(c.Ideal()) != 49.0*160/(50*161) {
-		t.Errorf("ideal rate %v", c.Rate(c.Ideal()))
+	if c.Rate(c.Possible()) != 49.0*160/(50*161) {
+		t.Errorf("possible rate %v", c.Rate(c.Possible()))
 	}
 	// 40 blocks hit nothing, and neither does an inclusive tier of 60 below them. With exclusive
 	// tiers of 40 and 40 everything is hit.
@@ -215,7 +215,7 @@ func TestCliff(t *testing.T) {
 func TestEmptyCurve(t *testing.T) {
 	t.Parallel()
 	c := NewReuse(16).Curve()
-	if c.Ideal() != (Point{}) || c.Reach(0.9) != (Point{}) || c.Cliff() != (Cliff{}) ||
+	if c.Possible() != (Point{}) || c.Reach(0.9) != (Point{}) || c.Cliff() != (Cliff{}) ||
 		c.Points(10) != nil || c.Rate(c.At(5)) != 0 {
 		t.Error("an empty curve is not empty everywhere")
 	}
@@ -231,7 +231,7 @@ func TestPoints(t *testing.T) {
 	c := r.Curve()
 	for _, n := range []int{1, 2, 10, 1 << 20} {
 		points := c.Points(n)
-		if len(points) == 0 || len(points) > n || points[len(points)-1] != c.Ideal() {
+		if len(points) == 0 || len(points) > n || points[len(points)-1] != c.Possible() {
 			t.Errorf("Points(%d): %d points", n, len(points))
 		}
 		for i, p := range points {
@@ -331,12 +331,12 @@ func TestMooncakeCurve(t *testing.T) {
 			t.Errorf("%d blocks: %s %% of blocks, published %s %%", row.blocks, got, row.want)
 		}
 	}
-	if got := fmt.Sprintf("%.1f", 100*c.Rate(c.Ideal())); got != "37.4" || c.Unique != 182_790 ||
+	if got := fmt.Sprintf("%.1f", 100*c.Rate(c.Possible())); got != "37.4" || c.Unique != 182_790 ||
 		c.Accesses != 288_500 {
 		t.Errorf("ceiling %s %% of tokens, %d unique of %d accesses", got, c.Unique, c.Accesses)
 	}
 	cliff := c.Cliff()
-	t.Logf("cliff %+v; 50, 90, 99 %% of ideal at %d, %d, %d blocks; largest request %d", cliff,
+	t.Logf("cliff %+v; 50, 90, 99 %% of possible at %d, %d, %d blocks; largest request %d", cliff,
 		c.Reach(0.5).Capacity, c.Reach(0.9).Capacity, c.Reach(0.99).Capacity, c.Largest)
 }
 

@@ -12,10 +12,10 @@ type Turn struct {
 	Prompt int
 	// New is the prompt less what the previous turn left, as in Request.
 	New int
-	// Ideal is the possible hits: those of an unlimited cache in the same order of
+	// Possible is the possible hits: those of an unlimited cache in the same order of
 	// requests. They are whole blocks that an earlier request used, without the last
 	// token.
-	Ideal int
+	Possible int
 	// Hit is the hits of a cache of the stated shape, by tier; zero if none was
 	// stated.
 	Hit [kvcache.NumTiers]int
@@ -35,7 +35,7 @@ func (t *Turn) Predicted() int {
 //
 // The result has one Turn for each turn given, at the same index, nil for turns
 // that are left out (see FromTurns). Warm-up turns fill the caches and should be
-// among the turns; their Ideal is 0. Turns of different runs must not be mixed,
+// among the turns; their Possible is 0. Turns of different runs must not be mixed,
 // since each run has its own clock. Notes are the assumptions, a sentence for
 // each.
 func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*Turn,
@@ -169,7 +169,7 @@ func (s *sweep) start(play int, alone bool) {
 	s.Pinned = max(s.Pinned, s.running)
 	if !q.Warmup {
 		n := s.reuse.Lookup(keep, q.Prompt) * s.Workload.BlockSize
-		s.Turns[play].Ideal = max(0, min(n, q.Prompt-1))
+		s.Turns[play].Possible = max(0, min(n, q.Prompt-1))
 	}
 	if !alone {
 		s.reuse.Use(keep[:min(len(keep), q.Prompt/s.Workload.BlockSize)])

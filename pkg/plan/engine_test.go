@@ -39,12 +39,12 @@ func TestPredictsTheEngine(t *testing.T) {
 		{"batch", cache(16, 1100, 1400)}, {"batch", exclusive}, {"batch", answersToo},
 	} {
 		for _, clients := range []int{1, 4} {
-			predicted, truth, ideal := playEngine(t, tc.engine, tc.cache, clients)
+			predicted, truth, possible := playEngine(t, tc.engine, tc.cache, clients)
 			name := fmt.Sprintf("%s, %+v, %d in flight", tc.engine, tc.cache, clients)
-			if truth < ideal/10 || truth > ideal*98/100 {
-				t.Errorf("%s: %d of %d possible hits: the cache is no test", name, truth, ideal)
+			if truth < possible/10 || truth > possible*98/100 {
+				t.Errorf("%s: %d of %d possible hits: the cache is no test", name, truth, possible)
 			}
-			t.Logf("%s: predicted %d, hit %d, possible %d", name, predicted, truth, ideal)
+			t.Logf("%s: predicted %d, hit %d, possible %d", name, predicted, truth, possible)
 			if clients == 1 && predicted != truth {
 				t.Errorf("%s: predicted %d, hit %d", name, predicted, truth)
 			}
@@ -63,7 +63,7 @@ func TestPredictsTheEngine(t *testing.T) {
 // hits that are predicted from the client's records, those of the engine, and the
 // possible ones.
 func playEngine(t *testing.T, kind string, config kvcache.Config,
-	clients int) (predicted, truth, ideal int) {
+	clients int) (predicted, truth, possible int) {
 	t.Helper()
 	cache, err := kvcache.New(config)
 	if err != nil {
@@ -91,9 +91,9 @@ func playEngine(t *testing.T, kind string, config kvcache.Config,
 	}
 	for _, turn := range out {
 		predicted += turn.Predicted()
-		ideal += turn.Ideal
+		possible += turn.Possible
 	}
-	return predicted, truth, ideal
+	return predicted, truth, possible
 }
 
 // player sends conversations to an engine: as many turns at a time as it has

@@ -63,9 +63,9 @@ func ExampleCompare() {
 		return
 	}
 	for _, t := range turns {
-		fmt.Println("prompt", t.Prompt, "new", t.New, "ideal", t.Ideal, "predicted", t.Predicted())
+		fmt.Println("prompt", t.Prompt, "new", t.New, "possible", t.Possible, "predicted", t.Predicted())
 	}
 	// Output:
-	// prompt 300 new 300 ideal 0 predicted 0
-	// prompt 400 new 60 ideal 336 predicted 336
+	// prompt 300 new 300 possible 0 predicted 0
+	// prompt 400 new 60 possible 336 predicted 336
 }

@@ -123,7 +123,7 @@ func TestTokensOfConversations(t *testing.T) {
 }
 
 // What is hit, by hand: blocks of 4 tokens, no template.
-func TestIdealHits(t *testing.T) {
+func TestPossibleHits(t *testing.T) {
 	t.Parallel()
 	shared := func(id string) chat.Conversation {
 		c := talk(id, 6, 5, 2)
@@ -154,10 +154,10 @@ func TestIdealHits(t *testing.T) {
 	} {
 		var got []int
 		for _, turn := range analyse(t, simulate(t, test.conversations, test.load), nil).Turns {
-			got = append(got, turn.Ideal)
+			got = append(got, turn.Possible)
 		}
 		if !slices.Equal(got, test.want) {
-			t.Errorf("%s: ideal hits %v, want %v", name, got, test.want)
+			t.Errorf("%s: possible hits %v, want %v", name, got, test.want)
 		}
 	}
 }
@@ -221,7 +221,7 @@ func readJSON(t *testing.T, file string, into any) {
 	}
 }
 
-// Without texts, the ideal hit of a turn is the bound that follows from token
+// Without texts, the possible hit of a turn is the bound that follows from token
 // counts alone, whatever the order of the records.
 func TestCountsAlone(t *testing.T) {
 	t.Parallel()
@@ -251,8 +251,8 @@ func TestCountsAlone(t *testing.T) {
 		w := FromTurns(turns, o)
 		a := analyse(t, w, nil)
 		for i := range want {
-			if a.Turns[i].Ideal != want[i] {
-				t.Fatalf("seed %d turn %d: ideal %d, bound %d", seed, i, a.Turns[i].Ideal, want[i])
+			if a.Turns[i].Possible != want[i] {
+				t.Fatalf("seed %d turn %d: possible %d, bound %d", seed, i, a.Turns[i].Possible, want[i])
 			}
 		}
 		// In another order of the records, the same.
@@ -265,8 +265,8 @@ func TestCountsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, turn := range shuffled {
-			if compared[i].Ideal != want[slices.Index(turns, turn)] {
-				t.Fatalf("seed %d: shuffled turn %d has %d", seed, i, compared[i].Ideal)
+			if compared[i].Possible != want[slices.Index(turns, turn)] {
+				t.Fatalf("seed %d: shuffled turn %d has %d", seed, i, compared[i].Possible)
 			}
 		}
 	}
@@ -293,18 +293,18 @@ func TestCurveOfOverlap(t *testing.T) {
 		}
 		w := simulate(t, conversations, o)
 		a := analyse(t, w, nil)
-		for capacity := range a.Curve.Ideal().Capacity + 2 {
+		for capacity := range a.Curve.Possible().Capacity + 2 {
 			if got, want := a.Curve.At(capacity).HitBlocks, plainLRU(w, capacity); got != want {
 				t.Fatalf("seed %d: %d blocks hit %d, a plain list %d", seed, capacity, got, want)
 			}
 		}
 		sum := int64(0)
 		for _, turn := range a.Turns {
-			sum += int64(turn.Ideal)
+			sum += int64(turn.Possible)
 		}
-		if sum != a.Curve.Ideal().HitTokens {
-			t.Fatalf("seed %d: turns' ideal hits sum to %d, the curve ends at %d", seed, sum,
-				a.Curve.Ideal().HitTokens)
+		if sum != a.Curve.Possible().HitTokens {
+			t.Fatalf("seed %d: turns' possible hits sum to %d, the curve ends at %d", seed, sum,
+				a.Curve.Possible().HitTokens)
 		}
 	}
 }
@@ -346,7 +346,7 @@ func TestPrediction(t *testing.T) {
 	w := simulate(t, []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4)},
 		Simulation{Options: load.Options{Clients: 2}, BlockSize: 8})
 	for _, turn := range analyse(t, w, gpu(8, 1000)).Turns {
-		if turn.Predicted() != turn.Ideal || turn.Waited || turn.TooLarge {
+		if turn.Predicted() != turn.Possible || turn.Waited || turn.TooLarge {
 			t.Errorf("%+v", turn)
 		}
 	}
@@ -358,7 +358,7 @@ func TestPrediction(t *testing.T) {
 		if turn.TooLarge {
 			large++
 		}
-		if turn.Predicted() > turn.Ideal {
+		if turn.Predicted() > turn.Possible {
 			t.Errorf("%+v: more than the unlimited cache", turn)
 		}
 	}
@@ -401,7 +401,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type row struct{ prompt, fresh, ideal, predicted int }
+	type row struct{ prompt, fresh, possible, predicted int }
 	want := []*row{
 		{150, 10, 128, 128}, {100, 100, 0, 0}, nil, {200, 40, 144, 144}, nil, {48, 48, 0, 0},
 		{100, 100, 0, 0}, {120, 20, 96, 96}, {50, 50, 0, 0}, {64, 64, 0, 0}, {100, 35, 64, 64},
@@ -410,7 +410,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 		switch {
 		case (w == nil) != (got[i] == nil):
 			t.Errorf("turn %d: %+v, want %+v", i, got[i], w)
-		case w != nil && *w != row{got[i].Prompt, got[i].New, got[i].Ideal, got[i].Predicted()}:
+		case w != nil && *w != row{got[i].Prompt, got[i].New, got[i].Possible, got[i].Predicted()}:
 			t.Errorf("turn %d: %+v, want %+v", i, *got[i], *w)
 		}
 	}
@@ -421,7 +421,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last := *again[len(again)-1]; last.Ideal != 96 || last.New != 100 {
+	if last := *again[len(again)-1]; last.Possible != 96 || last.New != 100 {
 		t.Errorf("behind reasoning: %+v", last)
 	}
 	wantNotes := []string{
@@ -439,7 +439,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	s := Summarise(analyse(t, FromTurns(turns, Executed{}), gpu(16, 1000)),
 		View{Name: "x", Kind: Records})
 	if s.Requests != 10 || s.Conversations != 5 || s.All.Prompt != s.PromptTokens ||
-		s.All.Ideal != s.Ideal.HitTokens {
+		s.All.Possible != s.Possible.HitTokens {
 		t.Errorf("summary %+v", s)
 	}
 }
@@ -514,7 +514,7 @@ func TestArmsShareNothing(t *testing.T) {
 		if i%4 == 0 && i > 0 {
 			want = (100*(i/4) + 32) / 16 * 16
 		}
-		if turn.Ideal != want || turn.Predicted() != want {
+		if turn.Possible != want || turn.Predicted() != want {
 			t.Errorf("turn %d in arm %s: %+v, want %d", turns[i].Turn, turns[i].Arm, *turn, want)
 		}
 	}
@@ -530,7 +530,7 @@ func TestTraceWorkload(t *testing.T) {
 	}
 	a := analyse(t, w, gpu(16, 100))
 	// Published results count the block of 4 tokens as one; a server shares full blocks only.
-	if a.Turns[1].Ideal != 32 || a.Turns[1].Predicted() != 16 {
+	if a.Turns[1].Possible != 32 || a.Turns[1].Predicted() != 16 {
 		t.Errorf("%+v", a.Turns[1])
 	}
 	timed, err := FromTrace(strings.NewReader(lines), 16, Speed{Base: 3 * time.Second})
@@ -665,7 +665,7 @@ func FuzzFromTurns(f *testing.F) {
 				t.Fatal(err)
 			}
 			for i, x := range got {
-				if x != nil && (x.Ideal < 0 || x.Ideal >= x.Prompt || x.Predicted() >= x.Prompt) {
+				if x != nil && (x.Possible < 0 || x.Possible >= x.Prompt || x.Predicted() >= x.Prompt) {
 					t.Errorf("turn %d: %+v", i, *x)
 				}
 			}

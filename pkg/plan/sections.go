@@ -72,7 +72,7 @@ func (s *Summary) factRows() [][2]string {
 			human.Thousands(s.PinnedBlocks), blocks(s.PinnedBlocks))},
 		{"Possible hits", fmt.Sprintf("%s tokens, %s of the prompt tokens: an unlimited cache that "+
 			"keeps %s",
-			human.Thousands(s.Ideal.HitTokens), render.Percent(s.Ideal.Rate), keeps(s.Store))},
+			human.Thousands(s.Possible.HitTokens), render.Percent(s.Possible.Rate), keeps(s.Store))},
 		{"", `(no cache hits more; "of possible" below is the share of them)`},
 	}
 	m := s.Model

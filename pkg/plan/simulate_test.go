@@ -220,7 +220,7 @@ func TestSimulatedControl(t *testing.T) {
 	plain := map[turn]int{}
 	w := simulate(t, conversations, base)
 	for i, x := range analyse(t, w, nil).Turns {
-		plain[turn{w.Requests[i].Conversation, w.Requests[i].Index}] = x.Ideal
+		plain[turn{w.Requests[i].Conversation, w.Requests[i].Index}] = x.Possible
 	}
 	for _, control := range []load.Control{load.NoReuse, load.Cold, load.AA} {
 		s := base
@@ -237,15 +237,15 @@ func TestSimulatedControl(t *testing.T) {
 			if r.Arm == record.ArmMeasured && r.Index > 0 {
 				want = plain[id]
 				if control == load.NoReuse { // the salt's ten words move the blocks' borders
-					want = x.Ideal
+					want = x.Possible
 					if want < plain[id] {
 						t.Errorf("%s: %+v hits %d, without a control %d", control, id, want,
 							plain[id])
 					}
 				}
 			}
-			if x.Ideal != want {
-				t.Errorf("%s: %+v in arm %s hits %d, want %d", control, id, r.Arm, x.Ideal, want)
+			if x.Possible != want {
+				t.Errorf("%s: %+v in arm %s hits %d, want %d", control, id, r.Arm, x.Possible, want)
 			}
 			if p, ok := prompts[id]; ok && p != r.Prompt {
 				t.Errorf("%s: %+v has prompts of %d and %d tokens", control, id, p, r.Prompt)

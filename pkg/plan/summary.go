@@ -25,12 +25,12 @@ type Summary struct {
 	PinnedBlocks  int        `json:"pinned_blocks"` // most that running requests need at a time
 	Store         string     `json:"store"`
 	Model         *ModelSize `json:"model,omitempty"`
-	// Ideal is the unlimited cache: its hits are the possible ones, all that
+	// Possible is the unlimited cache: its hits are the possible ones, all that
 	// any cache could hit.
-	Ideal Capacity   `json:"possible"`
-	Curve []Capacity `json:"curve"`
-	Cliff *Cliff     `json:"cliff,omitempty"`
-	Reach []Reach    `json:"reach"`
+	Possible Capacity   `json:"possible"`
+	Curve    []Capacity `json:"curve"`
+	Cliff    *Cliff     `json:"cliff,omitempty"`
+	Reach    []Reach    `json:"reach"`
 	// WorkingSet is the workload cut into equal parts, of time or else of
 	// requests: the most that was live in each.
 	WorkingSet []WorkingSet `json:"working_set"`
@@ -65,8 +65,8 @@ type Capacity struct {
 	HitBlocks int64    `json:"hit_blocks"`
 	HitTokens int64    `json:"hit_tokens"`
 	Rate      float64  `json:"hit_rate"`
-	// OfIdeal is hits as a share of the possible ones, the unlimited cache's.
-	OfIdeal float64 `json:"share_of_possible"`
+	// OfPossible is hits as a share of the possible ones, the unlimited cache's.
+	OfPossible float64 `json:"share_of_possible"`
 }
 
 // Cliff is where the curve rises most; see kvcache.Cliff.
@@ -99,7 +99,7 @@ type Row struct {
 	Requests int   `json:"requests"`
 	Prompt   int64 `json:"prompt_tokens"`
 	New      int64 `json:"new_tokens"`
-	Ideal    int64 `json:"possible_tokens"`
+	Possible int64 `json:"possible_tokens"`
 	// Hits are those of the stated shape, by tier.
 	GPU      int64 `json:"gpu_tokens"`
 	CPU      int64 `json:"cpu_tokens"`
@@ -115,7 +115,7 @@ func (r *Row) add(t *Turn) {
 	r.Requests++
 	r.Prompt += int64(t.Prompt)
 	r.New += int64(t.New)
-	r.Ideal += int64(t.Ideal)
+	r.Possible += int64(t.Possible)
 	r.GPU += int64(t.Hit[kvcache.GPU])
 	r.CPU += int64(t.Hit[kvcache.CPU])
 	r.Disk += int64(t.Hit[kvcache.Disk])
@@ -131,7 +131,7 @@ func (r Row) plus(o *Row) Row {
 	r.Requests += o.Requests
 	r.Prompt += o.Prompt
 	r.New += o.New
-	r.Ideal += o.Ideal
+	r.Possible += o.Possible
 	r.GPU += o.GPU
 	r.CPU += o.CPU
 	r.Disk += o.Disk
@@ -200,7 +200,7 @@ func Summarise(a *Analysis, v View) *Summary {
 	}
 	s.rows(a)
 	capacity := func(p kvcache.Point) Capacity { return s.capacity(a.Curve, p) }
-	s.Ideal = capacity(a.Curve.Ideal())
+	s.Possible = capacity(a.Curve.Possible())
 	list := v.Capacities
 	if len(list) == 0 {
 		list = steps(a.Curve)
@@ -210,7 +210,7 @@ func Summarise(a *Analysis, v View) *Summary {
 		s.Curve = append(s.Curve, capacity(a.Curve.At(n)))
 	}
 	s.Reach = []Reach{}
-	if s.Ideal.HitTokens > 0 {
+	if s.Possible.HitTokens > 0 {
 		c := a.Curve.Cliff()
 		s.Cliff = &Cliff{From: capacity(a.Curve.At(c.From)), To: capacity(a.Curve.At(c.To)),
 			Rise: c.Rise}
@@ -251,8 +251,8 @@ func (s *Summary) gib(blocks int) *float64 {
 func (s *Summary) capacity(c *kvcache.Curve, p kvcache.Point) Capacity {
 	out := Capacity{Blocks: p.Capacity, Tokens: int64(p.Capacity) * int64(s.BlockSize),
 		GiB: s.gib(p.Capacity), HitBlocks: p.HitBlocks, HitTokens: p.HitTokens, Rate: c.Rate(p)}
-	if ideal := c.Ideal().HitTokens; ideal > 0 {
-		out.OfIdeal = float64(p.HitTokens) / float64(ideal)
+	if possible := c.Possible().HitTokens; possible > 0 {
+		out.OfPossible = float64(p.HitTokens) / float64(possible)
 	}
 	return out
 }
@@ -293,10 +293,10 @@ func (s *Summary) rows(a *Analysis) {
 
 // steps are the capacities to print: 1, 2, 5, 10, 20, ... or a denser row where
 // those are few, from the largest request's size, below which a server could
-// not run it, to where the ideal is reached.
+// not run it, to where all possible hits are reached.
 func steps(c *kvcache.Curve) []int {
-	ideal := c.Ideal()
-	if ideal.HitTokens == 0 {
+	possible := c.Possible()
+	if possible.HitTokens == 0 {
 		return nil
 	}
 	least := max(c.Reach(0.01).Capacity/5, c.Largest)
@@ -304,8 +304,8 @@ func steps(c *kvcache.Curve) []int {
 		for decade := 1; ; decade *= 10 {
 			for _, digit := range digits {
 				n := digit * decade / 10
-				if n >= ideal.Capacity || decade > math.MaxInt32 {
-					return append(out, ideal.Capacity)
+				if n >= possible.Capacity || decade > math.MaxInt32 {
+					return append(out, possible.Capacity)
 				}
 				if n >= least {
 					out = append(out, n)

@@ -89,9 +89,9 @@ func (d *drawing) curve() {
 		d.text(panelLeft, curveTop+panelHeight/2, "start", "nothing is ever used again")
 		return
 	}
-	y := d.scale(curveTop, max(0.2, math.Ceil(d.Ideal.Rate*5)/5), render.Percent)
+	y := d.scale(curveTop, max(0.2, math.Ceil(d.Possible.Rate*5)/5), render.Percent)
 	low := math.Log10(float64(max(1, d.points[0].Capacity)))
-	high := math.Log10(float64(max(2, 2*d.Ideal.Blocks)))
+	high := math.Log10(float64(max(2, 2*d.Possible.Blocks)))
 	x := func(blocks int) float64 {
 		at := (math.Log10(float64(max(1, blocks))) - low) / (high - low)
 		return panelLeft + panelWidth*max(0, min(1, at))

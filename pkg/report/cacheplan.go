@@ -24,7 +24,7 @@ type CachePlan struct {
 	// ReachBlocks is the size of an LRU cache, nothing pinned, with 99 % of the
 	// possible hits.
 	ReachBlocks int `json:"blocks_for_99_percent_of_possible"`
-	// SharedKnown reports whether ideal and predicted include hits between
+	// SharedKnown reports whether possible and predicted include hits between
 	// conversations, which need their texts.
 	SharedKnown bool       `json:"shared_known"`
 	All         CacheRow   `json:"all_turns"`
@@ -46,8 +46,8 @@ type CacheRow struct {
 	Prompt int64 `json:"prompt_tokens"`
 	// New is what was not in the conversation's previous turn, prompt or answer.
 	New int64 `json:"new_tokens"`
-	// Ideal is the possible hits: those of an unlimited cache.
-	Ideal int64 `json:"possible_tokens"`
+	// Possible is the possible hits: those of an unlimited cache.
+	Possible int64 `json:"possible_tokens"`
 	// Predicted is the hits of a cache of the stated shape, also by tier; null
 	// without a shape.
 	Predicted     Number            `json:"predicted_tokens"`
@@ -56,18 +56,18 @@ type CacheRow struct {
 	Cached     Number            `json:"cached_tokens"`
 	Known      int               `json:"cached_known"`
 	CachedTier map[string]Number `json:"cached_by_tier,omitempty"`
-	// HitRate is cached / prompt tokens of the known turns, EligibleRate cached /
-	// ideal, PredictedRate predicted / ideal.
-	HitRate       Number `json:"hit_rate"`
-	EligibleRate  Number `json:"share_of_possible"`
-	PredictedRate Number `json:"predicted_share_of_possible"`
+	// HitRate is cached / prompt tokens of the known turns, OfPossible cached /
+	// possible, PredictedOfPossible predicted / possible.
+	HitRate             Number `json:"hit_rate"`
+	OfPossible          Number `json:"share_of_possible"`
+	PredictedOfPossible Number `json:"predicted_share_of_possible"`
 	// TTFT50 is the median of ttft_ms, Recompute50 the median if whole prompts were
 	// computed, by the cost model.
 	TTFT50      Number `json:"ttft_ms_p50"`
 	Recompute50 Number `json:"recompute_ttft_ms_p50"`
 
-	knownPrompt, knownIdeal int64
-	members                 []int
+	knownPrompt, knownPossible int64
+	members                    []int
 }
 
 // cachePlan replays the run through the caches. It returns nil if no turn's
@@ -254,7 +254,7 @@ func (r *CacheRow) add(i int, t *turn, k *plan.Turn, predicted bool) {
 	r.members = append(r.members, i)
 	r.Prompt += int64(k.Prompt)
 	r.New += int64(k.New)
-	r.Ideal += int64(k.Ideal)
+	r.Possible += int64(k.Possible)
 	if predicted {
 		r.Predicted += Number(k.Predicted())
 		for tier, n := range k.Hit {
@@ -267,7 +267,7 @@ func (r *CacheRow) add(i int, t *turn, k *plan.Turn, predicted bool) {
 	r.Known++
 	r.Cached += Number(t.cached)
 	r.knownPrompt += int64(k.Prompt)
-	r.knownIdeal += int64(k.Ideal)
+	r.knownPossible += int64(k.Possible)
 	for tier, n := range t.tiers {
 		addTier(&r.CachedTier, plan.TierName(tier), n)
 	}
@@ -281,16 +281,16 @@ func addTier(to *map[string]Number, tier string, n int) {
 }
 
 func (r *CacheRow) finish(c *Collector, predicted bool) {
-	r.HitRate, r.EligibleRate, r.PredictedRate, r.Recompute50 = unknown, unknown, unknown, unknown
+	r.HitRate, r.OfPossible, r.PredictedOfPossible, r.Recompute50 = unknown, unknown, unknown, unknown
 	if !predicted {
 		r.Predicted = unknown
 	} else {
-		r.PredictedRate = share(r.Predicted, r.Ideal)
+		r.PredictedOfPossible = share(r.Predicted, r.Possible)
 	}
 	if r.Known == 0 {
 		r.Cached = unknown
 	} else {
-		r.HitRate, r.EligibleRate = share(r.Cached, r.knownPrompt), share(r.Cached, r.knownIdeal)
+		r.HitRate, r.OfPossible = share(r.Cached, r.knownPrompt), share(r.Cached, r.knownPossible)
 	}
 	ttft := make([]float64, len(r.members))
 	for i, m := range r.members {

@@ -21,7 +21,7 @@ func TestPredictedIsMeasured(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		config kvcache.Config
-		misses bool // fewer hits than ideal
+		misses bool // fewer hits than possible
 	}{
 		{"all fits", shape(4000, 0, 0), false},
 		{"half fits", shape(400, 0, 0), true},
@@ -56,13 +56,13 @@ func TestPredictedIsMeasured(t *testing.T) {
 								tier, r.PredictedTier[tier], n)
 						}
 					}
-					if float64(r.Predicted) > float64(r.Ideal) || r.Ideal >= r.Prompt {
-						t.Errorf("turns %d to %d: prompt %d, ideal %d, predicted %v", r.From, r.To,
-							r.Prompt, r.Ideal, r.Predicted)
+					if float64(r.Predicted) > float64(r.Possible) || r.Possible >= r.Prompt {
+						t.Errorf("turns %d to %d: prompt %d, possible %d, predicted %v", r.From, r.To,
+							r.Prompt, r.Possible, r.Predicted)
 					}
 				}
-				if less := p.All.Predicted < Number(p.All.Ideal); less != tc.misses {
-					t.Errorf("ideal %d, predicted %v", p.All.Ideal, p.All.Predicted)
+				if less := p.All.Predicted < Number(p.All.Possible); less != tc.misses {
+					t.Errorf("possible %d, predicted %v", p.All.Possible, p.All.Predicted)
 				}
 				k := d.Counters
 				if !k.OK() || k.Turns != 72 || k.value("cached_tokens") != p.All.Cached ||
@@ -240,7 +240,7 @@ func TestUnknownCachedTokens(t *testing.T) {
 	s := w.summary(Options{})
 	p := s.Details.Prediction
 	for _, r := range p.rows() {
-		if r.Known != 0 || r.Cached.OK() || r.HitRate.OK() || r.EligibleRate.OK() ||
+		if r.Known != 0 || r.Cached.OK() || r.HitRate.OK() || r.OfPossible.OK() ||
 			r.Recompute50.OK() {
 			t.Errorf("%+v", r)
 		}
@@ -252,7 +252,7 @@ func TestUnknownCachedTokens(t *testing.T) {
 		t.Errorf("a cost model of nothing: %+v", s.Details.Cost)
 	}
 	for _, b := range s.Details.Reuse.Tokens {
-		if b.HitRate.OK() || b.EligibleRate.OK() || !b.PredictedRate.OK() {
+		if b.HitRate.OK() || b.OfPossible.OK() || !b.PredictedOfPossible.OK() {
 			t.Errorf("%+v", b)
 		}
 	}

@@ -49,9 +49,10 @@ func (f *finder) capacity(p *CachePlan) {
 func hitsOf(r *CacheRow) string {
 	if r.Known == 0 {
 		return fmt.Sprintf("later turns would hit %s of %s possible tokens", tokens(r.Predicted),
-			tokens(r.Ideal))
+			tokens(r.Possible))
 	}
-	return fmt.Sprintf("later turns hit %s of %s possible tokens", tokens(r.Cached), tokens(r.knownIdeal))
+	return fmt.Sprintf("later turns hit %s of %s possible tokens", tokens(r.Cached),
+		tokens(r.knownPossible))
 }
 
 // tooSmall reports a cache that had, or would have, far fewer hits than possible.
@@ -67,10 +68,10 @@ func (f *finder) tooSmall(p *CachePlan, r *CacheRow) {
 		f.add(cacheTooSmall, fmt.Sprintf("The cache is too small for the load: %s%s; %s.", hitsOf(r),
 			f.priceOf(r), reach), "%s; the cache has %s", evidence, sizesText(&p.Shape))
 	case f.c.statesSize(): // it cannot be used, and a note says why
-		f.add(belowIdeal, fmt.Sprintf("Many possible hits were missed: %s%s; %s.", hitsOf(r),
+		f.add(belowPossible, fmt.Sprintf("Many possible hits were missed: %s%s; %s.", hitsOf(r),
 			f.priceOf(r), reach), "%s", evidence)
 	default:
-		f.add(belowIdeal, fmt.Sprintf("Many possible hits were missed: %s%s; state the cache's size to "+
+		f.add(belowPossible, fmt.Sprintf("Many possible hits were missed: %s%s; state the cache's size to "+
 			"see whether it is too small.", hitsOf(r), f.priceOf(r)), "%s; %s", evidence, reach)
 	}
 }
@@ -78,10 +79,10 @@ func (f *finder) tooSmall(p *CachePlan, r *CacheRow) {
 // held returns the share of the possible hits that were made, or were predicted if
 // the measured ones are unknown.
 func (r *CacheRow) held() Number {
-	if r.EligibleRate.OK() {
-		return r.EligibleRate
+	if r.OfPossible.OK() {
+		return r.OfPossible
 	}
-	return r.PredictedRate
+	return r.PredictedOfPossible
 }
 
 // priceOf says what computing the missed tokens took, if the cost model knows.
@@ -90,7 +91,7 @@ func (f *finder) priceOf(r *CacheRow) string {
 	if m == nil || !m.Fit || r.Known == 0 {
 		return ""
 	}
-	missed := share(Number(r.knownIdeal)-r.Cached, int64(r.Known))
+	missed := share(Number(r.knownPossible)-r.Cached, int64(r.Known))
 	ms, _ := m.r.Combine(m.computing(float64(missed)))
 	return fmt.Sprintf(", and computing the others took %s ms a turn", significant(Number(ms)))
 }
@@ -117,10 +118,10 @@ func (c *Collector) statesSize() bool {
 func (f *finder) fitsGPU(p *CachePlan, r *CacheRow, held Number) bool {
 	alone, how := unknown, "would have had"
 	if p.Shape.Config != nil {
-		alone = share(r.PredictedTier[kvcache.GPU.String()], r.Ideal)
+		alone = share(r.PredictedTier[kvcache.GPU.String()], r.Possible)
 	}
 	if w := f.tier(kvcache.GPU.String()); w != nil && w.From != tiersFromPrediction {
-		alone, how = share(w.Tokens, p.All.Ideal), "had"
+		alone, how = share(w.Tokens, p.All.Possible), "had"
 	}
 	if !(alone >= heldShare) || held < heldShare {
 		return false

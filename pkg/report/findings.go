@@ -55,7 +55,7 @@ const (
 	belowPredicted = "below_predicted"  // far fewer hits than the known cache would have
 	abovePredicted = "above_predicted"  // far more
 	cacheTooSmall  = "too_small"        // far fewer hits than possible
-	belowIdeal     = "below_ideal"      // likewise; the size of the cache is unknown
+	belowPossible  = "below_possible"   // likewise; the size of the cache is unknown
 	slowTier       = "slow_tier"        // loading from a tier takes longer than computing
 	idleTier       = "idle_tier"        // a tier had hardly any hits
 	effectFound    = "effect"           // arms differ
@@ -81,7 +81,7 @@ var ranking = []struct {
 		countersDisagree, statedTooSmall, notReported, partlyReported,
 	}},
 	{SeverityVerdict, []string{
-		cacheOff, prefixBroken, belowPredicted, abovePredicted, cacheTooSmall, belowIdeal, slowTier,
+		cacheOff, prefixBroken, belowPredicted, abovePredicted, cacheTooSmall, belowPossible, slowTier,
 		effectFound, effectNotFound, tierWorth, idleTier, fitsGPU, allHeld,
 	}},
 	{SeverityHint, []string{preemptions, autocorrelated}},

@@ -276,7 +276,7 @@ func TestFindings(t *testing.T) {
 			name: "too small, of unknown size", w: func(w *world) { w.config = shape(300, 0, 0) },
 			change: without[*record.Scrape],
 			o:      func(o *Options) { o.Cache = stated(kvcache.Config{BlockSize: 16}) },
-			kinds:  []string{belowIdeal}, text: "state the cache's size to see whether it is too small",
+			kinds:  []string{belowPossible}, text: "state the cache's size to see whether it is too small",
 			shown: "blocks of 16 tokens",
 		},
 		{
@@ -427,9 +427,9 @@ func TestSharedTexts(t *testing.T) {
 	o.Cache.Turns.Texts, o.Cache.Turns.Tokenizer = texts, spaces{}
 	s := collected(o, recs...).Summary()
 	p := s.Details.Prediction
-	if !p.SharedKnown || p.First.Ideal != 11*160 || p.First.Cached != 11*160 ||
+	if !p.SharedKnown || p.First.Possible != 11*160 || p.First.Cached != 11*160 ||
 		len(s.Details.Findings) != 0 {
-		t.Errorf("ideal %d, cached %v, %+v", p.First.Ideal, p.First.Cached, s.Details.Findings)
+		t.Errorf("possible %d, cached %v, %+v", p.First.Possible, p.First.Cached, s.Details.Findings)
 	}
 	for i, r := range recs[1:] {
 		n := 400

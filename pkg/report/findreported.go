@@ -74,10 +74,10 @@ func (f *finder) off() {
 		return
 	}
 	p := f.d.Prediction
-	if p == nil || p.Later.Known == 0 || p.Later.Cached != 0 || p.Later.knownIdeal <= 0 {
+	if p == nil || p.Later.Known == 0 || p.Later.Cached != 0 || p.Later.knownPossible <= 0 {
 		return
 	}
-	if p.Shape.Config != nil && p.Later.PredictedRate < farShare {
+	if p.Shape.Config != nil && p.Later.PredictedOfPossible < farShare {
 		return // the cache is too small for hits
 	}
 	how := ""
@@ -85,6 +85,6 @@ func (f *finder) off() {
 		how = "; if it is off, " + advice
 	}
 	f.add(cacheOff, fmt.Sprintf("Prefix caching is off, or all blocks are evicted before they are reused: "+
-		"later turns hit 0 of %s possible tokens%s.", tokens(p.Later.knownIdeal), how), "%s",
+		"later turns hit 0 of %s possible tokens%s.", tokens(p.Later.knownPossible), how), "%s",
 		human.Count(p.Later.Known, "later turn"))
 }

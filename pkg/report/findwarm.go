@@ -93,8 +93,8 @@ func (f *finder) warmFirstTurns() {
 func (f *finder) sharedByFirstTurns(p *CachePlan) (shared float64, why string, ok bool) {
 	turns := float64(p.First.Known)
 	if p.SharedKnown {
-		return 1.25*float64(p.First.knownIdeal) + turns*float64(max(p.Shape.BlockSize, warmTokens)),
-			"their texts share " + tokens(p.First.knownIdeal), true
+		return 1.25*float64(p.First.knownPossible) + turns*float64(max(p.Shape.BlockSize, warmTokens)),
+			"their texts share " + tokens(p.First.knownPossible), true
 	}
 	if common, ok := f.commonPrefix(); ok {
 		return turns * (1.25*common + warmTokens),

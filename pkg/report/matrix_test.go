@@ -87,7 +87,7 @@ func TestMatrixOfFindings(t *testing.T) {
 
 // share returns a number of hits as a share of the possible ones.
 func (r *engineRun) share(hits int, whole *Details) float64 {
-	return float64(hits) / float64(whole.Prediction.All.Ideal)
+	return float64(hits) / float64(whole.Prediction.All.Possible)
 }
 
 // kinds returns the verdicts among the findings; there must be no others.

@@ -22,11 +22,11 @@ type ReuseBucket struct {
 	To   Number  `json:"to"` // null in the last range, which has no end
 	N    int     `json:"n"`
 	// Share is the share of the turns in this range and nearer ones.
-	Share         Number `json:"cumulative_share"`
-	HitRate       Number `json:"hit_rate"`
-	EligibleRate  Number `json:"share_of_possible"`
-	PredictedRate Number `json:"predicted_share_of_possible"`
-	Known         int    `json:"cached_known"`
+	Share               Number `json:"cumulative_share"`
+	HitRate             Number `json:"hit_rate"`
+	OfPossible          Number `json:"share_of_possible"`
+	PredictedOfPossible Number `json:"predicted_share_of_possible"`
+	Known               int    `json:"cached_known"`
 }
 
 // reuse is a turn that came back, and how long it was away.
@@ -126,7 +126,7 @@ func (c *Collector) buckets(p *CachePlan, all []reuse, edges []float64,
 		seen += row.N
 		b := ReuseBucket{
 			From: edges[i], To: unknown, N: row.N, Share: Number(float64(seen) / float64(total)),
-			HitRate: row.HitRate, EligibleRate: row.EligibleRate, PredictedRate: row.PredictedRate,
+			HitRate: row.HitRate, OfPossible: row.OfPossible, PredictedOfPossible: row.PredictedOfPossible,
 			Known: row.Known,
 		}
 		if i+1 < len(edges) {

@@ -22,8 +22,8 @@ func TestReuseBuckets(t *testing.T) {
 				i > 0 && b.From < float64(list[i-1].To) || !(b.From < float64(b.To)) {
 				t.Errorf("%s: %+v", name, b)
 			}
-			if math.Abs(float64(b.EligibleRate-b.PredictedRate)) > 1e-12 {
-				t.Errorf("%s: hit %v of ideal, predicted %v", name, b.EligibleRate, b.PredictedRate)
+			if math.Abs(float64(b.OfPossible-b.PredictedOfPossible)) > 1e-12 {
+				t.Errorf("%s: hit %v of possible, predicted %v", name, b.OfPossible, b.PredictedOfPossible)
 			}
 			last = b.Share
 		}
@@ -32,7 +32,7 @@ func TestReuseBuckets(t *testing.T) {
 		}
 	}
 	near, far := d.Reuse.Tokens[0], d.Reuse.Tokens[len(d.Reuse.Tokens)-1]
-	if !(near.EligibleRate > 0.5) || !(far.EligibleRate < 0.1) {
+	if !(near.OfPossible > 0.5) || !(far.OfPossible < 0.1) {
 		t.Errorf("near %+v\nfar %+v", near, far)
 	}
 }

@@ -39,12 +39,12 @@ func (d *Details) hitsLine() string {
 func (d *Details) ofPossible() string {
 	p := d.Prediction
 	switch {
-	case p == nil || p.All.Ideal == 0 || !p.All.EligibleRate.OK():
+	case p == nil || p.All.Possible == 0 || !p.All.OfPossible.OK():
 		return ""
-	case p.All.EligibleRate > 1:
+	case p.All.OfPossible > 1:
 		return "" // the cache was warm, or what conversations share is unknown
 	}
-	return "; " + fixed(100*p.All.EligibleRate, 0) + " % of what was possible"
+	return "; " + fixed(100*p.All.OfPossible, 0) + " % of what was possible"
 }
 
 // tiersLine has the share of each tier in the prompt tokens, if there is more than
@@ -84,7 +84,7 @@ func (d *Details) statedLine() string {
 		return ""
 	}
 	return fmt.Sprintf("predicted for %s: %s hit; %s %% of possible", sizesText(&p.Shape),
-		percent(share(p.All.Predicted, p.All.Prompt)), fixed(100*p.All.PredictedRate, 0))
+		percent(share(p.All.Predicted, p.All.Prompt)), fixed(100*p.All.PredictedOfPossible, 0))
 }
 
 func isStated(t plan.ShapeTier) bool { return t.From == plan.FromStated }

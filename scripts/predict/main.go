@@ -132,8 +132,8 @@ type bench struct {
 // row is a setting's result, in tokens.
 type row struct {
 	setting
-	turns                                  int
-	prompt, ideal, predicted, usage, truth int
+	turns                                     int
+	prompt, possible, predicted, usage, truth int
 }
 
 // off returns the prediction's error as a share of the hits.
@@ -230,7 +230,7 @@ func (b *bench) report(ctx context.Context, base string, r *row) error {
 				All struct {
 					N         int `json:"n"`
 					Prompt    int `json:"prompt_tokens"`
-					Ideal     int `json:"possible_tokens"`
+					Possible  int `json:"possible_tokens"`
 					Predicted int `json:"predicted_tokens"`
 					Cached    int `json:"cached_tokens"`
 				} `json:"all_turns"`
@@ -241,7 +241,7 @@ func (b *bench) report(ctx context.Context, base string, r *row) error {
 		return fmt.Errorf("report of %s: %d runs: %w", base, len(docs), err)
 	}
 	all := docs[0].Details.CachePlan.All
-	r.turns, r.prompt, r.ideal = all.N, all.Prompt, all.Ideal
+	r.turns, r.prompt, r.possible = all.N, all.Prompt, all.Possible
 	r.predicted, r.usage = all.Predicted, all.Cached
 	return nil
 }
@@ -278,7 +278,7 @@ func writeTable(w io.Writer, rows []row) error {
 	for i := range rows {
 		r := &rows[i]
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%+d\t%+.2f\t\n", r.setting, r.turns, r.prompt,
-			r.ideal, r.predicted, r.usage, r.truth, r.predicted-r.truth, 100*r.off())
+			r.possible, r.predicted, r.usage, r.truth, r.predicted-r.truth, 100*r.off())
 		off = append(off, math.Abs(r.off()))
 	}
 	if err := t.Flush(); err != nil || len(off) == 0 {
