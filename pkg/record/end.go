@@ -104,8 +104,12 @@ const (
 	VerdictUnknown = "unknown" // the records do not have what is needed
 )
 
-// WorstVerdict returns the verdict on a run with these on its kinds of numbers.
+// WorstVerdict returns the verdict on a run with these on its kinds of numbers. It
+// is unknown for a run without numbers.
 func WorstVerdict(all []Verdict) string {
+	if len(all) == 0 {
+		return VerdictUnknown
+	}
 	worst := VerdictOK
 	for _, v := range all {
 		if v.Verdict == VerdictWarn || worst == VerdictOK {

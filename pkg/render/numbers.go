@@ -21,10 +21,10 @@ func Fixed(f float64, decimals int) string {
 
 // Short formats a measured time with as many decimals as say something.
 func Short(f float64) string {
-	switch {
-	case f >= 100:
+	switch size := math.Abs(f); {
+	case size >= 100:
 		return Fixed(f, 0)
-	case f >= 1:
+	case size >= 1:
 		return Fixed(f, 1)
 	}
 	return Fixed(f, 3)

@@ -53,6 +53,8 @@ type judge struct {
 	old     bool
 	pauseMS float64 // the shortest mean pause asked for; 0: the run has none
 	gapMS   float64 // median gap between chunks
+	// gaps reports whether an answer came in several chunks.
+	gaps bool
 
 	ttft, latency, tpot []float64
 	// How much too long a turn's numbers may be: because the request left late,
@@ -74,19 +76,32 @@ func (j *judge) add(t *turn) {
 	j.ttftOff = append(j.ttftOff, sent+early)
 	j.ttft = append(j.ttft, since(t.firstToken, t.sent))
 	j.latency = append(j.latency, since(t.end, t.sent))
+	j.gaps = j.gaps || t.chunks > 1
 	if s := t.sample(); !math.IsNaN(s.TPOTMS) {
 		j.tpot = append(j.tpot, s.TPOTMS)
 		j.tpotOff = append(j.tpotOff, early/float64(s.OutputTokens-s.FirstChunkTokens))
 	}
 }
 
-// all returns the verdicts.
-func (j *judge) all() []record.Verdict {
-	all := []record.Verdict{j.judgeTTFT(), j.judgeTPOT(), j.judgeITL(), j.judgeLatency()}
-	if j.pauseMS > 0 {
-		all = append(all, j.judgeThink())
+// all returns the verdicts on the kinds of numbers that the run has.
+func (j *judge) all() (all []record.Verdict) {
+	measured := len(j.ttft) > 0
+	for _, kind := range []struct {
+		has   bool
+		judge func() record.Verdict
+	}{
+		{measured, j.judgeTTFT},
+		{len(j.tpot) > 0, j.judgeTPOT},
+		{j.gaps, j.judgeITL},
+		{measured, j.judgeLatency},
+		{measured && j.pauseMS > 0, j.judgeThink},
+		{measured, j.judgeThroughput},
+	} {
+		if kind.has {
+			all = append(all, kind.judge())
+		}
 	}
-	return append(all, j.judgeThroughput())
+	return all
 }
 
 // limit returns the error that is doubted, beside a number's median.

@@ -39,25 +39,32 @@ func (s *Summary) intervalsFact() render.Fact {
 		in.unseenText())
 }
 
-// millis is a time in ms with its interval, whose ends have no decimals unless the
-// time is short: they are far apart.
+// millis is a time in ms with its interval, if that is known.
 func (e *Estimate) millis() string {
 	value := render.Short(float64(e.Value))
-	decimals := 0
-	switch v := math.Abs(float64(e.Value)); {
-	case v < 1:
-		value, decimals = fixed(e.Value, 3), 3
-	case v < 10:
-		value, decimals = fixed(e.Value, 1), 1
-	}
-	bounds := render.Interval("", "low", "high", decimals).Text(render.Row{Cells: render.Cells(e)})
+	bounds := render.Interval("", "low", "high", e.decimals()).Text(render.Row{Cells: render.Cells(e)})
 	switch {
 	case bounds == render.Unknown:
 		return value
 	case !e.Value.OK():
 		return bounds
+	case !e.Low.OK() || !e.High.OK():
+		return value + " [" + bounds + "]"
 	}
 	return value + " " + bounds
+}
+
+// decimals is how many decimals the ends of the interval have: none, unless the
+// value is small or they are so near each other that they would look the same.
+func (e *Estimate) decimals() int {
+	size := math.Abs(float64(e.Value))
+	switch width := float64(e.High - e.Low); {
+	case size < 1 || width < 0.2:
+		return 3
+	case size < 10 || width < 2:
+		return 1
+	}
+	return 0
 }
 
 // controlFact has what the cache was worth by each control arm.
@@ -80,12 +87,19 @@ func (a *Arms) effectLine(e *Effect, control *Arm) string {
 		return e.Control + ": no turns to compare"
 	}
 	chance := ""
-	if !r.significant() {
+	switch {
+	case !r.P.OK():
+		chance = " (too few to know whether by chance)"
+	case !r.significant():
 		chance = " (may be chance)"
 	}
-	return fmt.Sprintf("%s: %s hit (%s: %s); TTFT of %s %s ms longer%s", e.Control,
+	d, than := r.Difference, "longer"
+	if d.Value < 0 {
+		d.Value, d.Low, d.High, than = -d.Value, -d.High, -d.Low, "shorter"
+	}
+	return fmt.Sprintf("%s: %s hit (%s: %s); TTFT of %s %s ms %s%s", e.Control,
 		percent(control.CachedShare), a.Measured, percent(a.Arms[0].CachedShare), turns,
-		r.Difference.millis(), chance)
+		d.millis(), than, chance)
 }
 
 // headline is the effect on later turns, or on all if there are no later ones.

@@ -12,7 +12,7 @@ import (
 // throughputFact has the rates.
 func (s *Summary) throughputFact() render.Fact {
 	p := &s.Details.Throughput
-	if !p.Seconds.OK() {
+	if !p.Seconds.OK() || p.Requests == 0 {
 		return answer("Throughput")
 	}
 	computed := "computed ones unknown"
