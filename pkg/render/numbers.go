@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"multiturn/internal/human"
 )
 
 // Unknown is what text shows for a number that does not exist or is not known.
@@ -19,9 +21,12 @@ func Fixed(f float64, decimals int) string {
 	return strconv.FormatFloat(f, 'f', decimals, 64)
 }
 
-// Short formats a measured time with as many decimals as say something.
+// Short formats a measured time with as many decimals as say something, and a large
+// one with commas.
 func Short(f float64) string {
 	switch size := math.Abs(f); {
+	case size >= 1000 && known(f):
+		return human.Thousands(int64(math.Round(f)))
 	case size >= 100:
 		return Fixed(f, 0)
 	case size >= 1:

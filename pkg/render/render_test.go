@@ -185,6 +185,8 @@ func TestNumbers(t *testing.T) {
 		render.Short(123.4):              "123",
 		render.Short(12.34):              "12.3",
 		render.Short(0.12345):            "0.123",
+		render.Short(-123.4):             "-123",
+		render.Short(1234.5):             "1,235",
 		render.Short(math.NaN()):         "-",
 		render.Significant(0.0123456):    "0.0123",
 		render.Percent(0.1234):           "12.3 %",

@@ -196,3 +196,34 @@ func TestCertificateCounts(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// What a run did not measure has no verdict: all of it if every turn failed, and what
+// is between tokens if answers are not streamed.
+func TestNoVerdictWithoutNumbers(t *testing.T) {
+	t.Parallel()
+	failed := func(_ int, t *record.Turn) {
+		t.Outcome, t.Status, t.FirstToken, t.Usage = record.HTTPStatus, 500, 0, nil
+	}
+	whole := func(_ int, t *record.Turn) {
+		t.FirstToken, t.Chunks, t.GapsUS, t.Stream = t.End, 1, nil, false
+		t.Counted.FirstChunk = t.Counted.Output
+	}
+	for _, tc := range []struct {
+		name    string
+		change  func(int, *record.Turn)
+		verdict string
+		kinds   string
+	}{
+		{"failed", failed, record.VerdictUnknown, ""},
+		{"whole answers", whole, record.VerdictOK, "ttft latency throughput"},
+	} {
+		got := certified(record.Run{}, record.Certificate{}, tc.change)
+		var kinds []string
+		for _, v := range got.Verdicts {
+			kinds = append(kinds, v.Kind)
+		}
+		if all := strings.Join(kinds, " "); all != tc.kinds || got.Verdict != tc.verdict {
+			t.Errorf("%s: verdicts %q, want %q; %s", tc.name, all, tc.kinds, got.Verdict)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 )
 
 // ttftMS is the name of the time to the first token.
@@ -97,7 +98,7 @@ func (in *Intervals) unseenText() string {
 		return ""
 	}
 	return fmt.Sprintf("no %s above %s ms was seen: up to %s %% of turns may be above (95 %%)",
-		metricName(in.Name), significant(in.Max), fixed(100*in.Unseen, 1))
+		metricName(in.Name), render.Short(float64(in.Max)), fixed(100*in.Unseen, 1))
 }
 
 // metricName returns what a sentence calls a metric.

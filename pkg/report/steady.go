@@ -199,6 +199,9 @@ func (s *Summary) windowFact() render.Fact {
 	case !w.From.OK():
 		return answer("Window", fmt.Sprintf("the run has no part %q: the numbers are of all of it",
 			w.Window))
+	case w.Turns == 0:
+		return answer("Window", fmt.Sprintf("%s: none of %s was sent in it, so nothing is measured",
+			w.Window, human.Count(w.Of, "turn")))
 	}
 	return answer("Window", fmt.Sprintf("%s: table, intervals and findings are of the %d of %s sent "+
 		"from %s to %s s", w.Window, w.Turns, human.Count(w.Of, "turn"), fixed(w.From, 1),

@@ -81,8 +81,11 @@ func trustLines(c *record.Certificate) (lines []string) {
 // shownReasons is how many reasons for doubt the short text has.
 const shownReasons = 2
 
-// trustFact says which numbers the client measured well.
+// trustFact says which numbers the client measured well, if there are any.
 func (s *Summary) trustFact() render.Fact {
+	if len(s.Samples) == 0 {
+		return answer("Trust")
+	}
 	c := &s.Details.Certificate
 	lines := trustLines(c)
 	var reasons []string

@@ -124,3 +124,15 @@ func TestWindow(t *testing.T) {
 		t.Errorf("%d turns", len(none.Samples))
 	}
 }
+
+// Nothing is claimed of a window in which no turn was sent.
+func TestEmptyWindow(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.config, w.tiers = shape(400, 2000, 0), true
+	text := shortOf(t, w.summary(Options{Window: Window{From: 1000, To: 2000}}))
+	if !strings.Contains(text, "1000..2000: none of") || strings.Contains(text, "tier") ||
+		strings.Contains(text, "Trust") {
+		t.Error(text)
+	}
+}

@@ -43,7 +43,7 @@ func (d *Details) work() []render.Section {
 		tallies.Notes = append(tallies.Notes,
 			"  The records have no end: the run was killed, or goes on. Finished conversations are not "+
 				"known.")
-	case "done":
+	case record.WhyDone, record.WhyLimit:
 	default:
 		tallies.Notes = append(tallies.Notes, fmt.Sprintf("  The run ended early: %s%s.", w.Why,
 			after(": ", w.Error)))

@@ -50,8 +50,8 @@ func (w *Worth) lower() bool { return w.Tier != kvcache.GPU.String() && w.Tier !
 // worth returns the worth of each tier that the server has or had hits in, the
 // fastest first.
 func (c *Collector) worth(d *Details) []Worth {
-	hits := c.tierHits(d)
-	if hits.turns == 0 {
+	hits, mean := c.tierHits(d), c.meanTTFT()
+	if hits.turns == 0 || !mean.OK() {
 		return nil
 	}
 	names := make(map[string]bool)
@@ -65,7 +65,7 @@ func (c *Collector) worth(d *Details) []Worth {
 			names[t.Tier] = true
 		}
 	}
-	mean, failed := c.meanTTFT(), c.tooManyFailed()
+	failed := c.tooManyFailed()
 	var all []Worth
 	for _, name := range tierOrder(names) {
 		w := Worth{
