@@ -56,7 +56,7 @@ func (m *CostModel) text() []string {
 			render.Short(float64(m.ResidualMax)))
 	}
 	if !m.Fit {
-		add("unfit, nothing is concluded from it: %s", m.Why)
+		add("rejected, nothing is concluded from it: %s", m.Why)
 		return notes
 	}
 	add("prefill: %s%s; a tier that loads more slowly is worth nothing", perSecond(m.Prefill),

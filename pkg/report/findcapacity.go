@@ -40,8 +40,8 @@ func (f *finder) capacity(p *CachePlan) {
 	case f.has(warmStart, warmFirstTurns): // an earlier run's hits show no size
 	case f.fitsGPU(p, r, held):
 	case held >= heldShare && !f.lowerTier(p) && !f.has(abovePredicted):
-		f.add(allHeld, fmt.Sprintf("The cache held %s of the tokens that could be hit: this run does not "+
-			"reach the limit of its size.", percent(min(1, held))), "%s", hitsOf(r))
+		f.add(allHeld, fmt.Sprintf("The cache is not too small for the load: later turns hit %s of the "+
+			"possible tokens.", percent(min(1, held))), "%s", hitsOf(r))
 	}
 }
 

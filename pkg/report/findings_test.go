@@ -265,7 +265,7 @@ func TestFindings(t *testing.T) {
 			},
 			kinds: []string{tierWorth, preemptions},
 			text:  "The CPU tier",
-			shown: "by the server's counters",
+			shown: "server's counters",
 		},
 		{
 			name: "too small", w: func(w *world) { w.config = shape(300, 0, 0) },

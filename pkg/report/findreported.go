@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"multiturn/internal/human"
 	"multiturn/pkg/record"
@@ -40,7 +39,7 @@ func (f *finder) reported() {
 func (f *finder) howToReport() string {
 	how := f.server.Advice.Report
 	if p := f.preflight(); p.Advice != "" {
-		how = strings.TrimSuffix(p.Advice, ".")
+		how = p.Advice
 	}
 	if how == "" {
 		return ""
@@ -70,7 +69,7 @@ func (f *finder) off() {
 	}
 	if pre := f.preflight(); pre.Caching == record.CachingOff {
 		f.add(cacheOff, "Prefix caching is off: of a prompt that was sent twice before the run, 0 tokens "+
-			"were hit. "+pre.Advice, "by %s", pre.Evidence)
+			"were hit"+after("; ", pre.Advice)+".", "by %s", pre.Evidence)
 		return
 	}
 	p := f.d.Prediction

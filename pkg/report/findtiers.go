@@ -81,7 +81,7 @@ func (w *Worth) evidence() string {
 
 // sourceOfHits says who split hits by tier.
 var sourceOfHits = map[string]string{
-	tiersFromUsage: "by usage", tiersFromCounters: "by the server's counters",
+	tiersFromUsage: "usage", tiersFromCounters: "server's counters",
 	tiersFromPrediction: "predicted",
 }
 

@@ -89,7 +89,7 @@ func (a *Arms) effectLine(e *Effect, control *Arm) string {
 	chance := ""
 	switch {
 	case !r.P.OK():
-		chance = " (too few to know whether by chance)"
+		chance = " (too few for an interval)"
 	case !r.significant():
 		chance = " (may be chance)"
 	}

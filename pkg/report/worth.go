@@ -29,7 +29,7 @@ type Worth struct {
 	// interval is to hold the difference between the means of a run without the tier
 	// and this one, both with their noise, where requests do not wait for each other.
 	// It has only an upper end if the time of loads is unknown, and none if the cost
-	// model is unfit: Why is the reason.
+	// model is rejected: Why is the reason.
 	TTFT Estimate `json:"ttft_ms_per_turn"`
 	Why  string   `json:"unknown_because,omitempty"`
 	// Computed and Loaded are what a token of the tier costs otherwise and now, in
@@ -108,7 +108,7 @@ func (w *Worth) price(d *Details, mean Number, failed bool) {
 		w.Why = "no turn has both a time to the first token and a number of cached tokens"
 		return
 	case !m.Fit:
-		w.Why = "the cost model is unfit: " + m.Why
+		w.Why = "the cost model is rejected: " + m.Why
 		return
 	}
 	w.Loaded = 0
@@ -192,7 +192,7 @@ func (d *Details) tierWorth() []render.Section {
 	}
 	return []render.Section{{
 		Name: "tier_worth", Rows: rows(d.Worth, func(w *Worth) string { return w.Tier }),
-		Title: fmt.Sprintf("Worth of each tier (hits %s; ms of TTFT a turn, queueing not counted):",
+		Title: fmt.Sprintf("Worth of each tier (hits: %s; ms of TTFT a turn, queueing not counted):",
 			sourceOfHits[d.Worth[0].From]),
 		About: "How much later first tokens would come if a tier's hits were computed.",
 		Columns: []render.Column{
