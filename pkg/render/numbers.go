@@ -35,10 +35,13 @@ func Short(f float64) string {
 	return Fixed(f, 3)
 }
 
-// Significant formats f with three digits.
+// Significant formats f with three digits, and a large one whole, with commas.
 func Significant(f float64) string {
-	if !known(f) {
+	switch {
+	case !known(f):
 		return Unknown
+	case math.Abs(f) >= 999.5:
+		return human.Thousands(int64(math.Round(f)))
 	}
 	return strconv.FormatFloat(f, 'g', 3, 64)
 }

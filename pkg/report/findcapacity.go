@@ -60,7 +60,7 @@ func (f *finder) tooSmall(p *CachePlan, r *CacheRow) {
 	if f.has(belowPredicted) {
 		return // there is another reason
 	}
-	reach := fmt.Sprintf("an LRU cache of %s blocks would hit 99 %%", human.Thousands(p.ReachBlocks))
+	reach := fmt.Sprintf("an LRU cache of %s would hit 99 %% of what is possible", p.reachText())
 	evidence := fmt.Sprintf("%s, blocks of %s besides those of running requests", percent(r.held()),
 		human.Count(p.Shape.BlockSize, "token"))
 	switch {
@@ -74,6 +74,16 @@ func (f *finder) tooSmall(p *CachePlan, r *CacheRow) {
 		f.add(belowPossible, fmt.Sprintf("Many possible hits were missed: %s%s; state the cache's size to "+
 			"see whether it is too small.", hitsOf(r), f.priceOf(r)), "%s; %s", evidence, reach)
 	}
+}
+
+// reachText is the size of the cache that would have 99 % of the possible hits.
+func (p *CachePlan) reachText() string {
+	blocks := human.Thousands(p.ReachBlocks) + " blocks"
+	size := int64(p.ReachBlocks*p.Shape.BlockSize) * p.Shape.BytesPerToken
+	if size == 0 {
+		return blocks
+	}
+	return fmt.Sprintf("%s (%s GiB)", blocks, significant(Number(size)/(1<<30)))
 }
 
 // held returns the share of the possible hits that were made, or were predicted if

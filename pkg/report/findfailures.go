@@ -154,7 +154,8 @@ func (f *finder) noUsage() {
 	}
 	if missing > 0 {
 		f.add(noUsage, fmt.Sprintf("The server sent no usage for %d of %s, although it was asked for: "+
-			"tokens are counted by the client, and the hits of turns are unknown.", missing, human.Count(of, "turn")),
+			"tokens are counted by the client, and the hits of single turns are unknown.", missing,
+			human.Count(of, "turn")),
 			"%d turns have usage", of-missing)
 	}
 }

@@ -50,6 +50,7 @@ const (
 	notReported      = "not_reported"      // no turn has a number of cached tokens
 	partlyReported   = "partly_reported"   // only some turns have one
 
+	noLaterTurns   = "no_later_turns"   // no conversation had a second turn
 	cacheOff       = "cache_off"        // no hits, though tokens were in the cache
 	prefixBroken   = "prefix_broken"    // prompts do not begin with the previous turn
 	belowPredicted = "below_predicted"  // far fewer hits than the known cache would have
@@ -81,7 +82,7 @@ var ranking = []struct {
 		countersDisagree, statedTooSmall, notReported, partlyReported,
 	}},
 	{SeverityVerdict, []string{
-		cacheOff, prefixBroken, belowPredicted, abovePredicted, cacheTooSmall, belowPossible, slowTier,
+		noLaterTurns, cacheOff, prefixBroken, belowPredicted, abovePredicted, cacheTooSmall, belowPossible, slowTier,
 		effectFound, effectNotFound, tierWorth, idleTier, fitsGPU, allHeld,
 	}},
 	{SeverityHint, []string{preemptions, autocorrelated}},
@@ -184,6 +185,7 @@ func (f *finder) cache() {
 	f.prefixes()
 	f.effects()
 	f.off()
+	f.noLaterTurns()
 	if record.SharesNothing(f.c.arm) {
 		return // its turns hit nothing by design
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 
 	"multiturn/internal/human"
@@ -34,17 +35,14 @@ func (f *finder) reported() {
 	}
 }
 
-// howToReport returns ": " and what makes the server report cached tokens, ""
-// if that is unknown.
+// howToReport returns ": " and what makes the server, or some, report cached
+// tokens.
 func (f *finder) howToReport() string {
 	how := f.server.Advice.Report
 	if p := f.preflight(); p.Advice != "" {
 		how = p.Advice
 	}
-	if how == "" {
-		return ""
-	}
-	return ": " + how
+	return ": " + cmp.Or(how, server.Of("").Advice.Report)
 }
 
 func (f *finder) partlyReported() {
@@ -59,6 +57,25 @@ func (f *finder) partlyReported() {
 	f.add(partlyReported, fmt.Sprintf("The server reports cached tokens for %d of %s only; some releases "+
 		"of %s leave out a 0, and here a missing count is unknown.", k.Known,
 		human.Count(k.Of, "turn"), omit), "%d of the others are first turns", first)
+}
+
+// noLaterTurns reports a run in which no history was sent again, so that a cache
+// had nothing of a conversation to hit.
+func (f *finder) noLaterTurns() {
+	first := 0
+	for i := range f.c.turns {
+		if t := &f.c.turns[i]; t.good {
+			if t.index > 0 {
+				return
+			}
+			first++
+		}
+	}
+	if first > 0 {
+		f.add(noLaterTurns, fmt.Sprintf("No second turn was played, in %s: no history was sent again, so "+
+			"this run does not show what the cache is worth.", human.Count(first, "conversation")), "%s",
+			human.Count(first, "first turn"))
+	}
 }
 
 // off looks for a cache that is off. An arm that shares nothing has no hits by

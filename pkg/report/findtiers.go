@@ -18,7 +18,7 @@ func (f *finder) tierWorth() {
 		case w.Share >= idleShare:
 			kind, text := w.verdict(f.d.Throughput.MaxInFlight > 1)
 			f.add(kind, text, "%s", w.evidence())
-		case !f.has(fitsGPU, statedTooSmall, cacheOff):
+		case !f.has(fitsGPU, statedTooSmall, cacheOff, noLaterTurns):
 			f.add(idleTier, fmt.Sprintf("The %s is worth nothing to this run: it supplied %s of the prompt "+
 				"tokens%s.", w.title(), percent(w.Share), f.repeats(w)), "%s", w.evidence())
 		}
@@ -52,7 +52,7 @@ func (w *Worth) verdict(queues bool) (kind, text string) {
 		if w.TTFT.High.OK() {
 			most = fmt.Sprintf("at most %s ms of TTFT a turn", significant(w.TTFT.High))
 		}
-		return tierWorth, fmt.Sprintf("What the %s is worth is %s, since %s: %s.", w.title(), most, w.Why,
+		return tierWorth, fmt.Sprintf("What the %s is worth is %s, since %s; %s.", w.title(), most, w.Why,
 			supplied)
 	}
 	aside := ""

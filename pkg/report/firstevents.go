@@ -79,7 +79,8 @@ const severalShare = 0.01
 // firstEventsFact says what ttft_ms is, if that matters.
 func (s *Summary) firstEventsFact() render.Fact {
 	f := &s.Details.FirstEvents
-	if f.Several == 0 || float64(f.Several) < severalShare*float64(f.Of) || f.Raw == f.Reference {
+	same := render.Short(float64(f.Raw)) == render.Short(float64(f.Reference))
+	if f.Several == 0 || float64(f.Several) < severalShare*float64(f.Of) || same {
 		return answer("TTFT")
 	}
 	kind, other, mean := "raw", "the reference's", f.Reference

@@ -40,6 +40,45 @@ func manyFailures() []any {
 	return recs
 }
 
+// Hits that only counters know, and turns of a window, are said once and alike.
+func TestShortOfParts(t *testing.T) {
+	t.Parallel()
+	silent := small()
+	silent.silent, silent.config = true, shape(400, 2000, 0)
+	tiers := small()
+	tiers.config, tiers.tiers = shape(400, 2000, 0), true
+	arms := tiers
+	arms.arms = []string{record.ArmMeasured, record.ArmNoReuse}
+	for _, tc := range []struct {
+		w    world
+		o    Options
+		want []string
+		not  []string
+	}{
+		{silent, Options{}, []string{
+			"Cache       78.6 % of prompt tokens hit, by the server's counters; hits of single turns are " +
+				"unknown\n            GPU 19.0 %   CPU tier 59.7 %   computed 21.4 %\n",
+			"0 of 72 turns: vLLM has --enable-prompt-tokens-details",
+		}, []string{"(by the server's counters)", "computed)"}},
+		{tiers, Options{Window: Window{From: 1, To: 4}}, []string{
+			"72 of 72 turns ok, 37 of 72 in the window;",
+		}, nil},
+		{arms, Options{}, []string{"computed)   of arm measured\n"}, nil},
+	} {
+		text := shortOf(t, tc.w.summary(tc.o))
+		for _, part := range tc.want {
+			if !strings.Contains(text, part) {
+				t.Errorf("no %q in\n%s", part, text)
+			}
+		}
+		for _, part := range tc.not {
+			if strings.Contains(text, part) {
+				t.Errorf("%q in\n%s", part, text)
+			}
+		}
+	}
+}
+
 // The short text fits a screen: at most 25 lines below the table, of at most 100
 // columns.
 func TestShortFitsAScreen(t *testing.T) {

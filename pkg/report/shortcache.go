@@ -29,8 +29,8 @@ func (d *Details) hitsLine() string {
 		}
 		return line
 	case cached.OK() && d.Counters.value("prompt_tokens") > 0:
-		return percent(cached/d.Counters.value("prompt_tokens")) +
-			" of prompt tokens hit by the server's counters; its answers do not report hits"
+		return percent(cached/d.Counters.value("prompt_tokens")) + " of prompt tokens hit, by the " +
+			"server's counters; hits of single turns are unknown"
 	}
 	return "hits unknown: the server reports no cached tokens"
 }
@@ -65,7 +65,11 @@ func (d *Details) tiersLine() string {
 		rest -= w.Share
 	}
 	parts = append(parts, "computed "+percent(rest))
-	return strings.Join(parts, "   ") + "   (" + sourceOfHits[d.Worth[0].From] + ")"
+	line := strings.Join(parts, "   ")
+	if from := d.Worth[0].From; from != tiersFromCounters || d.Cache.Known > 0 {
+		line += "   (" + sourceOfHits[from] + ")"
+	}
+	return line
 }
 
 // statedLine has the hits that the stated cache would have had, if one is stated,

@@ -15,12 +15,15 @@ func (s *Summary) throughputFact() render.Fact {
 	if !p.Seconds.OK() || p.Requests == 0 {
 		return answer("Throughput")
 	}
-	computed := "computed ones unknown"
+	line := fmt.Sprintf("%s turns/s   %s output tok/s   %s input tok/s", speed(p.Requests),
+		speed(p.Output), speed(p.Input))
 	if p.NewInput.OK() {
-		computed = speed(p.NewInput) + " computed"
+		line += " (" + speed(p.NewInput) + " computed)"
 	}
-	return answer("Throughput", fmt.Sprintf("%s turns/s   %s output tok/s   %s input tok/s (%s)",
-		speed(p.Requests), speed(p.Output), speed(p.Input), computed))
+	if a := s.Details.Arms; a != nil {
+		line += "   of arm " + a.Measured
+	}
+	return answer("Throughput", line)
 }
 
 // speed formats a number a second: whole from 100 on, with three digits below.
@@ -49,6 +52,9 @@ func (s *Summary) workFact() render.Fact {
 func (d *Details) tallyLine() string {
 	t := &d.Work.Turns
 	parts := []string{fmt.Sprintf("%d of %s ok", t.Finished, human.Count(t.Planned, "turn"))}
+	if w := d.Window; w != nil && w.From.OK() {
+		parts = append(parts, fmt.Sprintf("%d of %d in the window", w.Turns, w.Of))
+	}
 	if t.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", t.Failed))
 	}

@@ -65,7 +65,7 @@ func (c *Collector) worth(d *Details) []Worth {
 			names[t.Tier] = true
 		}
 	}
-	failed := c.tooManyFailed()
+	unpriced := c.unpriced(d.Cost)
 	var all []Worth
 	for _, name := range tierOrder(names) {
 		w := Worth{
@@ -73,10 +73,49 @@ func (c *Collector) worth(d *Details) []Worth {
 			PerTurn: hits.tokens[name] / Number(hits.turns), Share: share(hits.tokens[name], hits.prompt),
 			TTFT: noEstimate("ms"), Computed: unknown, Loaded: unknown,
 		}
-		w.price(d, mean, failed)
+		w.price(d, mean, unpriced)
 		all = append(all, w)
 	}
 	return all
+}
+
+// unpriced returns why the cost model cannot price hits, "" if it can.
+func (c *Collector) unpriced(m *CostModel) string {
+	var (
+		of, known       int
+		streamed, usage bool
+		cached, prompt  int64
+	)
+	for i := range c.turns {
+		t := &c.turns[i]
+		if !t.good {
+			continue
+		}
+		of++
+		streamed, usage = streamed || t.streamed, usage || t.usage
+		if t.usage && t.cached >= 0 {
+			known++
+			cached, prompt = cached+int64(t.cached), prompt+int64(t.prompt)
+		}
+	}
+	switch {
+	case c.tooManyFailed():
+		return "too many turns failed"
+	case m != nil && m.Fit:
+		return ""
+	case of > 0 && !streamed:
+		return "answers are not streamed, so times to the first token are unknown"
+	case of > 0 && !usage:
+		return "answers have no usage, so the hits of single turns are unknown"
+	case of > 0 && known == 0:
+		return "the server does not report the hits of single turns"
+	case prompt > 0 && share(Number(cached), prompt) >= heldShare:
+		return fmt.Sprintf("%s of all prompts was hit, so the cost of computing cannot be fitted",
+			percent(share(Number(cached), prompt)))
+	case m == nil:
+		return "no turn has a time to the first token and hits whose tiers are known"
+	}
+	return "the cost model is rejected: " + m.Why
 }
 
 // meanTTFT returns the mean time to the first token of the measured turns, in ms.
@@ -93,22 +132,15 @@ func (c *Collector) meanTTFT() Number {
 }
 
 // price sets what the tier's hits are worth by the cost model. mean is that of
-// the times to the first token; failed reports whether too many turns failed to
-// say it.
-func (w *Worth) price(d *Details, mean Number, failed bool) {
+// the times to the first token; unpriced is why no hits can be priced, "" if they can.
+func (w *Worth) price(d *Details, mean Number, unpriced string) {
 	m := d.Cost
 	switch {
 	case w.Tokens == 0:
 		w.TTFT = Estimate{"ms", 0, 0, 0}
 		return
-	case failed:
-		w.Why = "too many turns failed"
-		return
-	case m == nil:
-		w.Why = "no turn has both a time to the first token and a number of cached tokens"
-		return
-	case !m.Fit:
-		w.Why = "the cost model is rejected: " + m.Why
+	case unpriced != "":
+		w.Why = unpriced
 		return
 	}
 	w.Loaded = 0

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"multiturn/pkg/kvcache"
@@ -86,6 +87,41 @@ func TestWorthHoldsTheDifferenceOfTwoRuns(t *testing.T) {
 	}
 	if held < pairs*87/100 {
 		t.Errorf("%d of %d intervals hold the difference", held, pairs)
+	}
+}
+
+// A worth that is unknown has its true reason.
+func TestWhyWorthIsUnknown(t *testing.T) {
+	t.Parallel()
+	for why, change := range map[string]func(*record.Turn){
+		"answers are not streamed, so times to the first token are unknown": func(t *record.Turn) {
+			t.Stream = false
+		},
+		"answers have no usage, so the hits of single turns are unknown": func(t *record.Turn) {
+			t.Counted = record.Counted{Input: t.Usage.Prompt, Output: t.Usage.Completion}
+			t.Usage = nil
+		},
+		"the server does not report the hits of single turns": func(t *record.Turn) {
+			t.Usage.Cached, t.Usage.Tiers = nil, nil
+		},
+		"99.9 % of all prompts was hit, so the cost of computing cannot be fitted": func(t *record.Turn) {
+			*t.Usage.Cached = t.Usage.Prompt - 1
+		},
+	} {
+		w := small()
+		w.config = shape(400, 2000, 0)
+		recs := w.play()
+		for _, turn := range turnsOf(recs) {
+			change(turn)
+		}
+		s := collected(Options{Cache: stated(w.config)}, recs...).Summary()
+		cpu := s.Details.Worth[1]
+		if cpu.Why != why {
+			t.Errorf("%q, want %q", cpu.Why, why)
+		}
+		if _, text := cpu.verdict(false); !strings.Contains(text, "is unknown, since "+why+"; it supplied") {
+			t.Error(text)
+		}
 	}
 }
 
