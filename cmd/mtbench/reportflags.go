@@ -115,11 +115,12 @@ func numberFlags(o *report.Options) []cli.Flag {
 			Usage: "whose counts the table shows if both are known"},
 		{Name: "ttft", Value: cli.Enum(&o.TTFT, report.RawTTFT, report.ReferenceTTFT),
 			Usage: "time to the first text; reference: less the time of its tokens after the first"},
-		{Name: "window", DefaultText: "all",
+		{Name: "window", DefaultText: "auto",
 			Value: cli.Parsed(&o.Window, "WINDOW", report.ParseWindow, report.Window.String),
 			Usage: "the part of the run that table, intervals and findings are of: all; steady, " +
 				"from when all conversations of the start had their first answer until work runs " +
-				"short; or FROM..TO in seconds after the first turn"},
+				"short; FROM..TO in seconds after the first turn; or auto: all, but intervals are " +
+				"of the steady part if it differs by more than 10 %"},
 		{Name: "goodput", DefaultText: "none",
 			Value: cli.Parsed(&o.Goodput, "LIMITS", report.ParseLimits, report.Limits.String),
 			Usage: "limits that a good turn meets, in ms: 'ttft:200 tpot:50 latency:5000'"},

@@ -152,34 +152,12 @@ func (s *Series) nextOther() []int {
 }
 
 // residualRanks returns the midranks less what the number of a value in its
-// cluster explains: the first value has a level of its own (the first prompt of a
-// conversation is nowhere cached), later ones lie on a line. Conversations that
-// begin together would look alike otherwise.
+// cluster explains, and its work. Conversations that begin together would look
+// alike otherwise, and a cache that is full would look like a slower server.
 func (s *Series) residualRanks() []float64 {
-	r := midranks(s.values, s.sorted)
-	if s.index == nil {
-		return r
-	}
-	var first, firsts, n, sx, sy, sxx, sxy float64
-	for i, v := range r {
-		if s.index[i] == 0 {
-			first += v
-			firsts++
-			continue
-		}
-		x := float64(s.index[i])
-		n, sx, sy, sxx, sxy = n+1, sx+x, sy+v, sxx+x*x, sxy+x*v
-	}
-	slope := 0.0
-	if d := n*sxx - sx*sx; d > 0 {
-		slope = (n*sxy - sx*sy) / d
-	}
-	for i := range r {
-		if s.index[i] == 0 {
-			r[i] -= first / firsts
-		} else {
-			r[i] -= (sy-slope*sx)/n + slope*float64(s.index[i])
-		}
+	r := s.lessIndex(midranks(s.values, s.sorted))
+	for _, w := range s.workColumns() {
+		subtract(r, w, slope(w, r))
 	}
 	return r
 }

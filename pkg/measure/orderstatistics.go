@@ -55,8 +55,8 @@ func (s *Series) Percentile(p, level float64) Estimated {
 	if math.IsInf(e.High-e.Low, 1) {
 		e.Value = math.NaN()
 	}
-	switch in := s.batchPercentile(value, p, level); {
-	case s.auto.Found(), s.auto.Suspected() && !math.IsInf(in.High-in.Low, 1):
+	switch in, auto := s.steady.batchPercentile(value, p, level), s.Autocorrelation(); {
+	case auto.Found(), auto.Suspected() && !math.IsInf(in.High-in.Low, 1):
 		e.widen(in)
 	}
 	return e
@@ -65,15 +65,14 @@ func (s *Series) Percentile(p, level float64) Estimated {
 // effective returns the number of independent values that would determine the
 // percentile at value as well as the series does.
 func (s *Series) effective(value, p, level float64) float64 {
-	sums := make([]float64, s.clusters)
+	upTo := make([]float64, len(s.values))
 	for i, v := range s.values {
 		if v <= value {
-			sums[s.of[i]]++
+			upTo[i] = 1
 		}
-		sums[s.of[i]] -= p
 	}
 	n := float64(len(s.values))
-	se := standardError(sums, n)
+	se := standardError(s.deviations(upTo), n)
 	t := studentsT(level, float64(s.clusters-1)) / studentsT(level, n-1)
 	worth := p * (1 - p) / (se * se * t * t)
 	if len(s.values) < MinSamples(100*p, level) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 )
@@ -47,7 +48,7 @@ func play(rng *rand.Rand, n int, own, cluster, state, tau float64) *Series {
 		values = append(values, 50*math.Exp(own*rng.NormFloat64()+offset[c]+state*level))
 		names = append(names, strconv.Itoa(c))
 	}
-	return NewSeries(values, names, index)
+	return NewSeries(Observations{Values: values, Clusters: names, Index: index})
 }
 
 // The short form of what scripts/calibrate measures: seeds are fixed, so the
@@ -127,9 +128,11 @@ func TestPercentileOfFewIsOneSided(t *testing.T) {
 func TestSeriesOfLittle(t *testing.T) {
 	t.Parallel()
 	for _, s := range []*Series{
-		NewSeries(nil, nil, nil),
-		NewSeries([]float64{1, math.NaN(), 2}, []string{"a", "a", "b"}, nil),
-		NewSeries(make([]float64, 50), make([]string, 50), make([]int, 50)),
+		NewSeries(Observations{}),
+		NewSeries(Observations{
+			Values: []float64{1, math.NaN(), 2}, Clusters: []string{"a", "a", "b"},
+		}),
+		NewSeries(Observations{make([]float64, 50), make([]string, 50), make([]int, 50), nil, nil}),
 	} {
 		if e := s.Mean(0); e.OK() {
 			t.Errorf("%d values have the interval %+v", s.N(), e)
@@ -141,7 +144,8 @@ func TestSeriesOfLittle(t *testing.T) {
 			t.Errorf("%d values have %+v", s.N(), a)
 		}
 	}
-	if m := NewSeries([]float64{1, math.NaN(), 2}, []string{"a", "a", "b"}, nil).Mean(0); m.Value != 1.5 {
+	gap := Observations{Values: []float64{1, math.NaN(), 2}, Clusters: []string{"a", "a", "b"}}
+	if m := NewSeries(gap).Mean(0); m.Value != 1.5 {
 		t.Errorf("mean %v", m.Value)
 	}
 }
@@ -154,7 +158,7 @@ func TestSeriesOfConstants(t *testing.T) {
 	for i := range names {
 		values[i], names[i], index[i] = 7, strconv.Itoa(i%10), i/10
 	}
-	s := NewSeries(values, names, index)
+	s := NewSeries(Observations{Values: values, Clusters: names, Index: index})
 	for _, e := range []Estimated{s.Mean(0), s.Percentile(50, 0), s.Percentile(90, 0)} {
 		if e.Value != 7 || e.Low != 7 || e.High != 7 {
 			t.Errorf("%+v", e)
@@ -205,7 +209,7 @@ func ExampleSeries() {
 			turns = append(turns, turn)
 		}
 	}
-	s := NewSeries(ttft, conversations, turns)
+	s := NewSeries(Observations{Values: ttft, Clusters: conversations, Index: turns})
 	mean, p90, p99 := s.Mean(0), s.Percentile(90, 0), s.Percentile(99, 0)
 	fmt.Printf("mean %.1f [%.1f, %.1f]; +-1 %% needs %d conversations\n",
 		mean.Value, mean.Low, mean.High, mean.Needed(0.01))
@@ -229,7 +233,7 @@ func BenchmarkSeries(b *testing.B) {
 		}
 		b.Run(strconv.Itoa(s.N()), func(b *testing.B) {
 			for b.Loop() {
-				s := NewSeries(s.values, names, s.index)
+				s := NewSeries(Observations{Values: s.values, Clusters: names, Index: s.index})
 				s.Mean(0)
 				for _, p := range []float64{50, 75, 90, 95, 99} {
 					s.Percentile(p, 0)
@@ -254,7 +258,7 @@ func TestUnseen(t *testing.T) {
 				values, names, most = append(values, v), append(names, strconv.Itoa(c)), max(most, v)
 			}
 		}
-		u := NewSeries(values, names, nil).Unseen()
+		u := NewSeries(Observations{Values: values, Clusters: names}).Unseen()
 		if 1-most <= u {
 			held++
 		}
@@ -262,7 +266,7 @@ func TestUnseen(t *testing.T) {
 		for i := range values {
 			values[i] = values[i/7*7]
 		}
-		alike += NewSeries(values, names, nil).Unseen() / u / runs
+		alike += NewSeries(Observations{Values: values, Clusters: names}).Unseen() / u / runs
 	}
 	if share := float64(held) / runs; share < 0.92 {
 		t.Errorf("held in %.3f", share)
@@ -270,7 +274,55 @@ func TestUnseen(t *testing.T) {
 	if alike < 4 || alike > 10 {
 		t.Errorf("%.1f times as much where values of a cluster are equal, want about 7", alike)
 	}
-	if u := NewSeries([]float64{1, 2}, []string{"a", "b"}, nil).Unseen(); !math.IsNaN(u) {
+	if u := NewSeries(Observations{Values: []float64{1, 2}, Clusters: []string{"a", "b"}}).Unseen(); !math.IsNaN(u) {
 		t.Errorf("%v of two clusters", u)
+	}
+}
+
+// A burst at the start is of a part of its own, and what takes longer because there
+// is more to do is not slower: neither makes a series autocorrelated. Without that
+// the same values are.
+func TestPartAndWorkAreNoSlowness(t *testing.T) {
+	t.Parallel()
+	const runs = 200
+	rng := rand.New(rand.NewPCG(13, 14))
+	found := make(map[string]int)
+	width := make(map[string]float64)
+	for range runs {
+		s := play(rng, 24, 0.3, 0, 0, 0)
+		n := s.N()
+		burst := Observations{Values: slices.Clone(s.values), Index: s.index, Part: make([]int, n)}
+		busy := Observations{Values: slices.Clone(s.values), Index: s.index, Work: make([]float64, n)}
+		for i, c := range s.of {
+			burst.Clusters = append(burst.Clusters, strconv.Itoa(int(c)))
+			if i < 12 {
+				burst.Values[i] *= 10
+				burst.Part[i] = -1
+			}
+			busy.Work[i] = rng.Float64()
+			if i > n/3 && i < n/2 {
+				busy.Work[i] += 2
+			}
+			busy.Values[i] *= math.Exp(busy.Work[i])
+		}
+		busy.Clusters = burst.Clusters
+		for name, o := range map[string]Observations{
+			"burst of a part": burst, "burst": {burst.Values, burst.Clusters, burst.Index, nil, nil},
+			"explained": busy, "busy": {busy.Values, busy.Clusters, busy.Index, nil, nil},
+		} {
+			s := NewSeries(o)
+			if s.Autocorrelation().Found() {
+				found[name]++
+			}
+			e := s.Mean(0)
+			width[name] += (e.High - e.Low) / e.Value / runs
+		}
+	}
+	if found["burst of a part"] > runs/10 || found["explained"] > runs/10 ||
+		found["burst"] < runs/2 || found["busy"] < runs*9/10 {
+		t.Errorf("autocorrelation is found in %v of %d", found, runs)
+	}
+	if width["burst of a part"] > width["burst"]/2 || width["explained"] > width["busy"]/2 {
+		t.Errorf("widths of intervals: %v", width)
 	}
 }

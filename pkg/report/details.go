@@ -38,7 +38,7 @@ func (c *Collector) details(s *Summary) *Details {
 	d.First, d.Later, d.Turns, d.Contexts = c.groups()
 	d.Cache = c.cache()
 	d.Connections = c.connections()
-	d.Intervals = c.intervals(s.Samples)
+	d.Intervals = c.intervals(s.Samples, d.Steady)
 	c.cacheDetails(d)
 	d.Goodput = c.goodput(d)
 	if c.end != nil {

@@ -522,7 +522,8 @@ func TestIntervalsComeFromConversations(t *testing.T) {
 	if len(few) > 0 {
 		t.Errorf("intervals of %d conversations: %+v", measure.MinClusters-1, few)
 	}
-	for _, in := range collected(Options{}, exampleRun(12, 4)...).Summary().Details.Intervals {
+	whole := Options{Window: Window{All: true}}
+	for _, in := range collected(whole, exampleRun(12, 4)...).Summary().Details.Intervals {
 		if in.Conversations != 12 || len(in.Estimates) != 4 {
 			t.Errorf("%+v", in)
 		}

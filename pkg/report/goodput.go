@@ -90,7 +90,7 @@ func (c *Collector) goodput(d *Details) *Goodput {
 			g.Good++
 		}
 	}
-	if d.Arms == nil && c.o.Window == (Window{}) {
+	if d.Arms == nil && c.o.Window.whole() {
 		g.Of += d.Work.Turns.Abandoned // else it is unknown of which arm or window they are
 	}
 	if g.Of > 0 {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"multiturn/pkg/measure"
@@ -24,7 +25,10 @@ var timeMetrics = []struct {
 
 // Intervals are the 95 % intervals of a metric's numbers.
 type Intervals struct {
-	Name          string     `json:"name"`
+	Name string `json:"name"`
+	// Window is the part of the run that they are of: the one that was chosen, else
+	// steady if the time to the first token is another there, else all.
+	Window        string     `json:"window"`
 	Conversations int        `json:"conversations"`
 	Estimates     []Estimate `json:"estimates"`
 	// Needed is the number of conversations for an interval of the mean of +-5 %, if
@@ -48,38 +52,108 @@ type Estimate struct {
 }
 
 // intervals returns the intervals of the measured turns, of which samples are.
-func (c *Collector) intervals(samples []record.Sample) []Intervals {
+func (c *Collector) intervals(samples []record.Sample, steady *Steady) []Intervals {
 	var (
-		out   []Intervals
-		names = make([]string, len(samples))
-		index = make([]int, 0, len(samples))
+		out    []Intervals
+		o      = c.seriesOf(samples)
+		window = c.o.Window.String()
 	)
-	for i := range samples {
-		names[i] = samples[i].Conversation
-	}
-	for i := range c.turns {
-		if t := &c.turns[i]; t.measured {
-			index = append(index, int(t.index))
+	if c.o.Window == (Window{}) {
+		window = windowAll
+		if o.Part != nil && steady.otherTTFT() {
+			window = windowSteady
 		}
 	}
 	for _, m := range timeMetrics {
-		values := make([]float64, len(samples))
+		o.Values = make([]float64, len(samples))
 		for i := range samples {
-			values[i] = m.of(&samples[i])
+			o.Values[i] = m.of(&samples[i])
 		}
-		series := measure.NewSeries(values, names, index)
+		of := o
+		if window == windowSteady {
+			of = o.Steady()
+		}
+		series := measure.NewSeries(of)
 		if series.Clusters() >= measure.MinClusters {
-			out = append(out, intervalsOf(m.name, series, c.o.Bootstrap.Level))
+			out = append(out, intervalsOf(m.name, window, series, c.o.Bootstrap.Level))
 		}
 	}
 	return out
 }
 
-func intervalsOf(name string, s *measure.Series, level float64) Intervals {
+// otherTTFT reports whether the time to the first token is another in the steady
+// part, by its mean or 90th percentile.
+func (s *Steady) otherTTFT() bool {
+	return s != nil && slices.ContainsFunc(s.Rows, func(r SteadyRow) bool {
+		return (r.Name == ttftMS+" mean" || r.Name == ttftMS+" 90%") && r.differs()
+	})
+}
+
+// seriesOf returns what intervals need of the measured turns, without values.
+func (c *Collector) seriesOf(samples []record.Sample) measure.Observations {
+	var (
+		o          = measure.Observations{Part: c.parts()}
+		prompts    []float64
+		allCached  = true
+		allPrompts = true
+	)
+	for i := range samples {
+		o.Clusters = append(o.Clusters, samples[i].Conversation)
+	}
+	for i := range c.turns {
+		t := &c.turns[i]
+		if !t.measured {
+			continue
+		}
+		input := t.count().input
+		o.Index = append(o.Index, int(t.index))
+		o.Work = append(o.Work, float64(input-int(t.cached)))
+		prompts = append(prompts, float64(input))
+		allCached, allPrompts = allCached && input >= 0 && t.cached >= 0, allPrompts && input >= 0
+	}
+	switch {
+	case !allPrompts:
+		o.Work = nil
+	case !allCached:
+		o.Work = prompts
+	}
+	return o
+}
+
+// parts returns of each measured turn whether it was sent in the steady part (0), at
+// the start or at the end. It returns nil if the steady part does not have most of
+// them: then there is no level that the start differs from.
+func (c *Collector) parts() []int {
+	l, ok := c.steady()
+	if !ok {
+		return nil
+	}
+	var out []int
+	steady := 0
+	for i := range c.turns {
+		t := &c.turns[i]
+		switch {
+		case !t.measured:
+		case t.sent < l.from:
+			out = append(out, -1)
+		case t.sent >= l.to:
+			out = append(out, 1)
+		default:
+			out = append(out, 0)
+			steady++
+		}
+	}
+	if 2*steady <= len(out) {
+		return nil
+	}
+	return out
+}
+
+func intervalsOf(name, window string, s *measure.Series, level float64) Intervals {
 	mean := s.Mean(level)
 	in := Intervals{
-		Name: name, Conversations: s.Clusters(), Needed: mean.Needed(precise), Max: Number(s.Max()),
-		Unseen: Number(s.Unseen()), series: s,
+		Name: name, Window: window, Conversations: s.Clusters(), Needed: mean.Needed(precise),
+		Max: Number(s.Max()), Unseen: Number(s.Unseen()), series: s,
 	}
 	add := func(name string, e measure.Estimated) {
 		in.Estimates = append(in.Estimates,
@@ -97,8 +171,12 @@ func (in *Intervals) unseenText() string {
 	if !in.Max.OK() || !in.Unseen.OK() {
 		return ""
 	}
-	return fmt.Sprintf("no %s above %s ms was seen: up to %s %% of turns may be above (95 %%)",
-		metricName(in.Name), render.Short(float64(in.Max)), fixed(100*in.Unseen, 1))
+	where := ""
+	if in.Window == windowSteady {
+		where = " there"
+	}
+	return fmt.Sprintf("no %s above %s ms was seen%s: up to %s %% of turns may be above (95 %%)",
+		metricName(in.Name), render.Short(float64(in.Max)), where, fixed(100*in.Unseen, 1))
 }
 
 // metricName returns what a sentence calls a metric.

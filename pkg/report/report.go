@@ -73,13 +73,16 @@
 //	drain           from the last send to the last end
 //	intervals       95 %, of ttft, tpot and latency; see below
 //
-// Intervals take conversations (at least 8) as independent, not turns. Means have
-// Student's t of the conversations' sums, on the logarithmic scale; percentiles
-// have order statistics for the effective number of turns (Woodruff 1952, Korn
-// and Graubard 1998). If turns may be autocorrelated, the server slowed down for a
-// while, an interval is the wider one of that and of Student's t of four batches
-// in time ([measure.Series]). Few turns determine no tail: a percentile that needs
-// more turns is "-", and its interval has one end, as ">= 70.00" (null in JSON).
+// Intervals take conversations (at least 8) as independent, not turns. Means
+// have Student's t of the conversations' sums, on the logarithmic scale;
+// percentiles have order statistics for the effective number of turns (Woodruff
+// 1952, Korn and Graubard 1998). If turns may be autocorrelated, the server
+// slowed down for a while, an interval is the wider one of that and of
+// Student's t of four batches in time ([measure.Series]), of the steady part
+// and with the same work. They are of the steady part if the time to the first
+// token is another there. Few turns determine no tail: a percentile that needs
+// more turns is "-", and its interval has one end, as ">= 70.00" (null in
+// JSON).
 //
 // # The cache
 //

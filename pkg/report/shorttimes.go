@@ -31,6 +31,9 @@ func (s *Summary) intervalsFact() render.Fact {
 			parts = append(parts, "p90 "+e.millis())
 		}
 	}
+	if in.Window == windowSteady && d.Window == nil {
+		parts[len(parts)-1] += " in the steady part"
+	}
 	from := human.Count(in.Conversations, "conversation")
 	if in.Needed > in.Conversations {
 		from += fmt.Sprintf("; +-%.0f %% needs %s", 100*precise, tokens(in.Needed))

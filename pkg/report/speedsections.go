@@ -143,13 +143,22 @@ func spanOf(from, to int) string {
 	return integer(from) + "-" + integer(to)
 }
 
+// title says of what the intervals are.
+func (in *Intervals) title() string {
+	where := ""
+	if in.Window == windowSteady {
+		where = " of the steady part"
+	}
+	return fmt.Sprintf("95 %% intervals%s (%d conversations):", where, in.Conversations)
+}
+
 func (d *Details) intervals() []render.Section {
 	if len(d.Intervals) == 0 {
 		return nil
 	}
 	s := render.Section{
 		Name: "intervals", About: "Where the numbers of the table lie, by chance.",
-		Title: fmt.Sprintf("95 %% intervals (%d conversations):", d.Intervals[0].Conversations),
+		Title: d.Intervals[0].title(),
 	}
 	for _, e := range d.Intervals[0].Estimates {
 		s.Columns = append(s.Columns,

@@ -51,7 +51,7 @@ func (r *SteadyRow) differs() bool { return math.Abs(float64(r.Steady/r.Whole-1)
 
 // windowUsed returns which part of the run was measured, nil if it is all.
 func (c *Collector) windowUsed() *WindowUsed {
-	if c.o.Window == (Window{}) {
+	if c.o.Window.whole() {
 		return nil
 	}
 	w := &WindowUsed{Window: c.o.Window.String(), From: unknown, To: unknown}
@@ -77,7 +77,7 @@ func sinceFirst(all limits, at record.Clock) Number { return Number((at - all.fr
 func (c *Collector) steadyPart() *Steady {
 	all, ok := c.load()
 	part, found := c.steady()
-	if !ok || !found || c.o.Window != (Window{}) {
+	if !ok || !found || !c.o.Window.whole() {
 		return nil
 	}
 	var whole, steady []record.Sample

@@ -11,8 +11,11 @@ import (
 )
 
 // Window is the part of a run that its table, intervals and findings are of: the
-// turns that were sent in it. The zero value is the whole run.
+// turns that were sent in it. The zero value is the whole run, but intervals and
+// what follows from them are of the steady part if times are others there.
 type Window struct {
+	// All means that intervals are of the whole run too.
+	All bool `json:"all,omitempty"`
 	// Steady means the part in which the load was as it was meant to be; From and To
 	// are 0 then.
 	Steady bool `json:"steady,omitempty"`
@@ -23,27 +26,29 @@ type Window struct {
 
 // Names of windows.
 const (
+	windowAuto   = "auto"
 	windowAll    = "all"
 	windowSteady = "steady"
 )
 
-// ParseWindow reads "all", "steady", or FROM..TO in seconds after the first turn
+// ParseWindow reads "auto", "all", "steady", or FROM..TO in seconds after the first turn
 // was sent. Either end may be left out.
 func ParseWindow(s string) (Window, error) {
 	var w Window
 	switch s {
+	case windowAuto:
+		return w, nil
 	case windowAll:
-		return w, nil
+		return Window{All: true}, nil
 	case windowSteady:
-		w.Steady = true
-		return w, nil
+		return Window{Steady: true}, nil
 	}
 	from, to, ok := strings.Cut(s, "..")
 	if ok {
 		ok = seconds(from, &w.From) && seconds(to, &w.To) && (to == "" || w.To > w.From)
 	}
 	if !ok || w == (Window{}) {
-		return Window{}, errors.New("want all, steady, or FROM..TO in seconds, as in 10..60")
+		return Window{}, errors.New("want auto, all, steady, or FROM..TO in seconds, as in 10..60")
 	}
 	return w, nil
 }
@@ -63,8 +68,10 @@ func (w Window) String() string {
 	switch {
 	case w.Steady:
 		return windowSteady
-	case w == Window{}:
+	case w.All:
 		return windowAll
+	case w == Window{}:
+		return windowAuto
 	}
 	to := ""
 	if w.To > 0 {
@@ -72,6 +79,9 @@ func (w Window) String() string {
 	}
 	return strconv.FormatFloat(w.From, 'f', -1, 64) + ".." + to
 }
+
+// whole reports whether the table is of the whole run.
+func (w Window) whole() bool { return w.All || w == Window{} }
 
 // limits are the ends of a part of the run, from <= time < to.
 type limits struct{ from, to record.Clock }
@@ -99,7 +109,7 @@ func (c *Collector) load() (all limits, ok bool) {
 func (c *Collector) clip(w Window) (l limits, ok bool) {
 	all, ok := c.load()
 	switch {
-	case !ok || w == Window{}:
+	case !ok || w.whole():
 		return limits{}, false
 	case w.Steady:
 		if l, ok = c.steady(); !ok {

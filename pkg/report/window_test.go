@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 func TestParseWindow(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]Window{
-		"all": {}, "steady": {Steady: true}, "10..60": {From: 10, To: 60}, "..60": {To: 60},
+		"auto": {}, "all": {All: true}, "steady": {Steady: true}, "10..60": {From: 10, To: 60}, "..60": {To: 60},
 		"1.5..": {From: 1.5},
 	} {
 		w, err := ParseWindow(in)
@@ -31,17 +32,21 @@ func TestParseWindow(t *testing.T) {
 
 // burst is a run of 8 conversations, 4 at a time, whose first turns wait for each
 // other. Turns take 100 ms; those of the start up to 400.
-func burst() (recs []any) {
+func burst() []any { return burstOf(8, 4, func() float64 { return 1 }) }
+
+// burstOf does so with other numbers of conversations and of clients, and with
+// times to the first token that vary.
+func burstOf(conversations, clients int, vary func() float64) (recs []any) {
 	type talk struct {
 		id, turn int
 		free     float64
 	}
 	clock := func(ms float64) record.Clock { return record.Clock(ms * 1e6) }
 	var open []talk
-	for id := range 4 {
+	for id := range clients {
 		open = append(open, talk{id: id, free: 10})
 	}
-	for next := 4; len(open) > 0; {
+	for next := clients; len(open) > 0; {
 		at := 0
 		for i := range open {
 			if open[i].free < open[at].free {
@@ -50,9 +55,10 @@ func burst() (recs []any) {
 		}
 		k := &open[at]
 		ttft := 50.0
-		if k.id < 4 && k.turn == 0 {
+		if k.id < clients && k.turn == 0 {
 			ttft = 100 * float64(k.id+1)
 		}
+		ttft *= vary()
 		end := k.free + ttft + 50
 		recs = append(recs, &record.Turn{
 			Conversation: string(rune('a' + k.id)), Turn: k.turn,
@@ -62,7 +68,7 @@ func burst() (recs []any) {
 			},
 		})
 		if k.free, k.turn = end, k.turn+1; k.turn == 10 {
-			if next < 8 {
+			if next < conversations {
 				*k = talk{id: next, free: end}
 				next++
 			} else {
@@ -134,5 +140,44 @@ func TestEmptyWindow(t *testing.T) {
 	if !strings.Contains(text, "1000..2000: none of") || strings.Contains(text, "tier") ||
 		strings.Contains(text, "Trust") {
 		t.Error(text)
+	}
+}
+
+// The start, at which all conversations begin at once, is in every run with these
+// options: it is neither slowness that comes and goes nor chance.
+func TestBurstIsNoSlowness(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	run := burstOf(32, 8, func() float64 { return math.Exp(0.3 * rng.NormFloat64()) })
+	truth := 50 * math.Exp(0.3*0.3/2)
+	for _, tc := range []struct {
+		o      Options
+		window string
+		width  float64 // of the mean's interval, at most, as a share
+	}{
+		{Options{}, windowSteady, 0.15},
+		{Options{Window: Window{Steady: true}}, windowSteady, 0.15},
+		{Options{Window: Window{All: true}}, windowAll, 0.5},
+	} {
+		s := collected(tc.o, run...).Summary()
+		in := &s.Details.Intervals[0]
+		mean, needed := in.Estimates[0], 32
+		if in.Window != tc.window || float64((mean.High-mean.Low)/mean.Value) > tc.width ||
+			tc.window == windowSteady && (!(float64(mean.Low) <= truth && truth <= float64(mean.High)) ||
+				in.Needed > needed) {
+			t.Errorf("%s: %+v", tc.o.Window, in)
+		}
+		if tc.o.Window == (Window{}) {
+			line := strings.Join(s.intervalsFact().Lines, " ")
+			if !strings.Contains(line, " in the steady part (") ||
+				!strings.Contains(line, "ms was seen there") {
+				t.Error(line)
+			}
+		}
+		for _, f := range s.Details.Findings {
+			if f.Kind == autocorrelated {
+				t.Errorf("%s: %s", tc.o.Window, f.Text)
+			}
+		}
 	}
 }

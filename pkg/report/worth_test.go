@@ -76,8 +76,8 @@ func TestWorthHoldsTheDifferenceOfTwoRuns(t *testing.T) {
 		mean := func(config kvcache.Config, noise uint64) (*Details, float64) {
 			w := small()
 			w.config, w.tiers, w.noise, w.seed, w.chance = config, true, 4, seed+1, noise
-			d := w.summary(Options{Cache: stated(config)}).Details
-			return d, float64(d.Intervals[0].Estimates[0].Value)
+			s := w.summary(Options{Cache: stated(config)})
+			return s.Details, float64(s.Tables[0].Rows[0].Mean)
 		}
 		_, without := mean(shape(400, 0, 0), 2*seed+1)
 		d, with := mean(shape(400, 2000, 0), 2*seed+2)

@@ -50,6 +50,10 @@ func TestIntervals(t *testing.T) {
 		{"conversations differ (ICC .5) s=1, -k 24", 88, 0, 13},
 		{"shared state only s=.3 tau=.1", 80, 90, 100},
 		{"shared state only s=.3 tau=.1, -k 1", 78, 75, 100},
+		{"burst of 8, 10 times slower", 88, 0, 12},
+		{"burst of 8, half of later turns miss", 88, 0, 12},
+		{"cache full for a third, 4 times the tokens", 88, 0, 12},
+		{"same, and shared state s=.3 tau=.1", 80, 90, 100},
 	} {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()

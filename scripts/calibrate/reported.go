@@ -7,33 +7,35 @@ import (
 	"multiturn/pkg/report"
 )
 
-// reportedIntervals returns the statistics of TTFT in a summary, and whether it
-// has the finding that turns are autocorrelated.
-func reportedIntervals(s *report.Summary) ([]measure.Estimated, bool) {
-	out := make([]measure.Estimated, len(statistics))
-	for k := range out {
-		out[k].Interval = measure.Interval{Low: math.NaN(), High: math.NaN()}
+// intervals are the statistics of TTFT in a summary.
+type intervals struct {
+	statistics     []measure.Estimated
+	steady         bool // they are of the steady part
+	autocorrelated bool // there is such a finding
+}
+
+func reportedIntervals(s *report.Summary) intervals {
+	out := intervals{statistics: make([]measure.Estimated, len(statistics))}
+	for k := range out.statistics {
+		out.statistics[k].Interval = measure.Interval{Low: math.NaN(), High: math.NaN()}
 	}
 	for _, metric := range s.Details.Intervals {
 		if metric.Name != "ttft_ms" {
 			continue
 		}
+		out.steady = metric.Window == "steady"
 		for _, e := range metric.Estimates {
 			for k, p := range statistics {
 				if e.Name == statisticName(p) {
-					out[k] = measure.Estimated{
-						Value:    float64(e.Value),
-						Interval: measure.Interval{Low: float64(e.Low), High: float64(e.High)},
-					}
+					out.statistics[k] = measure.Estimated{Value: float64(e.Value), Interval: interval(e)}
 				}
 			}
 		}
 	}
-	found := false
 	for _, f := range s.Details.Findings {
-		found = found || f.Kind == "autocorrelated"
+		out.autocorrelated = out.autocorrelated || f.Kind == "autocorrelated"
 	}
-	return out, found
+	return out
 }
 
 // compared is what a summary says of its arms, over later turns.

@@ -14,7 +14,9 @@ import (
 // seriesWorld makes times to the first token: 50 ms times e to the power of a
 // conversation's level, of an autoregression along its turns, of the turn's own
 // error and of a state that all share; times a drift and a growth by turn; and a
-// second more where the server stalls.
+// second more where the server stalls. The turns that are sent at once at the start
+// may be slower, and turns that no tier helps. While the cache is full, in the
+// middle third of the run, turns may have more tokens to compute.
 type seriesWorld struct {
 	name          string
 	active        int     // conversations at a time
@@ -25,6 +27,9 @@ type seriesWorld struct {
 	drift         float64 // of the whole run
 	growth        float64 // a turn
 	stalls        float64 // share of turns
+	burst         float64 // how many times as long the first turns of the start take
+	misses        float64 // share of later turns that take 3 times as long
+	full          float64 // how many times as much is computed while the cache is full
 }
 
 // correlated has turns that share half of their variance with those of the same
@@ -32,7 +37,8 @@ type seriesWorld struct {
 var correlated = seriesWorld{active: 6, conversation: 0.5, within: 0.5, along: 0.6, own: 0.7}
 
 var seriesWorlds = func() []seriesWorld {
-	drifting, hidden := correlated, correlated
+	drifting, hidden, bursting := correlated, correlated, correlated
+	bursting.active, bursting.burst = 8, 10
 	drifting.drift = 0.5
 	hidden.state, hidden.tau = 0.3, 0.1
 	named := func(name string, w seriesWorld) seriesWorld { w.name = name; return w }
@@ -53,6 +59,11 @@ var seriesWorlds = func() []seriesWorld {
 		{name: "shared state only s=.3 tau=.01", active: 12, own: 0.3, state: 0.3, tau: 0.01},
 		{name: "turns grow 20 % each", active: 6, own: 0.3, growth: 0.2},
 		{name: "1 % stalls of 1 s", active: 6, own: 0.3, stalls: 0.01},
+		{name: "burst of 8, 10 times slower", active: 8, own: 0.3, burst: 10},
+		{name: "burst of 8, half of later turns miss", active: 8, own: 0.3, burst: 10, misses: 0.5},
+		named("burst of 8, conversations differ (ICC .5)", bursting),
+		{name: "cache full for a third, 4 times the tokens", active: 6, own: 0.3, full: 4},
+		{name: "same, and shared state s=.3 tau=.1", active: 6, own: 0.3, full: 4, state: 0.3, tau: 0.1},
 	}
 	for _, active := range []int{1, 24} {
 		worlds = append(worlds, at(active, differ), at(active, shared))
@@ -64,7 +75,13 @@ var seriesWorlds = func() []seriesWorld {
 type played struct {
 	conversation, turn int
 	ms                 float64
+	start              bool    // sent at once at the start
+	computed           float64 // tokens; 0 is not told
 }
+
+// promptTokens is the length of all prompts whose computed tokens are told, and
+// computedTokens how many these are while the cache is not full.
+const promptTokens, computedTokens = 2000, 100
 
 // roundRobin returns the order in which conversations take turns. turns[c] is the
 // number of turns of conversation c.
@@ -109,6 +126,19 @@ func (w *seriesWorld) play(conversations int, rng *rand.Rand) []played {
 		if w.stalls > 0 && rng.Float64() < w.stalls {
 			p.ms += 1000
 		}
+		if w.misses > 0 && p.turn > 0 && rng.Float64() < w.misses {
+			p.ms *= 3
+		}
+		if p.start = c < w.active && p.turn == 0; p.start && w.burst > 0 {
+			p.ms *= w.burst
+		}
+		if w.full > 0 {
+			p.computed = computedTokens
+			if at > 1.0/3 && at < 2.0/3 {
+				p.computed *= w.full
+			}
+			p.ms *= p.computed / computedTokens
+		}
 	}
 	return all
 }
@@ -142,13 +172,41 @@ func (s *state) next() float64 {
 	return s.at
 }
 
-// records returns the turns of a run, sent every 20 ms.
-func records(all []played) []*record.Turn {
-	var out []*record.Turn
+// records returns the turns of a run, in their order. Each is sent when its client
+// is free, and not before the turn that is before it in the order. A client plays
+// one conversation after another.
+func records(all []played, active int) []*record.Turn {
+	var (
+		out    []*record.Turn
+		sent   = 9.0
+		last   = make(map[int]int) // by conversation
+		client = make(map[int]int)
+		free   = make([]float64, active) // when clients are
+		idle   []int                     // clients without a conversation
+	)
 	for i, p := range all {
-		sent := 10 + 20*float64(i)
+		last[p.conversation] = i
+	}
+	for c := range active {
+		idle = append(idle, c)
+	}
+	for i, p := range all {
+		if p.turn == 0 {
+			client[p.conversation], idle = idle[0], idle[1:]
+		}
+		c := client[p.conversation]
+		sent = max(sent+1, free[c])
+		free[c] = sent + p.ms + 100
+		if i == last[p.conversation] {
+			idle = append(idle, c)
+		}
 		name := "C" + strconv.Itoa(p.conversation)
-		out = append(out, turn(name, p.turn, sent, sent+p.ms, sent+p.ms+100, 10))
+		t := turn(name, p.turn, sent, sent+p.ms, free[c], 10)
+		if p.computed > 0 {
+			cached := promptTokens - int(p.computed)
+			t.Usage = &record.Usage{Prompt: promptTokens, Completion: 10, Cached: &cached}
+		}
+		out = append(out, t)
 	}
 	return out
 }
@@ -163,16 +221,24 @@ func statisticName(p float64) string {
 	return strconv.FormatFloat(p, 'f', -1, 64) + "%"
 }
 
-// truth computes the statistics over many runs of a world.
-func (w *seriesWorld) truth(conversations, turns int) []float64 {
+// truth has the statistics of many runs of a world.
+type truth struct{ whole, steady []float64 }
+
+func (w *seriesWorld) truth(conversations, turns int) truth {
 	rng := rand.New(rand.NewPCG(77, uint64(conversations)))
-	var pool []float64
-	for len(pool) < turns {
+	var whole, steady []float64
+	for len(whole) < turns {
 		for _, p := range w.play(conversations, rng) {
-			pool = append(pool, p.ms)
+			if whole = append(whole, p.ms); !p.start {
+				steady = append(steady, p.ms)
+			}
 		}
 	}
-	s := measure.New(pool)
+	return truth{statisticsOf(whole), statisticsOf(steady)}
+}
+
+func statisticsOf(values []float64) []float64 {
+	s := measure.New(values)
 	out := make([]float64, len(statistics))
 	for k, p := range statistics {
 		if out[k] = s.Percentile(p); p == 0 {
@@ -210,7 +276,7 @@ func seriesTable(o *options) table {
 	t := table{
 		name: "Intervals of TTFT",
 		header: "world\tconversations\tstatistic\tholds %\ttruth below / above %\twidth %\t" +
-			"one-sided %\tnone %\tautocorrelation found %",
+			"one-sided %\tnone %\tautocorrelation found %\tof the steady part %",
 	}
 	for id, w := range seriesWorlds {
 		if o.worlds != nil && !o.worlds.MatchString(w.name) {
@@ -226,18 +292,23 @@ func seriesTable(o *options) table {
 func (w *seriesWorld) count(id, conversations int, o *options) ([]string, error) {
 	truth := w.truth(conversations, o.truth)
 	tallies := make([]tally, len(statistics))
-	found := 0
+	found, steady := 0, 0
 	for run := range o.runs {
 		rng := rand.New(rand.NewPCG(uint64(run)+1, uint64(conversations*1000+id)))
-		s, err := summary(&record.Run{}, records(w.play(conversations, rng)))
+		s, err := summary(&record.Run{}, records(w.play(conversations, rng), w.active))
 		if err != nil {
 			return nil, err
 		}
-		e, auto := reportedIntervals(s)
-		for k := range e {
-			tallies[k].add(e[k], truth[k])
+		r := reportedIntervals(s)
+		at := truth.whole
+		if r.steady {
+			at = truth.steady
+			steady++
 		}
-		if auto {
+		for k := range r.statistics {
+			tallies[k].add(r.statistics[k], at[k])
+		}
+		if r.autocorrelated {
 			found++
 		}
 	}
@@ -248,7 +319,7 @@ func (w *seriesWorld) count(id, conversations int, o *options) ([]string, error)
 			statisticName(statistics[k]), percent(n-t.below-t.above, n), percent(t.below, n), percent(t.above, n),
 			average(t.width, n-t.open), percent(t.open, n), percent(t.none, o.runs))
 		if k == 0 {
-			row += percent(found, o.runs)
+			row += percent(found, o.runs) + "\t" + percent(steady, o.runs)
 		}
 		rows = append(rows, row)
 	}

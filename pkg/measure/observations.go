@@ -1,0 +1,84 @@
+package measure
+
+import (
+	"math"
+	"slices"
+)
+
+// Observations are what a series is made of, in the order of time. The last three
+// may be nil.
+type Observations struct {
+	Values   []float64 // NaN are left out
+	Clusters []string
+	Index    []int // the number of each value in its cluster, from 0
+	// Work is how much each value had to do, a prompt's tokens to compute. Values
+	// that are higher because there was more to do are not slower.
+	Work []float64
+	// Part is 0 for values of the steady part. Others are of parts that every series
+	// of the kind has, a burst at the start: how their level differs is no chance.
+	Part []int
+}
+
+// only returns the observations that keep has.
+func (o Observations) only(keep func(i int) bool) Observations {
+	var out Observations
+	for i, v := range o.Values {
+		if !keep(i) {
+			continue
+		}
+		out.Values, out.Clusters = append(out.Values, v), append(out.Clusters, o.Clusters[i])
+		if o.Index != nil {
+			out.Index = append(out.Index, o.Index[i])
+		}
+		if o.Work != nil {
+			out.Work = append(out.Work, o.Work[i])
+		}
+		if o.Part != nil {
+			out.Part = append(out.Part, o.Part[i])
+		}
+	}
+	return out
+}
+
+// Steady returns the observations of part 0.
+func (o Observations) Steady() Observations {
+	return o.only(func(i int) bool { return o.Part == nil || o.Part[i] == 0 })
+}
+
+// NewSeries returns a series.
+func NewSeries(o Observations) *Series {
+	n := len(o.Values)
+	if len(o.Clusters) != n || o.Index != nil && len(o.Index) != n ||
+		o.Work != nil && len(o.Work) != n || o.Part != nil && len(o.Part) != n {
+		panic("measure: observations differ in number")
+	}
+	o = o.only(func(i int) bool { return !math.IsNaN(o.Values[i]) })
+	s := newSeries(o)
+	s.steady = s
+	if slices.ContainsFunc(o.Part, func(p int) bool { return p != 0 }) {
+		s.steady = newSeries(o.Steady())
+	}
+	s.steady.compareInTime()
+	return s
+}
+
+func newSeries(o Observations) *Series {
+	s := &Series{values: o.Values, index: o.Index, part: o.Part, sorted: slices.Clone(o.Values)}
+	slices.Sort(s.sorted)
+	number := make(map[string]int32)
+	for _, name := range o.Clusters {
+		id, ok := number[name]
+		if !ok {
+			id = int32(len(number))
+			number[name] = id
+		}
+		s.of = append(s.of, id)
+	}
+	s.clusters = len(number)
+	if o.Work != nil && !slices.ContainsFunc(o.Work, math.IsNaN) {
+		sorted := slices.Clone(o.Work)
+		slices.Sort(sorted)
+		s.work = midranks(o.Work, sorted)
+	}
+	return s
+}
