@@ -48,7 +48,7 @@ func (c *Collector) Certificate(self record.Certificate) record.Certificate {
 
 // judge collects what the verdicts depend on.
 func (c *Collector) judge(self *record.Certificate) *judge {
-	j := &judge{Certificate: self, turns: len(c.turns)}
+	j := &judge{Certificate: self}
 	if c.run != nil {
 		j.old = slices.Contains(versionsWithoutFirst, c.run.Version)
 		if l := c.run.Load; l != nil {

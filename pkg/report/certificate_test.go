@@ -67,6 +67,11 @@ func TestVerdicts(t *testing.T) {
 			t.Merged, t.MergedLate, t.FirstMerged, t.FirstEarlyUS = 1, 1, 1, 4000
 		}
 	}
+	again := func(first record.Clock) func(int, *record.Turn) {
+		return once(func(t *record.Turn) {
+			t.Connection, t.Scheduled = record.ConnectionRetried, t.Sent-first
+		})
+	}
 	for _, tc := range []struct {
 		name   string
 		run    record.Run
@@ -108,7 +113,8 @@ func TestVerdicts(t *testing.T) {
 			func(_ int, t *record.Turn) { t.Scheduled -= 20 * ms }, "throughput"},
 		{"the whole machine", record.Run{}, record.Certificate{CPUShare: 0.81}, nil, "throughput"},
 		{"the disk", record.Run{}, record.Certificate{DroppedWrites: 1}, nil, "throughput"},
-		{"sent twice", record.Run{}, record.Certificate{Reconnects: 2}, nil, "ttft"},
+		{"sent twice, the first try for long", record.Run{}, record.Certificate{}, again(30 * ms), "ttft"},
+		{"sent twice at once", record.Run{}, record.Certificate{Reconnects: 2}, again(ms / 2), ""},
 		{"warm-up does not count", record.Run{}, record.Certificate{}, func(i int, t *record.Turn) {
 			if t.Warmup = i == 30; t.Warmup {
 				t.Written, t.FirstEarlyUS = t.Sent+300*ms, 4000

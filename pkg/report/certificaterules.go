@@ -38,9 +38,9 @@ const (
 	// maxCPUShare is how much of the machine the client may use. Above it,
 	// goroutines begin to wait for processors.
 	maxCPUShare = 0.80
-	// maxReconnectShare is the share of turns that may have been sent twice
-	// because the server had closed the connection: more would show in the 99th
-	// percentile of TTFT.
+	// maxReconnectShare is the share of turns whose first try, on a connection that
+	// the server had closed, may have taken longer than the limit: more would show in
+	// the 99th percentile of TTFT.
 	maxReconnectShare = 0.01
 )
 
@@ -48,7 +48,6 @@ const (
 // turns, in ms, but for the lag.
 type judge struct {
 	*record.Certificate
-	turns int
 	// old records do not say which chunks waited for the client.
 	old     bool
 	pauseMS float64 // the shortest mean pause asked for; 0: the run has none
@@ -61,6 +60,9 @@ type judge struct {
 	// because the first token waited to be read, and by both. TPOT is too short by
 	// the second.
 	sent, early, ttftOff, tpotOff []float64
+	// firstTry has how long the first try may have taken, of turns sent twice: their
+	// times begin with the second.
+	firstTry []float64
 
 	lag            []float64 // of all turns but warm-up
 	lostMS, busyMS float64   // sums over these: the lag, and the time in flight
@@ -77,6 +79,9 @@ func (j *judge) add(t *turn) {
 	j.ttft = append(j.ttft, since(t.firstToken, t.sent))
 	j.latency = append(j.latency, since(t.end, t.sent))
 	j.gaps = j.gaps || t.chunks > 1
+	if late := since(t.sent, t.scheduled); t.connection == record.ConnectionRetried && late > 0 {
+		j.firstTry = append(j.firstTry, late)
+	}
 	if s := t.sample(); !math.IsNaN(s.TPOTMS) {
 		j.tpot = append(j.tpot, s.TPOTMS)
 		j.tpotOff = append(j.tpotOff, early/float64(s.OutputTokens-s.FirstChunkTokens))
@@ -144,12 +149,26 @@ func (j *judge) judgeTTFT() record.Verdict {
 	if wrong {
 		doubt(&v, "%s", strings.Join(j.causes(), ", and "))
 	}
-	if share := ratio(int64(j.Reconnects), int64(j.turns)); share > maxReconnectShare {
+	if share, most := j.sentTwice(); share > maxReconnectShare {
 		doubt(&v, "%.1f %% of turns were sent twice because the server had closed the connection, "+
-			"and hold the second try only", 100*share)
+			"and the first try, of up to %s ms, is not in them", 100*share, render.Short(most))
 	}
 	j.without(&v)
 	return v
+}
+
+// sentTwice returns the share of turns with a first try above the limit of TTFT,
+// and the longest one in ms.
+func (j *judge) sentTwice() (share, most float64) {
+	var n int64
+	limit := limit(measure.New(j.ttft).Median())
+	for _, ms := range j.firstTry {
+		if ms > limit {
+			n++
+			most = max(most, ms)
+		}
+	}
+	return ratio(n, int64(len(j.ttft))), most
 }
 
 // causes returns why times to the first token are in doubt.
