@@ -81,7 +81,8 @@ func (f *cacheFlags) flags(blockSize string) []cli.Flag {
 	}
 }
 
-// stated checks the flags and returns what they state.
+// stated checks the flags and returns what they state. A lower tier of which they
+// state nothing is left out: there may be none.
 func (f *cacheFlags) stated(c *cli.Call) (*record.StatedCache, error) {
 	if err := f.check(); err != nil {
 		return nil, err
@@ -91,6 +92,11 @@ func (f *cacheFlags) stated(c *cli.Call) (*record.StatedCache, error) {
 	for t := range s.Tiers {
 		s.Tiers[t].Store = f.store[t].String()
 	}
+	s.Tiers = slices.DeleteFunc(s.Tiers, func(t record.StatedTier) bool {
+		tier := kvcache.Tier(slices.Index(tierNames(), t.Tier))
+		return tier != kvcache.GPU && t.Blocks == 0 && t.GiB == 0 &&
+			f.store[tier] == plan.DefaultStores[tier]
+	})
 	s.Model = cmp.Or(f.kvModel, f.modelConfig)
 	if f.modelConfig == "" {
 		return &s, nil

@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/kvcache"
@@ -47,13 +49,23 @@ func runSim(ctx context.Context, c *cli.Call, f *simFlags) error {
 		err = cerr
 	}
 	if late := s.Lateness(); late.Writes > 0 {
-		c.Remarkf("%d writes, late by p50 %v, p99 %v, max %v", late.Writes, late.P50,
-			late.P99, late.Max)
+		c.Remarkf("sim's %s writes were late by p50 %v, p99 %v, max %v",
+			human.Thousands(int64(late.Writes)), threeDigits(late.P50), threeDigits(late.P99),
+			threeDigits(late.Max))
 	}
 	if err == nil {
 		err = commit()
 	}
 	return err
+}
+
+// threeDigits rounds a time to three digits.
+func threeDigits(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit)
 }
 
 // simulator returns the options of the simulator that the flags ask for.

@@ -345,6 +345,37 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestNotHTTP asks servers that do not speak HTTP, or close connections at once.
+func TestNotHTTP(t *testing.T) {
+	t.Parallel()
+	for _, server := range []struct{ says, want string }{
+		{"SSH-2.0-OpenSSH_9.0\r\n", "what answers there does not speak HTTP; is this the server's port?"},
+		{"-ERR unknown command\r\n", "what answers there does not speak HTTP; is this the server's port?"},
+		{"", "it closed the connection at once; does it want https://, and is this the server's port?"},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Skip("no loopback here: ", err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.WriteString(conn, server.says)
+				conn.Close()
+			}
+		}()
+		c := newClient(t, Options{URL: "http://" + l.Addr().String()})
+		want := "http://" + l.Addr().String() + " cannot be reached: " + server.want
+		if _, err := c.Identify(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", server.says, err, want)
+		}
+	}
+}
+
 // TestCancel cancels in the middle of a stream: Do returns, and the server sees
 // the connection close.
 func TestCancel(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 
 	"multiturn/internal/field"
@@ -31,6 +32,8 @@ func (c *Client) unreachable(err error) error {
 		record tls.RecordHeaderError
 		cert   *tls.CertificateVerificationError
 	)
+	// net/http has no values for these errors.
+	says := func(part string) bool { return strings.Contains(err.Error(), part) }
 	switch secure := c.base.Scheme == "https"; {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		text, advice = "connection refused", "is the server running, and is this its port?"
@@ -41,8 +44,12 @@ func (c *Client) unreachable(err error) error {
 	case errors.As(err, &cert):
 		text = cert.Err.Error()
 		advice = "Insecure accepts any certificate"
-	case !secure && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
-		text, advice = "it closed the connection at once", "does it want https://?"
+	case says("malformed HTTP"):
+		text, advice = "what answers there does not speak HTTP", "is this the server's port?"
+	case !secure && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
+		says("server closed idle connection")):
+		text = "it closed the connection at once"
+		advice = "does it want https://, and is this the server's port?"
 	case errors.Is(err, context.DeadlineExceeded):
 		advice = "is it overloaded, or this not its port?"
 	}

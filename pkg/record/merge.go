@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Log is a complete run as it was read.
@@ -56,18 +57,20 @@ func ReadLogs(r *Reader) ([]*Log, error) {
 // are in the order in which they were sent. Counts are added. The certificate is
 // the worst of all parts, and its reasons name the client. Fields of the header
 // that differ between parts are unknown in the merged one. It is an error if a part
-// has no header, or if parts have different models.
+// has no header, or if they cannot be of one load: if there is no time at which all
+// ran, or if they had different models or caches.
 func Merge(logs ...*Log) (*Log, error) {
 	if len(logs) == 0 {
 		return nil, errors.New("nothing to merge")
 	}
 	for i, l := range logs {
-		switch {
-		case l.Run == nil:
+		if l.Run == nil {
 			return nil, fmt.Errorf("run %d has no header: its start is unknown", i+1)
-		case l.Run.Model != logs[0].Run.Model:
-			return nil, fmt.Errorf("run %s has model %s and run %s has %s: they are not parts "+
-				"of one load", logs[0].Run.ID, logs[0].Run.Model, l.Run.ID, l.Run.Model)
+		}
+		for _, before := range logs[:i] {
+			if why := before.apart(l); why != "" {
+				return nil, fmt.Errorf("%s: they are not parts of one load", why)
+			}
 		}
 	}
 	var (
@@ -106,6 +109,47 @@ func Merge(logs ...*Log) (*Log, error) {
 	slices.SortStableFunc(out.Turns, func(a, b *Turn) int { return cmp.Compare(a.Sent, b.Sent) })
 	slices.SortStableFunc(out.Scrapes, func(a, b *Scrape) int { return cmp.Compare(a.At, b.At) })
 	return out, nil
+}
+
+// apart returns why two logs cannot be of one load; "" if they can. The numbers of a
+// load mean nothing if its parts ran one after the other: neither requests in flight
+// nor the server's counters, between which it may have been started anew.
+func (l *Log) apart(o *Log) string {
+	a, b := l.Run, o.Run
+	switch {
+	case a.Model != b.Model:
+		return fmt.Sprintf("run %s has model %s and run %s has %s", a.ID, a.Model, b.ID, b.Model)
+	case l.over().Before(b.Start):
+		return fmt.Sprintf("run %s was over before run %s began", a.ID, b.ID)
+	case o.over().Before(a.Start):
+		return fmt.Sprintf("run %s was over before run %s began", b.ID, a.ID)
+	case a.Cache != nil && b.Cache != nil && !reflect.DeepEqual(a.Cache, b.Cache):
+		return fmt.Sprintf("the cache stated for run %s differs from that for run %s", a.ID, b.ID)
+	}
+	s, t := &a.Server, &b.Server
+	if differ(s.Kind, t.Kind) || differ(s.BlockSize, t.BlockSize) ||
+		differ(s.GPUBlocks, t.GPUBlocks) || differ(s.CPUTokens, t.CPUTokens) {
+		return fmt.Sprintf("the server's cache in run %s differs from that in run %s", a.ID, b.ID)
+	}
+	return ""
+}
+
+// differ reports whether two values are known and differ.
+func differ[T comparable](a, b T) bool {
+	var unknown T
+	return a != unknown && b != unknown && a != b
+}
+
+// over returns when a run ended, as far as its records go.
+func (l *Log) over() time.Time {
+	var at Clock
+	if l.End != nil {
+		at = l.End.At
+	}
+	for _, t := range l.Turns {
+		at = max(at, t.End)
+	}
+	return l.Run.Start.Add(time.Duration(at))
 }
 
 // clocks returns all clocks of a turn.
@@ -170,6 +214,9 @@ func mergeRuns(logs []*Log) *Run {
 			run.Cache = nil
 		}
 		same(&run.Tokenizer, r.Tokenizer)
+	}
+	if run.URL == "" { // which the sizes are sums over is unknown
+		run.Server.GPUBlocks, run.Server.CPUTokens = 0, 0
 	}
 	run.ID, run.Host.Name = strings.Join(ids, "+"), strings.Join(hosts, ",")
 	return &run

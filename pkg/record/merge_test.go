@@ -102,6 +102,29 @@ func TestMergeAll(t *testing.T) {
 		!strings.Contains(err.Error(), "not parts of one load") {
 		t.Error(err)
 	}
+	for _, bad := range []struct {
+		want   string
+		change func(*Log)
+	}{
+		{"run A was over before run B began", func(l *Log) { l.Run.Start = start.Add(2 * time.Second) }},
+		{"run B was over before run A began", func(l *Log) { l.Run.Start = start.Add(-2 * time.Second) }},
+		{"the cache stated", func(l *Log) { l.Run.Cache = &StatedCache{BlockSize: 8} }},
+		{"the server's cache", func(l *Log) { l.Run.Server.GPUBlocks = 1000 }},
+		{"the server's cache", func(l *Log) { l.Run.Server.CPUTokens = 1000 }},
+	} {
+		a, b := part("A", start), part("B", start)
+		a.Run.Cache, a.Run.Server = &StatedCache{BlockSize: 16}, Server{GPUBlocks: 2000, CPUTokens: 9}
+		bad.change(b)
+		if _, err := Merge(a, b); err == nil || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("%v, want one with %q", err, bad.want)
+		}
+	}
+	// Sizes are sums over servers, and which those are is unknown for two addresses.
+	a, b := part("A", start), part("B", start)
+	a.Run.Server.GPUBlocks, b.Run.Server.GPUBlocks, b.Run.URL = 2000, 2000, "http://b"
+	if got, err := Merge(a, b); err != nil || got.Run.Server.GPUBlocks != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
 	killed := part("B", start, "X")
 	killed.End = nil
 	if got, err := Merge(part("A", start, "Y"), killed); err != nil || got.End != nil ||

@@ -11,10 +11,6 @@ type Fact struct {
 	Lines []string // long ones are wrapped
 }
 
-// factWidth is the width that lines of facts are wrapped at, their labels
-// included: a terminal of 100 columns shows them whole.
-const factWidth = 100
-
 // Facts returns facts as the Text of a section, with a column of that width for
 // labels. Facts without lines are left out.
 func Facts(labels int, facts ...Fact) func(heading func(string) string) string {
@@ -40,11 +36,11 @@ func Facts(labels int, facts ...Fact) func(heading func(string) string) string {
 func (f *Fact) lines(from int) []string {
 	var out []string
 	for _, line := range f.Lines {
-		if utf8.RuneCountInString(line) <= factWidth-from {
+		if utf8.RuneCountInString(line) <= Width-from {
 			out = append(out, line)
 			continue
 		}
-		for i, part := range wrap(line, factWidth-from) {
+		for i, part := range wrap(line, Width-from) {
 			if i > 0 {
 				part = strings.TrimPrefix(part, "  ") // the label is indent enough
 			}

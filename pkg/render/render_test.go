@@ -74,8 +74,8 @@ func ExampleWrite() {
 	//                count  ttft p50         95 %  cached
 	//   first turns      2     10.12  [9.0, 11.0]     1.5
 	//   later turns      0         -            -       -
-	//   - a long note that is wrapped a long note that is wrapped a long note that is wrapped a long note that is
-	//     wrapped
+	//   - a long note that is wrapped a long note that is wrapped a long note that is wrapped a long note
+	//     that is wrapped
 	//
 	// Drawn:
 	// ----
@@ -201,5 +201,34 @@ func TestNumbers(t *testing.T) {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// Text is as wide as the reference's lines: a table that is wider is split, with the
+// labels in each part, and titles and what sections are for are wrapped.
+func TestTextWidth(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a word or two ", 12)
+	section := render.Section{Name: "wide", Title: long, About: long, Question: "What?", RowHead: "turn"}
+	row := render.Row{Name: "turn 1"}
+	for i := range 15 {
+		name := fmt.Sprintf("column %02d", i)
+		section.Columns = append(section.Columns, render.Count(name, name))
+		row.Cells = append(row.Cells, render.Cell{Name: name, Value: int64(1000 + i)})
+	}
+	section.Rows = []render.Row{row}
+	var b strings.Builder
+	if err := render.WriteText(&b, []render.Document{{Sections: []render.Section{section}}}, false); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for line := range strings.Lines(text) {
+		if n := len(strings.TrimSuffix(line, "\n")); n > render.Width {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	if strings.Count(text, "turn 1") != 2 || strings.Count(text, "column 14") != 1 ||
+		strings.Count(text, "1014") != 1 || strings.Count(text, "two") != 24 {
+		t.Errorf("the text lacks something:\n%s", text)
 	}
 }

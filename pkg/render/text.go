@@ -2,13 +2,15 @@ package render
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// noteWidth is the width that notes are wrapped at: with it, a line with an
-// indent stays within 120 columns.
-const noteWidth = 110
+// Width is the width of text, in characters: lines are wrapped and tables split at
+// it. It is that of the reference's lines, and a terminal of 100 columns shows it
+// whole.
+const Width = 100
 
 // WriteText writes documents for people. With color, headings are yellow.
 func WriteText(w io.Writer, docs []Document, color bool) error {
@@ -69,14 +71,10 @@ func (t *text) document(d Document) {
 	}
 }
 
-// ruleWidth is the width of the line that a question stands in: that of the
-// reference's lines.
-const ruleWidth = 100
-
 // ruled returns a line with a text in it.
 func ruled(s string) string {
 	line := "--- " + s + " "
-	return line + strings.Repeat("-", max(0, ruleWidth-utf8.RuneCountInString(line)))
+	return line + strings.Repeat("-", max(0, Width-utf8.RuneCountInString(line)))
 }
 
 // section returns a section as text.
@@ -87,12 +85,14 @@ func (t *text) section(s Section) string {
 	part := text{heading: t.heading}
 	part.title(s)
 	if len(s.Columns) > 0 && len(s.Rows) > 0 {
-		for _, line := range grid(s) {
-			part.line(line)
+		for _, lines := range grid(s) {
+			for _, line := range lines {
+				part.line(line)
+			}
 		}
 	}
 	for _, n := range s.Notes {
-		for _, line := range wrap(n, noteWidth) {
+		for _, line := range wrap(n, Width) {
 			part.line(line)
 		}
 	}
@@ -109,52 +109,75 @@ func (t *text) title(s Section) {
 	if s.Question != "" && !strings.HasPrefix(s.Title, " ") {
 		about = s.About
 	}
-	line := t.heading(s.Title)
-	if about != "" && utf8.RuneCountInString(s.Title)+1+utf8.RuneCountInString(about) <= ruleWidth {
-		line, about = line+" "+about, ""
+	if about != "" && utf8.RuneCountInString(s.Title)+1+utf8.RuneCountInString(about) <= Width {
+		t.line(t.heading(s.Title) + " " + about)
+		return
 	}
-	t.line(line)
+	for _, line := range wrap(s.Title, Width) {
+		t.line(t.heading(line))
+	}
 	if about != "" {
-		t.line("  " + about)
+		for _, line := range wrap("  "+about, Width) {
+			t.line(line)
+		}
 	}
 }
 
-// grid returns the lines of a section's table: labels flush left if nothing
-// stands above them, other columns flush right unless they are Left. Columns
-// that are empty throughout are left out.
-func grid(s Section) []string {
-	columns := s.Columns
-	named := s.RowHead != ""
-	for _, r := range s.Rows {
-		named = named || r.label() != ""
-	}
-	if named {
-		label := Column{Head: s.RowHead, Text: Row.label, Left: s.RowHead == ""}
-		columns = append([]Column{label}, columns...)
-	}
-	lines := make([]string, len(s.Rows)+1)
-	for _, c := range columns {
-		cells := []string{c.Head}
-		width, used := utf8.RuneCountInString(c.Head), false
-		for _, r := range s.Rows {
-			cell := c.Text(r)
-			cells = append(cells, cell)
-			width = max(width, utf8.RuneCountInString(cell))
-			used = used || cell != ""
-		}
-		if !used {
+// grid returns the lines of a section's table, and of several tables with the same
+// labels if it is wider than text. Labels are flush left if nothing stands above
+// them, other columns flush right unless they are Left. Columns that are empty
+// throughout are left out.
+func grid(s Section) [][]string {
+	label := Column{Head: s.RowHead, Text: Row.label, Left: s.RowHead == ""}
+	labels := label.lines(s.Rows)
+	var (
+		tables [][]string
+		used   int // width of the last table
+	)
+	for _, c := range s.Columns {
+		cells := c.lines(s.Rows)
+		if cells == nil {
 			continue
 		}
-		for i, cell := range cells {
-			pad := strings.Repeat(" ", width-utf8.RuneCountInString(cell))
-			if c.Left {
-				lines[i] += "  " + cell + pad
-			} else {
-				lines[i] += "  " + pad + cell
+		width := utf8.RuneCountInString(cells[0])
+		if tables == nil || used+width > Width {
+			begin := slices.Clone(labels)
+			if begin == nil {
+				begin = make([]string, len(cells))
 			}
+			tables, used = append(tables, begin), utf8.RuneCountInString(begin[0])
+		}
+		last := tables[len(tables)-1]
+		for i, cell := range cells {
+			last[i] += cell
+		}
+		used += width
+	}
+	return tables
+}
+
+// lines returns the column's cells below its head, all of the same width; nil if
+// there are none.
+func (c Column) lines(rows []Row) []string {
+	cells := []string{c.Head}
+	width, used := utf8.RuneCountInString(c.Head), false
+	for _, r := range rows {
+		cell := c.Text(r)
+		cells = append(cells, cell)
+		width, used = max(width, utf8.RuneCountInString(cell)), used || cell != ""
+	}
+	if !used {
+		return nil
+	}
+	for i, cell := range cells {
+		pad := strings.Repeat(" ", width-utf8.RuneCountInString(cell))
+		if c.Left {
+			cells[i] = "  " + cell + pad
+		} else {
+			cells[i] = "  " + pad + cell
 		}
 	}
-	return lines
+	return cells
 }
 
 // wrap cuts a sentence into lines of at most width characters. Its leading blanks

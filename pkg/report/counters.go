@@ -115,15 +115,17 @@ func (k *Counters) windows(byURL map[string][]*record.Scrape) (from, to record.C
 	return from, to, true
 }
 
-// around returns the last reading before the turns and the first one after them,
-// negative if there is none.
+// around returns the last reading before the turns and the last one after them,
+// negative if there is none. Several clients of one load read one server's metrics,
+// each before and after its own turns.
 func around(list []*record.Scrape) (first, last int) {
 	begun := slices.IndexFunc(list, func(r *record.Scrape) bool { return r.When != record.Before })
 	if begun < 0 {
 		begun = len(list)
 	}
-	after := slices.IndexFunc(list, func(r *record.Scrape) bool { return r.When == record.After })
-	return begun - 1, after
+	for last = len(list) - 1; last >= 0 && list[last].When != record.After; last-- {
+	}
+	return begun - 1, last
 }
 
 // addUsage adds the usage of the turns that were sent and ended between from and

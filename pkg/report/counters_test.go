@@ -70,6 +70,15 @@ func TestCounters(t *testing.T) {
 			prompt: 27, cached: 6,
 		},
 		{
+			name: "two clients of one load read one server",
+			recs: []any{
+				at(1, "a", record.Before, v(10, 0), named), at(20, "a", record.Before, v(30, 5), named),
+				at(80, "a", record.After, v(90, 20), nil), at(95, "a", record.After, v(110, 30), nil),
+				turn(30, 70, 60, 15), turn(40, 90, 20, 10),
+			},
+			prompt: 80, cached: 25, turns: 2,
+		},
+		{
 			name: "one of them does not say",
 			recs: []any{
 				at(1, "a", record.Before, v(10, 0), named),

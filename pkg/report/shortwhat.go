@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"multiturn/internal/human"
 	"multiturn/pkg/record"
@@ -21,7 +22,7 @@ func (s *Summary) what() []render.Section {
 		answer("Run", runLine(r)),
 		answer("Server", serverLine(r)),
 		answer("Dataset", datasetLine(r)),
-		answer("Load", loadLine(r, s.Details.Work.Warmup)),
+		answer("Load", loadLines(r, s.Details.Work.Warmup)...),
 	), border)
 }
 
@@ -50,11 +51,21 @@ func datasetLine(r *record.Run) string {
 	if d.SHA256 != "" {
 		line += ", SHA-256 " + short(d.SHA256)
 	}
-	return line + after("; tokenizer ", r.Tokenizer.Name)
+	return line
 }
 
 // short is the part of a digest that tells it from others.
 func short(digest string) string { return digest[:min(12, len(digest))] }
+
+// loadLines have the load, and the tokenizer that its lengths are of: on the same
+// line if there is room.
+func loadLines(r *record.Run, warmup int) []string {
+	load, tokenizer := loadLine(r, warmup), after("tokenizer ", r.Tokenizer.Name)
+	if both := load + after("; ", tokenizer); utf8.RuneCountInString(both) <= render.Width-labelWidth {
+		return []string{both}
+	}
+	return []string{load, tokenizer}
+}
 
 // loadLine has the load that was asked for, after a number of warm-up turns.
 func loadLine(r *record.Run, warmup int) string {
