@@ -155,9 +155,9 @@ func (c *Collector) cacheDetails(d *Details) {
 	d.Prediction = c.cachePlan()
 	d.Counters = c.counters()
 	d.Cost = c.costModel(d.Prediction)
+	d.Arms = c.arms()
 	d.Worth = c.worth(d)
 	d.Reuse = c.reuseDistance(d.Prediction)
-	d.Arms = c.arms()
 	d.Findings = c.findings(d)
 }
 

@@ -29,8 +29,8 @@ func (d *Details) hitsLine() string {
 		}
 		return line
 	case cached.OK() && d.Counters.value("prompt_tokens") > 0:
-		return percent(cached/d.Counters.value("prompt_tokens")) + " of prompt tokens hit, by the " +
-			"server's counters; hits of single turns are unknown"
+		return fmt.Sprintf("%s of prompt tokens hit, by the %s; hits of single turns are unknown",
+			percent(cached/d.Counters.value("prompt_tokens")), d.sourceOfHits(tiersFromCounters))
 	}
 	return "hits unknown: the server reports no cached tokens"
 }
@@ -67,9 +67,18 @@ func (d *Details) tiersLine() string {
 	parts = append(parts, "computed "+percent(rest))
 	line := strings.Join(parts, "   ")
 	if from := d.Worth[0].From; from != tiersFromCounters || d.Cache.Known > 0 {
-		line += "   (" + sourceOfHits[from] + ")"
+		line += "   (" + d.sourceOfHits(from) + ")"
 	}
 	return line
+}
+
+// sourceOfHits says who split hits by tier, and of what part of the run if it is
+// not that of the hits.
+func (d *Details) sourceOfHits(from string) string {
+	if from == tiersFromCounters && d.part() {
+		return sourceOfHits[from] + " of the whole run"
+	}
+	return sourceOfHits[from]
 }
 
 // statedLine has the hits that the stated cache would have had, if one is stated,

@@ -100,9 +100,12 @@ func (a *Arms) effectLine(e *Effect, control *Arm) string {
 	if d.Value < 0 {
 		d.Value, d.Low, d.High, than = -d.Value, -d.High, -d.Low, "shorter"
 	}
-	return fmt.Sprintf("%s: %s hit (%s: %s); TTFT of %s %s ms %s%s", e.Control,
-		percent(control.CachedShare), a.Measured, percent(a.Arms[0].CachedShare), turns,
-		d.millis(), than, chance)
+	hits := ""
+	if control.CachedShare.OK() {
+		hits = fmt.Sprintf("%s hit (%s: %s); ", percent(control.CachedShare), a.Measured,
+			percent(a.Arms[0].CachedShare))
+	}
+	return fmt.Sprintf("%s: %sTTFT of %s %s ms %s%s", e.Control, hits, turns, d.millis(), than, chance)
 }
 
 // headline is the effect on later turns, or on all if there are no later ones.

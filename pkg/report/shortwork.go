@@ -65,8 +65,7 @@ func (d *Details) tallyLine() string {
 		parts = append(parts, fmt.Sprintf("%d retried", d.Retried))
 	}
 	parts = append(parts, d.lengthsPart()...)
-	// A window and an arm are parts of the run, and take a part of its time.
-	if sec := d.Throughput.Seconds; sec.OK() && d.Window == nil && d.Arms == nil {
+	if sec := d.Throughput.Seconds; sec.OK() && !d.part() { // whose time is that of all turns
 		parts = append(parts, fmt.Sprintf("in %s s", render.Short(float64(sec))))
 	}
 	line := strings.Join(parts, ", ")

@@ -25,7 +25,9 @@ func (c *Collector) tierHits(d *Details) tierHits {
 	if h.tokens != nil {
 		return h
 	}
-	if tiers := d.Counters.tiers(); tiers != nil && !d.Counters.foreign() {
+	// Counters are of the whole run: for a part of it they can only divide its hits.
+	all := h.turns > 0 && h.turns == d.Cache.Of
+	if tiers := d.Counters.tiers(); tiers != nil && !d.Counters.foreign() && (all || !d.part()) {
 		return h.split(tierHits{
 			tiersFromCounters, tiers, int64(d.Counters.value("prompt_tokens")), d.Counters.Turns,
 		}, &d.Cache)
@@ -39,6 +41,9 @@ func (c *Collector) tierHits(d *Details) tierHits {
 	h.tokens = map[string]Number{AnyTier: Number(d.Cache.Cached)}
 	return h
 }
+
+// part reports whether the measured turns are a part of the run: an arm or a window.
+func (d *Details) part() bool { return d.Arms != nil || d.Window != nil }
 
 // usageHits returns the turns whose hits are in usage, and the hits by tier if
 // usage splits them.

@@ -225,7 +225,7 @@ func (d *Details) tierWorth() []render.Section {
 	return []render.Section{{
 		Name: "tier_worth", Rows: rows(d.Worth, func(w *Worth) string { return w.Tier }),
 		Title: fmt.Sprintf("Worth of each tier (hits: %s; ms of TTFT a turn, queueing not counted):",
-			sourceOfHits[d.Worth[0].From]),
+			d.sourceOfHits(d.Worth[0].From)),
 		About: "How much later first tokens would come if a tier's hits were computed.",
 		Columns: []render.Column{
 			render.Hundred("prompt %", "share_of_prompt_tokens"),

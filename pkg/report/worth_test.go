@@ -149,3 +149,22 @@ func TestWorthWithoutLoads(t *testing.T) {
 		t.Errorf("with the server's times: %+v", cpu)
 	}
 }
+
+// Counters have the hits of all arms, so without usage they say nothing of one arm.
+func TestCountersOfAllArmsAreNotOfOne(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.config, w.tiers, w.silent = shape(400, 2000, 0), true, true
+	w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
+	d := w.summary(Options{Cache: stated(w.config)}).Details
+	all := d.Counters.value("cached_tokens") / d.Counters.value("prompt_tokens")
+	share := Number(0)
+	for i := range d.Worth {
+		if share += d.Worth[i].Share; d.Worth[i].From != tiersFromPrediction {
+			t.Errorf("%s: hits from %s", d.Worth[i].Tier, d.Worth[i].From)
+		}
+	}
+	if !(all > 0) || share < 1.5*all {
+		t.Errorf("hits %v of the measured arm, %v of both", share, all)
+	}
+}
