@@ -220,10 +220,10 @@ func TestEffectOfFew(t *testing.T) {
 	if !e.Later.Difference.Value.OK() || e.Later.Difference.Low.OK() || e.Later.significant() {
 		t.Errorf("%+v", e.Later)
 	}
-	for _, f := range s.Details.Findings {
-		if f.Kind == effectFound || f.Kind == effectNotFound {
-			t.Errorf("%+v", f)
-		}
+	const few = " earlier (71.2 ms), which may be chance: 7 conversations are too few for an interval; " +
+		"use several times as many conversations."
+	if f := s.Details.Findings[0]; f.Kind != effectNotFound || !strings.Contains(f.Text, few) {
+		t.Errorf("%+v", f)
 	}
 	// An arm of which no turn went well.
 	recs := w.play()
@@ -235,5 +235,35 @@ func TestEffectOfFew(t *testing.T) {
 	e = collected(Options{}, recs...).Summary().Details.Arms.Effects[0]
 	if e.All.N != 0 || e.All.Difference.Value.OK() || len(e.Turns) != 0 {
 		t.Errorf("%+v", e)
+	}
+}
+
+// The short text and the finding say an effect in the same words, also where a few
+// slow turns turn the mean.
+func TestEffectInWords(t *testing.T) {
+	t.Parallel()
+	row := func(ratio, ms Number) *EffectRow {
+		return &EffectRow{
+			Difference: Estimate{ttftMS, ms, ms - 10, ms + 10},
+			Ratio:      Estimate{"ratio", ratio, ratio - 0.1, ratio + 0.1},
+		}
+	}
+	for want, r := range map[string]*EffectRow{
+		"40 % [30, 50] earlier (30.0 [20, 40] ms)":                      row(0.6, 30),
+		"40 % [30, 50] later (30.0 [20, 40] ms)":                        row(1.4, -30),
+		"40 % [30, 50] earlier (but 30.0 [20, 40] ms later on average)": row(0.6, -30),
+		"40 % [30, 50] later (but 30.0 [20, 40] ms earlier on average)": row(1.4, 30),
+	} {
+		if got := r.words(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	w := small()
+	w.arms = []string{record.ArmMeasured, record.ArmNoReuse}
+	s := w.summary(Options{})
+	words := s.Details.Arms.Effects[0].Later.words()
+	text := strings.Join(strings.Fields(shortOf(t, s)), " ")
+	if strings.Count(text, words) != 2 || !strings.Contains(words, "earlier") {
+		t.Errorf("%q in\n%s", words, text)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/render"
@@ -32,7 +33,7 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 	if err != nil {
 		m.Why = "there are too few turns"
 		if errors.Is(err, measure.ErrDependent) {
-			m.Why = "computed and loaded tokens always change together, so their costs cannot be separated"
+			m.Why = m.whyDependent(c, fitted)
 		}
 		return
 	}
@@ -46,6 +47,25 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 	if m.Fit && len(m.terms) == 2 {
 		m.curvature(y, columns, names)
 	}
+}
+
+// whyDependent returns why the costs of computed and loaded tokens cannot be
+// separated.
+func (m *CostModel) whyDependent(c *Collector, fitted []observation) string {
+	for _, tier := range m.tiers {
+		loads, conversations := 0, make(map[string]bool)
+		for i := range fitted {
+			if o := &fitted[i]; o.loaded[tier] > 0 {
+				loads++
+				conversations[c.turns[o.turn].conversation] = true
+			}
+		}
+		if loads < minFitTurnsPerTerm || len(conversations) < 2 {
+			return fmt.Sprintf("only %d of the %s that did not wait for others loaded from %s; with one "+
+				"request at a time none waits", loads, human.Count(len(fitted), "turn"), tier)
+		}
+	}
+	return "computed and loaded tokens always change together, so their costs cannot be separated"
 }
 
 // column returns one value of each observation.

@@ -78,7 +78,11 @@ type CostModel struct {
 	// their prompt tokens would have cost.
 	Saved Estimate `json:"prefill_sec_saved"`
 	Whole Estimate `json:"prefill_sec_without_cache"`
-	Notes []string `json:"notes,omitempty"`
+	// Waiting is the mean, over the measured turns that have the model's numbers, of
+	// the time to the first token less what the model says the turn itself costs: its
+	// wait for the prefills and loads of other requests.
+	Waiting Number   `json:"waiting_ms_per_turn"`
+	Notes   []string `json:"notes,omitempty"`
 
 	r     *measure.Regression
 	noise float64 // see noiseOfMean
@@ -160,6 +164,7 @@ func (c *Collector) costModel(p *CachePlan) *CostModel {
 		Decoding: unknown, R2: unknown, ResidualStd: unknown, Residual50: unknown, Residual95: unknown,
 		ResidualMax: unknown, Prefill: noEstimate("tokens/s"),
 		BreakEvenBytes: noEstimate("bytes/s"), Saved: noEstimate("s"), Whole: noEstimate("s"),
+		Waiting: unknown,
 	}
 	split := c.tierSplit(p)
 	m.TiersFrom = split.from
@@ -174,8 +179,22 @@ func (c *Collector) costModel(p *CachePlan) *CostModel {
 	m.fit(c, fitted)
 	if m.Fit {
 		m.apply(c, p, split, fitted)
+		m.Waiting = m.waiting(c, all)
 	}
 	return m
+}
+
+// waiting computes Waiting.
+func (m *CostModel) waiting(c *Collector, all []observation) Number {
+	var sum, n Number
+	for i := range all {
+		if o := &all[i]; c.turns[o.turn].measured {
+			cost, _ := m.r.Combine(m.weights(o))
+			sum += Number(o.ttft - cost)
+			n++
+		}
+	}
+	return sum / n
 }
 
 // observations returns the turns that have all numbers of the model.

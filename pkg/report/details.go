@@ -14,6 +14,7 @@ const maxListed = 5
 // details makes the blocks. The turns are in the order of their sending.
 func (c *Collector) details(s *Summary) *Details {
 	d := &Details{Work: c.work(), Outcomes: c.outcomes(), Failures: c.failures()}
+	d.failed, d.sent = c.failed()
 	var match Verify
 	for i := range c.turns {
 		t := &c.turns[i]

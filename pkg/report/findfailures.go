@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -38,11 +39,13 @@ func (c *Collector) failed() (failed, of int) {
 // the cache.
 func (c *Collector) tooManyFailed() bool {
 	failed, of := c.failed()
-	return float64(failed) > maxFailed*float64(of)
+	return tooMany(failed, of)
 }
 
+func tooMany(failed, of int) bool { return float64(failed) > maxFailed*float64(of) }
+
 func (f *finder) failedTurns() {
-	failed, of := f.c.failed()
+	failed, of := f.d.failed, f.d.sent
 	abandoned := f.d.Work.Turns.Abandoned
 	if failed == 0 && (abandoned == 0 || f.d.Work.Why == record.WhyInterrupted) {
 		return
@@ -56,11 +59,13 @@ func (f *finder) failedTurns() {
 	if len(f.d.Failures) > 0 {
 		text += ", most often: " + f.d.Failures[0].what()
 	}
-	if f.c.tooManyFailed() {
+	if abandoned > 0 {
+		text += fmt.Sprintf("; %d more were not sent", abandoned)
+	}
+	if tooMany(failed, of) {
 		text += "; nothing is concluded about the cache"
 	}
-	f.add(failedTurns, text+".", "%s; %s could not be reached", strings.Join(kinds, "; "),
-		human.Count(abandoned, "turn"))
+	f.add(failedTurns, text+".", "%s", cmp.Or(strings.Join(kinds, "; "), "no turn failed"))
 }
 
 // what is the failure in words.

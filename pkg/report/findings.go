@@ -132,6 +132,9 @@ const (
 	// idleShare is the share of the prompt tokens below which a tier counts as
 	// idle: less cannot be seen in times.
 	idleShare = 0.01
+	// waitingShare is the share of the mean TTFT from which on the wait for other
+	// requests is said beside a tier's worth: less is within the noise of a mean.
+	waitingShare = 0.10
 	// countersApart is how far counters and usage may differ, as a share of the
 	// prompt tokens: health checks and probes between the readings add some.
 	countersApart = 0.01

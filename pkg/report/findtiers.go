@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"multiturn/internal/human"
@@ -16,13 +17,24 @@ func (f *finder) tierWorth() {
 		switch {
 		case !w.lower():
 		case w.Share >= idleShare:
-			kind, text := w.verdict(f.d.Throughput.MaxInFlight > 1)
+			kind, text := w.verdict(f.d.Throughput.MaxInFlight > 1, f.waiting(w))
 			f.add(kind, text, "%s", w.evidence())
 		case !f.has(fitsGPU, statedTooSmall, cacheOff, noLaterTurns):
 			f.add(idleTier, fmt.Sprintf("The %s is worth nothing to this run: it supplied %s of the prompt "+
 				"tokens%s.", w.title(), percent(w.Share), f.repeats(w)), "%s", w.evidence())
 		}
 	}
+}
+
+// waiting returns how many ms of TTFT a turn waits for other requests, 0 if that is
+// no more than what the tier is worth, or hardly any.
+func (f *finder) waiting(w *Worth) Number {
+	m := f.d.Cost
+	if m == nil || !w.known() ||
+		!(m.Waiting > max(Number(math.Abs(float64(w.TTFT.Value))), waitingShare*f.c.meanTTFT())) {
+		return 0
+	}
+	return m.Waiting
 }
 
 // repeats returns why a tier has no hits of its own if it keeps what the GPU's
@@ -43,8 +55,9 @@ func (f *finder) repeats(w *Worth) string {
 }
 
 // verdict returns the finding of a tier that had hits. queues reports whether
-// requests may have waited for each other.
-func (w *Worth) verdict(queues bool) (kind, text string) {
+// requests may have waited for each other, and waiting is how long they did if that
+// is much beside the worth, in ms a turn.
+func (w *Worth) verdict(queues bool, waiting Number) (kind, text string) {
 	supplied := fmt.Sprintf("it supplied %s of the prompt tokens, %s a turn", percent(w.Share),
 		tokens(w.PerTurn))
 	if !w.known() {
@@ -55,17 +68,22 @@ func (w *Worth) verdict(queues bool) (kind, text string) {
 		return tierWorth, fmt.Sprintf("What the %s is worth is %s, since %s; %s.", w.title(), most, w.Why,
 			supplied)
 	}
-	aside := ""
-	if queues {
+	aside, waits := "", ""
+	switch {
+	case waiting > 0:
+		waits = fmt.Sprintf("%s ms of TTFT a turn is waiting for other requests", significant(waiting))
+	case queues:
 		aside = ", queueing not counted"
 	}
 	if w.TTFT.High < 0 {
 		return slowTier, fmt.Sprintf("The %s costs %s ms of TTFT a turn [%s, %s]%s, since loading from it "+
-			"takes longer than computing: %s.", w.title(), significant(-w.TTFT.Value),
-			significant(-w.TTFT.High), significant(-w.TTFT.Low), aside, supplied)
+			"takes longer than computing: %s%s; switch it off, or give it a faster link.", w.title(),
+			significant(-w.TTFT.Value), significant(-w.TTFT.High), significant(-w.TTFT.Low), aside,
+			supplied, after("; another ", waits))
 	}
-	return tierWorth, fmt.Sprintf("The %s is worth %s ms of TTFT a turn [%s, %s]%s: %s.", w.title(),
-		significant(w.TTFT.Value), significant(w.TTFT.Low), significant(w.TTFT.High), aside, supplied)
+	return tierWorth, fmt.Sprintf("The %s is worth %s ms of TTFT a turn [%s, %s]%s: %s%s.", w.title(),
+		significant(w.TTFT.Value), significant(w.TTFT.Low), significant(w.TTFT.High), aside, supplied,
+		after("; ", waits))
 }
 
 // evidence is how the worth was computed.

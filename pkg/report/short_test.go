@@ -59,7 +59,7 @@ func TestShortOfParts(t *testing.T) {
 			"Cache       78.6 % of prompt tokens hit, by the server's counters; hits of single turns are " +
 				"unknown\n            GPU 19.0 %   CPU tier 59.7 %   computed 21.4 %\n",
 			"0 of 72 turns: vLLM has --enable-prompt-tokens-details",
-		}, []string{"(by the server's counters)", "computed)"}},
+		}, []string{"(server's counters)", "computed)"}},
 		{tiers, Options{Window: Window{From: 1, To: 4}}, []string{
 			"72 of 72 turns ok, 37 of 72 in the window;",
 		}, nil},
@@ -76,6 +76,42 @@ func TestShortOfParts(t *testing.T) {
 				t.Errorf("%q in\n%s", part, text)
 			}
 		}
+	}
+}
+
+// A run with failures has one set of counts, and claims nothing of its cache.
+func TestShortOfFailures(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.config, w.tiers = shape(400, 2000, 0), true
+	recs := w.play()
+	for i, turn := range turnsOf(recs) {
+		turn.MaxTokens = turn.Usage.Completion
+		switch {
+		case i < 6:
+			turn.Outcome, turn.Status, turn.Usage = record.HTTPStatus, 500, nil
+		case i == 6:
+			turn.Outcome, turn.Usage = record.Cancelled, nil
+		}
+		turn.Stream = false
+	}
+	run, end := recs[0].(*record.Run), recs[len(recs)-1].(*record.End)
+	run.Load = &record.Load{NoStream: true}
+	end.Turns = record.Tally{Planned: 80, Started: 72, Finished: 65, Failed: 7, Abandoned: 8}
+	text := shortOf(t, collected(Options{}, recs...).Summary())
+	for _, want := range []string{
+		"Work        65 of 80 turns ok, all as long as asked; 6 failed, 1 interrupted, 8 not sent, in",
+		"Cache       not judged: 6 of 71 turns failed\n",
+		"            only of the 65 turns that are ok\n",
+		"            TTFT is the latency, since answers came at once\n",
+		"! 6 of 71 turns failed (8.5 %), most often: http status 500; 8 more were not sent; nothing is",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "CPU tier") {
+		t.Error(text)
 	}
 }
 

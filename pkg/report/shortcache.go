@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/render"
@@ -13,6 +14,10 @@ import (
 // cacheFact has the hits: measured, possible, by tier, and of a stated cache.
 func (s *Summary) cacheFact() render.Fact {
 	d := s.Details
+	if tooMany(d.failed, d.sent) {
+		return answer("Cache", fmt.Sprintf("not judged: %d of %s failed", d.failed,
+			human.Count(d.sent, "turn")))
+	}
 	return answer("Cache", d.hitsLine(), d.tiersLine(), d.statedLine())
 }
 

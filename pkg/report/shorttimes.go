@@ -96,16 +96,13 @@ func (a *Arms) effectLine(e *Effect, control *Arm) string {
 	case !r.significant():
 		chance = " (may be chance)"
 	}
-	d, than := r.Difference, "longer"
-	if d.Value < 0 {
-		d.Value, d.Low, d.High, than = -d.Value, -d.High, -d.Low, "shorter"
-	}
 	hits := ""
 	if control.CachedShare.OK() {
 		hits = fmt.Sprintf("%s hit (%s: %s); ", percent(control.CachedShare), a.Measured,
 			percent(a.Arms[0].CachedShare))
 	}
-	return fmt.Sprintf("%s: %sTTFT of %s %s ms %s%s", e.Control, hits, turns, d.millis(), than, chance)
+	return fmt.Sprintf("%s: %sTTFT of %s in %s %s%s", e.Control, hits, turns, a.Measured, r.words(),
+		chance)
 }
 
 // headline is the effect on later turns, or on all if there are no later ones.

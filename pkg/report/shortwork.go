@@ -55,24 +55,33 @@ func (d *Details) tallyLine() string {
 	if w := d.Window; w != nil && w.From.OK() {
 		parts = append(parts, fmt.Sprintf("%d of %d in the window", w.Turns, w.Of))
 	}
-	if t.Failed > 0 {
-		parts = append(parts, fmt.Sprintf("%d failed", t.Failed))
-	}
-	if n := t.Abandoned; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d not sent", n))
-	}
-	if d.Retried > 0 {
-		parts = append(parts, fmt.Sprintf("%d retried", d.Retried))
-	}
-	parts = append(parts, d.lengthsPart()...)
+	line := strings.Join(append(parts, d.lengthsPart()...), ", ") + d.notOKText()
 	if sec := d.Throughput.Seconds; sec.OK() && !d.part() { // whose time is that of all turns
-		parts = append(parts, fmt.Sprintf("in %s s", render.Short(float64(sec))))
+		line += fmt.Sprintf(", in %s s", render.Short(float64(sec)))
 	}
-	line := strings.Join(parts, ", ")
 	if n := d.Throughput.InFlight; n.OK() {
 		line += fmt.Sprintf("; %s in flight, at most %d", fixed(n, 1), d.Throughput.MaxInFlight)
 	}
 	return line
+}
+
+// notOKText counts the turns that are not ok, and those sent again. Turns that an
+// interrupt ended count as failed in the records.
+func (d *Details) notOKText() string {
+	t := &d.Work.Turns
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{d.failed, "failed"}, {t.Failed - d.failed, "interrupted"}, {t.Abandoned, "not sent"},
+		{d.Retried, "retried"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	return after("; ", strings.Join(parts, ", "))
 }
 
 // lengthsPart says whether answers are as long as asked.

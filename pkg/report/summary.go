@@ -58,6 +58,9 @@ type Details struct {
 	Intervals   []Intervals        `json:"intervals,omitempty"`
 	Goodput     *Goodput           `json:"goodput,omitempty"`
 	Certificate record.Certificate `json:"certificate"`
+
+	// failed is the number of turns that failed, of those sent; see Collector.failed.
+	failed, sent int
 }
 
 // Work is what was planned and what became of it.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/record"
 	"multiturn/pkg/render"
 )
@@ -78,6 +79,21 @@ func trustLines(c *record.Certificate) (lines []string) {
 	return lines
 }
 
+// trustOf says what the numbers are of, where that is not all turns, or not what
+// their names say.
+func (s *Summary) trustOf() (lines []string) {
+	d := s.Details
+	if d.failed > 0 {
+		lines = append(lines, fmt.Sprintf("only of the %s that are ok",
+			human.Count(len(s.Samples), "turn")))
+	}
+	whole := s.Run != nil && s.Run.Load != nil && s.Run.Load.NoStream
+	if whole || slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Kind == notStreamed }) {
+		lines = append(lines, "TTFT is the latency, since answers came at once")
+	}
+	return lines
+}
+
 // shownReasons is how many reasons for doubt the short text has.
 const shownReasons = 2
 
@@ -87,7 +103,7 @@ func (s *Summary) trustFact() render.Fact {
 		return answer("Trust")
 	}
 	c := &s.Details.Certificate
-	lines := trustLines(c)
+	lines := append(trustLines(c), s.trustOf()...)
 	var reasons []string
 	for _, v := range c.Verdicts {
 		if v.Reason != "" && len(reasons) < shownReasons && !slices.Contains(reasons, v.Reason) {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -90,6 +91,46 @@ func TestWorthHoldsTheDifferenceOfTwoRuns(t *testing.T) {
 	}
 }
 
+// What turns wait for other requests is said beside a worth that is small beside
+// it, and not otherwise.
+func TestWaitingBesideWorth(t *testing.T) {
+	t.Parallel()
+	const wait, load, compute = 300, 0.09, 0.05 // ms, ms a token
+	w := small()
+	w.config, w.tiers, w.loaded[kvcache.CPU] = shape(400, 2000, 0), true, load
+	for _, tc := range []struct {
+		wait float64
+		said bool
+	}{{wait, true}, {10, false}} {
+		recs := w.play()
+		// Every second turn waits, which the server says.
+		waits := 0
+		for i, turn := range turnsOf(recs) {
+			queued := 0.0
+			if i%2 == 0 {
+				waits, queued = waits+1, tc.wait
+				for _, at := range []*record.Clock{&turn.FirstToken, &turn.FirstAnswer, &turn.LastToken,
+					&turn.End} {
+					*at += record.Clock(queued * 1e6)
+				}
+			}
+			turn.ServerTimings = fmt.Appendf(nil, `{"queue_time_ms": %g}`, queued)
+		}
+		d := collected(Options{Cache: stated(w.config)}, recs...).Summary().Details
+		want := tc.wait * float64(waits) / 72
+		if got := float64(d.Cost.Waiting); tc.said && math.Abs(got-want) > 1 {
+			t.Errorf("waiting %v, want %v", got, want)
+		}
+		text := d.Findings[0].Text
+		said := strings.Contains(text, fmt.Sprintf("; another %.0f ms of TTFT a turn is waiting for other "+
+			"requests; switch it off, or give it a faster link.", d.Cost.Waiting))
+		if d.Findings[0].Kind != slowTier || said != tc.said ||
+			strings.Contains(text, "waiting") != tc.said {
+			t.Errorf("%.0f ms: %s", tc.wait, text)
+		}
+	}
+}
+
 // A worth that is unknown has its true reason.
 func TestWhyWorthIsUnknown(t *testing.T) {
 	t.Parallel()
@@ -119,7 +160,7 @@ func TestWhyWorthIsUnknown(t *testing.T) {
 		if cpu.Why != why {
 			t.Errorf("%q, want %q", cpu.Why, why)
 		}
-		if _, text := cpu.verdict(false); !strings.Contains(text, "is unknown, since "+why+"; it supplied") {
+		if _, text := cpu.verdict(false, 0); !strings.Contains(text, "is unknown, since "+why+"; it supplied") {
 			t.Error(text)
 		}
 	}
