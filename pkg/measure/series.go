@@ -99,7 +99,7 @@ func (s *Series) Mean(level float64) Estimated {
 	e.Interval = scale(e.Value, level, se, len(sums))
 	e.skew(sums, level, se)
 	if s.Autocorrelation().Suspected() {
-		e.widen(scale(e.Value, level, s.batchError(), timeBatches))
+		e.widen(scale(e.Value, level, s.batchError(e.Value), timeBatches))
 	}
 	return e
 }
@@ -127,9 +127,10 @@ func (s *Series) deviations(values []float64) []float64 {
 	return sums
 }
 
-// batchError returns the standard error of the mean by batches in time, which are
-// of the steady part.
-func (s *Series) batchError() float64 {
+// batchError returns the standard error of a mean by batches in time, which are of
+// the steady part: what makes the server slower there would make the rest slower by
+// the same factor.
+func (s *Series) batchError(value float64) float64 {
 	var (
 		steady = s.steady
 		level  = mean(steady.levels)
@@ -140,9 +141,9 @@ func (s *Series) batchError() float64 {
 			sums[b] += v - level
 		}
 	}
-	se := standardError(sums, float64(len(s.values)))
-	if steady.work != nil && level != 0 {
-		se *= mean(steady.values) / level
+	se := standardError(sums, float64(len(steady.values)))
+	if steady.sorted[0] > 0 {
+		se *= value / level
 	}
 	return se
 }
