@@ -54,7 +54,7 @@ func NewSeries(o Observations) *Series {
 	}
 	o = o.only(func(i int) bool { return !math.IsNaN(o.Values[i]) })
 	s := newSeries(o)
-	s.steady = s
+	s.steady, s.auto = s, s.autocorrelation()
 	if slices.ContainsFunc(o.Part, func(p int) bool { return p != 0 }) {
 		s.steady = newSeries(o.Steady())
 	}

@@ -33,7 +33,6 @@ const timeBatches = 4
 
 // compareInTime computes what shows whether the level changes with time.
 func (s *Series) compareInTime() {
-	s.auto = s.autocorrelation()
 	s.levels = s.lessWork()
 	for b := range s.batches {
 		from, to := s.batch(b)
@@ -58,8 +57,8 @@ func (s *Series) Max() float64 { return percentile(s.sorted, 100) }
 func (s *Series) Clusters() int { return s.clusters }
 
 // Autocorrelation returns how much values depend on what was measured just
-// before in other clusters, in the steady part.
-func (s *Series) Autocorrelation() Autocorrelation { return s.steady.auto }
+// before in other clusters. The parts may differ in their level.
+func (s *Series) Autocorrelation() Autocorrelation { return s.auto }
 
 // Estimated is a statistic and its interval.
 type Estimated struct {

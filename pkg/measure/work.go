@@ -63,34 +63,46 @@ func subtract(y, x []float64, factor float64) {
 // lessIndex returns values less what their numbers in their clusters explain: the
 // first value has a level of its own (the first prompt of a conversation is nowhere
 // cached), later ones lie on a line. Without numbers it is what is above the mean.
+// Each part but the steady one has a level of its own.
 func (s *Series) lessIndex(values []float64) []float64 {
-	r := slices.Clone(values)
-	if s.index == nil {
-		m := mean(r)
-		for i := range r {
-			r[i] -= m
+	const first = math.MinInt // the key of first values of the steady part
+	type level struct{ sum, n float64 }
+	var (
+		r                   = slices.Clone(values)
+		levels              = make(map[int]level)
+		n, sx, sy, sxx, sxy float64
+	)
+	key := func(i int) int {
+		switch {
+		case s.part != nil && s.part[i] != 0:
+			return s.part[i]
+		case s.index != nil && s.index[i] == 0:
+			return first
 		}
-		return r
+		return 0
 	}
-	var first, firsts, n, sx, sy, sxx, sxy float64
+	x := func(i int) float64 {
+		if s.index == nil {
+			return 0
+		}
+		return float64(s.index[i])
+	}
 	for i, v := range r {
-		if s.index[i] == 0 {
-			first += v
-			firsts++
-			continue
+		k := key(i)
+		levels[k] = level{levels[k].sum + v, levels[k].n + 1}
+		if k == 0 {
+			n, sx, sy, sxx, sxy = n+1, sx+x(i), sy+v, sxx+x(i)*x(i), sxy+x(i)*v
 		}
-		x := float64(s.index[i])
-		n, sx, sy, sxx, sxy = n+1, sx+x, sy+v, sxx+x*x, sxy+x*v
 	}
-	slope := 0.0
+	per := 0.0
 	if d := n*sxx - sx*sx; d > 0 {
-		slope = (n*sxy - sx*sy) / d
+		per = (n*sxy - sx*sy) / d
 	}
 	for i := range r {
-		if s.index[i] == 0 {
-			r[i] -= first / firsts
+		if k := key(i); k == 0 {
+			r[i] -= (sy-per*sx)/n + per*x(i)
 		} else {
-			r[i] -= (sy-slope*sx)/n + slope*float64(s.index[i])
+			r[i] -= levels[k].sum / levels[k].n
 		}
 	}
 	return r
