@@ -87,11 +87,9 @@ type Use struct {
 // config if that is not nil. The block size of config must be the workload's.
 func Analyse(w *Workload, config *kvcache.Config, store kvcache.Store) (*Analysis, error) {
 	a := &Analysis{Workload: w, Store: store, Config: config, Turns: make([]Turn, len(w.Requests))}
-	plays := make([]kvcache.Play, len(w.Requests))
+	plays := w.plays()
 	for i := range w.Requests {
 		r := &w.Requests[i]
-		plays[i] = r.Play
-		plays[i].Hashes = w.full(r)
 		a.Turns[i] = Turn{Prompt: r.Prompt, New: r.New}
 	}
 	a.measure(plays)
@@ -110,6 +108,37 @@ func Analyse(w *Workload, config *kvcache.Config, store kvcache.Store) (*Analysi
 		}
 	}
 	return a, nil
+}
+
+// gpuAlone returns the hits, in tokens, that the GPU's tier of the stated shape would
+// have without the tiers below it; nil if there are none.
+func (a *Analysis) gpuAlone() *int64 {
+	config := kvcache.Config{BlockSize: a.Config.BlockSize}
+	if a.Config.Tiers[kvcache.CPU].Blocks == 0 && a.Config.Tiers[kvcache.Disk].Blocks == 0 {
+		return nil
+	}
+	config.Tiers[kvcache.GPU] = a.Config.Tiers[kvcache.GPU]
+	cache, err := kvcache.New(config)
+	if err != nil {
+		return nil // the tiers below it are all there is
+	}
+	var sum int64
+	for i, p := range kvcache.Replay(cache, a.Workload.plays()) {
+		if !a.Workload.Requests[i].Warmup {
+			sum += int64(p.Hits[kvcache.GPU] * config.BlockSize)
+		}
+	}
+	return &sum
+}
+
+// plays returns the requests as caches replay them.
+func (w *Workload) plays() []kvcache.Play {
+	plays := make([]kvcache.Play, len(w.Requests))
+	for i := range w.Requests {
+		plays[i] = w.Requests[i].Play
+		plays[i].Hashes = w.full(&w.Requests[i])
+	}
+	return plays
 }
 
 // full returns the blocks of a request that are full: servers share no others.

@@ -30,14 +30,25 @@ func (s *Summary) facts() []render.Section {
 		"prediction")...)
 	all.About = "What was sent, and what a cache without limit hits."
 	all.Text = func(heading func(string) string) string {
-		lines := []string{heading(s.title()), s.How, ""}
+		var facts []render.Fact
 		for _, f := range s.factRows() {
-			lines = append(lines, strings.TrimRight(fmt.Sprintf("%-17s %s", f[0], f[1]), " "))
+			facts = append(facts, render.Fact{Label: f[0], Lines: f[1:]})
 		}
-		return strings.Join(lines, "\n") + "\n\n"
+		text := func(lines ...string) string {
+			return render.Facts(0, render.Fact{Lines: lines})(heading)
+		}
+		answer := text(s.answer()...)
+		if answer != "" {
+			answer += "\n"
+		}
+		return heading(s.title()) + "\n" + text(s.How) + "\n" + answer +
+			render.Facts(factWidth, facts...)(heading) + "\n"
 	}
 	return []render.Section{all}
 }
+
+// factWidth is the width of the facts' names.
+const factWidth = 18
 
 func (s *Summary) title() string {
 	requests := human.Thousands(s.Requests) + " requests"
@@ -137,7 +148,7 @@ func (s *Summary) curve() []render.Section {
 		Columns: []render.Column{
 			thousands("blocks", "blocks"), gibColumn("gib"), thousands("hit tokens", "hit_tokens"),
 			percent("hit", "hit_rate"), percent("of possible", "share_of_possible"),
-			{Left: true, Text: func(r render.Row) string {
+			{Head: "of possible, drawn", Left: true, Text: func(r render.Row) string {
 				return render.Bar(r.Number("share_of_possible"))
 			}},
 		},
@@ -206,16 +217,15 @@ func (s *Summary) workingSet() []render.Section {
 		}}
 	}
 	set := render.Section{
-		Name: "working_set",
-		Title: "Working set: blocks used so far that will be used again (live), all used so far, " +
-			"those of running requests:",
+		Name:    "working_set",
+		Title:   "Working set: used so far and again later (live), all used so far, of running requests:",
 		About:   "How many blocks matter, over the time of the workload.",
 		RowHead: "requests",
 		Columns: []render.Column{
 			tokens("live tokens", "live_blocks"), gibColumn("live_gib"), tokens("all tokens",
 				"unique_blocks"),
 			tokens("running", "running_blocks"),
-			{Left: true, Text: func(r render.Row) string {
+			{Head: "live, drawn", Left: true, Text: func(r render.Row) string {
 				return render.Bar(r.Number("live_blocks") / float64(most))
 			}},
 		},

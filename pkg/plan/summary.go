@@ -147,6 +147,9 @@ type Prediction struct {
 	// OffloadBlockSize is the tokens that lower tiers store and load at once, if they
 	// are more than a block has.
 	OffloadBlockSize int `json:"offload_block_size,omitempty"`
+	// GPUAlone is the hits of the GPU's tier without the tiers below it, in tokens;
+	// nil if there are none.
+	GPUAlone *int64 `json:"gpu_alone_tokens,omitempty"`
 }
 
 // TierSize is one tier of the stated shape.
@@ -220,7 +223,8 @@ func Summarise(a *Analysis, v View) *Summary {
 	}
 	s.cutWorkingSet(a)
 	if c := a.Config; c != nil {
-		p := &Prediction{Exclusive: c.Exclusive, OffloadBlockSize: c.OffloadBlockSize}
+		p := &Prediction{Exclusive: c.Exclusive, OffloadBlockSize: c.OffloadBlockSize,
+			GPUAlone: a.gpuAlone()}
 		for t, tier := range c.Tiers {
 			if tier.Blocks == 0 {
 				continue
