@@ -118,7 +118,10 @@ func (m *CostModel) savings(c *Collector, split tierSplit) (longest, unsplit int
 	if hits > 0 {
 		m.hitPairs = pairs / hits
 	}
-	m.Saved, m.Whole = m.seconds(saved), m.seconds(whole)
+	m.Whole = m.seconds(whole)
+	if !m.unpriced {
+		m.Saved = m.seconds(saved)
+	}
 	return longest, unsplit
 }
 
@@ -145,6 +148,10 @@ func (m *CostModel) note(p *CachePlan, fitted []observation, longest, unsplit in
 			"prediction agrees with usage on the number of tokens")
 	case m.TiersFrom == "" && (p == nil || p.Shape.Config == nil):
 		m.Notes = append(m.Notes, "usage does not split cached tokens by tier: they count as free")
+	}
+	if m.unpriced {
+		m.Notes = append(m.Notes, "too few turns that loaded from a lower tier did not wait for others: "+
+			"what its loads take is unknown, and so is the time saved")
 	}
 	most := 0
 	for _, o := range fitted {

@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"multiturn/internal/human"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/render"
@@ -30,10 +29,16 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 	y := column(fitted, func(o *observation) float64 { return o.ttft })
 	columns := columnsOf(fitted, required)
 	chosen, r, err := measure.Choose(y, columns, columnsOf(fitted, optional), names, 0.95)
+	if rest := m.withoutRare(c, fitted); errors.Is(err, measure.ErrDependent) && len(rest) < len(fitted) {
+		m.unpriced = true
+		m.tiers = nil
+		m.fit(c, rest)
+		return
+	}
 	if err != nil {
 		m.Why = "there are too few turns"
 		if errors.Is(err, measure.ErrDependent) {
-			m.Why = m.whyDependent(c, fitted)
+			m.Why = "computed and loaded tokens always change together, so their costs cannot be separated"
 		}
 		return
 	}
@@ -49,9 +54,9 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 	}
 }
 
-// whyDependent returns why the costs of computed and loaded tokens cannot be
-// separated.
-func (m *CostModel) whyDependent(c *Collector, fitted []observation) string {
+// withoutRare leaves out the turns that loaded from a tier that only few of them, or
+// those of one conversation, loaded from: they do not tell what its loads take.
+func (m *CostModel) withoutRare(c *Collector, fitted []observation) []observation {
 	for _, tier := range m.tiers {
 		loads, conversations := 0, make(map[string]bool)
 		for i := range fitted {
@@ -61,11 +66,10 @@ func (m *CostModel) whyDependent(c *Collector, fitted []observation) string {
 			}
 		}
 		if loads < minFitTurnsPerTerm || len(conversations) < 2 {
-			return fmt.Sprintf("only %d of the %s that did not wait for others loaded from %s; with one "+
-				"request at a time none waits", loads, human.Count(len(fitted), "turn"), tier)
+			fitted = keep(fitted, func(o observation) bool { return o.loaded[tier] == 0 })
 		}
 	}
-	return "computed and loaded tokens always change together, so their costs cannot be separated"
+	return fitted
 }
 
 // column returns one value of each observation.

@@ -84,6 +84,10 @@ type CostModel struct {
 	Waiting Number   `json:"waiting_ms_per_turn"`
 	Notes   []string `json:"notes,omitempty"`
 
+	// unpriced reports that too few of the fitted turns loaded from a tier to tell what
+	// its loads take.
+	unpriced bool
+
 	r     *measure.Regression
 	noise float64 // see noiseOfMean
 	// hitPairs is the number of pairs that computing a hit would have, on average over

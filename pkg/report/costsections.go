@@ -65,9 +65,11 @@ func (m *CostModel) text() []string {
 		r := &m.Tiers[i]
 		add("%s: %s%s", r.Tier, perSecond(r.Tokens), inBytes(r.Bytes))
 	}
-	add("the cache saved %s s [%s, %s] of the %s s that computing all prompts would have taken",
-		significant(m.Saved.Value), significant(m.Saved.Low), significant(m.Saved.High),
-		significant(m.Whole.Value))
+	if m.Saved.Value.OK() {
+		add("the cache saved %s s [%s, %s] of the %s s that computing all prompts would have taken",
+			significant(m.Saved.Value), significant(m.Saved.Low), significant(m.Saved.High),
+			significant(m.Whole.Value))
+	}
 	if m.Waiting >= 0.05 { // what is written as 0.1
 		add("TTFT is %s ms a turn above this cost on average: waiting for other requests",
 			fixed(m.Waiting, 1))

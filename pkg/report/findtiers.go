@@ -26,15 +26,25 @@ func (f *finder) tierWorth() {
 	}
 }
 
-// waiting returns how many ms of TTFT a turn waits for other requests, 0 if that is
+// waiting returns how many ms of TTFT a turn waits for other requests, and for loads
+// whose time is unknown, 0 if that is
 // no more than what the tier is worth, or hardly any.
 func (f *finder) waiting(w *Worth) Number {
-	m := f.d.Cost
-	if m == nil || !w.known() ||
-		!(m.Waiting > max(Number(math.Abs(float64(w.TTFT.Value))), waitingShare*f.c.meanTTFT())) {
+	m, size := f.d.Cost, Number(math.Abs(float64(w.TTFT.Value)))
+	if !w.known() {
+		size = w.TTFT.High
+	}
+	if m == nil {
 		return 0
 	}
-	return m.Waiting
+	waiting := m.Waiting
+	if w.known() && m.index(w.Tier) < 0 { // the model has no term for the loads
+		waiting -= w.PerTurn * w.Loaded
+	}
+	if !(waiting > max(size, waitingShare*f.c.meanTTFT())) {
+		return 0
+	}
+	return waiting
 }
 
 // repeats returns why a tier has no hits of its own if it keeps what the GPU's
@@ -65,8 +75,13 @@ func (w *Worth) verdict(queues bool, waiting Number) (kind, text string) {
 		if w.TTFT.High.OK() {
 			most = fmt.Sprintf("at most %s ms of TTFT a turn", significant(w.TTFT.High))
 		}
-		return tierWorth, fmt.Sprintf("What the %s is worth is %s, since %s; %s.", w.title(), most, w.Why,
-			supplied)
+		waits := ""
+		if waiting > 0 { // loads are in it, since the model does not know them
+			waits = fmt.Sprintf("; loads and waiting for other requests take %s ms of TTFT a turn: a run "+
+				"without the tier would tell", significant(waiting))
+		}
+		return tierWorth, fmt.Sprintf("What the %s is worth is %s, since %s; %s%s.", w.title(), most, w.Why,
+			supplied, waits)
 	}
 	aside, waits := "", ""
 	switch {

@@ -149,7 +149,11 @@ func (w *Worth) price(d *Details, mean Number, unpriced string) {
 		name = termCached
 	}
 	term := m.index(name)
-	if w.lower() && term < 0 {
+	switch {
+	case !w.lower() || term >= 0:
+	case m.unpriced: // loads waited for each other, and the server's time of them has that
+		w.Loaded = unknown
+	default:
 		w.Loaded = w.serverLoad(d)
 	}
 	if w.Loaded.OK() {

@@ -131,6 +131,40 @@ func TestWaitingBesideWorth(t *testing.T) {
 	}
 }
 
+// Where only a turn or two of those that did not wait loaded from a tier, the costs of
+// the others are known still: the worth has an upper end, and the loads are said.
+func TestWorthOfRareLoads(t *testing.T) {
+	t.Parallel()
+	w := small()
+	w.config, w.tiers, w.loaded[kvcache.CPU] = shape(400, 2000, 0), true, 0.9
+	recs := w.play()
+	left := 1
+	for _, turn := range turnsOf(recs) {
+		queued := 0.0
+		if turn.Usage.Tiers["host"] > 0 {
+			if left--; left < 0 {
+				queued = 1e6
+			}
+		}
+		turn.ServerTimings = fmt.Appendf(nil, `{"queue_time_ms": %g}`, queued)
+	}
+	d := collected(Options{Cache: stated(w.config)}, recs...).Summary().Details
+	cpu, m := d.Worth[1], d.Cost
+	loads := 0.9 * float64(cpu.PerTurn)
+	if !m.Fit || cpu.known() || m.Saved.Value.OK() || math.Abs(float64(m.Waiting)-loads) > 1 {
+		t.Errorf("%+v\n%+v", cpu, m)
+	}
+	if most := 0.05 * float64(cpu.PerTurn); !(float64(cpu.TTFT.High) > most) ||
+		!(float64(cpu.TTFT.High) < 2*most) {
+		t.Errorf("at most %v, computing takes %v", cpu.TTFT.High, most)
+	}
+	want := fmt.Sprintf("; loads and waiting for other requests take %.0f ms of TTFT a turn: a run without "+
+		"the tier would tell.", m.Waiting)
+	if f := d.Findings[0]; f.Kind != tierWorth || !strings.Contains(f.Text, want) {
+		t.Error(f.Text)
+	}
+}
+
 // A worth that is unknown has its true reason.
 func TestWhyWorthIsUnknown(t *testing.T) {
 	t.Parallel()
@@ -207,5 +241,19 @@ func TestCountersOfAllArmsAreNotOfOne(t *testing.T) {
 	}
 	if !(all > 0) || share < 1.5*all {
 		t.Errorf("hits %v of the measured arm, %v of both", share, all)
+	}
+}
+
+// Loads that only the server's counters time are no wait for other requests.
+func TestWaitingIsNoLoad(t *testing.T) {
+	t.Parallel()
+	c := collected(Options{}, small().play()...)
+	f := &finder{c: c, d: c.Summary().Details}
+	w := Worth{Tier: "external", PerTurn: 1000, Loaded: 0.3, TTFT: Estimate{"ms", -10, -11, -9}}
+	for all, want := range map[Number]Number{350: 50, 305: 0} {
+		f.d.Cost.Waiting = all
+		if got := f.waiting(&w); math.Abs(float64(got-want)) > 1e-9 {
+			t.Errorf("%v above the model: %v, want %v", all, got, want)
+		}
 	}
 }
