@@ -29,7 +29,7 @@ var (
 )
 
 // faster makes runs of half a minute ones of seconds.
-var faster = strings.NewReplacer("--step 5ms", "--step 200us", "--request-rate 0.1",
+var faster = strings.NewReplacer("--step 5ms", "--step 200us", "--request-rate 0.5",
 	"--request-rate 50")
 
 // Every command line of the pages works: those of a page one after the other in one shell and one
