@@ -63,7 +63,7 @@ func TestShortOfParts(t *testing.T) {
 		{tiers, Options{Window: Window{From: 1, To: 4}}, []string{
 			"72 of 72 turns ok, 37 of 72 in the window;",
 		}, nil},
-		{arms, Options{}, []string{"computed)   of arm measured\n"}, nil},
+		{arms, Options{}, []string{"computed; arm measured)\n"}, nil},
 	} {
 		text := shortOf(t, tc.w.summary(tc.o))
 		for _, part := range tc.want {

@@ -17,11 +17,15 @@ func (s *Summary) throughputFact() render.Fact {
 	}
 	line := fmt.Sprintf("%s turns/s   %s output tok/s   %s input tok/s", speed(p.Requests),
 		speed(p.Output), speed(p.Input))
+	var aside []string
 	if p.NewInput.OK() {
-		line += " (" + speed(p.NewInput) + " computed)"
+		aside = append(aside, speed(p.NewInput)+" computed")
 	}
 	if a := s.Details.Arms; a != nil {
-		line += "   of arm " + a.Measured
+		aside = append(aside, "arm "+a.Measured)
+	}
+	if len(aside) > 0 {
+		line += " (" + strings.Join(aside, "; ") + ")"
 	}
 	return answer("Throughput", line)
 }
