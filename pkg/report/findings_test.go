@@ -302,7 +302,7 @@ func TestFindings(t *testing.T) {
 				w.loaded[kvcache.CPU] = 0.09
 			},
 			kinds: []string{slowTier},
-			text:  "The CPU tier costs 15.7 ms of TTFT a turn [15.5, 16], since loading",
+			text:  "The CPU tier costs 15.7 ms of TTFT a turn [15.4, 16.1], since loading",
 			shown: "0.0499 ms to compute one - 0.0899 ms to load it",
 		},
 		{

@@ -182,9 +182,16 @@ func (w *Worth) value(m *CostModel, term int, mean Number) {
 	// The noise of a time grows with it, so that of the run without the tier is
 	// larger by as much as its mean.
 	without := m.noise * max(1, (float64(mean)+v)/float64(mean))
-	half := Number(math.Sqrt(math.Pow((in.High-in.Low)/2, 2) + m.noise*m.noise + without*without))
+	apart := runsApart * (float64(mean) + max(0, v))
+	half := Number(math.Sqrt(math.Pow((in.High-in.Low)/2, 2) + m.noise*m.noise + without*without +
+		apart*apart))
 	w.TTFT = Estimate{"ms", Number(v), Number(v) - half, Number(v) + half}
 }
+
+// runsApart is how far the mean times of two equal runs are apart, as a share, by
+// what neither run shows: a stall in one of them. On a quiet machine it was up to
+// 0.3 % (docs/measurements.md).
+const runsApart = 0.005
 
 // noiseOfMean returns the half width of the 95 % interval of the mean of a fit's
 // residuals: how far the mean of a run's times is from what the fit says by
