@@ -44,10 +44,11 @@ func (c *Client) unreachable(err error) error {
 	case errors.As(err, &cert):
 		text = cert.Err.Error()
 		advice = "Insecure accepts any certificate"
-	case says("malformed HTTP"):
+	// The second is of a banner that came before the request was written.
+	case says("malformed HTTP"), says("readLoopPeekFailLocked: %!w(<nil>)"):
 		text, advice = "what answers there does not speak HTTP", "is this the server's port?"
 	case !secure && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
-		says("server closed idle connection")):
+		errors.Is(err, syscall.EPIPE) || says("server closed idle connection")):
 		text = "it closed the connection at once"
 		advice = "does it want https://, and is this the server's port?"
 	case errors.Is(err, context.DeadlineExceeded):
