@@ -24,8 +24,8 @@ func (f *finder) autocorrelated() {
 	if need := f.d.Intervals[0].Needed; need > s.Clusters() {
 		advice += fmt.Sprintf(", of about %s conversations for a mean within 5 %%", tokens(need))
 	}
-	f.add(autocorrelated, fmt.Sprintf("Turns are autocorrelated (ranks: %s, %s standard errors), since "+
-		"the server's speed changed for all: %s.", fixed(Number(a.R), 2),
+	f.add(autocorrelated, fmt.Sprintf("Turns are autocorrelated (ranks: %s, %s standard errors), as "+
+		"TTFT rose and fell for all conversations at once: %s.", fixed(Number(a.R), 2),
 		fixed(Number(a.Z), 1), advice),
 		"ttft_ms and that of the turns just before in other conversations (%s; found above %g standard "+
 			"errors); the intervals allow for it as far as they can", human.Count(s.N(), "turn"),
