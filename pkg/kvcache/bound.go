@@ -18,11 +18,12 @@ type Turn struct {
 // Use block size 1 for a server that keeps tokens rather than blocks
 // (llama.cpp).
 func Bound(previous Turn, prompt, blockSize int, store Store) int {
-	return min(previous.kept(store), max(0, prompt-1)) / blockSize * blockSize
+	return min(previous.Kept(store), max(0, prompt-1)) / blockSize * blockSize
 }
 
-// kept returns the number of tokens of a turn whose KV a later turn can hit.
-func (t Turn) kept(store Store) int {
+// Kept returns the number of tokens of a turn whose KV a later turn can hit. The KV
+// of the last token of an answer is never computed.
+func (t Turn) Kept(store Store) int {
 	switch store {
 	case PromptAndOutput:
 		return max(0, t.Prompt) + max(0, t.Output-1)

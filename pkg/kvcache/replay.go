@@ -114,7 +114,7 @@ func (r *replay) end(i int) {
 // finish ends a running request.
 func (r *replay) finish(i int) {
 	p, s := &r.plays[i], &r.state[i]
-	if n := p.kept(PromptAndOutput) - s.seq.Computed(); n > 0 {
+	if n := p.Kept(PromptAndOutput) - s.seq.Computed(); n > 0 {
 		// Without room the rest of the answer is not kept.
 		s.seq.Grow(p.Hashes, n)
 	}

@@ -220,7 +220,7 @@ func (s *sweep) end(play int) {
 func (s *sweep) keep(q *Request) []kvcache.Hash {
 	switch {
 	case !s.Workload.PartialBlocks:
-		return q.Hashes[:min(len(q.Hashes), kept(q.Turn, s.Store)/s.Workload.BlockSize)]
+		return q.Hashes[:min(len(q.Hashes), q.Kept(s.Store)/s.Workload.BlockSize)]
 	case s.Store == kvcache.Nothing:
 		return nil
 	}
@@ -229,8 +229,7 @@ func (s *sweep) keep(q *Request) []kvcache.Hash {
 
 // need returns the blocks that a request needs while it runs.
 func (s *sweep) need(q *Request) int {
-	tokens := q.Prompt + max(0, q.Output-1)
-	return (tokens + s.Workload.BlockSize - 1) / s.Workload.BlockSize
+	return (q.Kept(kvcache.PromptAndOutput) + s.Workload.BlockSize - 1) / s.Workload.BlockSize
 }
 
 // finish takes over the curve and the working set.

@@ -86,17 +86,6 @@ func (w *Workload) sort() {
 	})
 }
 
-// kept returns the number of tokens of a request that a later one may hit.
-func kept(t kvcache.Turn, store kvcache.Store) int {
-	switch store {
-	case kvcache.PromptAndOutput:
-		return max(0, t.Prompt) + max(0, t.Output-1) // the last token's KV is never computed
-	case kvcache.PromptOnly:
-		return max(0, t.Prompt)
-	}
-	return 0
-}
-
 // invented returns an id for a token that is known only by its place: token i of
 // part turn of conversation c, where a part is an answer or other unknown text. The
 // id is above every vocabulary, and very likely used nowhere else.
