@@ -48,12 +48,9 @@ func (c *Collector) Certificate(self record.Certificate) record.Certificate {
 
 // judge collects what the verdicts depend on.
 func (c *Collector) judge(self *record.Certificate) *judge {
-	j := &judge{Certificate: self}
+	j := &judge{Certificate: self, pauseMS: shortestPause(loadOf(c.run))}
 	if c.run != nil {
 		j.old = slices.Contains(versionsWithoutFirst, c.run.Version)
-		if l := c.run.Load; l != nil {
-			j.pauseMS = shortestPause(l)
-		}
 	}
 	for i := range c.turns {
 		t := &c.turns[i]
@@ -79,7 +76,7 @@ var versionsWithoutFirst = []string{"1.0", "1.1"}
 
 // shortestPause returns the mean of the shorter pauses that a load has: think
 // times, or the rests of a request rate. It is 0 if it has none.
-func shortestPause(l *record.Load) float64 {
+func shortestPause(l record.Load) float64 {
 	pause := l.ThinkMS
 	if l.Rate > 0 && (pause == 0 || 1000/l.Rate < pause) {
 		pause = 1000 / l.Rate

@@ -87,7 +87,7 @@ func (t *turn) atOnce() bool {
 }
 
 func (f *finder) notStreamed() {
-	if f.c.run != nil && f.c.run.Load != nil && f.c.run.Load.NoStream {
+	if loadOf(f.c.run).NoStream {
 		return
 	}
 	once, of := 0, 0
@@ -145,7 +145,7 @@ func (f *finder) shortAnswers() {
 }
 
 func (f *finder) noUsage() {
-	if f.c.run != nil && f.c.run.Load != nil && f.c.run.Load.NoUsage {
+	if loadOf(f.c.run).NoUsage {
 		return
 	}
 	missing, of := 0, 0

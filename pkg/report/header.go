@@ -4,8 +4,18 @@ import (
 	"fmt"
 	"strings"
 
+	"multiturn/pkg/record"
 	"multiturn/pkg/render"
 )
+
+// loadOf returns the load in a run's header; the zero value if there is none. The
+// header may be nil.
+func loadOf(r *record.Run) record.Load {
+	if r == nil || r.Load == nil {
+		return record.Load{}
+	}
+	return *r.Load
+}
 
 // header returns all that the run's header says.
 func (s *Summary) header() []render.Section {

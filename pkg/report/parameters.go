@@ -22,13 +22,12 @@ func parameters(r *record.Run) (run, generation []Parameter) {
 		{"model", r.Model}, {"num_clients", r.Clients}, {"num_conversations", r.Dataset.Conversations},
 		{"active_conversations", r.ActiveConversations}, {"seed", r.Seed},
 	}
-	if l := r.Load; l != nil {
-		if l.MinAnswer > 0 {
-			run = append(run, Parameter{"min_tokens", l.MinAnswer})
-		}
-		if l.MaxAnswer > 0 {
-			run = append(run, Parameter{"max_tokens", l.MaxAnswer})
-		}
+	l := loadOf(r)
+	if l.MinAnswer > 0 {
+		run = append(run, Parameter{"min_tokens", l.MinAnswer})
+	}
+	if l.MaxAnswer > 0 {
+		run = append(run, Parameter{"max_tokens", l.MaxAnswer})
 	}
 	return run, generationParameters(r.Dataset.Generator)
 }

@@ -71,9 +71,7 @@ func loadLines(r *record.Run, warmup int) []string {
 func loadLine(r *record.Run, warmup int) string {
 	parts := []string{fmt.Sprintf("-p %d -k %d", r.Clients, r.ActiveConversations)}
 	parts = append(parts, thinkText(r)...)
-	if l := r.Load; l != nil {
-		parts = append(parts, limitsText(l)...)
-	}
+	parts = append(parts, limitsText(loadOf(r))...)
 	if warmup > 0 {
 		parts = append(parts, human.Count(warmup, "warm-up turn"))
 	}
@@ -89,7 +87,7 @@ func loadLine(r *record.Run, warmup int) string {
 // thinkText says how long turns wait after the answer before them.
 func thinkText(r *record.Run) (parts []string) {
 	think := r.Dataset.ThinkMS
-	if l := r.Load; l != nil && l.Rate > 0 {
+	if l := loadOf(r); l.Rate > 0 {
 		parts = append(parts, fmt.Sprintf("random think time of %s s on average", render.Short(1/l.Rate)))
 	}
 	switch {
@@ -103,7 +101,7 @@ func thinkText(r *record.Run) (parts []string) {
 }
 
 // limitsText names what cuts the load short, or changes it.
-func limitsText(l *record.Load) (parts []string) {
+func limitsText(l record.Load) (parts []string) {
 	add := func(set bool, format string, args ...any) {
 		if set {
 			parts = append(parts, fmt.Sprintf(format, args...))

@@ -87,8 +87,8 @@ func (s *Summary) trustOf() (lines []string) {
 		lines = append(lines, fmt.Sprintf("only of the %s that are ok",
 			human.Count(len(s.Samples), "turn")))
 	}
-	whole := s.Run != nil && s.Run.Load != nil && s.Run.Load.NoStream
-	if whole || slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Kind == notStreamed }) {
+	if loadOf(s.Run).NoStream ||
+		slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Kind == notStreamed }) {
 		lines = append(lines, "TTFT is the latency, since answers came at once")
 	}
 	return lines
