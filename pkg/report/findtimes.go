@@ -12,16 +12,17 @@ import (
 // before in other conversations, from measure.AutocorrelatedZ on: a wrong finding
 // in 5 % of the runs whose conversations are independent.
 func (f *finder) autocorrelated() {
-	if len(f.d.Intervals) == 0 || f.d.Intervals[0].Name != ttftMS {
+	in := f.d.ttftIntervals()
+	if in == nil {
 		return
 	}
-	s := f.d.Intervals[0].series
+	s := in.series
 	a := s.Autocorrelation()
 	if s.Clusters() < autocorrelatedFrom || !a.Found() {
 		return
 	}
 	advice := "a longer run is needed"
-	if need := f.d.Intervals[0].Needed; need > s.Clusters() {
+	if need := in.Needed; need > s.Clusters() {
 		advice += fmt.Sprintf(", of about %s conversations for a mean within 5 %%", tokens(need))
 	}
 	f.add(autocorrelated, fmt.Sprintf("Turns are autocorrelated (ranks: %s, %s standard errors), as "+

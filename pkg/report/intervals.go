@@ -13,11 +13,22 @@ import (
 // ttftMS is the name of the time to the first token.
 const ttftMS = "ttft_ms"
 
-// timeMetrics are the times that have intervals.
-var timeMetrics = []struct {
+// timeMetric is a time that samples have.
+type timeMetric struct {
 	name string
 	of   func(*record.Sample) float64
-}{
+}
+
+func (m *timeMetric) values(samples []record.Sample) []float64 {
+	values := make([]float64, len(samples))
+	for i := range samples {
+		values[i] = m.of(&samples[i])
+	}
+	return values
+}
+
+// timeMetrics are the times that have intervals.
+var timeMetrics = []timeMetric{
 	{ttftMS, func(s *record.Sample) float64 { return s.TTFTMS }},
 	{"tpot_ms", func(s *record.Sample) float64 { return s.TPOTMS }},
 	{"latency_ms", func(s *record.Sample) float64 { return s.LatencyMS }},
@@ -65,10 +76,7 @@ func (c *Collector) intervals(samples []record.Sample, steady *Steady) []Interva
 		}
 	}
 	for _, m := range timeMetrics {
-		o.Values = make([]float64, len(samples))
-		for i := range samples {
-			o.Values[i] = m.of(&samples[i])
-		}
+		o.Values = m.values(samples)
 		of := o
 		if window == windowSteady {
 			of = o.Steady()
@@ -79,6 +87,15 @@ func (c *Collector) intervals(samples []record.Sample, steady *Steady) []Interva
 		}
 	}
 	return out
+}
+
+// ttftIntervals returns the intervals of the time to the first token, nil if there
+// are too few conversations for them.
+func (d *Details) ttftIntervals() *Intervals {
+	if len(d.Intervals) == 0 || d.Intervals[0].Name != ttftMS {
+		return nil
+	}
+	return &d.Intervals[0]
 }
 
 // otherTTFT reports whether the time to the first token is another in the steady

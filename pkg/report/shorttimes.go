@@ -17,11 +17,11 @@ func (s *Summary) intervalsFact() render.Fact {
 	if len(s.Samples) == 0 {
 		return answer("Intervals")
 	}
-	if len(d.Intervals) == 0 || d.Intervals[0].Name != ttftMS {
+	in := d.ttftIntervals()
+	if in == nil {
 		return answer("Intervals", fmt.Sprintf("none: they need at least %s",
 			human.Count(measure.MinClusters, "conversation")))
 	}
-	in := &d.Intervals[0]
 	var parts []string
 	for _, e := range in.Estimates {
 		switch e.Name {

@@ -110,14 +110,7 @@ const requestsRow = "requests_per_sec"
 // compare adds the rows of times.
 func (s *Steady) compare(whole, steady []record.Sample) {
 	for _, m := range timeMetrics {
-		of := func(samples []record.Sample) measure.Sample {
-			values := make([]float64, len(samples))
-			for i := range samples {
-				values[i] = m.of(&samples[i])
-			}
-			return measure.New(values)
-		}
-		a, b := of(whole), of(steady)
+		a, b := measure.New(m.values(whole)), measure.New(m.values(steady))
 		s.Rows = append(s.Rows,
 			SteadyRow{m.name + " mean", Number(a.Mean()), Number(b.Mean())},
 			SteadyRow{m.name + " 50%", Number(a.Median()), Number(b.Median())},
