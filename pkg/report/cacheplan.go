@@ -32,6 +32,9 @@ type CachePlan struct {
 	Later       CacheRow   `json:"later_turns"`
 	Turns       []CacheRow `json:"by_turn"` // From and To are numbers of turns, from 1
 	Notes       []string   `json:"notes,omitempty"`
+	// rejected is the note on a stated cache that nothing can be predicted for, "" if
+	// there is none.
+	rejected string
 	// by is what caches would have done for the collector's turns, nil for
 	// turns that no cache saw.
 	by []*plan.Turn
@@ -74,7 +77,7 @@ type CacheRow struct {
 // tokens are known.
 func (c *Collector) cachePlan() *CachePlan {
 	p := &CachePlan{}
-	p.Shape, p.Notes = c.shape()
+	p.shape(c)
 	e := c.executed(p)
 	config, step := c.coarsen(p)
 	e.BlockSize *= step

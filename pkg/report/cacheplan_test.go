@@ -104,99 +104,101 @@ func TestShape(t *testing.T) {
 		want string
 		note string
 	}{
-		{"nothing known", CacheOptions{}, nil, "predicted: the size of the cache is not known " +
+		{"nothing known", CacheOptions{}, nil, "the size of the cache is not known " +
 			"(blocks of 16 tokens, assumed)", ""},
 		{"llama.cpp", CacheOptions{}, []any{header("llamacpp", record.Server{})},
-			"predicted: the size of the cache is not known (blocks of 1 token, assumed)", ""},
+			"the size of the cache is not known (blocks of 1 token, assumed)", ""},
 		{"usage in steps of 32", CacheOptions{}, cached(32, 64, 96, 160, 224, 352, 416, 544),
-			"predicted: the size of the cache is not known (blocks of 32 tokens, as usage has it)",
+			"the size of the cache is not known (blocks of 32 tokens, as usage has it)",
 			""},
 		{"too few steps", CacheOptions{}, cached(64, 128, 256),
-			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
+			"the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
 		{"metrics of vLLM", CacheOptions{},
 			[]any{header("vllm", record.Server{}),
 				at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
-			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
+			"blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
 				"keeps prompt+output)", ""},
 		{"metrics of the simulator", CacheOptions{},
 			[]any{header("sim", record.Server{}),
 				at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
-			"predicted: blocks of 32 tokens (the server says), gpu 96 blocks (the server says; " +
+			"blocks of 32 tokens (the server says), gpu 96 blocks (the server says; " +
 				"keeps prompt+output)", ""},
 		{"the header", CacheOptions{},
 			[]any{header("vllm", record.Server{BlockSize: 32, GPUBlocks: 96})},
-			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
+			"blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
 				"keeps prompt+output)", ""},
 		{"a CPU tier by the metrics", CacheOptions{},
 			[]any{at("a", map[string]float64{"gpu_blocks": 96, "cpu_tokens": 3200})},
-			"predicted: blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
+			"blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
 				"prompt+output), cpu 200 blocks (the server says; keeps prompt)", ""},
 		{"a CPU tier by the header", CacheOptions{},
 			[]any{header("vllm", record.Server{BlockSize: 32, GPUBlocks: 96, CPUTokens: 3200})},
-			"predicted: blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
+			"blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
 				"keeps prompt+output), cpu 100 blocks (the server says; keeps prompt)", ""},
 		{"a CPU tier, but no GPU", CacheOptions{},
 			[]any{at("a", map[string]float64{"cpu_tokens": 3200})},
-			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
+			"the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
 		{"hits in a CPU tier", CacheOptions{},
 			[]any{at("a", map[string]float64{"gpu_blocks": 96,
 				"cached_tokens_cpu": 10, "cached_tokens_disk": 10}),
 				at("a", map[string]float64{"gpu_blocks": 96,
 					"cached_tokens_cpu": 20, "cached_tokens_disk": 10})},
-			"predicted: blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
+			"blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
 				"prompt+output), cpu no limit (size unknown; keeps prompt)",
 			"a cpu tier of unknown size"},
 		{"hits on a disk by usage", CacheOptions{},
 			[]any{at("a", map[string]float64{"gpu_blocks": 96}),
 				&record.Turn{Exchange: record.Exchange{Usage: &record.Usage{
 					Tiers: map[string]int{"device": 5, "storage_file": 9}}}}},
-			"predicted: blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
+			"blocks of 16 tokens (assumed), gpu 96 blocks (the server says; keeps " +
 				"prompt+output), disk no limit (size unknown; keeps prompt)",
 			"a disk tier of unknown size"},
 		{"two servers", CacheOptions{},
 			[]any{at("a", map[string]float64{"gpu_blocks": 10}),
 				at("b", map[string]float64{"gpu_blocks": 20})},
-			"predicted: blocks of 16 tokens (assumed), gpu 30 blocks (the server says; keeps " +
+			"blocks of 16 tokens (assumed), gpu 30 blocks (the server says; keeps " +
 				"prompt+output)", "the pools of 2 servers"},
 		{"stated", stated(kvcache.Config{BlockSize: 8, Tiers: shape(7, 9, -1).Tiers}),
 			[]any{at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
-			"predicted: blocks of 8 tokens (stated), gpu 7 blocks (stated; keeps " +
+			"blocks of 8 tokens (stated), gpu 7 blocks (stated; keeps " +
 				"prompt+output), cpu 9 blocks (stated; keeps prompt), disk no limit (stated; " +
 				"keeps prompt)", ""},
 		{"GiB of the run's model", gib(1), []any{header("", record.Server{})},
-			"predicted: blocks of 16 tokens (assumed), gpu 455 blocks (stated; keeps prompt+output)", ""},
+			"blocks of 16 tokens (assumed), gpu 455 blocks (stated; keeps prompt+output)", ""},
 		{"a model with windows", CacheOptions{}, []any{&record.Run{Model: "openai/gpt-oss-20b"}},
-			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)",
+			"the size of the cache is not known (blocks of 16 tokens, assumed)",
 			"as if all 24 layers of gpt-oss-20b had full attention: 12 have a sliding window"},
 		{"larger blocks below", CacheOptions{Stated: &record.StatedCache{BlockSize: 16,
 			OffloadBlockSize: 64, Tiers: []record.StatedTier{{Tier: "gpu", Blocks: 7},
-				{Tier: "cpu", Blocks: 9}}}}, nil, "predicted: blocks of 16 tokens (stated), gpu 7 " +
+				{Tier: "cpu", Blocks: 9}}}}, nil, "blocks of 16 tokens (stated), gpu 7 " +
 			"blocks (stated; keeps prompt+output), cpu 9 blocks (stated; keeps prompt), offloaded " +
 			"by 64 tokens", ""},
-		{"GiB of no model", gib(1), nil, "predicted: the size of the cache is not known (blocks " +
+		{"GiB of no model", gib(1), nil, "the size of the cache is not known (blocks " +
 			"of 16 tokens, assumed)", "only for a known model"},
 		{"GiB too few", gib(0.0001), []any{header("", record.Server{})},
-			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)",
+			"the size of the cache is not known (blocks of 16 tokens, assumed)",
 			"hold no block"},
 		{"no GPU",
 			CacheOptions{Stated: &record.StatedCache{Tiers: []record.StatedTier{{Tier: "cpu",
-				Blocks: 9}}}}, nil, "predicted: the size of the cache is not known (blocks of " +
+				Blocks: 9}}}}, nil, "the size of the cache is not known (blocks of " +
 				"16 tokens, assumed)", "the GPU's size is not known"},
 		{"a preflight's guess", CacheOptions{},
 			[]any{&record.Run{Preflight: &record.Preflight{BlockSize: 64}}},
-			"predicted: the size of the cache is not known (blocks of 64 tokens, the " +
+			"the size of the cache is not known (blocks of 64 tokens, the " +
 				"preflight's guess)", ""},
 		{"numbers that are none", CacheOptions{},
 			[]any{at("a", map[string]float64{"block_size": math.NaN(), "gpu_blocks": math.Inf(1)})},
-			"predicted: the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
+			"the size of the cache is not known (blocks of 16 tokens, assumed)", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			s, notes := collected(Options{Cache: tc.o}, tc.recs...).shape()
-			if got := shapeText(&s); got != tc.want {
+			var p CachePlan
+			p.shape(collected(Options{Cache: tc.o}, tc.recs...))
+			s := &p.Shape
+			if got := shapeText(s); got != tc.want {
 				t.Errorf("%s\nwant %s", got, tc.want)
 			}
-			if got := strings.Join(notes, "\n"); !strings.Contains(got, tc.note) ||
+			if got := strings.Join(p.Notes, "\n"); !strings.Contains(got, tc.note) ||
 				(tc.note == "") != (got == "") {
 				t.Errorf("notes %q, want %q", got, tc.note)
 			}

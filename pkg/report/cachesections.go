@@ -201,7 +201,7 @@ func tierOrder(names map[string]bool) []string {
 
 // cacheNotes are the sentences below the cache's table.
 func (d *Details) cacheNotes(p *CachePlan) []string {
-	notes := []string{shapeText(&p.Shape)}
+	notes := []string{"predicted: " + shapeText(&p.Shape)}
 	if p.All.Known < p.All.N && p.All.Known > 0 {
 		notes = append(notes, fmt.Sprintf("usage: known for %d of %s; the mean and the rates cover those",
 			p.All.Known, human.Count(p.All.N, "turn")))
@@ -220,18 +220,14 @@ func (d *Details) cacheNotes(p *CachePlan) []string {
 // shapeText describes a shape in a line.
 func shapeText(s *plan.Shape) string {
 	if len(s.Tiers) == 0 {
-		return fmt.Sprintf("predicted: the size of the cache is not known (blocks of %s, %s)",
+		return fmt.Sprintf("the size of the cache is not known (blocks of %s, %s)",
 			human.Count(s.BlockSize, "token"), by(s.BlockSizeFrom))
 	}
 	var parts []string
 	for _, t := range s.Tiers {
-		size := "no limit"
-		if t.Blocks >= 0 {
-			size = human.Thousands(int64(t.Blocks)) + " blocks"
-		}
-		parts = append(parts, fmt.Sprintf("%s %s (%s; keeps %s)", t.Tier, size, by(t.From), t.Store))
+		parts = append(parts, fmt.Sprintf("%s (%s; keeps %s)", sizeText(&t), by(t.From), t.Store))
 	}
-	line := fmt.Sprintf("predicted: blocks of %s (%s), %s", human.Count(s.BlockSize, "token"),
+	line := fmt.Sprintf("blocks of %s (%s), %s", human.Count(s.BlockSize, "token"),
 		by(s.BlockSizeFrom), strings.Join(parts, ", "))
 	if s.OffloadBlockSize > 0 {
 		line += ", offloaded by " + human.Count(s.OffloadBlockSize, "token")

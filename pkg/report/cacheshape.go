@@ -26,14 +26,13 @@ func (c *Collector) Shape() (plan.Shape, error) {
 	return c.evidence.Shape(c.o.Cache.Stated, c.o.Cache.Model)
 }
 
-// notPredicted begins the note on a stated cache that nothing can be predicted for.
-const notPredicted = "nothing is predicted: "
-
-// shape returns the cache that hits are predicted for, and notes on it.
-func (c *Collector) shape() (plan.Shape, []string) {
-	s, err := c.Shape()
+// shape sets the cache that hits are predicted for, and notes on it.
+func (p *CachePlan) shape(c *Collector) {
+	var err error
+	p.Shape, err = c.Shape()
+	p.Notes = p.Shape.Notes
 	if err != nil {
-		return s, append(s.Notes, notPredicted+err.Error())
+		p.rejected = "nothing is predicted: " + err.Error()
+		p.Notes = append(p.Notes, p.rejected)
 	}
-	return s, s.Notes
 }

@@ -21,8 +21,7 @@ func (f *finder) statedTooSmall(p *CachePlan) bool {
 	}
 	if n > 0 {
 		f.add(statedTooSmall, fmt.Sprintf("The stated cache is smaller than the server's: %s ran that do "+
-			"not fit into it.", human.Count(n, "request")), "the stated cache has %s",
-			strings.TrimPrefix(shapeText(&p.Shape), "predicted: "))
+			"not fit into it.", human.Count(n, "request")), "the stated cache has %s", shapeText(&p.Shape))
 	}
 	return n > 0
 }

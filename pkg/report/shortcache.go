@@ -93,10 +93,8 @@ func (d *Details) statedLine() string {
 	if p == nil {
 		return ""
 	}
-	for _, note := range p.Notes {
-		if strings.HasPrefix(note, notPredicted) {
-			return note
-		}
+	if p.rejected != "" {
+		return p.rejected
 	}
 	if p.Shape.Config == nil || !slices.ContainsFunc(p.Shape.Tiers, isStated) {
 		return ""
@@ -110,12 +108,16 @@ func isStated(t plan.ShapeTier) bool { return t.From == plan.FromStated }
 // sizesText names the tiers of a cache with their blocks.
 func sizesText(s *plan.Shape) string {
 	var parts []string
-	for _, t := range s.Tiers {
-		size := "no limit"
-		if t.Blocks >= 0 {
-			size = tokens(t.Blocks) + " blocks"
-		}
-		parts = append(parts, t.Tier+" "+size)
+	for i := range s.Tiers {
+		parts = append(parts, sizeText(&s.Tiers[i]))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// sizeText names a tier with its blocks.
+func sizeText(t *plan.ShapeTier) string {
+	if t.Blocks < 0 {
+		return t.Tier + " no limit"
+	}
+	return t.Tier + " " + human.Thousands(t.Blocks) + " blocks"
 }
