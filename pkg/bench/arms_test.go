@@ -378,11 +378,11 @@ func FuzzMarkPlace(f *testing.F) {
 		// As package chat reads them: an object with a role, in one line.
 		var o map[string]json.RawMessage
 		if json.Unmarshal([]byte(raw), &o) != nil || o == nil || strings.Count(raw, "content") > 1 {
-			t.Skip()
+			t.Skip("not a message")
 		}
 		m := chat.Message{Role: chat.User, Raw: json.RawMessage(raw)}
 		if firstText([]chat.Message{m}, "") < 0 {
-			t.Skip()
+			t.Skip("no text in the message")
 		}
 		at, quote := markPlace(m.Raw)
 		out := raw[:at] + string(quote(mark)) + raw[at:]

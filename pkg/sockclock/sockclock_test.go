@@ -104,15 +104,22 @@ func TestPipe(t *testing.T) {
 	})
 }
 
-// Bytes that wait in the socket arrived when they were written, however late
-// they are read.
-func TestKernel(t *testing.T) {
-	t.Parallel()
+// listen returns a listener on loopback that is closed when the test ends.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Skip("no loopback here: ", err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// Bytes that wait in the socket arrived when they were written, however late
+// they are read.
+func TestKernel(t *testing.T) {
+	t.Parallel()
+	l := listen(t)
 	clock := New(time.Now())
 	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {

@@ -31,12 +31,7 @@ func loopback(t *testing.T, l net.Listener) (ours, theirs net.Conn) {
 // the write, and larger writes are written whole.
 func TestSent(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Skip("no loopback here: ", err)
-	}
-	defer l.Close()
-	ours, theirs := loopback(t, l)
+	ours, theirs := loopback(t, listen(t))
 	clock := New(time.Now())
 	c := clock.Wrap(ours)
 	for _, n := range []int{1, 700, Burst, Burst + 1, 100_000} {
@@ -66,11 +61,7 @@ func TestSent(t *testing.T) {
 // A capture knows when the first byte of each request left.
 func TestFlowSent(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Skip("no loopback here: ", err)
-	}
-	defer l.Close()
+	l := listen(t)
 	address := func(a net.Addr) netip.AddrPort { return a.(*net.TCPAddr).AddrPort() }
 	capture, err := NewCapture(address(l.Addr()).Port())
 	if errors.Is(err, fs.ErrPermission) {
@@ -108,12 +99,7 @@ func TestFlowSent(t *testing.T) {
 // not known to be.
 func TestExact(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Skip("no loopback here: ", err)
-	}
-	defer l.Close()
-	ours, theirs := loopback(t, l)
+	ours, theirs := loopback(t, listen(t))
 	theirs.(*net.TCPConn).SetNoDelay(true)
 	c := New(time.Now()).Wrap(ours)
 	raw, err := ours.(*net.TCPConn).SyscallConn()
