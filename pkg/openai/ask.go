@@ -37,7 +37,8 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.limit)
 	defer cancel()
 	url := c.base.String() + q.path
-	req, err := http.NewRequestWithContext(ctx, q.method, url, bytes.NewReader(q.body))
+	met := &contact{}
+	req, err := http.NewRequestWithContext(met.trace(ctx), q.method, url, bytes.NewReader(q.body))
 	if err != nil {
 		return reply{}, errors.New("not a valid URL")
 	}
@@ -49,13 +50,13 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 	}
 	resp, err := c.questions.transport.RoundTrip(req)
 	if err != nil {
-		return reply{}, c.noAnswer(ctx, q, err)
+		return reply{}, c.noAnswer(ctx, q, met, err)
 	}
 	defer resp.Body.Close()
 	r := reply{status: resp.StatusCode, header: resp.Header}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, longestReply))
 	if err != nil {
-		return r, c.noAnswer(ctx, q, err)
+		return r, c.noAnswer(ctx, q, met, err)
 	}
 	if gjson.ValidBytes(body) {
 		r.json = gjson.ParseBytes(body)
@@ -64,13 +65,13 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 }
 
 // noAnswer words the error of a question.
-func (c *Client) noAnswer(ctx context.Context, q question, err error) error {
+func (c *Client) noAnswer(ctx context.Context, q question, met *contact, err error) error {
 	if context.Cause(ctx) == context.DeadlineExceeded {
 		text := fmt.Sprintf("no answer to %s %s within %v", q.method, q.path, q.limit)
-		return &unanswered{text, context.DeadlineExceeded}
+		return &unanswered{text, context.DeadlineExceeded, met}
 	}
 	text := q.method + " " + q.path + ": " + oneLine(c.secrets.remove(err.Error()))
-	return &unanswered{text, err}
+	return &unanswered{text, err, met}
 }
 
 // said returns the message of a server's error, after a colon.

@@ -351,6 +351,7 @@ func TestNotHTTP(t *testing.T) {
 	for _, server := range []struct{ says, want string }{
 		{"SSH-2.0-OpenSSH_9.0\r\n", "what answers there does not speak HTTP; is this the server's port?"},
 		{"-ERR unknown command\r\n", "what answers there does not speak HTTP; is this the server's port?"},
+		{"hello", "what answers there does not speak HTTP; is this the server's port?"},
 		{"", "it closed the connection at once; does it want https://, and is this the server's port?"},
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

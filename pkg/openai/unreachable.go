@@ -5,36 +5,61 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"strings"
+	"net/http/httptrace"
+	"sync/atomic"
 	"syscall"
 
 	"multiturn/internal/field"
 )
 
 // unanswered is the error of a question without an answer: a text without
-// secrets, and its cause.
+// secrets, its cause, and what came of its connection.
 type unanswered struct {
-	text  string
-	cause error
+	text    string
+	cause   error
+	contact *contact
 }
 
 func (u *unanswered) Error() string { return u.text }
 func (u *unanswered) Unwrap() error { return u.cause }
 
-// unreachable is the error of a server to which no connection can be made. It
-// says what to do, as far as the cause shows that. It is about the field URL.
+// contact is what came of the connection of a question. It is the transport's
+// goroutines that set it.
+type contact struct {
+	conn  atomic.Pointer[dialled] // nil: there was none
+	first atomic.Bool             // the first byte of an answer came
+}
+
+// trace returns ctx with hooks that set the contact.
+func (c *contact) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:              func(info httptrace.GotConnInfo) { c.conn.Store(timed(info.Conn)) },
+		GotFirstResponseByte: func() { c.first.Store(true) },
+	})
+}
+
+// heard reports whether the server sent something. What comes before the request
+// is written is not the first byte of an answer to the transport.
+func (c *contact) heard(secure bool) bool {
+	conn := c.conn.Load()
+	return c.first.Load() || !secure && conn != nil && conn.Arrived() != 0
+}
+
+// unreachable is the error of a server that gives no answer. It says what to do,
+// as far as the cause shows that. It is about the field URL.
 func (c *Client) unreachable(err error) error {
 	text, advice := oneLine(c.secrets.remove(err.Error())), "is the server running?"
 	var (
 		name   *net.DNSError
 		record tls.RecordHeaderError
 		cert   *tls.CertificateVerificationError
+		asked  = &unanswered{contact: &contact{}}
 	)
-	// net/http has no values for these errors.
-	says := func(part string) bool { return strings.Contains(err.Error(), part) }
+	errors.As(err, &asked)
 	switch secure := c.base.Scheme == "https"; {
+	case errors.Is(err, context.DeadlineExceeded):
+		advice = "is it overloaded, or this not its port?"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		text, advice = "connection refused", "is the server running, and is this its port?"
 	case errors.As(err, &name) && name.IsNotFound:
@@ -44,15 +69,12 @@ func (c *Client) unreachable(err error) error {
 	case errors.As(err, &cert):
 		text = cert.Err.Error()
 		advice = "Insecure accepts any certificate"
-	// The second is of a banner that came before the request was written.
-	case says("malformed HTTP"), says("readLoopPeekFailLocked: %!w(<nil>)"):
+	case errors.Is(err, context.Canceled):
+	case asked.contact.heard(secure):
 		text, advice = "what answers there does not speak HTTP", "is this the server's port?"
-	case !secure && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || says("server closed idle connection")):
+	case !secure && asked.contact.conn.Load() != nil:
 		text = "it closed the connection at once"
 		advice = "does it want https://, and is this the server's port?"
-	case errors.Is(err, context.DeadlineExceeded):
-		advice = "is it overloaded, or this not its port?"
 	}
 	return &field.Error{
 		Field:   "URL",
