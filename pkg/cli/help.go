@@ -5,16 +5,11 @@ import (
 	"io"
 	"strings"
 	"text/template"
-	"unicode/utf8"
 )
 
 // briefExamples is how many examples --help shows, so that it fits a screen; it
 // shows one below a list of commands.
 const briefExamples = 2
-
-// longTerm is the width from which a term has a line of its own: a column as
-// wide as the longest would leave little room for the explanations.
-const longTerm = 32
 
 // helpTemplate is the form of --help and --help-all of every command and
 // subcommand.
@@ -158,9 +153,7 @@ func (v *helpView) addEssentials(leaf *Command) {
 // add adds a flag, with the names of its variables, to a group.
 func (v *helpView) add(g *helpGroup, f *Flag, usage string, variables []string) {
 	row := Term{f.term(), f.explain(usage, variables)}
-	if n := utf8.RuneCountInString(row.Word) + 4; n <= longTerm {
-		v.Column = max(v.Column, n)
-	}
+	v.Column = row.widen(v.Column)
 	g.Rows = append(g.Rows, row)
 }
 

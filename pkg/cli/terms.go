@@ -13,14 +13,25 @@ import (
 // Term is a word with its explanation.
 type Term struct{ Word, About string }
 
+// longTerm is the width from which a term has a line of its own: a column as
+// wide as the longest would leave little room for the explanations.
+const longTerm = 32
+
+// widen returns the column of explanations, further right if the term needs it
+// and is not too long for one line with its explanation.
+func (t Term) widen(column int) int {
+	if n := utf8.RuneCountInString(t.Word) + 4; n <= longTerm {
+		return max(column, n)
+	}
+	return column
+}
+
 // Terms prints terms to stdout, explanations in a column of their own, in lines
 // as wide as the terminal but not above 100 columns.
 func (c *Call) Terms(terms []Term) error {
 	column := 0
 	for _, t := range terms {
-		if n := utf8.RuneCountInString(t.Word) + 4; n <= longTerm {
-			column = max(column, n)
-		}
+		column = t.widen(column)
 	}
 	width := widthOf(c.Stdout)
 	for _, t := range terms {
