@@ -75,7 +75,7 @@ func (s *sent) texts(ctx context.Context, h *record.Run) (*sentTexts, error) {
 }
 
 // runTokenizer returns the name of a run's tokenizer, or of the model that names
-// it. Headers of version 1.0 have no Ref.
+// it. Headers before version 1.2 have no Ref.
 func runTokenizer(h *record.Run) (name, model string) {
 	if h.Tokenizer.Ref == "" && h.Tokenizer.Name == tokenizer.O200k {
 		return tokenizer.O200k, ""

@@ -26,14 +26,16 @@
 // # Versions
 //
 // Within a major version, fields are only added. Version 1.1 added "load" and
-// "cache" to the header, "file" and "clean_up_spaces" to its dataset, and "ref" to
-// its tokenizer. In a header of version 1.0 they are unknown, even where its
-// "options" have the values: names of options are not part of the format.
+// "cache" to the header, and "file" and "clean_up_spaces" to its dataset. In a
+// header of version 1.0 they are unknown, even where its "options" have the
+// values: names of options are not part of the format.
 //
 // Version 1.2 added "merged_late", "first_merged" and "first_early_us" to turns,
-// "think_ms" to the load, and "verdicts" to the certificate, in place of
-// "reasons". In records of 1.0 and 1.1 it is not known which merged chunks waited
-// for the client and which were sent together.
+// and "verdicts" to the certificate, in place of "reasons". To the header it added
+// "think_ms" (of the load and of the dataset), "no_stream" and "no_usage" of the
+// load, "ref" of the tokenizer, "cpu_tokens" of the server and
+// "offload_block_size" of the stated cache. In records of 1.0 and 1.1 it is not
+// known which merged chunks waited for the client and which were sent together.
 //
 // # Examples
 //
