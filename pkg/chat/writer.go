@@ -264,9 +264,8 @@ func (f Format) appendString(dst []byte, s string) []byte {
 		// Eight at a time, since nearly all of a text needs no escape.
 		for i+8 <= len(s) {
 			w := s[i : i+8]
-			if !(plain[w[0]] && plain[w[1]] && plain[w[2]] && plain[w[3]] && plain[w[4]] &&
-				plain[w[5]] &&
-				plain[w[6]] && plain[w[7]]) {
+			if !(plain[w[0]] && plain[w[1]] && plain[w[2]] && plain[w[3]] &&
+				plain[w[4]] && plain[w[5]] && plain[w[6]] && plain[w[7]]) {
 				break
 			}
 			i += 8

@@ -69,10 +69,10 @@ type answer struct {
 	late    time.Duration // the longest time between arrival and read
 	counted bool          // the current read had a chunk
 	first   bool          // the first token is in the current read
-	// the read before the one with the first token had arrived then
+	exact   bool          // the whole read arrived at that time
+	frame   int           // the HTTP chunk of the read's last chunk
+	// firstAfter is before, of the read with the first token.
 	firstAfter record.Clock
-	exact      bool // the whole read arrived at that time
-	frame      int  // the HTTP chunk of the read's last chunk
 }
 
 var answers = sync.Pool{New: func() any { return new(answer) }}
@@ -137,7 +137,8 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 // read begins a read: when its bytes arrived, and when the read returned. With
 // exact all bytes arrived at that time, else only the last one is known to.
 func (a *answer) read(arrived, seen record.Clock, exact bool) {
-	// What one read was too small for has the same stamp in the next.
+	// A read too small for all that waits leaves the rest, with the same stamp, to
+	// the next one.
 	if again := arrived == a.arrived && arrived < seen && !exact; !again {
 		a.counted, a.first = false, false
 	}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Segments tells which reads of a connection had one segment: all their bytes
-// then arrived at once. The zero value is that of a new connection.
+// Segments counts what a connection reads, to know which reads had one segment:
+// all their bytes arrived at once. The zero value is that of a new connection.
 type Segments struct {
 	read    uint64 // bytes
 	count   uint32 // segments that had them

@@ -65,13 +65,13 @@ func New(clock *sockclock.Clock, addr string, dial Dial) (*Reactor, error) {
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	// so that the runtime's poller accepts it
+	// The runtime's poller accepts no descriptor that blocks.
 	if err = unix.SetNonblock(r.epoll, true); err != nil {
 		unix.Close(r.epoll)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	r.file = os.NewFile(uintptr(r.epoll), "epoll")
-	// fails if the poller did not accept it
+	// It fails if the poller did not accept the descriptor.
 	if err = r.file.SetReadDeadline(time.Time{}); err == nil {
 		r.poll, err = r.file.SyscallConn()
 	}
