@@ -34,7 +34,7 @@ type ledger struct {
 type early struct {
 	n      int // turns that failed before any succeeded
 	ok     bool
-	failed *AllFailedError
+	failed error // an AllFailedError, or nil
 }
 
 // AllFailedError is the error of a run that was given up because all its
@@ -164,12 +164,4 @@ func (l *ledger) judge(t *record.Turn) {
 		e.failed = &AllFailedError{N: e.n, Last: t.Exchange}
 		l.giveUp()
 	}
-}
-
-// allFailed returns why the run was given up, nil if it was not.
-func (l *ledger) allFailed() error {
-	if l.early.failed == nil {
-		return nil
-	}
-	return l.early.failed
 }

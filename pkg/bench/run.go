@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 	close(done)
 	side.Wait()
 	sink := r.ledger.close()
-	err = errors.Join(r.broken, sink, r.ledger.allFailed())
+	err = errors.Join(r.broken, sink, r.ledger.early.failed)
 	end := r.end()
 	end.Certificate = self.certificate()
 	return end, err
