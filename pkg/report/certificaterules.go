@@ -175,14 +175,17 @@ func (j *judge) sentTwice() (share, most float64) {
 func (j *judge) causes() (why []string) {
 	limit := limit(measure.New(j.ttft).Median())
 	if late := measure.New(j.sent).Percentile(99); late > limit {
-		why = append(why, fmt.Sprintf("the client took up to %s ms to send a request (p99)",
-			render.Short(late)))
+		why = append(why, slowSends(late))
 	}
 	if early := measure.New(j.early).Percentile(99); early > limit || len(why) == 0 {
 		why = append(why, fmt.Sprintf("first tokens waited for the client, up to %s ms (p99)",
 			render.Short(early)))
 	}
 	return why
+}
+
+func slowSends(p99 float64) string {
+	return fmt.Sprintf("the client took up to %s ms to send a request (p99)", render.Short(p99))
 }
 
 // without makes the verdict unknown if nothing is wrong with what the records
@@ -219,8 +222,7 @@ func (j *judge) judgeITL() record.Verdict {
 func (j *judge) judgeLatency() record.Verdict {
 	v, wrong := ofTurns(record.KindLatency, j.sent, j.latency)
 	if wrong {
-		doubt(&v, "the client took up to %s ms to send a request (p99)",
-			render.Short(measure.New(j.sent).Percentile(99)))
+		doubt(&v, "%s", slowSends(measure.New(j.sent).Percentile(99)))
 	}
 	j.byTimers(&v, j.latency)
 	return v

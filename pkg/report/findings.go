@@ -7,6 +7,7 @@ import (
 
 	"multiturn/internal/human"
 	"multiturn/pkg/record"
+	"multiturn/pkg/render"
 	"multiturn/pkg/server"
 )
 
@@ -220,4 +221,4 @@ func (f *finder) has(kinds ...string) bool {
 func tokens[T int | int64 | Number](n T) string { return human.Thousands(int64(n)) }
 
 // percent writes a share as a percentage.
-func percent(share Number) string { return fixed(100*share, 1) + " %" }
+func percent(share Number) string { return render.Percent(float64(share)) }

@@ -28,11 +28,7 @@ func (d *Details) hitsLine() string {
 	case k.Of == 0:
 		return ""
 	case k.Share.OK():
-		line := percent(k.Share) + " of prompt tokens hit" + d.ofPossible()
-		if k.Known < k.Of {
-			line += fmt.Sprintf(" (known for %d of %d turns)", k.Known, k.Of)
-		}
-		return line
+		return percent(k.Share) + " of prompt tokens hit" + d.ofPossible() + k.partText()
 	case cached.OK() && d.Counters.value("prompt_tokens") > 0:
 		return fmt.Sprintf("%s of prompt tokens hit, by the %s; hits of single turns are unknown",
 			percent(cached/d.Counters.value("prompt_tokens")), d.sourceOfHits(tiersFromCounters))

@@ -46,8 +46,7 @@ func (s *Summary) workFact() render.Fact {
 	d := s.Details
 	lines := append([]string{d.tallyLine(), d.endedLine()}, d.failureLines()...)
 	if v := d.Verify; v != nil {
-		lines = append(lines, fmt.Sprintf("verified: %s as in the dataset, %d not",
-			human.Count(v.Match, "answer"), v.Mismatch))
+		lines = append(lines, "verified: "+v.String())
 	}
 	return answer("Work", lines...)
 }
@@ -154,6 +153,11 @@ func (f *Failure) String() string {
 		name += " " + integer(f.Status)
 	}
 	return fmt.Sprintf("%d x %s%s", f.N, name, after(": ", f.Error))
+}
+
+// String counts the answers that are as in the dataset, and those that are not.
+func (v *Verify) String() string {
+	return fmt.Sprintf("%s as in the dataset, %d not", human.Count(v.Match, "answer"), v.Mismatch)
 }
 
 // goodputFact has the turns that met the limits, if there are any.

@@ -52,15 +52,20 @@ func (c *Cache) note() []string {
 	case c.Known == 0:
 		return []string{"Hits: not known, the server does not report cached tokens"}
 	}
-	line := fmt.Sprintf("Hits: %s of %s prompt tokens, %s %%", human.Thousands(c.Cached),
-		human.Thousands(c.Input), fixed(100*c.Share, 1))
-	if c.Known < c.Of {
-		line += fmt.Sprintf(" (known for %d of %d turns)", c.Known, c.Of)
-	}
+	line := fmt.Sprintf("Hits: %s of %s prompt tokens, %s%s", human.Thousands(c.Cached),
+		human.Thousands(c.Input), percent(c.Share), c.partText())
 	for _, tier := range slices.Sorted(maps.Keys(c.Tiers)) {
 		line += fmt.Sprintf(", %s %s", tier, human.Thousands(c.Tiers[tier]))
 	}
 	return []string{line}
+}
+
+// partText says behind a number of hits how many turns it is of, if not of all.
+func (c *Cache) partText() string {
+	if c.Known == c.Of {
+		return ""
+	}
+	return fmt.Sprintf(" (known for %d of %d turns)", c.Known, c.Of)
 }
 
 func (d *Details) distributions() []render.Section {

@@ -90,8 +90,7 @@ func (d *Details) answers() []render.Section {
 	var out []render.Section
 	if v := d.Verify; v != nil {
 		verify := list("verify", "Answers beside those of the dataset.", render.Cells(v)...)
-		verify.Notes = []string{fmt.Sprintf("Verified: %s as in the dataset, %d not",
-			human.Count(v.Match, "answer"), v.Mismatch)}
+		verify.Notes = []string{"Verified: " + v.String()}
 		out = append(out, verify)
 	}
 	lengths := list("answer_lengths", "Answers beside the length that was asked for.",
