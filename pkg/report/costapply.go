@@ -119,7 +119,7 @@ func (m *CostModel) savings(c *Collector, split tierSplit) (longest, unsplit int
 		m.hitPairs = pairs / hits
 	}
 	m.Whole = m.seconds(whole)
-	if !m.unpriced {
+	if !m.loadsUnpriced {
 		m.Saved = m.seconds(saved)
 	}
 	return longest, unsplit
@@ -149,7 +149,7 @@ func (m *CostModel) note(p *CachePlan, fitted []observation, longest, unsplit in
 	case m.TiersFrom == "" && (p == nil || p.Shape.Config == nil):
 		m.Notes = append(m.Notes, "usage does not split cached tokens by tier: they count as free")
 	}
-	if m.unpriced {
+	if m.loadsUnpriced {
 		m.Notes = append(m.Notes, "too few turns that loaded from a lower tier did not wait for others: "+
 			"what its loads take is unknown, and so is the time saved")
 	}

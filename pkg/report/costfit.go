@@ -30,7 +30,7 @@ func (m *CostModel) fit(c *Collector, fitted []observation) {
 	columns := columnsOf(fitted, required)
 	chosen, r, err := measure.Choose(y, columns, columnsOf(fitted, optional), names, 0.95)
 	if rest := m.withoutRare(c, fitted); errors.Is(err, measure.ErrDependent) && len(rest) < len(fitted) {
-		m.unpriced = true
+		m.loadsUnpriced = true
 		m.tiers = nil
 		m.fit(c, rest)
 		return

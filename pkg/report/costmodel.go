@@ -84,9 +84,9 @@ type CostModel struct {
 	Waiting Number   `json:"waiting_ms_per_turn"`
 	Notes   []string `json:"notes,omitempty"`
 
-	// unpriced reports that too few of the fitted turns loaded from a tier to tell what
-	// its loads take.
-	unpriced bool
+	// loadsUnpriced is set if too few of the fitted turns loaded from a tier to show
+	// what its loads take.
+	loadsUnpriced bool
 
 	r     *measure.Regression
 	noise float64 // see noiseOfMean

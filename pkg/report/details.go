@@ -22,9 +22,9 @@ func (c *Collector) details(s *Summary) *Details {
 			d.Retried++
 		}
 		switch t.verify {
-		case "match":
+		case record.VerifyMatch:
 			match.Match++
-		case "mismatch":
+		case record.VerifyMismatch:
 			match.Mismatch++
 		}
 	}
@@ -197,11 +197,11 @@ func (c *Collector) connections() Connections {
 	for i := range c.turns {
 		t := &c.turns[i]
 		switch t.connection {
-		case "reused":
+		case record.ConnectionReused:
 			n.Reused++
-		case "new":
+		case record.ConnectionNew:
 			n.New++
-		case "retried":
+		case record.ConnectionRetried:
 			n.Retried++
 		default:
 			n.Unknown++

@@ -24,7 +24,7 @@ func (s *Summary) Document() render.Document {
 // Full returns the summary as text with everything: the short text with all
 // findings, and then all blocks by the question that they answer.
 func (s *Summary) Full() render.Document {
-	d := s.Short()
+	d := s.Reference()
 	if s.Details == nil {
 		return d
 	}

@@ -214,11 +214,17 @@ func (t *turn) rawSample() record.Sample {
 // for every token.
 const maxTokens = 1 << 24
 
+// believable reports whether none of the turn's counts is above maxTokens, as in a
+// broken record.
+func (t *turn) believable() bool {
+	return max(t.prompt, t.completion, t.counted, t.countedOut) <= maxTokens
+}
+
 // planTokens returns the turn's prompt and answer as a plan reads them, at least;
 // 0 if they are unknown.
 func (t *turn) planTokens() int32 {
 	switch {
-	case max(t.prompt, t.completion, t.counted, t.countedOut) > maxTokens:
+	case !t.believable():
 		return 0
 	case t.usage:
 		return max(0, t.prompt) + max(0, t.completion)
@@ -245,8 +251,8 @@ func (p *planned) of(t *turn) *record.Turn {
 			Sent: t.sent, FirstToken: t.firstToken, LastToken: t.lastToken, End: t.end,
 		},
 	}
-	if max(t.prompt, t.completion, t.counted, t.countedOut) > maxTokens {
-		return &p.Turn // a broken record: its tokens are unknown
+	if !t.believable() {
+		return &p.Turn // its tokens are unknown
 	}
 	p.Counted = record.Counted{
 		Input: int(t.counted), NewInput: int(t.countedNew), Output: int(t.countedOut),

@@ -151,7 +151,7 @@ func (w *Worth) price(d *Details, mean Number, unpriced string) {
 	term := m.index(name)
 	switch {
 	case !w.lower() || term >= 0:
-	case m.unpriced: // loads waited for each other, and the server's time of them has that
+	case m.loadsUnpriced: // loads waited for each other, and the server's time of them has that
 		w.Loaded = unknown
 	default:
 		w.Loaded = w.serverLoad(d)
