@@ -469,28 +469,39 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestReadTellsRunsApart(t *testing.T) {
-	t.Parallel()
-	var stream bytes.Buffer
-	w := record.NewWriter(&stream)
-	_ = w.Turn(&record.Turn{Conversation: "headless",
-		Exchange: record.Exchange{Outcome: record.OK}})
-	for range 2 {
-		for _, r := range exampleRun(4, 3) {
-			switch r := r.(type) {
-			case *record.Run:
-				_ = w.Run(r)
-			case *record.Turn:
-				_ = w.Turn(r)
-			case *record.End:
-				_ = w.End(r)
-			}
+// streamOf returns records as a run writes them.
+func streamOf(t testing.TB, recs []any) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := record.NewWriter(&b)
+	for _, r := range recs {
+		switch r := r.(type) {
+		case *record.Run:
+			_ = w.Run(r)
+		case *record.Turn:
+			_ = w.Turn(r)
+		case *record.Scrape:
+			_ = w.Scrape(r)
+		case *record.Prefix:
+			_ = w.Prefix(r)
+		case *record.End:
+			_ = w.End(r)
+		default:
+			t.Fatalf("%T is not a record", r)
 		}
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	runs, err := Read(record.NewReader(&stream, "f"), "f", Options{})
+	return b.Bytes()
+}
+
+func TestReadTellsRunsApart(t *testing.T) {
+	t.Parallel()
+	headless := &record.Turn{Conversation: "headless",
+		Exchange: record.Exchange{Outcome: record.OK}}
+	stream := streamOf(t, slices.Concat([]any{headless}, exampleRun(4, 3), exampleRun(4, 3)))
+	runs, err := Read(record.NewReader(bytes.NewReader(stream), "f"), "f", Options{})
 	if err != nil || len(runs) != 3 {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
@@ -583,42 +594,17 @@ func TestAutocorrelatedTurns(t *testing.T) {
 }
 
 func FuzzReport(f *testing.F) {
-	var stream bytes.Buffer
-	w := record.NewWriter(&stream)
-	for _, r := range exampleRun(3, 3) {
-		if turn, ok := r.(*record.Turn); ok {
-			_ = w.Turn(turn)
-		}
-	}
-	if err := w.Close(); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(stream.Bytes())
+	killed := exampleRun(3, 3)
+	f.Add(streamOf(f, killed[1:len(killed)-1])) // without header and end
 	f.Add([]byte(`[{"ttft_ms":1,"latency_ms":2,"start_time_ms":3,"tpot_ms":null}]`))
 	f.Add([]byte(`{"type":"turn","outcome":"ok","sent_ms":5,"end_ms":-1,"turn":-7,` +
 		`"usage":{"prompt":-5},"gaps_us":[-1]}`))
 	f.Add([]byte(`{"type":"turn","outcome":"ok","sent_ms":5,"end_ms":9,` +
 		`"usage":{"prompt":4000000000000,"cached":-3,"tiers":{"host":-1}}}`))
-	var cache bytes.Buffer
-	w = record.NewWriter(&cache)
 	busy := small()
 	busy.conversations, busy.turns, busy.tiers, busy.config = 8, 2, true, shape(500, 900, 0)
 	busy.arms = []string{record.ArmMeasured, record.ArmNoReuse}
-	for _, r := range busy.play() {
-		switch r := r.(type) {
-		case *record.Run:
-			_ = w.Run(r)
-		case *record.Turn:
-			_ = w.Turn(r)
-		case *record.Scrape:
-			_ = w.Scrape(r)
-		}
-	}
-	_ = w.Prefix(&record.Prefix{Broken: record.BrokenTemplate})
-	if err := w.Close(); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(cache.Bytes())
+	f.Add(streamOf(f, append(busy.play(), &record.Prefix{Broken: record.BrokenTemplate})))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		runs, _ := Read(record.NewReader(bytes.NewReader(in), "f"), "f",
 			Options{Verbose: true, Bootstrap: measure.Bootstrap{Resamples: 5}})
