@@ -10,9 +10,9 @@ import (
 // Prediction is what a cache would have done for a play.
 type Prediction struct {
 	Hits Hits
-	// Waited is true if the request found no room when it came and was admitted later.
+	// Waited reports whether the request found no room when it came, and had to wait.
 	Waited bool
-	// TooLarge is true if the request could not run on this cache at all.
+	// TooLarge reports whether the request could not run on this cache at all.
 	TooLarge bool
 }
 

@@ -14,7 +14,7 @@ type Sizes struct {
 	Serving kvcache.Serving
 }
 
-// bytes of a block on one GPU; 0 = not known.
+// block returns the bytes of a block on one GPU; 0 = not known.
 func (s Sizes) block(size int) int64 {
 	if s.Model == nil {
 		return 0

@@ -19,8 +19,8 @@ func writeJSON(w io.Writer, docs []Document) error {
 	return enc.Encode(values)
 }
 
-// writeCSV writes one cell a line: run, section, row, column, value. Of a list,
-// the rows are its cells, and the column is empty.
+// writeCSV writes one cell a line: run, section, row, column, value. The rows of a
+// list are its cells, and the column is empty.
 func writeCSV(w io.Writer, docs []Document) error {
 	out := csv.NewWriter(w)
 	// the error is kept for Error

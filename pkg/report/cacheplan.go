@@ -32,8 +32,8 @@ type CachePlan struct {
 	Later       CacheRow   `json:"later_turns"`
 	Turns       []CacheRow `json:"by_turn"` // From and To are numbers of turns, from 1
 	Notes       []string   `json:"notes,omitempty"`
-	// rejected is the note on a stated cache that nothing can be predicted for, "" if
-	// there is none.
+	// rejected is the note that nothing can be predicted for the stated cache; "" if
+	// there is no such fault.
 	rejected string
 	// by is what caches would have done for the collector's turns, nil for
 	// turns that no cache saw.

@@ -49,12 +49,12 @@ func (m *CostModel) compute(fitted []observation) Estimate {
 	return Estimate{"ms", Number(v), Number(in.Low), Number(in.High)}
 }
 
-// computing returns the weights of the terms in the time that computing so many
-// hits takes.
+// computing returns the weights of the terms in the time of computing hits instead
+// of loading them.
 func (m *CostModel) computing(hits float64) []float64 { return m.tokens(hits, hits*m.hitPairs) }
 
-// tokens returns the weights of the terms in the time of computing tokens with so
-// many pairs.
+// tokens returns the weights of the terms in the time of computing tokens that have
+// that number of pairs.
 func (m *CostModel) tokens(computed, pairs float64) []float64 {
 	w := make([]float64, len(m.terms))
 	w[m.index(termComputed)] = computed

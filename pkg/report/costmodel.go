@@ -46,7 +46,7 @@ type CostModel struct {
 	Outliers int       `json:"outliers"`
 	Outlying []Outlier `json:"outlying,omitempty"`
 	// Decoding is the mean number of requests that were decoding when the fitted
-	// turns were sent. The base is that of a turn beside so many.
+	// turns were sent. The base is that of a turn beside that many.
 	Decoding Number `json:"decoding_beside"`
 	// Terms are base (ms), computed (ms a token), one (ms a token) for each tier
 	// that was loaded from, and those of the optional ones that were chosen:

@@ -123,7 +123,7 @@ func (m *CostModel) quantity(term string) string {
 	return "tokens from " + term
 }
 
-// beside says beside how many decoding requests the base is.
+// beside names the number of decoding requests that the base is measured beside.
 func (m *CostModel) beside() string {
 	if !(m.Decoding >= 0.05) {
 		return ""

@@ -34,8 +34,8 @@ func (k *Counters) foreign() bool {
 		math.Abs(float64(prompt)-float64(k.Prompt)) > k.allowed()
 }
 
-// foreignPrompts reports whether the server counted other prompt tokens than this
-// run sent.
+// foreignPrompts adds a finding if the counters are foreign, and reports whether
+// they are.
 func (f *finder) foreignPrompts(k *Counters) bool {
 	if !k.foreign() {
 		return false

@@ -35,7 +35,7 @@ func (c *Collector) failed() (failed, of int) {
 	return failed, of
 }
 
-// tooManyFailed reports whether so many turns failed that nothing can be said of
+// tooManyFailed reports whether too many turns failed to conclude anything about
 // the cache.
 func (c *Collector) tooManyFailed() bool {
 	failed, of := c.failed()

@@ -114,8 +114,8 @@ const (
 	// the turns is within the noise of what is reported.
 	maxFailed = 0.01
 	// onceShare and onceTokens describe an answer that came at once: within that
-	// share of its latency, and of so many tokens that generating them takes longer
-	// on any server.
+	// share of its latency, and of enough tokens that generating them takes longer on
+	// any server.
 	onceShare, onceTokens = 0.01, 8
 	// heldShare is the share of the possible hits at which a cache is taken to
 	// hold the whole working set. The last percents are blocks that are used again

@@ -26,9 +26,9 @@ func (f *finder) tierWorth() {
 	}
 }
 
-// waiting returns how many ms of TTFT a turn waits for other requests, and for loads
-// whose time is unknown, 0 if that is
-// no more than what the tier is worth, or hardly any.
+// waiting returns how long a turn waits for other requests, and for loads whose
+// time is unknown, in ms of TTFT. It is 0 if that is no more than what the tier is
+// worth, or hardly any.
 func (f *finder) waiting(w *Worth) Number {
 	m, size := f.d.Cost, Number(math.Abs(float64(w.TTFT.Value)))
 	if !w.known() {

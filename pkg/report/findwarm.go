@@ -31,7 +31,7 @@ func (f *finder) warmStart() {
 		human.Count(len(early), "request"))
 }
 
-// saltAdvice returns what keeps an earlier run out, that was not done.
+// saltAdvice returns what else would keep the hits of an earlier run out.
 func (f *finder) saltAdvice() string {
 	run := f.c.run
 	switch {

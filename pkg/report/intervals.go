@@ -137,9 +137,9 @@ func (c *Collector) seriesOf(samples []record.Sample) measure.Observations {
 	return o
 }
 
-// parts returns of each measured turn whether it was sent in the steady part (0), at
-// the start or at the end. It returns nil if the steady part does not have most of
-// them: then there is no level that the start differs from.
+// parts returns where each measured turn was sent: at the start (-1), in the steady
+// part (0) or at the end (1). It returns nil if the steady part does not have most
+// of them: then there is no level that the start differs from.
 func (c *Collector) parts() []int {
 	l, ok := c.steady()
 	if !ok {

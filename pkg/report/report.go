@@ -15,7 +15,7 @@
 // # The table
 //
 // Text has the table of vLLM's benchmarks/multi_turn: the same rows, columns,
-// formulae and number formats. Of a turn sent at t0 (just
+// formulae and number formats. For a turn sent at t0 (just
 // before its request's first Write), with the first token at t1 and the
 // stream's end at t2:
 //
@@ -123,7 +123,7 @@
 // and further terms if the data have evidence for them: attention (pairs of a
 // computed token and one before it), cached (tokens of hits that were not loaded
 // from a lower tier), and decoding (requests that were decoding when the turn was
-// sent, less their mean number, so the base is that of a turn beside so many).
+// sent, less their mean number, so the base is that of a turn beside that many).
 //
 // A turn did not queue if the server reports a short wait before its prefill. If
 // the server reports no waits, it must be a turn during whose wait hardly any

@@ -18,7 +18,7 @@ func (s *Summary) Short() render.Document {
 	return d
 }
 
-// Verdict returns the part of the short text that says whether the run can be
+// Verdict returns the part of the short text that shows whether the run can be
 // used: its work, trust and findings.
 func (s *Summary) Verdict() render.Document {
 	d := s.Reference()

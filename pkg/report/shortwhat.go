@@ -57,8 +57,8 @@ func datasetLine(r *record.Run) string {
 // short is the part of a digest that tells it from others.
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
-// loadLines have the load, and the tokenizer that its lengths are of: on the same
-// line if there is room.
+// loadLines returns the load, and the tokenizer that counts its lengths: on the
+// same line if there is room.
 func loadLines(r *record.Run, warmup int) []string {
 	load, tokenizer := loadLine(r, warmup), after("tokenizer ", r.Tokenizer.Name)
 	if both := load + after("; ", tokenizer); utf8.RuneCountInString(both) <= render.Width-labelWidth {

@@ -87,7 +87,7 @@ func (d *Details) notOKText() string {
 	return after("; ", strings.Join(parts, ", "))
 }
 
-// lengthsPart says whether answers are as long as asked.
+// lengthsPart returns how many answers are not as long as asked, if any length was.
 func (d *Details) lengthsPart() []string {
 	l := &d.Lengths
 	switch {

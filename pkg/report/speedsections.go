@@ -148,7 +148,7 @@ func spanOf(from, to int) string {
 	return integer(from) + "-" + integer(to)
 }
 
-// title says of what the intervals are.
+// title names the part of the run that the intervals are of.
 func (in *Intervals) title() string {
 	where := ""
 	if in.Window == windowSteady {

@@ -250,7 +250,7 @@ func (d *Details) tierWorth() []render.Section {
 	}}
 }
 
-// unknownWorth says of each tier with hits why its worth is unknown.
+// unknownWorth returns why the worth of tiers with hits is unknown, a line for each.
 func unknownWorth(all []Worth) (notes []string) {
 	for i := range all {
 		if w := &all[i]; w.Why != "" && w.Tokens >= 1 {
