@@ -1,7 +1,5 @@
 package measure
 
-import "math"
-
 // minMeanClusters is the least number of clusters for MeanOfClusters. The
 // quantile of Student's t for two clusters is so large (12.7) that an interval
 // tells nothing.
@@ -12,21 +10,14 @@ const minMeanClusters = 3
 // resampling would be too short. Level 0 means 0.95. With fewer than three
 // clusters the interval does not exist.
 func MeanOfClusters(values []float64, clusters []string, level float64) Interval {
-	none := Interval{Low: math.NaN(), High: math.NaN()}
 	n := float64(len(values))
 	mean := 0.0
 	for _, v := range values {
 		mean += v / n
 	}
 	sums := groupSums(values, mean, clusters) // in an order that is always the same
-	g := float64(len(sums))
 	if len(sums) < minMeanClusters {
-		return none
+		return unknown
 	}
-	var squares float64
-	for _, s := range sums {
-		squares += s * s
-	}
-	half := studentsT(level, g-1) * math.Sqrt(g/(g-1)*squares) / n
-	return Interval{Low: mean - half, High: mean + half}
+	return linear(mean, level, standardError(sums, n), len(sums))
 }
