@@ -82,16 +82,9 @@ func thin(
 			id[i] = i
 		}
 	} else if every > 1 {
-		number := make(map[string]int)
-		for i, name := range names {
-			n, ok := number[name]
-			if !ok {
-				n = len(number)
-				number[name] = n
-			}
-			id[i] = n
-		}
-		every = min(every, len(number)/minChosenClusters)
+		var clusters int
+		id, clusters = numbered(names)
+		every = min(every, clusters/minChosenClusters)
 	}
 	if every < 2 {
 		return y, required, optional, names

@@ -16,6 +16,22 @@ func (i Interval) Contains(v float64) bool { return i.Low <= v && v <= i.High }
 // and [Regress]. With fewer, they are clearly too short.
 const MinClusters = 8
 
+// numbered returns the number of each name, from 0 in the order in which they first
+// appear, and how many names there are.
+func numbered(names []string) (of []int, n int) {
+	number := make(map[string]int)
+	of = make([]int, len(names))
+	for i, name := range names {
+		k, ok := number[name]
+		if !ok {
+			k = len(number)
+			number[name] = k
+		}
+		of[i] = k
+	}
+	return of, len(number)
+}
+
 // Bootstrap has the parameters of bootstrap intervals. Zero fields mean 1,000
 // resamples, which make the ends of an interval repeatable to about 2 % of its
 // width, and a level of 0.95.

@@ -17,25 +17,23 @@ func (r *Regression) jackknife(y []float64, columns [][]float64, names []string)
 		scale[j] = norm(columns[j])
 	}
 	whole := newNormal(k)
-	parts := make(map[string]*normal)
-	var order []*normal
+	of, n := numbered(names)
+	parts := make([]*normal, n)
+	for g := range parts {
+		parts[g] = newNormal(k)
+	}
 	row := make([]float64, k)
 	for i := range y {
-		part := parts[names[i]]
-		if part == nil {
-			part = newNormal(k)
-			parts[names[i]], order = part, append(order, part)
-		}
 		for j := range columns {
 			row[j] = columns[j][i] / scale[j]
 		}
-		part.add(row, y[i])
+		parts[of[i]].add(row, y[i])
 		whole.add(row, y[i])
 	}
 	r.covariance = mat.NewDense(k, k, nil)
 	diff := mat.NewVecDense(k, nil)
-	g := float64(len(order))
-	for _, part := range order {
+	g := float64(n)
+	for _, part := range parts {
 		c, ok := whole.less(part)
 		if !ok {
 			return false

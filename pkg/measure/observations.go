@@ -65,16 +65,7 @@ func NewSeries(o Observations) *Series {
 func newSeries(o Observations) *Series {
 	s := &Series{values: o.Values, index: o.Index, part: o.Part, sorted: slices.Clone(o.Values)}
 	slices.Sort(s.sorted)
-	number := make(map[string]int32)
-	for _, name := range o.Clusters {
-		id, ok := number[name]
-		if !ok {
-			id = int32(len(number))
-			number[name] = id
-		}
-		s.of = append(s.of, id)
-	}
-	s.clusters = len(number)
+	s.of, s.clusters = numbered(o.Clusters)
 	if o.Work != nil && !slices.ContainsFunc(o.Work, math.IsNaN) {
 		sorted := slices.Clone(o.Work)
 		slices.Sort(sorted)

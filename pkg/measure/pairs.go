@@ -55,15 +55,10 @@ func RatioOfPairs(above, below []float64, groups []string, level float64) Ratio 
 
 // groupSums returns the sums of each group's differences from center.
 func groupSums(values []float64, center float64, names []string) []float64 {
-	at := make(map[string]int)
-	var sums []float64
+	of, n := numbered(names)
+	sums := make([]float64, n)
 	for i, v := range values {
-		k, ok := at[names[i]]
-		if !ok {
-			k = len(sums)
-			at[names[i]], sums = k, append(sums, 0)
-		}
-		sums[k] += v - center
+		sums[of[i]] += v - center
 	}
 	return sums
 }

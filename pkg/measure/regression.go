@@ -172,15 +172,12 @@ func clusterSums(x *mat.Dense, e []float64, names []string) [][]float64 {
 		return nil
 	}
 	_, k := x.Dims()
-	number := make(map[string]int)
-	var sums [][]float64
-	for i, name := range names {
-		g, ok := number[name]
-		if !ok {
-			g = len(sums)
-			number[name] = g
-			sums = append(sums, make([]float64, k))
-		}
+	of, n := numbered(names)
+	sums := make([][]float64, n)
+	for g := range sums {
+		sums[g] = make([]float64, k)
+	}
+	for i, g := range of {
 		for j := range k {
 			sums[g][j] += x.At(i, j) * e[i]
 		}

@@ -13,7 +13,7 @@ import (
 // [Series.Percentile] allow for it.
 type Series struct {
 	values   []float64 // in the order of time
-	of       []int32   // the cluster of each
+	of       []int     // the cluster of each
 	index    []int     // which value of its cluster each is; nil: not known
 	work     []float64 // the midranks of what each took; nil: not known
 	part     []int     // nil: all of one part
