@@ -64,7 +64,9 @@ func (s *Series) lag() int {
 // 1976.) As ranks sum to 0, the mean product of values of different clusters is a
 // little below 0; it is subtracted.
 func (s *Series) autocorrelation() Autocorrelation {
-	r := s.residualRanks()
+	// Conversations that begin together would look alike otherwise, and a cache that
+	// is full would look like a slower server.
+	r := s.unexplained(midranks(s.values, s.sorted))
 	square := 0.0
 	for _, v := range r {
 		square += v * v
@@ -149,15 +151,4 @@ func (s *Series) nextOther() []int {
 		}
 	}
 	return next
-}
-
-// residualRanks returns the midranks less what the number of a value in its
-// cluster explains, and its work. Conversations that begin together would look
-// alike otherwise, and a cache that is full would look like a slower server.
-func (s *Series) residualRanks() []float64 {
-	r := s.lessIndex(midranks(s.values, s.sorted))
-	for _, w := range s.workColumns() {
-		subtract(r, w, slope(w, r))
-	}
-	return r
 }

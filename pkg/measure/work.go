@@ -18,12 +18,19 @@ func (s *Series) lessWork() []float64 {
 		out[i] = math.Log(v)
 	}
 	level := mean(out)
-	out = s.lessIndex(out)
-	for _, w := range s.workColumns() {
-		subtract(out, w, slope(w, out))
-	}
+	out = s.unexplained(out)
 	for i, v := range out {
 		out[i] = math.Exp(level + v)
+	}
+	return out
+}
+
+// unexplained returns values less what their numbers in their clusters and their
+// work explain.
+func (s *Series) unexplained(values []float64) []float64 {
+	out := s.lessIndex(values)
+	for _, w := range s.workColumns() {
+		subtract(out, w)
 	}
 	return out
 }
@@ -46,17 +53,26 @@ func (s *Series) workColumns() (columns [][]float64) {
 		}
 		w = s.lessIndex(w)
 		for _, before := range columns {
-			subtract(w, before, slope(before, w))
+			subtract(w, before)
 		}
 		columns = append(columns, w)
 	}
 	return columns
 }
 
-// subtract takes factor times x off y.
-func subtract(y, x []float64, factor float64) {
+// subtract takes off y what x explains of it, by least squares. Both are less their
+// means.
+func subtract(y, x []float64) {
+	var xx, xy float64
+	for i := range x {
+		xx += x[i] * x[i]
+		xy += x[i] * y[i]
+	}
+	if xx == 0 {
+		return
+	}
 	for i := range y {
-		y[i] -= factor * x[i]
+		y[i] -= xy / xx * x[i]
 	}
 }
 
@@ -108,19 +124,6 @@ func (s *Series) lessIndex(values []float64) []float64 {
 	return r
 }
 
-// slope returns how much y rises with x, both less their means.
-func slope(x, y []float64) float64 {
-	var xx, xy float64
-	for i := range x {
-		xx += x[i] * x[i]
-		xy += x[i] * y[i]
-	}
-	if xx == 0 {
-		return 0
-	}
-	return xy / xx
-}
-
 // midranks returns the ranks of values, scaled to -1/2 to 1/2. Equal values
 // share a rank.
 func midranks(values, sorted []float64) []float64 {
@@ -129,7 +132,7 @@ func midranks(values, sorted []float64) []float64 {
 	for i, v := range values {
 		below := sort.SearchFloat64s(sorted, v)
 		upTo := below
-		if below < len(sorted) && below+1 < len(sorted) && sorted[below+1] == v {
+		if below+1 < len(sorted) && sorted[below+1] == v {
 			upTo = sort.Search(len(sorted), func(k int) bool { return sorted[k] > v }) - 1
 		}
 		out[i] = (float64(below+upTo)/2+0.5)/n - 0.5
