@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What this is for, in two runs: conversations by the reference's config, made from Newton's Opticks, are played against a
-# simulated server whose GPU is too small for them, first without a CPU tier below it and then with one. The second run alone
-# tells what its tier is worth; the difference between the two checks it. Conversations and records are left in out/.
+# simulated server whose GPU is too small for them, first without a CPU tier below it and then with one. The report on the
+# second run estimates what its tier is worth; the difference between the two checks it. Conversations and records are left
+# in out/.
 # Called by `make demo`, which builds bin/ first.
 set -euo pipefail
 cd "$(dirname "$0")/.."

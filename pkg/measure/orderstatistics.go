@@ -37,10 +37,10 @@ const minBeyond = 2
 //
 // The ends are order statistics (Woodruff 1952) for the effective number of
 // independent values (Korn and Graubard 1998): p(1-p) divided by the variance
-// between clusters of the share of values up to the percentile. An end that no order statistic gives is infinite, and
-// then the value is NaN: see [MinSamples]. If the series may be autocorrelated, it is
-// the wider one of that and of Student's t of the logarithms of four batches'
-// percentiles.
+// between clusters of the share of values up to the percentile. An end that no
+// order statistic gives is infinite, and then the value is NaN: see [MinSamples]. If
+// the series may be autocorrelated, it is the wider one of that and of Student's t
+// of the logarithms of four batches' percentiles.
 func (s *Series) Percentile(p, level float64) Estimated {
 	e := Estimated{Value: percentile(s.sorted, p), Interval: unknown, Clusters: s.clusters}
 	if !(p > 0 && p < 100) || s.clusters < MinClusters {
@@ -135,7 +135,8 @@ func orderStatistic(sorted []float64, rank float64) float64 {
 	return sorted[k-1] + (rank-float64(k))*(sorted[k]-sorted[k-1])
 }
 
-// percentile returns a percentile of sorted values, as Sample.Percentile does.
+// percentile returns a percentile of sorted values, as Sample.Percentile does, but
+// without the library's copy: Robust takes many.
 func percentile(sorted []float64, p float64) float64 {
 	if len(sorted) == 0 || !(p >= 0 && p <= 100) {
 		return math.NaN()

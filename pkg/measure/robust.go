@@ -19,7 +19,7 @@ const (
 	// so with a smaller number the fit would be biased.
 	outlierSigmas = 6.0
 	// robustRounds bounds the rounds of each step. robustChange is the relative
-	// change of the coefficients at which a step ends: that is precise enough to tell
+	// change of the coefficients at which a step ends: that is precise enough to find
 	// outliers, and the last fit has the coefficients.
 	robustRounds = 30
 	robustChange = 1e-3
@@ -67,7 +67,7 @@ type robustFit struct {
 	e       []float64 // errors
 	sigma   []float64 // their standard deviations; see spread
 	weights []float64
-	floor   float64 // the least size of an error that is told from 0
+	floor   float64 // smaller errors and deviations count as this
 }
 
 // repeat fits until the coefficients hardly change.
