@@ -37,12 +37,7 @@ func (c *Collector) failed() (failed, of int) {
 
 // tooManyFailed reports whether too many turns failed to conclude anything about
 // the cache.
-func (c *Collector) tooManyFailed() bool {
-	failed, of := c.failed()
-	return tooMany(failed, of)
-}
-
-func tooMany(failed, of int) bool { return float64(failed) > maxFailed*float64(of) }
+func (d *Details) tooManyFailed() bool { return float64(d.failed) > maxFailed*float64(d.sent) }
 
 func (f *finder) failedTurns() {
 	failed, of := f.d.failed, f.d.sent
@@ -62,7 +57,7 @@ func (f *finder) failedTurns() {
 	if abandoned > 0 {
 		text += fmt.Sprintf("; %d more were not sent", abandoned)
 	}
-	if tooMany(failed, of) {
+	if f.d.tooManyFailed() {
 		text += "; nothing is concluded about the cache"
 	}
 	f.add(failedTurns, text+".", "%s", cmp.Or(strings.Join(kinds, "; "), "no turn failed"))

@@ -174,7 +174,7 @@ func (c *Collector) findings(d *Details) []Finding {
 	f.counters()
 	f.preemptions()
 	f.autocorrelated()
-	if !c.tooManyFailed() {
+	if !d.tooManyFailed() {
 		f.cache()
 	}
 	return ranked(f.found)

@@ -14,7 +14,7 @@ import (
 // cacheFact has the hits: measured, possible, by tier, and of a stated cache.
 func (s *Summary) cacheFact() render.Fact {
 	d := s.Details
-	if tooMany(d.failed, d.sent) {
+	if d.tooManyFailed() {
 		return answer("Cache", fmt.Sprintf("not judged: %d of %s failed", d.failed,
 			human.Count(d.sent, "turn")))
 	}

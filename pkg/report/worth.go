@@ -65,7 +65,7 @@ func (c *Collector) worth(d *Details) []Worth {
 			names[t.Tier] = true
 		}
 	}
-	unpriced := c.unpriced(d.Cost)
+	unpriced := c.unpriced(d)
 	var all []Worth
 	for _, name := range tierOrder(names) {
 		w := Worth{
@@ -80,11 +80,12 @@ func (c *Collector) worth(d *Details) []Worth {
 }
 
 // unpriced returns why the cost model cannot price hits, "" if it can.
-func (c *Collector) unpriced(m *CostModel) string {
+func (c *Collector) unpriced(d *Details) string {
 	var (
 		of, known       int
 		streamed, usage bool
 		cached, prompt  int64
+		m               = d.Cost
 	)
 	for i := range c.turns {
 		t := &c.turns[i]
@@ -99,7 +100,7 @@ func (c *Collector) unpriced(m *CostModel) string {
 		}
 	}
 	switch {
-	case c.tooManyFailed():
+	case d.tooManyFailed():
 		return "too many turns failed"
 	case m != nil && m.Fit:
 		return ""
