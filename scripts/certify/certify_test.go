@@ -9,17 +9,18 @@ import (
 
 	"multiturn/pkg/record"
 	"multiturn/pkg/sim"
+	"multiturn/scripts/internal/simrun"
 )
 
 const ms1 = record.Clock(time.Millisecond)
 
 // played is a run and its truth: 23 ms to the first token, 4 ms between tokens,
 // each client's requests 200 ms apart. change changes what the client says.
-func played(change func(i int, t *record.Turn)) (*record.Log, *truth) {
+func played(change func(i int, t *record.Turn)) (*record.Log, *simrun.Truth) {
 	start := time.Unix(1000, 0)
 	l := &record.Log{Run: &record.Run{Start: start.Add(time.Second)},
 		End: &record.End{At: record.Clock(time.Minute)}}
-	s := &truth{start: start}
+	s := &simrun.Truth{Start: start}
 	ms := sim.Milliseconds(time.Millisecond)
 	for i := range conversations * turns {
 		name := string(rune('a' + i%conversations))
@@ -37,13 +38,13 @@ func played(change func(i int, t *record.Turn)) (*record.Log, *truth) {
 		if change != nil {
 			change(i, t)
 		}
-		l.Turns, s.requests = append(l.Turns, t), append(s.requests, r)
+		l.Turns, s.Requests = append(l.Turns, t), append(s.Requests, r)
 	}
 	return l, s
 }
 
 // wrong returns the kinds of numbers that are wrong.
-func wrong(t *testing.T, l *record.Log, s *truth) string {
+func wrong(t *testing.T, l *record.Log, s *simrun.Truth) string {
 	t.Helper()
 	r, err := evaluate(l, s)
 	if err != nil {
@@ -81,16 +82,16 @@ func TestEvaluate(t *testing.T) {
 	}
 	// The server does not know better than the times before and after its write.
 	l, s := played(func(_ int, t *record.Turn) { t.FirstToken += 60 * ms1 })
-	for i := range s.requests {
-		s.requests[i].FirstWritten += sim.Milliseconds(60 * time.Millisecond)
+	for i := range s.Requests {
+		s.Requests[i].FirstWritten += sim.Milliseconds(60 * time.Millisecond)
 	}
 	if got := wrong(t, l, s); got != "" {
 		t.Errorf("within the server's own time: %q", got)
 	}
 	// Requests come 20 ms late.
 	l, s = played(nil)
-	for i := range s.requests {
-		r := &s.requests[i]
+	for i := range s.Requests {
+		r := &s.Requests[i]
 		r.LastWritten -= sim.Milliseconds(20 * time.Millisecond)
 		r.Last = r.LastWritten
 		l.Turns[i].LastToken -= 20 * ms1
@@ -100,7 +101,7 @@ func TestEvaluate(t *testing.T) {
 	}
 	// A failed turn, or one that the server does not know, cannot be judged.
 	l, s = played(nil)
-	if _, err := evaluate(l, &truth{s.start, s.requests[1:]}); err == nil {
+	if _, err := evaluate(l, &simrun.Truth{Start: s.Start, Requests: s.Requests[1:]}); err == nil {
 		t.Error("a turn without truth was judged")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sim"
+	"multiturn/scripts/internal/simrun"
 )
 
 // result is a run beside its truth.
@@ -57,7 +58,7 @@ func (e *errorsOf) result(kind string) kindResult {
 }
 
 // evaluate compares a run with the truth.
-func evaluate(l *record.Log, t *truth) (result, error) {
+func evaluate(l *record.Log, t *simrun.Truth) (result, error) {
 	pairs, err := match(l, t)
 	if err != nil {
 		return result{}, err
@@ -121,12 +122,12 @@ type pair struct {
 
 // match pairs the turns of a run with their truth: the n-th turn of a conversation
 // is the n-th request of its session in the time of the run.
-func match(l *record.Log, t *truth) ([]pair, error) {
-	from := l.Run.Start.Sub(t.start)
+func match(l *record.Log, t *simrun.Truth) ([]pair, error) {
+	from := l.Run.Start.Sub(t.Start)
 	to := from + time.Duration(l.End.At)
 	sessions := map[string][]*sim.Truth{}
-	for i := range t.requests {
-		r := &t.requests[i]
+	for i := range t.Requests {
+		r := &t.Requests[i]
 		if when := time.Duration(r.Arrived); when >= from && when <= to {
 			sessions[r.Session] = append(sessions[r.Session], r)
 		}

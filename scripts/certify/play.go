@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -15,7 +14,7 @@ import (
 	"time"
 
 	"multiturn/pkg/record"
-	"multiturn/pkg/sim"
+	"multiturn/scripts/internal/simrun"
 )
 
 // bench plays runs.
@@ -32,12 +31,9 @@ const (
 )
 
 func newBench(s *settings) (*bench, error) {
-	program, err := filepath.Abs(filepath.Join(s.bin, "mtbench"))
+	program, err := simrun.Program(s.bin)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := os.Stat(program); err != nil {
-		return nil, fmt.Errorf("%s does not exist: run make build first", program)
 	}
 	b := &bench{program: program, work: s.work, data: filepath.Join(s.work, "conversations.json"),
 		random: rand.New(rand.NewPCG(s.seed, 1))}
@@ -120,7 +116,7 @@ func (b *bench) cell(ctx context.Context, d scenario, c clock, n int) ([]result,
 	if err := end(); err != nil {
 		return nil, err
 	}
-	truth, err := readTruth(base + ".truth.jsonl")
+	truth, err := simrun.ReadTruth(base + ".truth.jsonl")
 	if err != nil {
 		return nil, err
 	}
@@ -191,49 +187,4 @@ func readLog(path string) (*record.Log, error) {
 		return nil, fmt.Errorf("%s: not one complete run", path)
 	}
 	return logs[0], nil
-}
-
-// truth is what the server knows of its requests.
-type truth struct {
-	start    time.Time
-	requests []sim.Truth
-}
-
-func readTruth(path string) (*truth, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	t := &truth{}
-	for in := json.NewDecoder(f); in.More(); {
-		var line json.RawMessage
-		if err := in.Decode(&line); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if err := t.add(line); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	return t, nil
-}
-
-func (t *truth) add(line []byte) error {
-	var head sim.TruthHeader
-	if err := json.Unmarshal(line, &head); err != nil {
-		return err
-	}
-	switch head.Type {
-	case "sim":
-		t.start = head.Start
-	case "request":
-		var r sim.Truth
-		if err := json.Unmarshal(line, &r); err != nil {
-			return err
-		}
-		if r.Session != "" {
-			t.requests = append(t.requests, r)
-		}
-	}
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"multiturn/pkg/record"
+	"multiturn/scripts/internal/simrun"
 )
 
 // client is a program that plays conversations and reports what it measured.
@@ -65,7 +66,7 @@ func (m *mtbench) name() string { return "mtbench" }
 func (m *mtbench) refuses(point) string { return "" }
 
 func (m *mtbench) play(ctx context.Context, j job) (*outcome, error) {
-	program, err := program(m.bin)
+	program, err := simrun.Program(m.bin)
 	if err != nil {
 		return nil, err
 	}

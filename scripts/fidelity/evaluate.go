@@ -111,9 +111,9 @@ func ms(m sim.Milliseconds) float64 { return float64(m) / 1e6 }
 
 // evaluate compares a client's numbers with the truth.
 func evaluate(name string, p point, run *played) result {
-	r := result{Client: name, Turns: len(run.truth.requests), ExitCode: run.out.exit,
+	r := result{Client: name, Turns: len(run.truth.Requests), ExitCode: run.out.exit,
 		Outcomes: map[string]int{}}
-	pairs, alone := match(run.truth.requests, run.out.turns)
+	pairs, alone := match(run.truth.Requests, run.out.turns)
 	r.Unmatched = alone
 	r.errors(pairs)
 	r.throughput(run)
@@ -122,13 +122,13 @@ func evaluate(name string, p point, run *played) result {
 	cpu := run.out.usage.CPU.Seconds()
 	r.CPUSeconds = cpu
 	r.MemoryMiB = float64(run.out.usage.Memory) / (1 << 20)
-	if len(run.truth.requests) > 0 {
-		first := slices.MinFunc(run.truth.requests, byArrival)
-		at := run.truth.start.Add(time.Duration(first.Arrived))
+	if len(run.truth.Requests) > 0 {
+		first := slices.MinFunc(run.truth.Requests, byArrival)
+		at := run.truth.Start.Add(time.Duration(first.Arrived))
 		r.FirstRequest = at.Sub(run.out.started).Seconds()
 		started := run.out.usage.before(at).Seconds()
-		r.Open = openAtOnce(run.truth.requests)
-		r.NextRequest = spreadOf(nextRequests(run.truth.requests))
+		r.Open = openAtOnce(run.truth.Requests)
+		r.NextRequest = spreadOf(nextRequests(run.truth.Requests))
 		if r.Chunks > 0 {
 			r.RunCPU = (cpu - started) / float64(r.Chunks) * 1e6
 			r.ProcessCPU = cpu / float64(r.Chunks) * 1e6
@@ -211,8 +211,8 @@ func (r *result) throughput(run *played) {
 	}
 	writes := 0
 	trueFrom, trueTo := math.Inf(1), math.Inf(-1)
-	for i := range run.truth.requests {
-		t := &run.truth.requests[i]
+	for i := range run.truth.Requests {
+		t := &run.truth.Requests[i]
 		writes += t.Writes
 		if t.Outcome == "done" {
 			truth += float64(t.CompletionTokens)
@@ -233,15 +233,15 @@ func (r *result) throughput(run *played) {
 func (r *result) server(run *played) {
 	s := &r.Server
 	s.CPU, s.Memory = run.server.CPU.Seconds(), float64(run.server.Memory)/(1<<20)
-	if e := run.truth.end; e != nil {
+	if e := run.truth.End; e != nil {
 		s.LateP50 = float64(e.LateUS.P50) / 1000
 		s.LateP99 = float64(e.LateUS.P99) / 1000
 		s.LateMax = float64(e.LateUS.Max) / 1000
 		s.OnTime = e.LateUS.P99 <= simLate.Microseconds()
 	}
 	s.Clock = "kernel"
-	for i := range run.truth.requests {
-		if c := run.truth.requests[i].Clock; c != "kernel" {
+	for i := range run.truth.Requests {
+		if c := run.truth.Requests[i].Clock; c != "kernel" {
 			s.Clock = c
 		}
 	}

@@ -33,6 +33,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"multiturn/scripts/internal/simrun"
 )
 
 func main() {
@@ -199,7 +201,7 @@ func (s *settings) point(ctx context.Context, p point) (pointResult, error) {
 // played is the result of a client's run against a server, from both sides.
 type played struct {
 	out    *outcome
-	truth  *truths
+	truth  *simrun.Truth
 	server usage
 }
 
@@ -218,7 +220,7 @@ func (s *settings) play(ctx context.Context, c client, p point, data string) (*p
 	if err = errors.Join(err, stopErr); err != nil {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
-	truth, err := readTruth(base + ".truth.jsonl")
+	truth, err := simrun.ReadTruth(base + ".truth.jsonl")
 	if err != nil {
 		return nil, err
 	}

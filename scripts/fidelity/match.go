@@ -1,75 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
-	"encoding/json"
-	"fmt"
-	"os"
 	"slices"
-	"strings"
-	"time"
 
 	"multiturn/pkg/sim"
 )
-
-// truths has the lines of a truth file.
-type truths struct {
-	start    time.Time
-	requests []sim.Truth // chat completions only
-	end      *sim.TruthEnd
-}
-
-// readTruth reads a truth file.
-func readTruth(path string) (*truths, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	t := &truths{}
-	in := bufio.NewScanner(f)
-	in.Buffer(make([]byte, 1<<20), 64<<20)
-	for n := 1; in.Scan(); n++ {
-		if err := t.add(in.Bytes()); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
-		}
-	}
-	if err := in.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if t.start.IsZero() {
-		return nil, fmt.Errorf("%s: no header", path)
-	}
-	return t, nil
-}
-
-func (t *truths) add(line []byte) error {
-	var kind struct {
-		Type string `json:"type"`
-	}
-	if err := json.Unmarshal(line, &kind); err != nil {
-		return err
-	}
-	switch kind.Type {
-	case "sim":
-		var h sim.TruthHeader
-		err := json.Unmarshal(line, &h)
-		t.start = h.Start
-		return err
-	case "request":
-		var r sim.Truth
-		err := json.Unmarshal(line, &r)
-		if err == nil && strings.HasSuffix(r.Path, "/chat/completions") {
-			t.requests = append(t.requests, r)
-		}
-		return err
-	case "end":
-		t.end = new(sim.TruthEnd)
-		return json.Unmarshal(line, t.end)
-	}
-	return nil
-}
 
 // pair is a request as both sides saw it.
 type pair struct {

@@ -2,14 +2,13 @@ package main
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"multiturn/pkg/record"
 	"multiturn/pkg/sim"
+	"multiturn/scripts/internal/simrun"
 )
 
 // at is a time of the truth, from ms.
@@ -88,50 +87,15 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-func TestReadTruth(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "truth.jsonl")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	header := `{"type":"sim","format":"multiturn-truth","version":"1.0",` +
-		`"start":"2026-01-02T03:04:05.000000006Z","seed":0,"engine":"fixed"}`
-	write(header + `
-{"type":"request","path":"/v1/completions"}
-{"type":"request","path":"/v1/chat/completions","session":"a","arrived_ms":1.000001,"first_ms":2.5,"gaps_us":[7,8]}
-{"type":"later"}
-{"type":"end","requests":2,"late_us":{"p50":1,"p99":2,"max":3}}
-`)
-	got, err := readTruth(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(got.requests) != 1 || got.requests[0].Arrived != 1000001 ||
-		got.requests[0].GapsUS[1] != 8 || got.end.LateUS.P99 != 2 || got.start.Nanosecond() != 6 {
-		t.Errorf("read %+v", got)
-	}
-	write(header + "\n{\"type\":\"request\"")
-	if _, err := readTruth(path); err == nil || !strings.Contains(err.Error(), "truth.jsonl:2:") {
-		t.Errorf("a broken line gives %v", err)
-	}
-	write(`{"type":"end"}`)
-	if _, err := readTruth(path); err == nil || !strings.Contains(err.Error(), "no header") {
-		t.Errorf("a truth without a header gives %v", err)
-	}
-}
-
 func TestEvaluate(t *testing.T) {
 	t.Parallel()
-	truth := &truths{start: time.Unix(1000, 0), end: &sim.TruthEnd{}}
+	truth := &simrun.Truth{Start: time.Unix(1000, 0), End: &sim.TruthEnd{}}
 	a0, a1, b0 := request("a", 500, 550, 590, 3), request("a", 590.5, 640, 680, 3),
 		request("b", 510, 560, 600, 3)
 	// b: two tokens in one write
 	a0.GapsUS, a1.GapsUS, b0.GapsUS = []int64{20000, 20000}, []int64{20000, 20000}, []int64{40000}
-	truth.requests = []sim.Truth{a0, a1, b0}
-	truth.end.LateUS.P99 = simLate.Microseconds() + 1
+	truth.Requests = []sim.Truth{a0, a1, b0}
+	truth.End.LateUS.P99 = simLate.Microseconds() + 1
 
 	own := []turn{measured("a", 0, 100, 50.25, 90.5, 3), measured("a", 1, 190.5, 50.5, 90.5, 3),
 		measured("b", 0, 110, 50, 90, 3)}

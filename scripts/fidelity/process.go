@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"multiturn/scripts/internal/simrun"
 )
 
 // process is a running program, with a log of its output and a watch on what it
@@ -81,7 +82,7 @@ func startServer(ctx context.Context, bin, base string, p point,
 	if p.Interval == 0 {
 		first = 0
 	}
-	program, err := program(bin)
+	program, err := simrun.Program(bin)
 	if err != nil {
 		return nil, err
 	}
@@ -123,21 +124,9 @@ func (s *server) stop() (usage, error) {
 	return u, err
 }
 
-// program returns the path of mtbench.
-func program(bin string) (string, error) {
-	path, err := filepath.Abs(filepath.Join(bin, "mtbench"))
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%s does not exist: run make build first", path)
-	}
-	return path, nil
-}
-
 // version returns the version of mtbench.
 func version(ctx context.Context, bin string) (string, error) {
-	path, err := program(bin)
+	path, err := simrun.Program(bin)
 	if err != nil {
 		return "", err
 	}

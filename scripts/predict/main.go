@@ -21,6 +21,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"multiturn/scripts/internal/simrun"
 )
 
 func main() {
@@ -173,7 +175,15 @@ func (b *bench) run(ctx context.Context, s setting) (row, error) {
 	if err := b.report(ctx, base, &r); err != nil {
 		return r, err
 	}
-	return r, r.readTruth(base + ".truth.jsonl")
+	truth, err := simrun.ReadTruth(base + ".truth.jsonl")
+	if err != nil {
+		return r, err
+	}
+	for i := range truth.Requests {
+		c := truth.Requests[i].Cached
+		r.truth += c.GPU + c.CPU + c.Disk
+	}
+	return r, nil
 }
 
 // play starts the server, plays the conversations and stops it.
@@ -244,30 +254,6 @@ func (b *bench) report(ctx context.Context, base string, r *row) error {
 	r.turns, r.prompt, r.possible = all.N, all.Prompt, all.Possible
 	r.predicted, r.usage = all.Predicted, all.Cached
 	return nil
-}
-
-// readTruth adds up the server's hits.
-func (r *row) readTruth(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	in := json.NewDecoder(f)
-	for {
-		var t struct {
-			Type, Path string
-			Cached     map[string]int `json:"cached_tokens"`
-		}
-		if err := in.Decode(&t); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		for _, n := range t.Cached {
-			r.truth += n
-		}
-	}
 }
 
 func writeTable(w io.Writer, rows []row) error {
