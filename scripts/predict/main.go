@@ -22,11 +22,12 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"multiturn/pkg/measure"
 	"multiturn/scripts/internal/simrun"
 )
 
 func main() {
-	log := func(err error) {
+	check := func(err error) {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "predict:", err)
 			os.Exit(1)
@@ -46,18 +47,18 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	log(os.MkdirAll(b.out, 0o777))
-	log(b.generate(ctx))
+	check(os.MkdirAll(b.out, 0o777))
+	check(b.generate(ctx))
 	var rows []row
 	for _, s := range settings {
 		if !strings.Contains(s.String(), *only) {
 			continue
 		}
 		r, err := b.run(ctx, s)
-		log(err)
+		check(err)
 		rows = append(rows, r)
 	}
-	log(writeTable(os.Stdout, rows))
+	check(writeTable(os.Stdout, rows))
 }
 
 // setting is a server to predict for, in blocks.
@@ -270,9 +271,8 @@ func writeTable(w io.Writer, rows []row) error {
 	if err := t.Flush(); err != nil || len(off) == 0 {
 		return err
 	}
-	slices.Sort(off)
-	n := len(off)
-	_, err := fmt.Fprintf(w, "\n%d runs: median off by %.2f %% of hits, at most %.2f %%\n", n,
-		50*(off[(n-1)/2]+off[n/2]), 100*off[n-1])
+	all := measure.New(off)
+	_, err := fmt.Fprintf(w, "\n%d runs: median off by %.2f %% of hits, at most %.2f %%\n", all.N(),
+		100*all.Median(), 100*all.Max())
 	return err
 }
