@@ -101,7 +101,7 @@ func armsTable(o *options) table {
 			"false rows %\tfaster 5 %: found %\t10 %: found %\t10 %: found by difference %",
 	}
 	for id, w := range armsWorlds {
-		if o.worlds != nil && !o.worlds.MatchString(w.name) {
+		if !o.worlds.MatchString(w.name) {
 			continue
 		}
 		for _, d := range armsDesigns {

@@ -179,7 +179,7 @@ func costTable(o *options) table {
 			"whole bias %\toutliers a run\toptional terms",
 	}
 	for id, w := range costWorlds {
-		if o.worlds != nil && !o.worlds.MatchString(w.name) {
+		if !o.worlds.MatchString(w.name) {
 			continue
 		}
 		t.cells = append(t.cells, func(o *options) ([]string, error) { return w.count(id, o) })

@@ -42,7 +42,7 @@ func main() {
 // options are the flags of the command.
 type options struct {
 	runs   int
-	worlds *regexp.Regexp // of names; nil is all
+	worlds *regexp.Regexp // of names
 	sizes  []int          // conversations of the worlds of intervals
 	truth  int            // turns that the truth of these worlds is computed from
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 
 	"multiturn/pkg/measure"
@@ -279,7 +278,7 @@ func seriesTable(o *options) table {
 			"one-sided %\tnone %\tautocorrelation found %\tof the steady part %",
 	}
 	for id, w := range seriesWorlds {
-		if o.worlds != nil && !o.worlds.MatchString(w.name) {
+		if !o.worlds.MatchString(w.name) {
 			continue
 		}
 		for _, n := range o.sizes {
@@ -323,5 +322,5 @@ func (w *seriesWorld) count(id, conversations int, o *options) ([]string, error)
 		}
 		rows = append(rows, row)
 	}
-	return slices.Clip(rows), nil
+	return rows, nil
 }
