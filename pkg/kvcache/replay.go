@@ -28,11 +28,10 @@ func Replay(c *Cache, plays []Play) []Prediction {
 		out: make([]Prediction, len(plays)), state: make([]played, len(plays))}
 	for i, atEnd := range Timeline(plays) {
 		p := &plays[i]
-		switch {
-		case atEnd:
+		if atEnd {
 			r.growUntil(max(p.Start, p.End))
 			r.end(i)
-		default:
+		} else {
 			r.growUntil(p.Start - 1) // at equal times all starts come before any answer
 			r.arrive(i)
 		}

@@ -55,8 +55,8 @@ func (s *Series) Percentile(p, level float64) Estimated {
 	if math.IsInf(e.High-e.Low, 1) {
 		e.Value = math.NaN()
 	}
-	switch in, auto := s.steady.batchPercentile(value, p, level), s.Autocorrelation(); {
-	case auto.Found(), auto.Suspected() && !math.IsInf(in.High-in.Low, 1):
+	in := s.steady.batchPercentile(value, p, level)
+	if s.auto.Found() || s.auto.Suspected() && !math.IsInf(in.High-in.Low, 1) {
 		e.widen(in)
 	}
 	return e
