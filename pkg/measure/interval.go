@@ -31,12 +31,3 @@ func numbered(names []string) (of []int, n int) {
 	}
 	return of, len(number)
 }
-
-// Bootstrap has the parameters of bootstrap intervals. Zero fields mean 1,000
-// resamples, which make the ends of an interval repeatable to about 2 % of its
-// width, and a level of 0.95.
-type Bootstrap struct {
-	Resamples int
-	Level     float64
-	Seed      uint64
-}

@@ -110,7 +110,7 @@ func TestRowsAreCorrected(t *testing.T) {
 	list, _ := differences(places(byArm[record.ArmAA1]), places(byArm[record.ArmAA2]))
 	raised := 0
 	for _, r := range e.Turns {
-		raw := e.row(list, r.From, r.To, measure.Bootstrap{})
+		raw := e.row(list, r.From, r.To, Bootstrap{})
 		if r.P < raw.P {
 			t.Errorf("turn %d: p %v, %v without correction", r.From, r.P, raw.P)
 		}
@@ -165,7 +165,7 @@ func TestEffectsAgainstChance(t *testing.T) {
 		w.seed, w.noise, w.conversations, w.turns = uint64(seed+1), 5, 24, 4
 		w.arms = []string{record.ArmAA1, record.ArmAA2}
 		recs := w.play()
-		o := Options{Bootstrap: measure.Bootstrap{Resamples: 300}}
+		o := Options{Bootstrap: Bootstrap{Resamples: 300}}
 		if e := effect(o, recs); e.Later.significant() {
 			alarms++
 		}

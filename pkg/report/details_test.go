@@ -607,7 +607,7 @@ func FuzzReport(f *testing.F) {
 	f.Add(streamOf(f, append(busy.play(), &record.Prefix{Broken: record.BrokenTemplate})))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		runs, _ := Read(record.NewReader(bytes.NewReader(in), "f"), "f",
-			Options{Verbose: true, Bootstrap: measure.Bootstrap{Resamples: 5}})
+			Options{Verbose: true, Bootstrap: Bootstrap{Resamples: 5}})
 		for _, r := range runs {
 			s := []*Summary{r.Summary()}
 			var b bytes.Buffer

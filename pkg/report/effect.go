@@ -36,7 +36,7 @@ func (c *Collector) effect(measured, control []*turn) Effect {
 }
 
 // row returns the effect over turns from to to.
-func (e *Effect) row(list []difference, from, to int, boot measure.Bootstrap) EffectRow {
+func (e *Effect) row(list []difference, from, to int, boot Bootstrap) EffectRow {
 	part := slices.DeleteFunc(slices.Clone(list), func(d difference) bool {
 		return d.index < from-1 || to > 0 && d.index > to-1
 	})
@@ -178,7 +178,7 @@ func (r *EffectRow) paired(part []difference, level float64, batches bool) {
 var noInterval = measure.Interval{Low: math.NaN(), High: math.NaN()}
 
 // unpaired sets the effect of turns of different conversations.
-func (r *EffectRow) unpaired(part []difference, boot measure.Bootstrap) {
+func (r *EffectRow) unpaired(part []difference, boot Bootstrap) {
 	s := newStrata(part)
 	if diff, control, ok := s.difference(s.once()); ok {
 		in, ratio := s.intervals(boot)

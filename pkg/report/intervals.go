@@ -206,7 +206,7 @@ func metricName(name string) string {
 }
 
 // bootstrap returns how intervals of a number of samples are computed.
-func (c *Collector) bootstrap(samples int) measure.Bootstrap {
+func (c *Collector) bootstrap(samples int) Bootstrap {
 	boot := c.o.Bootstrap
 	if boot.Seed == 0 && c.run != nil {
 		boot.Seed = uint64(c.run.Seed)

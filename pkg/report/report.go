@@ -166,7 +166,6 @@ import (
 	"errors"
 
 	"multiturn/internal/field"
-	"multiturn/pkg/measure"
 )
 
 // Tokens is whose count of tokens goes first.
@@ -196,7 +195,7 @@ type Options struct {
 	// Cache is the server's cache as far as it is known beforehand.
 	Cache CacheOptions
 	// Bootstrap is how intervals are computed.
-	Bootstrap measure.Bootstrap
+	Bootstrap Bootstrap
 }
 
 // Validate returns everything that is wrong with the options.

@@ -102,9 +102,18 @@ func (s *strata) difference(times [2][]int) (diff, control float64, ok bool) {
 	return diff / weight, control / weight, weight > 0
 }
 
+// Bootstrap has the parameters of bootstrap intervals. Zero fields mean 1,000
+// resamples, which make the ends of an interval repeatable to about 2 % of its
+// width, and a level of 0.95.
+type Bootstrap struct {
+	Resamples int
+	Level     float64
+	Seed      uint64
+}
+
 // intervals returns the intervals of the difference and of the ratio, and the
 // ratio's p-value, by resampling the conversations of each arm.
-func (s *strata) intervals(b measure.Bootstrap) (measure.Interval, measure.Ratio) {
+func (s *strata) intervals(b Bootstrap) (measure.Interval, measure.Ratio) {
 	if min(len(s.clusters[0]), len(s.clusters[1])) < measure.MinClusters {
 		return noInterval, measure.Ratio{Interval: noInterval, P: math.NaN()}
 	}
