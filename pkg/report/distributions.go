@@ -118,7 +118,7 @@ func describeGaps(h *measure.Histogram) Description {
 	}
 	for _, p := range detailPercentiles {
 		v := Number(h.Percentile(p) / 1000)
-		if h.N() < int64(measure.MinSamples(p, 0.95)) {
+		if !determined(p, int(h.N())) {
 			v = unknown
 		}
 		d.Percentiles = append(d.Percentiles, Percentile{p, v})

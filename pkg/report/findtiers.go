@@ -18,10 +18,10 @@ func (f *finder) tierWorth() {
 		case !w.lower():
 		case w.Share >= idleShare:
 			kind, text := w.verdict(f.d.Throughput.MaxInFlight > 1, f.waiting(w))
-			f.add(kind, text, "%s", w.evidence())
+			f.add(kind, text, "%s", f.d.evidence(w))
 		case !f.has(fitsGPU, statedTooSmall, cacheOff, noLaterTurns):
 			f.add(idleTier, fmt.Sprintf("The %s is worth nothing to this run: it supplied %s of the prompt "+
-				"tokens%s.", w.title(), percent(w.Share), f.repeats(w)), "%s", w.evidence())
+				"tokens%s.", w.title(), percent(w.Share), f.repeats(w)), "%s", f.d.evidence(w))
 		}
 	}
 }
@@ -101,10 +101,10 @@ func (w *Worth) verdict(queues bool, waiting Number) (kind, text string) {
 		after("; ", waits))
 }
 
-// evidence is how the worth was computed.
-func (w *Worth) evidence() string {
+// evidence returns the numbers that a worth was computed from.
+func (d *Details) evidence(w *Worth) string {
 	text := fmt.Sprintf("%s tokens in %s (%s)", tokens(w.Tokens), human.Count(w.Turns, "turn"),
-		sourceOfHits[w.From])
+		d.sourceOfHits(w.From))
 	if w.Computed.OK() && w.Loaded.OK() {
 		text += fmt.Sprintf("; %s a turn x (%s ms to compute one - %s ms to load it), 95 %% interval",
 			fixed(w.PerTurn, 1), significant(w.Computed), significant(w.Loaded))

@@ -59,11 +59,15 @@ func describe(s measure.Sample, percentiles []float64) Description {
 
 // tail returns a percentile, unknown if the sample is too small to determine it.
 func tail(s measure.Sample, p float64) Number {
-	if p > 50 && s.N() < measure.MinSamples(p, 0.95) {
+	if !determined(p, s.N()) {
 		return unknown
 	}
 	return Number(s.Percentile(p))
 }
+
+// determined reports whether n values are enough for a percentile beside a table. A
+// median describes the values themselves, however few.
+func determined(p float64, n int) bool { return p <= 50 || n >= measure.MinSamples(p, 0.95) }
 
 // cells returns the numbers in the order of a table: count, mean, std, min,
 // percentiles, max.

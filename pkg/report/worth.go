@@ -111,7 +111,7 @@ func (c *Collector) unpriced(d *Details) string {
 	case of > 0 && known == 0:
 		return "the server does not report the hits of single turns"
 	case prompt > 0 && share(Number(cached), prompt) >= heldShare:
-		return fmt.Sprintf("%s of all prompts was hit, so the cost of computing cannot be fitted",
+		return fmt.Sprintf("%s of the prompt tokens were hits, so the cost of computing cannot be fitted",
 			percent(share(Number(cached), prompt)))
 	case m == nil:
 		return "no turn has a time to the first token and hits whose tiers are known"

@@ -179,7 +179,7 @@ func TestWhyWorthIsUnknown(t *testing.T) {
 		"the server does not report the hits of single turns": func(t *record.Turn) {
 			t.Usage.Cached, t.Usage.Tiers = nil, nil
 		},
-		"99.9 % of all prompts was hit, so the cost of computing cannot be fitted": func(t *record.Turn) {
+		"99.9 % of the prompt tokens were hits, so the cost of computing cannot be fitted": func(t *record.Turn) {
 			*t.Usage.Cached = t.Usage.Prompt - 1
 		},
 	} {
