@@ -46,7 +46,7 @@ func (f *flags) groups() []cli.Group {
 			{Name: "output-file", Short: "o", Essential: true, Aliases: []string{"output"},
 				Value: cli.File(&f.output), DefaultText: "stdout",
 				Usage: "output file: .json is an array as the reference writes it, " +
-					".jsonl is lines; with .gz it is compressed"},
+					".jsonl is lines; with .gz or .zst it is compressed"},
 			{Name: "format", Value: cli.Enum(&f.format, "json", "jsonl"),
 				DefaultText: "by the name; stdout jsonl", Usage: "array or lines"},
 			{Name: "print-stats", Essential: true, Value: cli.Bool(&f.printStats),

@@ -2,10 +2,10 @@ package main
 
 import (
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
+	"multiturn/internal/packed"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/record"
@@ -87,8 +87,8 @@ func (o *outputs) checkNames() error {
 	for _, file := range []struct{ flag, name string }{
 		{"records", o.f.records}, {"stats-json-output", o.f.files.statsJSON},
 	} {
-		if strings.HasSuffix(file.name, ".gz") {
-			return cli.UsageErrorf("--%s is not compressed: leave .gz off", file.flag)
+		if _, suffix := packed.CutSuffix(file.name); suffix != "" {
+			return cli.UsageErrorf("--%s is not compressed: leave %s off", file.flag, suffix)
 		}
 	}
 	return o.checkUsed()

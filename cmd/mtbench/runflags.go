@@ -99,7 +99,7 @@ func (f *runFlags) groups() []cli.Group {
 		{Title: "Conversations", Flags: []cli.Flag{
 			{Name: "input-file", Short: "i", Essential: true, Value: cli.File(&f.input), Required: true,
 				Usage: "conversations or a generator's config, - is stdin; " +
-					"JSON array, JSONL, several of them, .gz"},
+					"JSON array, JSONL, several of them, .gz, .zst"},
 			{Name: "clean-up-spaces", Value: cli.Bool(&f.cleanUpSpaces),
 				Usage: "with a generator's config: remove spaces before punctuation, " +
 					"as transformers 4 did for Llama 3"},

@@ -17,7 +17,7 @@ func command() *cli.Command {
 		Name:  "sharegpt2openai",
 		Usage: "turn shared chats (ShareGPT) into conversations that mtbench replays",
 		Description: "IN is a JSON array or JSONL. OUT is what its name says: an array (.json), " +
-			"lines (.jsonl), compressed (.gz). Either may be - for stdin or stdout. IN is read " +
+			"lines (.jsonl), compressed (.gz, .zst). Either may be - for stdin or stdout. IN is read " +
 			"twice, in constant memory; what cannot be read twice is copied to a temporary " +
 			"file.\n\n" +
 			"Items with ids NAME_0, NAME_1, ... are parts of one conversation and are joined, if " +

@@ -3,13 +3,16 @@ package main
 import (
 	"bufio"
 	"errors"
+	"io"
 
+	"multiturn/internal/packed"
 	"multiturn/pkg/cli"
 )
 
-// rejects is the file of what was left out. A nil *rejects does nothing.
+// rejects is the file of what was left out, packed if its name says so. A nil *rejects does nothing.
 type rejects struct {
 	file   *cli.Output
+	packed io.WriteCloser
 	buffer *bufio.Writer
 }
 
@@ -18,14 +21,16 @@ func createRejects(c *cli.Call, name string) (*rejects, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rejects{file, bufio.NewWriter(file)}, nil
+	_, suffix := packed.CutSuffix(name)
+	p := packed.NewWriter(file, suffix)
+	return &rejects{file, p, bufio.NewWriter(p)}, nil
 }
 
 func (r *rejects) save() error {
 	if r == nil {
 		return nil
 	}
-	return errors.Join(r.buffer.Flush(), r.file.Commit())
+	return errors.Join(r.buffer.Flush(), r.packed.Close(), r.file.Commit())
 }
 
 // close gives up what was not saved.

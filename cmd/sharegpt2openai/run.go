@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"multiturn/internal/packed"
 	"multiturn/internal/pandas"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
@@ -127,7 +128,9 @@ func (v *conversion) convert(ctx context.Context) (*sharegpt.Result, error) {
 		name, in = "stdin", v.call.Stdin // may be a file that can be read twice
 	}
 	src, err := sharegpt.NewSource(in, name)
-	if err != nil {
+	if errors.As(err, new(*packed.KindError)) {
+		return nil, cli.Exit(cli.Usage, err)
+	} else if err != nil {
 		return nil, err
 	}
 	defer src.Close()
@@ -218,6 +221,10 @@ func (v *conversion) table(res *sharegpt.Result) []byte {
 
 // cutOff is the error of an input that ends too early.
 func cutOff(name string, at *sharegpt.CutOff) error {
+	if at.Err != nil {
+		return fmt.Errorf("%s is cut off in line %d, after %d unpacked bytes: %w",
+			name, at.Line, at.Bytes, at.Err)
+	}
 	return fmt.Errorf("%s is cut off: it ends in line %d, after %d bytes, inside an array or object",
 		name, at.Line, at.Bytes)
 }

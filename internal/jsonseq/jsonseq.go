@@ -15,9 +15,7 @@
 package jsonseq
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 )
@@ -111,20 +109,6 @@ var kinds = map[Kind]string{
 
 func (k Kind) String() string { return kinds[k] }
 
-// Unpack returns a reader of r's content, unpacked if its first two bytes are
-// those of gzip.
-func Unpack(r io.Reader) (io.Reader, error) {
-	b := bufio.NewReaderSize(r, 64<<10)
-	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return b, nil // the next read returns a read error again
-	}
-	z, err := gzip.NewReader(b)
-	if err != nil {
-		return nil, fmt.Errorf("unpacking gzip: %w", err)
-	}
-	return z, nil
-}
-
 // Scanner cuts a stream into items. It is used like a bufio.Scanner:
 //
 //	s := jsonseq.NewScanner(r)
@@ -173,7 +157,7 @@ type Scanner struct {
 }
 
 // NewScanner returns a Scanner that reads from r. It does not unpack: see
-// Unpack.
+// package packed.
 func NewScanner(r io.Reader) *Scanner {
 	return &Scanner{r: r, line: 1, fresh: true}
 }
@@ -192,6 +176,9 @@ func (s *Scanner) Err() error {
 
 // Offset returns how many bytes of the stream have been scanned, for progress.
 func (s *Scanner) Offset() int64 { return s.base + int64(s.pos) }
+
+// Line returns the line that has been reached, from 1.
+func (s *Scanner) Line() int { return s.line }
 
 // Scan moves to the next item. It returns false at the end of the stream and at
 // an error of the reader.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/packed"
 )
 
 // Reader reads a stream of conversations, one at a time:
@@ -25,8 +26,8 @@ import (
 //	if err := r.Err(); err != nil {
 //
 // The first error ends the stream, and has its place: `data.json: line 12: item
-// 3: messages is empty`. Input packed with gzip, recognised by its content, is
-// unpacked. The Reader holds one conversation in memory, and all ids, which
+// 3: messages is empty`. Input packed with gzip or zstd, recognised by its
+// content, is unpacked. The Reader holds one conversation in memory, and all ids, which
 // must be unique.
 type Reader struct {
 	name string
@@ -91,7 +92,7 @@ func fileType(item []byte) (name string) {
 // next moves seq to its next item.
 func (r *Reader) next() bool {
 	if r.seq == nil {
-		in, err := jsonseq.Unpack(r.in)
+		in, err := packed.NewJSONReader(r.in)
 		if err != nil {
 			r.err = fmt.Errorf("%s: %w", r.name, err)
 			r.ended = true

@@ -248,7 +248,8 @@ func FuzzReader(f *testing.F) {
 		if err := r.Err(); err != nil && strings.ContainsAny(err.Error(), "\n\r") {
 			t.Fatalf("an error of more than one line: %q", err)
 		}
-		for _, format := range []Format{JSONL, Generated, Converted, {Indent: 0, Gzip: true}} {
+		for _, format := range []Format{JSONL, Generated, Converted, {Indent: 0, Packed: ".gz"},
+			{Lines: true, Packed: ".zst"}} {
 			var out bytes.Buffer
 			w := NewWriter(&out, format)
 			for _, c := range all {

@@ -3,7 +3,6 @@ package chat
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"multiturn/internal/packed"
 )
 
 // Format is a way to write conversations. A Reader reads the same from all of
@@ -24,8 +25,9 @@ type Format struct {
 	Indent int
 	// ASCII escapes all characters beyond ASCII, as Python does by default.
 	ASCII bool
-	// Gzip packs the output with gzip.
-	Gzip bool
+	// Packed is how the output is packed: ".gz" with gzip, ".zst" with zstd,
+	// "" not at all.
+	Packed string
 }
 
 // The formats of the commands.
@@ -41,12 +43,12 @@ var (
 )
 
 // FormatFor returns the format for a file name: JSONL for "-" (standard
-// output), .jsonl and .ndjson, and array for any other name. A further .gz
-// packs the file. If override is "json" or "jsonl" it decides instead of the
+// output), .jsonl and .ndjson, and array for any other name. A further .gz or
+// .zst packs the file. If override is "json" or "jsonl" it decides instead of the
 // name.
 func FormatFor(name, override string, array Format) (Format, error) {
 	f := array
-	name, packed := strings.CutSuffix(strings.ToLower(name), ".gz")
+	name, suffix := packed.CutSuffix(strings.ToLower(name))
 	switch {
 	case override == "jsonl":
 		f = JSONL
@@ -56,7 +58,7 @@ func FormatFor(name, override string, array Format) (Format, error) {
 	case name == "-", strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
 		f = JSONL
 	}
-	f.Gzip = packed
+	f.Packed = suffix
 	return f, nil
 }
 
@@ -65,20 +67,15 @@ func FormatFor(name, override string, array Format) (Format, error) {
 type Writer struct {
 	format Format
 	out    *bufio.Writer
-	zip    *gzip.Writer
+	packed io.Closer
 	item   []byte
 	n      int
 }
 
 // NewWriter returns a Writer to w, which Close does not close.
 func NewWriter(w io.Writer, f Format) *Writer {
-	out := &Writer{format: f}
-	if f.Gzip {
-		out.zip = gzip.NewWriter(w)
-		w = out.zip
-	}
-	out.out = bufio.NewWriterSize(w, 64<<10)
-	return out
+	to := packed.NewWriter(w, f.Packed)
+	return &Writer{format: f, out: bufio.NewWriterSize(to, 64<<10), packed: to}
 }
 
 // Write writes one conversation.
@@ -122,10 +119,8 @@ func (w *Writer) Close() error {
 		w.out.WriteByte(']')
 	}
 	err := w.out.Flush()
-	if w.zip != nil {
-		if e := w.zip.Close(); err == nil {
-			err = e
-		}
+	if e := w.packed.Close(); err == nil {
+		err = e
 	}
 	return err
 }

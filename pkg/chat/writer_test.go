@@ -98,7 +98,7 @@ func TestWriterFormats(t *testing.T) {
 
 func TestFormatFor(t *testing.T) {
 	t.Parallel()
-	packed := func(f Format) Format { f.Gzip = true; return f }
+	packed := func(f Format) Format { f.Packed = ".gz"; return f }
 	for _, tc := range []struct {
 		name, override string
 		want           Format
@@ -113,6 +113,7 @@ func TestFormatFor(t *testing.T) {
 		{"-", "json", Generated},
 		{"out.json", "jsonl", JSONL},
 		{"out.jsonl.gz", "json", packed(Generated)},
+		{"out.jsonl.ZST", "", Format{Lines: true, Packed: ".zst"}},
 	} {
 		if got, err := FormatFor(tc.name, tc.override, Generated); err != nil || got != tc.want {
 			t.Errorf("FormatFor(%q, %q) = %+v, %v", tc.name, tc.override, got, err)
@@ -130,7 +131,7 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe
 
 func TestWriterReportsErrors(t *testing.T) {
 	t.Parallel()
-	for _, f := range []Format{JSONL, Generated, {Gzip: true}} {
+	for _, f := range []Format{JSONL, Generated, {Packed: ".gz"}, {Packed: ".zst"}} {
 		w := NewWriter(brokenPipe{}, f)
 		w.Write(&Conversation{ID: "a",
 			Messages: []Message{{Role: User, Text: strings.Repeat("x", 1<<20)}}})

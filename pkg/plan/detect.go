@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/packed"
 	"multiturn/pkg/record"
 )
 
@@ -35,9 +36,10 @@ var (
 )
 
 // Detect returns the kind of a stream's content, by its first items, and a reader
-// of the whole stream. If the stream is packed with gzip, the reader unpacks it.
+// of the whole stream. If the stream is packed with gzip or zstd, the reader
+// unpacks it.
 func Detect(r io.Reader) (Kind, io.Reader, error) {
-	r, err := jsonseq.Unpack(r)
+	r, err := packed.NewJSONReader(r)
 	if err != nil {
 		return "", nil, err
 	}

@@ -3,7 +3,6 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/internal/packed"
 )
 
 // maxLine is the longest line that is read as a record, in bytes. A turn of
@@ -42,7 +43,7 @@ func (e *SyntaxError) Unwrap() error { return e.Err }
 
 // Reader reads a stream of records in the manner of bufio.Scanner. It also reads
 // the reference's array of per-request measurements (--stats-json-output) as
-// samples. Either may be compressed with gzip.
+// samples. Either may be packed with gzip or zstd.
 //
 // A broken line is counted and skipped. A failed read, and records of a newer major
 // version, end the stream with an error.
@@ -93,16 +94,13 @@ func (r *Reader) Err() error { return r.err }
 // not records, and the errors of the first few.
 func (r *Reader) Broken() (n int, first []*SyntaxError) { return r.nbad, r.bad }
 
-// open finds out from the first bytes if the input is compressed, and starts.
+// open unpacks the input if it is packed, and starts.
 func (r *Reader) open() bool {
-	r.in = bufio.NewReaderSize(r.src, 256<<10)
-	if magic, _ := r.in.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
-		unpacked, err := gzip.NewReader(r.in)
-		if err != nil {
-			return r.fail(err)
-		}
-		r.in = bufio.NewReaderSize(unpacked, 256<<10)
+	in, err := packed.NewJSONReader(r.src)
+	if err != nil {
+		return r.fail(err)
 	}
+	r.in = bufio.NewReaderSize(in, 256<<10)
 	if mark, _ := r.in.Peek(3); string(mark) == "\xef\xbb\xbf" {
 		_, _ = r.in.Discard(3)
 	}
@@ -261,11 +259,11 @@ func (r *Reader) readLine() ([]byte, error) {
 	switch {
 	case err == io.EOF:
 		r.finish = true
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		// The compressed file of a killed run: the cut line at its end counts as broken.
+	case errors.As(err, new(*packed.Error)):
+		// The packed file of a killed run: the cut line at its end counts as broken.
 		r.finish = true
 		if len(bytes.TrimSpace(line)) == 0 {
-			r.broken(errors.New("the packed file ends in the middle"))
+			r.broken(err)
 		}
 	case err != nil:
 		return nil, err

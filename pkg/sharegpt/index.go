@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/packed"
 	"multiturn/internal/pyrand"
 )
 
@@ -203,12 +203,14 @@ func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *bat
 			}
 		}
 	}
-	if err := scan.Err(); errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("%s: the packed data is cut off: %w", src.name, err)
-	} else if err != nil {
+	var cutOff *CutOff
+	broken := new(packed.Error)
+	switch err := scan.Err(); {
+	case errors.As(err, &broken) && !o.Parity:
+		cutOff = &CutOff{Line: scan.Line(), Bytes: scan.Offset(), Err: broken}
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", src.name, err)
 	}
-	var cutOff *CutOff
 	// The Scanner finds these kinds only at the end of the input: an open
 	// string ends at a line break, which is another kind.
 	if e := new(jsonseq.SyntaxError); errors.As(last, &e) &&

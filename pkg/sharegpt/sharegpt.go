@@ -3,7 +3,7 @@
 //
 // # Input
 //
-// A collection is a JSON array or JSONL, packed with gzip or not, of items like
+// A collection is a JSON array or JSONL, packed with gzip, zstd or not, of items like
 //
 //	{"id": "QWJhYvA_0", "conversations": [
 //	    {"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}
@@ -197,10 +197,12 @@ type Result struct {
 	Kept, Sampled *Statistics
 }
 
-// CutOff is where an input ends inside an item or an array.
+// CutOff is where an input ends inside an item or an array, or where packed data
+// is cut off or damaged.
 type CutOff struct {
 	Line  int   // the last one, from 1
 	Bytes int64 // of the input (of a packed one: unpacked)
+	Err   error // of packed data; nil if the text ends too early
 }
 
 // Drop counts what was left out for one reason.

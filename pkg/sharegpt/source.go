@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"multiturn/internal/jsonseq"
+	"multiturn/internal/packed"
 )
 
 // Source is input that can be read twice: an ordinary file as it is, a pipe or
@@ -21,21 +21,23 @@ type Source struct {
 }
 
 // NewSource returns a Source of r. Errors name it name. Close removes its
-// temporary copy.
+// temporary copy. An input that holds no text, such as a Parquet file, is an
+// error that says what to do.
 func NewSource(r io.Reader, name string) (*Source, error) {
 	s := &Source{name: name}
 	if f, ok := r.(*os.File); ok {
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-			var magic [2]byte
-			f.ReadAt(magic[:], 0)
-			at, err := f.Seek(0, io.SeekCurrent)
-			if err == nil && at == 0 && string(magic[:]) != "\x1f\x8b" {
+			isPacked, err := packed.Packed(f)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			if at, err := f.Seek(0, io.SeekCurrent); err == nil && at == 0 && !isPacked {
 				s.first, s.again = f, f
 				return s, nil
 			}
 		}
 	}
-	in, err := jsonseq.Unpack(r)
+	in, err := packed.NewJSONReader(r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"multiturn/internal/jsonseq"
+	"multiturn/internal/packed"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/synth"
 )
@@ -55,7 +55,7 @@ func Read(c *cli.Call, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer in.Close()
-	r, err := jsonseq.Unpack(in)
+	r, err := packed.NewReader(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
