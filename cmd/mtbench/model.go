@@ -46,7 +46,8 @@ func askOnce(
 ) *record.Exchange {
 	question := chat.Message{Role: chat.User, Text: text}
 	return &client.Do(ctx, &openai.Request{
-		Messages: [][]byte{question.AppendJSON(nil)}, Session: "preflight", MaxTokens: 1,
+		Messages: [][]byte{client.Encoder().Append(nil, nil, &question)},
+		Session:  "preflight", MaxTokens: 1,
 		Timeout: timeout,
 	}).Exchange
 }

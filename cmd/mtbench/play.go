@@ -48,6 +48,7 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	l := &live{}
 	progress.Note(l.note)
 	o := s.options
+	o.Encoder = s.client.Encoder()
 	o.OnMeasured = func() { k.metrics.begin(ctx, o.Start, s.out.scrape) }
 	o.OnFinished = func(e *bench.Finished) error {
 		progress.Add(1)

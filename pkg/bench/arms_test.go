@@ -384,8 +384,8 @@ func FuzzMarkPlace(f *testing.F) {
 		if firstText([]chat.Message{m}, "") < 0 {
 			t.Skip("no text in the message")
 		}
-		at, quote := markPlace(m.Raw)
-		out := raw[:at] + string(quote(mark)) + raw[at:]
+		head, tail, quote := chat.JSON{}.Split(nil, &m)
+		out := string(head) + string(quote(mark)) + string(tail)
 		if !json.Valid([]byte(out)) {
 			t.Fatalf("%s with a salt is %s", raw, out)
 		}

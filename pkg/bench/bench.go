@@ -52,8 +52,8 @@ type Request struct {
 	// Conversation is the conversation's id, followed by a slash and the arm in a
 	// run with control arms.
 	Conversation string
-	// Messages, concatenated, are the messages as JSON objects with commas between
-	// them. The pieces belong to the conversation and must not be changed.
+	// Messages, concatenated, are the messages as Options.Encoder encodes them. The
+	// pieces belong to the conversation and must not be changed.
 	Messages [][]byte
 	// MaxTokens and MinTokens are the length to ask for; 0 = no limit.
 	MaxTokens, MinTokens int
@@ -117,6 +117,9 @@ const DefaultTimeout = 120 * time.Second
 type Options struct {
 	load.Options
 
+	// Encoder encodes messages as the sender's API has them; nil = chat.JSON.
+	Encoder chat.Encoder
+
 	// LimitMin and LimitMax bound the answer's length in tokens. 0 is the length of
 	// the dataset's answer; a negative bound is not sent.
 	LimitMin, LimitMax int
@@ -164,6 +167,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Encoder == nil {
+		o.Encoder = chat.JSON{}
+	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}

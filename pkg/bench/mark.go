@@ -61,12 +61,6 @@ func (m *marker) salt(arm *load.Arm) string {
 	return m.salts[arm]
 }
 
-// markPiece splits the piece of the first turn at the mark's place.
-func (p *play) markPiece(t *turn, at int, quote func(string) []byte) {
-	t.marked = p.markTokens
-	p.quote, p.head, t.piece = quote, t.piece[:at:at], t.piece[at:]
-}
-
 // firstText returns the index of the first message, of that role unless it is
 // empty, that a mark can be put before; -1 if there is none.
 func firstText(messages []chat.Message, role string) int {
@@ -81,24 +75,4 @@ func firstText(messages []chat.Message, role string) int {
 		}
 	}
 	return -1
-}
-
-// markPlace returns where in a message's JSON a mark goes, and a function that
-// encodes it for that place.
-func markPlace(message []byte) (at int, quote func(text string) []byte) {
-	c := gjson.GetBytes(message, "content")
-	if c.IsArray() {
-		end := "},"
-		if len(c.Array()) == 0 {
-			end = "}"
-		}
-		return c.Index + 1, func(text string) []byte {
-			part := chat.AppendString([]byte(`{"type":"text","text":`), text)
-			return append(part, end...)
-		}
-	}
-	return c.Index + 1, func(text string) []byte {
-		quoted := chat.AppendString(nil, text)
-		return quoted[1 : len(quoted)-1]
-	}
 }

@@ -11,8 +11,9 @@ import (
 // history.
 type play struct {
 	load.Play
-	conv  *chat.Conversation
-	turns []turn
+	conv    *chat.Conversation
+	turns   []turn
+	encoder chat.Encoder
 	// session is the conversation's name towards the server.
 	session string
 	mark
@@ -31,11 +32,9 @@ type play struct {
 // turn is one request of a conversation, prepared.
 type turn struct {
 	chat.Turn
-	// piece is the new messages encoded, a comma before each but the
-	// conversation's first.
-	piece  []byte
-	marked int // tokens of the mark in front of their text
-	length int // tokens of the dataset's answer, at least 1; 0 if it has none
+	piece  []byte // the new messages, encoded
+	marked int    // tokens of the mark in front of their text
+	length int    // tokens of the dataset's answer, at least 1; 0 if it has none
 }
 
 // plays returns the plays of a run, not yet prepared.
@@ -43,7 +42,9 @@ func (o *Options) plays(all []load.Play, conversations []chat.Conversation) ([]*
 	marker := marker{opt: o, salts: map[*load.Arm]string{}}
 	plays := make([]*play, len(all))
 	for i := range all {
-		p := &play{Play: all[i], conv: &conversations[all[i].Conversation]}
+		p := &play{
+			Play: all[i], conv: &conversations[all[i].Conversation], encoder: o.Encoder,
+		}
 		for _, t := range p.Turns {
 			p.turns = append(p.turns, turn{Turn: t})
 		}
@@ -84,15 +85,17 @@ func (p *play) encode(t *turn) {
 	}
 	t.piece = make([]byte, 0, size)
 	for i := range messages {
+		var before *chat.Message
 		if t.From+i > 0 {
-			t.piece = append(t.piece, ',')
+			before = &p.conv.Messages[t.From+i-1]
 		}
-		from := len(t.piece)
-		t.piece = messages[i].AppendJSON(t.piece)
-		if t.From+i == p.markAt {
-			at, quote := markPlace(t.piece[from:])
-			p.markPiece(t, from+at, quote)
+		if t.From+i != p.markAt {
+			t.piece = p.encoder.Append(t.piece, before, &messages[i])
+			continue
 		}
+		head, tail, quote := p.encoder.Split(before, &messages[i])
+		t.marked, p.quote = p.markTokens, quote
+		p.head, t.piece = append(t.piece, head...), tail
 	}
 }
 
@@ -136,7 +139,7 @@ func (p *play) salted(salt string) [][]byte {
 // sent before stays as it is.
 func (p *play) answer(m chat.Message) {
 	piece := make([]byte, 0, pieceSize(&m))
-	p.pieces = append(p.pieces, m.AppendJSON(append(piece, ',')))
+	p.pieces = append(p.pieces, p.encoder.Append(piece, &p.fresh[len(p.fresh)-1], &m))
 	p.sent++
 	p.fresh = append(p.fresh, m)
 }

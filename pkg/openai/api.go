@@ -1,20 +1,32 @@
 package openai
 
-import "strings"
+import (
+	"strings"
+
+	"multiturn/pkg/chat"
+)
 
 // api is an endpoint that generates text: its path, the part of the body that is
 // its own, and how its answers are read. Each endpoint is a value of this type in
 // a file of its own.
 type api struct {
 	path string // after /v1
-	// open and close are around the pieces of Request.Messages in the body.
-	open, close string
-	maxTokens   string   // default of Options.MaxTokensField
-	usage       Field    // asks for usage in a stream; without a name it always comes
-	reserved    []string // body fields that Options.Fields cannot set
+	// history returns how the body holds a history.
+	history   func(o *Options) history
+	maxTokens string   // default of Options.MaxTokensField
+	minTokens string   // body field for the fewest tokens; "" = there is none
+	usage     Field    // asks for usage in a stream; without a name it always comes
+	reserved  []string // body fields that Options.Fields cannot set
 	// read reads the data of an event, or a whole answer in JSON, into c, which is
 	// zero. It returns false if data is not JSON, or not part of an answer.
 	read func(data []byte, c *chunk) bool
+}
+
+// history is the part of a body that holds the messages: open and close are
+// around the pieces of Request.Messages, which encoder makes.
+type history struct {
+	open, close string
+	encoder     chat.Encoder
 }
 
 // apis are the endpoints, the default one first.

@@ -7,12 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"multiturn/pkg/chat"
 	"multiturn/pkg/sockclock"
 )
 
 // other is an endpoint whose last event ends the stream and has the usage.
 var other = api{
-	path: "/others", open: `"input":"`, close: `"`, maxTokens: "most",
+	path: "/others", maxTokens: "most",
+	history: func(*Options) history {
+		return history{open: `"input":"`, close: `"`, encoder: chat.JSON{}}
+	},
 	read: func(data []byte, c *chunk) bool {
 		c.done, c.usage, c.finish = true, data, []byte(`"stop"`)
 		return true

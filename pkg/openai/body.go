@@ -26,6 +26,7 @@ type template struct {
 	sessionHeader  http.Header
 	sessionFields  []byte
 	maxTokensField string
+	minTokensField string          // "" = the API has none
 	own            map[string]bool // body fields that the user set, which override ours
 }
 
@@ -34,7 +35,7 @@ type template struct {
 func newTemplate(o *Options, u *url.URL, api *api) *template {
 	t := &template{
 		own: map[string]bool{}, header: http.Header{}, sessionHeader: http.Header{},
-		maxTokensField: cmp.Or(o.MaxTokensField, api.maxTokens),
+		maxTokensField: cmp.Or(o.MaxTokensField, api.maxTokens), minTokensField: api.minTokens,
 	}
 	var fields []byte
 	for _, f := range o.Fields {
@@ -49,10 +50,11 @@ func newTemplate(o *Options, u *url.URL, api *api) *template {
 		t.sessionFields = append(t.sessionFields, `,"conversation_id":"`+sessionMark+`"`...)
 	}
 
-	t.before = append(chat.AppendString([]byte(`{"model":`), o.Model), ","+api.open...)
-	t.after = []byte(api.close + `,"stream":true`)
+	h := api.history(o)
+	t.before = append(chat.AppendString([]byte(`{"model":`), o.Model), ","+h.open...)
+	t.after = []byte(h.close + `,"stream":true`)
 	if o.NoStream {
-		t.after = []byte(api.close + `,"stream":false`)
+		t.after = []byte(h.close + `,"stream":false`)
 	} else if u := api.usage; u.Name != "" && !o.NoUsage && !t.own[u.Name] {
 		t.after = appendField(t.after, u)
 	}
@@ -128,13 +130,13 @@ func (t *template) secrets(o *Options, u *url.URL) secrets {
 func (t *template) appendTail(dst []byte, r *Request) []byte {
 	dst = append(dst, t.after...)
 	count := func(name string, n int) {
-		if n > 0 && !t.own[name] {
+		if n > 0 && name != "" && !t.own[name] {
 			dst = append(chat.AppendString(append(dst, ','), name), ':')
 			dst = strconv.AppendInt(dst, int64(n), 10)
 		}
 	}
 	count(t.maxTokensField, r.MaxTokens)
-	count("min_tokens", r.MinTokens)
+	count(t.minTokensField, r.MinTokens)
 	if r.IgnoreEOS && !t.own["ignore_eos"] {
 		dst = append(dst, `,"ignore_eos":true`...)
 	}

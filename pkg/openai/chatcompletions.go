@@ -7,13 +7,17 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/pkg/chat"
 )
 
 // chatCompletions is POST /v1/chat/completions.
 var chatCompletions = api{
 	path: "/chat/completions",
-	open: `"messages":[`, close: `]`,
+	history: func(*Options) history {
+		return history{open: `"messages":[`, close: `]`, encoder: chat.JSON{}}
+	},
 	maxTokens: "max_tokens",
+	minTokens: "min_tokens",
 	usage:     Field{"stream_options", json.RawMessage(`{"include_usage":true}`)},
 	reserved:  []string{"messages", "stream", "model"},
 	read:      readChat,

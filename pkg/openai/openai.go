@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"multiturn/internal/field"
+	"multiturn/pkg/chat"
 	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
@@ -45,9 +46,9 @@ import (
 
 // Request is one request. Only Messages is required.
 type Request struct {
-	// Messages, concatenated, are the elements of the body's array of messages as
-	// JSON, with the commas between them. The pieces are sent as they are, neither
-	// copied nor parsed, so that a history can grow by pieces.
+	// Messages, concatenated, are the history as Client.Encoder encodes it. The
+	// pieces are sent as they are, neither copied nor parsed, so that a history can
+	// grow by pieces.
 	Messages [][]byte
 	// Session is the conversation's id. It replaces {session}.
 	Session string
@@ -190,6 +191,9 @@ func (c *Client) Preconnect(ctx context.Context, n int) error {
 	}
 	return nil
 }
+
+// Encoder returns what encodes the messages of requests.
+func (c *Client) Encoder() chat.Encoder { return c.opts.api().history(&c.opts).encoder }
 
 // Clocks returns where the times of arrival come from. It is known once there was
 // a connection.
