@@ -23,7 +23,7 @@ type planner struct {
 
 func (p *planner) template() *template.Template {
 	if p.overhead == templateBuiltIn {
-		return template.Plain
+		return template.ChatML
 	}
 	return template.Opaque(p.overhead)
 }

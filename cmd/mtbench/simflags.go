@@ -36,7 +36,7 @@ const quadTokenizer = "quad"
 func simCommand() *cli.Command {
 	f := &simFlags{
 		listen: sim.DefaultListen, machine: sim.DefaultMachine(), tokenizer: quadTokenizer,
-		template: template.Plain.Name, metrics: []string{string(sim.VLLM)},
+		template: template.ChatML.Name, metrics: []string{string(sim.VLLM)},
 	}
 	f.options.AnswerTokens = sim.DefaultAnswerTokens
 	groups := append(f.serverGroups(), machineGroups(&f.machine, &f.preset)...)

@@ -39,6 +39,15 @@ type Conversation struct {
 	Messages []Message
 }
 
+// RoleBefore returns the role of the message in front of message i; "" for the
+// first.
+func (c *Conversation) RoleBefore(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return c.Messages[i-1].Role
+}
+
 // Message is a message of a conversation. Role is required.
 type Message struct {
 	Role string

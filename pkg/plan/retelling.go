@@ -122,6 +122,7 @@ func (c *retelling) appendTexts(ids []int32, turn int) []int32 {
 	p := c.parts[turn]
 	if c.turns == 0 {
 		p.From = 0 // turns before it may be missing
+		ids = c.Template.AppendBegin(ids)
 	} else {
 		if before := c.parts[max(0, turn-1)]; c.DatasetHistory && before.Answer >= 0 {
 			ids = c.Tokenizer.Append(ids, c.text.Messages[before.Answer].Text)
@@ -130,7 +131,7 @@ func (c *retelling) appendTexts(ids []int32, turn int) []int32 {
 	}
 	for j := p.From; j < p.To; j++ {
 		m := &c.text.Messages[j]
-		ids = c.Template.AppendMessage(ids, c.Tokenizer, m.Role, "", m.Text)
+		ids = c.Template.AppendMessage(ids, c.Tokenizer, c.text.RoleBefore(j), m.Role, "", m.Text)
 	}
 	return c.Template.AppendAnswer(ids, c.Tokenizer, false)
 }

@@ -84,9 +84,10 @@ func (w *writer) ask(t *chat.Turn) {
 		m := &w.conversation.Messages[j]
 		text := m.Text
 		if j == 0 {
+			ids = w.Template.AppendBegin(ids)
 			text = w.salt + text
 		}
-		ids = w.Template.AppendMessage(ids, w.tok, m.Role, "", text)
+		ids = w.Template.AppendMessage(ids, w.tok, w.conversation.RoleBefore(j), m.Role, "", text)
 		if m.Raw != nil {
 			w.more++
 		}

@@ -29,7 +29,7 @@ type Simulation struct {
 	load.Options
 
 	BlockSize int                // tokens; 0 = server.AssumedBlock
-	Template  *template.Template // nil = template.Plain
+	Template  *template.Template // nil = template.ChatML
 
 	// LimitMin and LimitMax bound the length of answers in tokens; 0 or less = the
 	// dataset's own length.
@@ -71,7 +71,7 @@ func (s Speed) time(computed, output int) (first, last time.Duration) {
 func (s Simulation) withDefaults() Simulation {
 	s.AnswerTokens = cmp.Or(s.AnswerTokens, DefaultAnswerTokens)
 	s.BlockSize = cmp.Or(s.BlockSize, server.AssumedBlock)
-	s.Template = cmp.Or(s.Template, template.Plain)
+	s.Template = cmp.Or(s.Template, template.ChatML)
 	return s
 }
 

@@ -15,7 +15,7 @@ import (
 type Executed struct {
 	BlockSize int // tokens; 0 = server.AssumedBlock
 	// Template stands in for the server's chat template if a turn has no usage: its
-	// tokens are added to the client's count of texts. Nil means template.Plain.
+	// tokens are added to the client's count of texts. Nil means template.ChatML.
 	Template *template.Template
 	// DatasetHistory is set if the history held the dataset's answers, not the
 	// server's.
@@ -66,7 +66,7 @@ func FromTurns(turns []*record.Turn, o Executed) *Workload {
 // only until the next call.
 func FromTurnsAt(n int, at func(i int) *record.Turn, o Executed) *Workload {
 	o.BlockSize = cmp.Or(o.BlockSize, server.AssumedBlock)
-	o.Template = cmp.Or(o.Template, template.Plain)
+	o.Template = cmp.Or(o.Template, template.ChatML)
 	x := executed{Executed: &o, at: at, byDialogue: map[dialogue][]visit{}}
 	for i := range n {
 		x.sort(i, at(i))

@@ -541,7 +541,7 @@ func FuzzParseRequest(f *testing.F) {
 		if len(r.messages) == 0 && len(r.promptIDs) == 0 {
 			t.Error("nothing to answer")
 		}
-		p := newPrompter(Quad{}, template.Plain, 4)
+		p := newPrompter(Quad{}, template.ChatML, 4)
 		if got, want := p.chain(r).Tokens(), len(p.ids(r, true)); got != want {
 			t.Errorf("a chain of %d tokens for %d", got, want)
 		}

@@ -145,7 +145,7 @@ func TestChatCache(t *testing.T) {
 func TestPrompterMemory(t *testing.T) {
 	t.Parallel()
 	r := &request{chat: true}
-	p := newPrompter(Quad{}, template.Plain, 4)
+	p := newPrompter(Quad{}, template.ChatML, 4)
 	for i := range 12 {
 		role := "user"
 		if i%2 == 1 {
@@ -153,7 +153,7 @@ func TestPrompterMemory(t *testing.T) {
 		}
 		r.messages = append(r.messages,
 			message{role: role, text: strings.Repeat("word", i) + strconv.Itoa(i)})
-		got, want := p.chain(r), newPrompter(Quad{}, template.Plain, 4).chain(r)
+		got, want := p.chain(r), newPrompter(Quad{}, template.ChatML, 4).chain(r)
 		if got.Tokens() != want.Tokens() || len(got.Hashes()) != len(want.Hashes()) ||
 			got.Tokens() != len(p.ids(r, true)) {
 			t.Fatalf("%d messages: %d tokens, want %d", i+1, got.Tokens(), want.Tokens())
@@ -172,7 +172,7 @@ func TestPrompterMemory(t *testing.T) {
 // The memory of prompts is bounded, and forgotten chains are made anew.
 func TestPrompterForgets(t *testing.T) {
 	t.Parallel()
-	p := newPrompter(Quad{}, template.Plain, 4)
+	p := newPrompter(Quad{}, template.ChatML, 4)
 	p.memory = 1000
 	for i := range 500 {
 		r := &request{chat: true,
@@ -193,7 +193,7 @@ func TestStripReasoning(t *testing.T) {
 	for _, tc := range []struct {
 		template *template.Template
 		whole    bool
-	}{{template.Plain, true}, {template.StripReasoning, false}} {
+	}{{template.ChatML, true}, {template.StripReasoning, false}} {
 		synctest.Test(t, func(t *testing.T) {
 			faults, err := ParseFaults("reasoning=16")
 			if err != nil {

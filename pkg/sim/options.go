@@ -53,7 +53,7 @@ type Options struct {
 
 	// Tokenizer counts tokens; nil = Quad.
 	Tokenizer Tokenizer
-	// Template makes prompts of messages; nil = template.Plain.
+	// Template makes prompts of messages; nil = template.ChatML.
 	Template *template.Template
 	// Cache is the shape of the KV cache. The zero value is one GPU tier of DefaultGPUBlocks blocks
 	// of DefaultBlockSize.
@@ -137,7 +137,7 @@ func (o Options) withDefaults() Options {
 		o.Tokenizer = Quad{}
 	}
 	if o.Template == nil {
-		o.Template = template.Plain
+		o.Template = template.ChatML
 	}
 	if len(o.Metrics) == 0 {
 		o.Metrics = []Dialect{VLLM}

@@ -68,7 +68,7 @@ func (p *prompter) chain(r *request) *kvcache.Chain {
 	}
 	var ids []int32
 	for i := range r.messages[from:] {
-		ids = p.appendMessage(ids[:0], r.chat, &r.messages[from+i])
+		ids = p.appendMessage(ids[:0], r, from+i)
 		c.Append(ids...)
 	}
 	if from < len(r.messages) {
@@ -80,11 +80,19 @@ func (p *prompter) chain(r *request) *kvcache.Chain {
 	return c
 }
 
-func (p *prompter) appendMessage(ids []int32, chat bool, m *message) []int32 {
-	if !chat {
+// appendMessage appends message i of a prompt, with what stands before the first.
+func (p *prompter) appendMessage(ids []int32, r *request, i int) []int32 {
+	m := &r.messages[i]
+	before := ""
+	if i == 0 {
+		ids = p.template.AppendBegin(ids)
+	} else {
+		before = r.messages[i-1].role
+	}
+	if !r.chat {
 		return p.tokenizer.Append(ids, m.text)
 	}
-	return p.template.AppendMessage(ids, p.tokenizer, m.role, m.reasoning, m.text)
+	return p.template.AppendMessage(ids, p.tokenizer, before, m.role, m.reasoning, m.text)
 }
 
 // ids returns the whole prompt, for /tokenize.
@@ -94,7 +102,7 @@ func (p *prompter) ids(r *request, generation bool) []int32 {
 	}
 	ids := []int32{}
 	for i := range r.messages {
-		ids = p.appendMessage(ids, r.chat, &r.messages[i])
+		ids = p.appendMessage(ids, r, i)
 	}
 	if r.chat && generation {
 		ids = p.template.AppendAnswer(ids, p.tokenizer, r.think)

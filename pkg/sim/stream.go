@@ -56,7 +56,7 @@ func (e *encoder) reset() { e.out, e.tokens = e.out[:0], false }
 func (st *stream) Token(i int) int32 {
 	switch {
 	case st.isEOS(i):
-		return st.srv.o.Template.Close[0].ID
+		return st.srv.o.Template.End()
 	case st.endsThought(i):
 		return st.srv.o.Template.ReasoningClose[0].ID
 	}

@@ -5,6 +5,10 @@
 // earlier answers. Each piece is one token. Roles and contents are tokenized
 // one by one, so an answer that is sent back as a message has the tokens that
 // it was generated with.
+//
+// A template makes a prompt of tokens (AppendMessage) or of text (AppendText).
+// The texts of messages are written as they are: chat templates of some models
+// also remove the spaces around them, or add a system message of their own.
 package template
 
 import (
@@ -23,8 +27,15 @@ type Tokenizer interface {
 // Template is a chat template.
 type Template struct {
 	Name string
-	// Open and Close stand before and behind the content of a message.
-	Open, Close []Piece
+	// Begin stands before the first message. It is not in the text of a prompt:
+	// servers put it before every prompt that they tokenize, and would have it
+	// twice.
+	Begin []Piece
+	// Form is that of messages whose role has none in Forms.
+	Form
+	Forms map[string]Form
+	// Roles are the template's names of roles, where they differ.
+	Roles map[string]string
 	// Answer stands before an answer, with [Role] for the assistant's. Think
 	// follows it if the answer begins with reasoning.
 	Answer, Think []Piece
@@ -35,6 +46,13 @@ type Template struct {
 	// DropReasoning leaves the reasoning of earlier answers out, also where it
 	// is part of their content and ends with ReasoningClose.
 	DropReasoning bool
+}
+
+// Form is what stands around the content of a message.
+type Form struct {
+	Open, Close []Piece
+	// Joins leaves out the Open of the message that follows: the two are one.
+	Joins bool
 }
 
 // Piece is one token that a template writes: a mark, or the role of the message
@@ -49,43 +67,76 @@ type Piece struct {
 // Role stands for the role of a message, which is tokenized as text.
 var Role = Piece{}
 
-// AppendMessage appends the tokens of one message. Reasoning is "" if the
-// message has none.
-func (t *Template) AppendMessage(ids []int32, tok Tokenizer, role, reasoning,
-	content string) []int32 {
-	ids = appendPieces(ids, tok, t.Open, role)
-	if reasoning != "" && !t.DropReasoning {
-		ids = appendPieces(ids, tok, t.ReasoningOpen, role)
-		ids = tok.Append(ids, reasoning)
-		ids = appendPieces(ids, tok, t.ReasoningClose, role)
+// form returns the form of a message. before is the role of the message in
+// front of it, "" if it is the first.
+func (t *Template) form(before, role string) Form {
+	f, ok := t.Forms[role]
+	if !ok {
+		f = t.Form
 	}
-	if t.DropReasoning && role == chat.Assistant {
-		content = t.dropReasoning(content)
+	if before != "" && t.Forms[before].Joins {
+		f.Open = nil
 	}
-	return t.AppendClose(tok.Append(ids, content))
+	return f
 }
 
-// AppendAnswer appends what stands before an answer.
-func (t *Template) AppendAnswer(ids []int32, tok Tokenizer, think bool) []int32 {
-	ids = appendPieces(ids, tok, t.Answer, chat.Assistant)
-	if think {
-		ids = appendPieces(ids, tok, t.Think, chat.Assistant)
+// name returns the template's name of a role.
+func (t *Template) name(role string) string {
+	if name, ok := t.Roles[role]; ok {
+		return name
 	}
-	return ids
+	return role
 }
 
-// AppendClose appends what stands behind the content of a message.
-func (t *Template) AppendClose(ids []int32) []int32 {
-	for _, p := range t.Close {
+// AppendBegin appends what stands before the first message.
+func (t *Template) AppendBegin(ids []int32) []int32 {
+	for _, p := range t.Begin {
 		ids = append(ids, p.ID)
 	}
 	return ids
 }
 
-func appendPieces(ids []int32, tok Tokenizer, pieces []Piece, role string) []int32 {
+// AppendMessage appends the tokens of one message. before is the role of the
+// message in front of it, "" if it is the first. Reasoning is "" if the message
+// has none.
+func (t *Template) AppendMessage(ids []int32, tok Tokenizer, before, role, reasoning,
+	content string) []int32 {
+	f := t.form(before, role)
+	ids = t.appendPieces(ids, tok, f.Open, role)
+	if reasoning != "" && !t.DropReasoning {
+		ids = t.appendPieces(ids, tok, t.ReasoningOpen, role)
+		ids = tok.Append(ids, reasoning)
+		ids = t.appendPieces(ids, tok, t.ReasoningClose, role)
+	}
+	ids = tok.Append(ids, t.content(role, content))
+	return t.appendPieces(ids, tok, f.Close, role)
+}
+
+// AppendAnswer appends what stands before an answer.
+func (t *Template) AppendAnswer(ids []int32, tok Tokenizer, think bool) []int32 {
+	ids = t.appendPieces(ids, tok, t.Answer, chat.Assistant)
+	if think {
+		ids = t.appendPieces(ids, tok, t.Think, chat.Assistant)
+	}
+	return ids
+}
+
+// AppendClose appends what stands behind an answer.
+func (t *Template) AppendClose(ids []int32) []int32 {
+	for _, p := range t.form("", chat.Assistant).Close {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+// End returns the token with which an answer ends.
+func (t *Template) End() int32 { return t.form("", chat.Assistant).Close[0].ID }
+
+func (t *Template) appendPieces(ids []int32, tok Tokenizer, pieces []Piece,
+	role string) []int32 {
 	for _, p := range pieces {
 		if p == Role {
-			ids = tok.Append(ids, role)
+			ids = tok.Append(ids, t.name(role))
 		} else {
 			ids = append(ids, p.ID)
 		}
@@ -93,25 +144,30 @@ func appendPieces(ids []int32, tok Tokenizer, pieces []Piece, role string) []int
 	return ids
 }
 
-// dropReasoning returns the part of content that follows the reasoning.
-func (t *Template) dropReasoning(content string) string {
-	if len(t.ReasoningClose) > 0 {
-		if _, answer, ok := strings.Cut(content, t.ReasoningClose[0].Text); ok {
-			return strings.TrimLeft(answer, "\n")
-		}
+// content returns the part of a message's content that the template keeps.
+func (t *Template) content(role, content string) string {
+	if !t.DropReasoning || role != chat.Assistant || len(t.ReasoningClose) == 0 {
+		return content
+	}
+	if _, answer, ok := strings.Cut(content, t.ReasoningClose[0].Text); ok {
+		return strings.TrimLeft(answer, "\n")
 	}
 	return content
 }
 
 // Overhead estimates how many tokens the template adds to the texts of a prompt
-// of n messages. It takes each role to be one token.
+// of n messages, half of them questions and half answers. It takes each role to
+// be one token.
 func (t *Template) Overhead(n int) int {
-	return n*(len(t.Open)+len(t.Close)) + len(t.Answer)
+	user, answer := t.form("", chat.User), t.form("", chat.Assistant)
+	asked := (n + 1) / 2
+	return len(t.Begin) + asked*(len(user.Open)+len(user.Close)) +
+		(n-asked)*(len(answer.Open)+len(answer.Close)) + len(t.Answer)
 }
 
 // Opaque returns a template of which only a number is known: n tokens before
 // each message and before an answer.
 func Opaque(n int) *Template {
 	pieces := slices.Repeat([]Piece{unknown}, max(0, n))
-	return &Template{Open: pieces, Answer: pieces}
+	return &Template{Form: Form{Open: pieces}, Answer: pieces}
 }
