@@ -110,7 +110,8 @@ func (f *simFlags) outputGroup() cli.Group {
 		{Name: "truth-gaps", Value: cli.Bool(&f.options.TruthGaps),
 			Usage: "with the time between any two writes of a stream"},
 		{Name: "metrics-names", Value: cli.Strings(&f.metrics), Meta: "NAME",
-			Usage: "whose names /metrics uses: vllm, sglang, llamacpp; repeatable"},
+			Usage: "whose names /metrics uses: vllm (0.33), vllm-old (before they were renamed), " +
+				"sglang, llamacpp; repeatable"},
 		{Name: "list-presets", Essential: true, Value: cli.Bool(&f.listPresets),
 			Usage: "list the presets with their sources"},
 		{Name: "list-faults", Essential: true, Value: cli.Bool(&f.listFaults), Usage: "list the faults"},

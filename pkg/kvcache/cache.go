@@ -139,9 +139,11 @@ type Cache struct {
 	factor int                 // blocks that are offloaded as one
 	stats  Stats
 	spare  []*Sequence
-	// Result of the last match: the leading blocks on the GPU, and the tiers of those after them.
-	run  []int32
-	from []Tier
+	// Result of the last match: the leading blocks on the GPU, the tiers of those after them, and
+	// what was looked up to find these.
+	run     []int32
+	from    []Tier
+	lookups Lookups
 	// now is the sequence for which blocks are being evicted and stored.
 	now *Sequence
 }
@@ -230,7 +232,7 @@ func (c *Cache) blocksOf(tokens int) int {
 
 // match finds the leading cached blocks, first on the GPU, then below.
 func (c *Cache) match(hashes []Hash, tokens int) {
-	c.run, c.from = c.run[:0], c.from[:0]
+	c.run, c.from, c.lookups = c.run[:0], c.from[:0], Lookups{}
 	n := min(len(hashes), max(0, tokens-1)/c.config.BlockSize)
 	i := 0
 	for ; i < n; i++ {
@@ -266,9 +268,15 @@ func (c *Cache) matchBelow(hashes []Hash) {
 
 // below returns the fastest tier below the GPU that has an offloaded block.
 func (c *Cache) below(h Hash) (Tier, bool) {
-	for t := range c.lower {
-		if c.lower[t].has(h) {
-			return Tier(t + 1), true
+	for i := range c.lower {
+		if c.lower[i].capacity == 0 {
+			continue
+		}
+		t := Tier(i + 1)
+		c.lookups.Queries[t]++
+		if c.lower[i].has(h) {
+			c.lookups.Hits[t]++
+			return t, true
 		}
 	}
 	return GPU, false

@@ -107,6 +107,13 @@ type Hits [NumTiers]int
 // Blocks returns the number of blocks hit in all tiers.
 func (h Hits) Blocks() int { return h[GPU] + h[CPU] + h[Disk] }
 
+// Lookups counts the offloaded blocks that were looked up in each tier below the
+// GPU, and those that it had. A tier is asked for the blocks that the tiers
+// above do not have, up to the first block that none has.
+type Lookups struct {
+	Queries, Hits [NumTiers]int
+}
+
 // Loaded returns the number of blocks hit below the GPU, which have to be
 // loaded.
 func (h Hits) Loaded() int { return h[CPU] + h[Disk] }

@@ -25,6 +25,7 @@ type Sequence struct {
 	prompt   int
 	named    int // leading blocks that have a hash
 	hits     Hits
+	lookups  Lookups
 	evicted  [NumTiers]int
 	stored   [NumTiers]int
 }
@@ -53,7 +54,7 @@ func (c *Cache) Start(r Request) (*Sequence, bool) {
 	if s.prompt == 0 {
 		s.prompt = r.Tokens
 	}
-	s.hits = c.hits()
+	s.hits, s.lookups = c.hits(), c.lookups
 	c.stats.Started++
 	for t, n := range s.hits {
 		c.stats.Tiers[t].Hits += uint64(n)
@@ -161,6 +162,9 @@ func (s *Sequence) end() {
 
 // Hits returns what the sequence hit when it started.
 func (s *Sequence) Hits() Hits { return s.hits }
+
+// Lookups returns what the sequence looked up below the GPU when it started.
+func (s *Sequence) Lookups() Lookups { return s.lookups }
 
 // CachedTokens returns the number of prompt tokens hit when the sequence
 // started, as usage reports it in cached_tokens.

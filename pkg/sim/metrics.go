@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -18,22 +19,23 @@ import (
 // Dialect is the server whose names /metrics uses.
 type Dialect string
 
-// Dialects.
+// Dialects. VLLM has the names of vLLM 0.33, and VLLMOld those that it has renamed
+// where there is an older one.
 const (
 	VLLM     Dialect = "vllm"
+	VLLMOld  Dialect = "vllm-old"
 	SGLang   Dialect = "sglang"
 	LlamaCPP Dialect = "llamacpp"
 )
 
 // Dialects lists all dialects.
-var Dialects = []Dialect{VLLM, SGLang, LlamaCPP}
+var Dialects = []Dialect{VLLM, VLLMOld, SGLang, LlamaCPP}
 
 func (d Dialect) validate() error {
-	switch d {
-	case VLLM, SGLang, LlamaCPP:
+	if slices.Contains(Dialects, d) {
 		return nil
 	}
-	return fmt.Errorf("unknown metrics %q: want %s, %s or %s", d, VLLM, SGLang, LlamaCPP)
+	return fmt.Errorf("unknown metrics %q: want %s, %s, %s or %s", d, VLLM, VLLMOld, SGLang, LlamaCPP)
 }
 
 // tally has the server's counters. Requests are counted when they end, tokens
@@ -41,14 +43,18 @@ func (d Dialect) validate() error {
 type tally struct {
 	prompt, computed, generated, preempted, recomputed, rejected atomic.Uint64
 
-	cached [kvcache.NumTiers]atomic.Uint64 // tokens
-	stored [kvcache.NumTiers]atomic.Uint64 // blocks
+	cached  [kvcache.NumTiers]atomic.Uint64 // tokens
+	stored  [kvcache.NumTiers]atomic.Uint64 // blocks
+	queries [kvcache.NumTiers]atomic.Uint64 // offloaded blocks
+	hits    [kvcache.NumTiers]atomic.Uint64 // offloaded blocks
+	read    [kvcache.NumTiers]atomic.Uint64 // tokens
+	reading [kvcache.NumTiers]atomic.Int64  // ns
 
 	started, ended atomic.Uint64
 	finished       map[string]*atomic.Uint64 // by reason; the keys never change
 
 	running, waiting, loading, pinned atomic.Int64
-	blocks                            atomic.Int64 // cached on the GPU
+	blocks, onCPU                     atomic.Int64 // cached on the GPU, and in the CPU's tier
 
 	promptNS, decodeNS, loadNS atomic.Int64
 }
@@ -69,6 +75,7 @@ func (t *tally) seen(e engine.Engine) {
 	t.loading.Store(int64(l.Loading))
 	t.pinned.Store(int64(c.Running()))
 	t.blocks.Store(int64(c.Cached(kvcache.GPU)))
+	t.onCPU.Store(int64(c.Cached(kvcache.CPU)))
 }
 
 // histograms are observed by the loop, and when requests end.
@@ -107,14 +114,14 @@ func newMetrics(s *Server) *metrics {
 	m := &metrics{tally: newTally(), registry: prometheus.NewRegistry(), h: &histograms{}}
 	for _, d := range s.o.Metrics {
 		switch d {
-		case VLLM:
-			m.vllm(s)
+		case VLLM, VLLMOld: // which share most
 		case SGLang:
 			m.sglang(s)
 		case LlamaCPP:
 			m.llamacpp()
 		}
 	}
+	m.vllm(s)
 	m.own(s)
 	return m
 }
@@ -183,16 +190,23 @@ func seconds(v *atomic.Int64) func() float64 {
 	return func() float64 { return time.Duration(v.Load()).Seconds() }
 }
 
-// vllm registers the names of vLLM 0.32, and the older ones of its prefix
-// cache.
+// vllm registers the names of vLLM: the newest ones, the older ones, or both.
 func (m *metrics) vllm(s *Server) {
-	f := family{m, "vllm:", prometheus.Labels{"engine": "0", "model_name": s.modelName("")}}
-	m.vllmState(f, s)
-	m.vllmCounters(f)
-	if s.o.Cache.Tiers[kvcache.CPU].Blocks != 0 || s.o.Cache.Tiers[kvcache.Disk].Blocks != 0 {
-		m.vllmOffload(f, s)
+	o := offloading{
+		metrics: m, o: &s.o,
+		f:   family{m, "vllm:", prometheus.Labels{"engine": "0", "model_name": s.modelName("")}},
+		new: slices.Contains(s.o.Metrics, VLLM), old: slices.Contains(s.o.Metrics, VLLMOld),
 	}
-	m.vllmHistograms(f)
+	if !o.new && !o.old {
+		return
+	}
+	m.vllmState(o.f, s)
+	m.vllmCounters(o.f)
+	m.vllmPrefix(o)
+	if o.has(kvcache.CPU) || o.has(kvcache.Disk) {
+		o.register()
+	}
+	m.vllmHistograms(o.f)
 }
 
 // vllmState registers gauges.
@@ -216,10 +230,6 @@ func (m *metrics) vllmState(f family, s *Server) {
 // vllmCounters registers the counters of tokens and requests.
 func (m *metrics) vllmCounters(f family) {
 	gpu, cpu, disk := &m.cached[kvcache.GPU], &m.cached[kvcache.CPU], &m.cached[kvcache.Disk]
-	f.counter("prefix_cache_queries_total", "Prefix cache queries, in terms of number of "+
-		"queried tokens.", count(&m.prompt))
-	f.counter("prefix_cache_hits_total", "Prefix cache hits, in terms of number of cached tokens.",
-		count(gpu))
 	f.counter("external_prefix_cache_queries_total",
 		"External prefix cache queries from KV connector, in terms of number of queried tokens.",
 		func() float64 { return float64(m.prompt.Load() - gpu.Load()) })
@@ -235,7 +245,10 @@ func (m *metrics) vllmCounters(f family) {
 		sum(cpu, disk), "source", "external_kv_transfer")
 	f.counter("prompt_tokens_cached_total", "Number of cached prompt tokens.", sum(gpu, cpu, disk))
 	const cachedBy = "Number of cached prompt tokens by where they were."
-	for source, v := range map[string]*atomic.Uint64{"device": gpu, "host": cpu, "disk": disk} {
+	for source, v := range map[string]*atomic.Uint64{
+		"device": gpu, "host": cpu, "disk": disk,
+		"p2p": new(atomic.Uint64), "external_unspecified": new(atomic.Uint64), // there are none
+	} {
 		f.counter("prompt_tokens_cached_by_source_total", cachedBy, count(v), "source", source)
 	}
 	f.counter("prompt_tokens_recomputed_total",
@@ -253,21 +266,17 @@ func (m *metrics) vllmCounters(f family) {
 	}
 }
 
-// vllmOffload registers the counters of lower tiers.
-func (m *metrics) vllmOffload(f family, s *Server) {
-	cpu, disk := &m.cached[kvcache.CPU], &m.cached[kvcache.Disk]
-	bytes := func(tokens float64) float64 { return tokens * float64(s.o.BytesPerToken) }
-	f.counter("kv_offload_load_bytes_total", "Bytes loaded to the GPU.",
-		func() float64 { return bytes(sum(cpu, disk)()) })
-	f.counter("kv_offload_store_bytes_total", "Bytes stored from the GPU.", func() float64 {
-		return bytes(sum(&m.stored[kvcache.CPU],
-			&m.stored[kvcache.Disk])() * float64(s.o.Cache.BlockSize))
-	})
-	f.counter("kv_offload_load_time_total", "Seconds that loads took.", seconds(&m.loadNS))
-	if n := s.o.Cache.Tiers[kvcache.CPU].Blocks; n > 0 {
-		f.gauge("kv_offload_config_info", "Information of the KV offloading.",
-			func() float64 { return 1 }, "cpu_num_chunks", strconv.Itoa(n),
-			"cpu_kv_cache_size_tokens", strconv.Itoa(n*s.o.Cache.BlockSize))
+// vllmPrefix registers the prefix cache of the GPU.
+func (m *metrics) vllmPrefix(o offloading) {
+	for prefix, exposed := range map[string]bool{"": o.new, "gpu_": o.old} {
+		if !exposed {
+			continue
+		}
+		o.f.counter(prefix+"prefix_cache_queries_total",
+			"Prefix cache queries, in terms of number of queried tokens.", count(&m.prompt))
+		o.f.counter(prefix+"prefix_cache_hits_total",
+			"Prefix cache hits, in terms of number of cached tokens.",
+			count(&m.cached[kvcache.GPU]))
 	}
 }
 
@@ -309,39 +318,6 @@ func (m *metrics) share(s *Server, blocks int64) float64 {
 		return float64(blocks) / float64(all)
 	}
 	return 0
-}
-
-// sglang registers the names of SGLang.
-func (m *metrics) sglang(s *Server) {
-	f := family{m, "sglang:", prometheus.Labels{"model_name": s.modelName("")}}
-	size := float64(s.o.Cache.BlockSize)
-	f.gauge("num_running_reqs", "The number of running requests.", level(&m.running))
-	f.gauge("num_queue_reqs", "The number of requests in the waiting queue.", m.queued)
-	f.gauge("num_used_tokens", "The number of used tokens.",
-		func() float64 { return float64(m.pinned.Load()) * size })
-	f.gauge("token_usage", "The token usage.",
-		func() float64 { return m.share(s, m.pinned.Load()) })
-	f.gauge("max_total_num_tokens", "The maximum total number of tokens.",
-		func() float64 { return float64(s.o.room()) })
-	if n := s.o.Cache.Tiers[kvcache.CPU].Blocks; n > 0 {
-		f.gauge("hicache_host_total_tokens", "The total number of tokens in the host KV cache.",
-			func() float64 { return float64(n) * size })
-	}
-	f.counter("prompt_tokens_total", "Number of prefill tokens processed.", count(&m.prompt))
-	f.counter("generation_tokens_total", "Number of generation tokens processed.",
-		count(&m.generated))
-	const cached = "Number of cached prompt tokens."
-	f.counter("cached_tokens_total", cached,
-		count(&m.cached[kvcache.GPU]), "cache_source", "device")
-	f.counter("cached_tokens_total", cached, count(&m.cached[kvcache.CPU]), "cache_source", "host")
-	f.counter("cached_tokens_total", cached,
-		count(&m.cached[kvcache.Disk]), "cache_source", "storage_file")
-	f.counter("cached_tokens_total", cached,
-		m.allCached(), "cache_source", "total")
-	f.counter("num_requests_total", "Number of requests processed.", count(&m.ended))
-	f.counter("num_aborted_requests_total", "Number of requests aborted.",
-		count(m.finished["abort"]))
-	f.counter("num_retracted_requests_total", "Number of retracted requests.", count(&m.preempted))
 }
 
 // llamacpp registers the names of llama.cpp's server, whose prompt counter
@@ -410,8 +386,12 @@ func (m *metrics) end(s *engine.Sequence, reason string) {
 	m.finished[reason].Add(1)
 	m.preempted.Add(uint64(s.Preemptions))
 	m.recomputed.Add(uint64(s.Recomputed))
-	for t, n := range s.Stored {
-		m.stored[t].Add(uint64(n))
+	for t := range m.stored {
+		m.stored[t].Add(uint64(s.Stored[t]))
+		m.queries[t].Add(uint64(s.Queries[t]))
+		m.hits[t].Add(uint64(s.Hits[t]))
+		m.read[t].Add(uint64(s.Read[t]))
+		m.reading[t].Add(int64(s.Reading[t]))
 	}
 	if s.Generated == 0 {
 		return

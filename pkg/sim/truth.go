@@ -115,9 +115,16 @@ type Truth struct {
 	ComputedTokens   int `json:"computed_tokens"`
 	// Cached counts the tokens hit in each tier; Evicted and Stored count the blocks that left and
 	// entered each tier because of the request.
-	Cached      Tiers        `json:"cached_tokens"`
-	Evicted     Tiers        `json:"evicted_blocks"`
-	Stored      Tiers        `json:"stored_blocks"`
+	Cached  Tiers `json:"cached_tokens"`
+	Evicted Tiers `json:"evicted_blocks"`
+	Stored  Tiers `json:"stored_blocks"`
+	// Queries counts the offloaded blocks that were looked up in each lower tier, Hits those that it
+	// had, Read the tokens that were loaded from it. Reading is the duration of these loads in
+	// microseconds. All include restarts after preemptions, which Cached does not.
+	Queries     Tiers        `json:"queried_blocks,omitzero"`
+	Hits        Tiers        `json:"hit_blocks,omitzero"`
+	Read        Tiers        `json:"read_tokens,omitzero"`
+	Reading     Tiers        `json:"reading_us,omitzero"`
 	Loading     Milliseconds `json:"loading_ms,omitzero"` // a duration
 	Preemptions int          `json:"preemptions,omitempty"`
 	Recomputed  int          `json:"recomputed_tokens,omitempty"`
@@ -134,6 +141,13 @@ type Tiers struct {
 
 func tiers(n [kvcache.NumTiers]int) Tiers {
 	return Tiers{n[kvcache.GPU], n[kvcache.CPU], n[kvcache.Disk]}
+}
+
+func microseconds(d [kvcache.NumTiers]time.Duration) Tiers {
+	return Tiers{
+		int(d[kvcache.GPU].Microseconds()), int(d[kvcache.CPU].Microseconds()),
+		int(d[kvcache.Disk].Microseconds()),
+	}
 }
 
 // TruthHeader is the first line of the truth.
@@ -162,7 +176,7 @@ type TruthEnd struct {
 // Name and version of the truth's format.
 const (
 	TruthFormat  = "multiturn-truth"
-	TruthVersion = "1.1"
+	TruthVersion = "1.2"
 )
 
 // ledger writes the truth on a goroutine of its own, so that no stream waits
@@ -239,6 +253,8 @@ func (st *stream) record() *Truth {
 		Writes: t.writes, LateUS: t.late.Microseconds(), GapsUS: t.gaps,
 		PromptTokens: s.PromptTokens, CompletionTokens: s.Generated, ComputedTokens: s.Computed(),
 		Cached: tiers(s.Cached), Evicted: tiers(s.Evicted), Stored: tiers(s.Stored),
+		Queries: tiers(s.Queries), Hits: tiers(s.Hits), Read: tiers(s.Read),
+		Reading: microseconds(s.Reading),
 		Loading: Milliseconds(s.Loading), Preemptions: s.Preemptions, Recomputed: s.Recomputed,
 		Beside: s.Beside,
 	}

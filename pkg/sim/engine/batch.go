@@ -324,11 +324,11 @@ func (b *Batch) start(s *Sequence, budget int) bool {
 	s.step = pinned.Computed() - cached
 	s.unpaid = s.step
 	s.ready = b.now
-	for t, n := range pinned.Hits() {
-		if n == 0 || b.o.Load[t] == 0 {
+	for t, d := range s.looked(size, b.o.Load) {
+		if d == 0 {
 			continue
 		}
-		b.link[t] = max(b.link[t], b.now) + time.Duration(n*size)*b.o.Load[t]
+		b.link[t] = max(b.link[t], b.now) + d
 		s.ready = max(s.ready, b.link[t])
 	}
 	s.Loading += s.ready - b.now

@@ -41,6 +41,11 @@ type Sequence struct {
 	Cached [kvcache.NumTiers]int
 	// Loading is the duration of loads from lower tiers, including the wait for their turn.
 	Loading time.Duration
+	// Queries and Hits count the offloaded blocks that were looked up in each tier below the GPU,
+	// and those that it had; Read are the tokens loaded from it, and Reading is the duration of
+	// these loads. All include the starts after preemptions.
+	Queries, Hits, Read [kvcache.NumTiers]int
+	Reading             [kvcache.NumTiers]time.Duration
 	// Preemptions counts how often the sequence gave up its blocks, Recomputed the tokens computed
 	// again because of that.
 	Preemptions, Recomputed int
@@ -85,6 +90,20 @@ func (s *Sequence) found(blockSize int) {
 	for t, n := range s.pinned.Hits() {
 		s.Cached[t] = n * blockSize
 	}
+}
+
+// looked adds what a start looked up and loads. It returns how long the loads from
+// each tier take.
+func (s *Sequence) looked(blockSize int, load LoadTimes) (reading [kvcache.NumTiers]time.Duration) {
+	hits, lookups := s.pinned.Hits(), s.pinned.Lookups()
+	for t := kvcache.CPU; t < kvcache.NumTiers; t++ {
+		s.Queries[t] += lookups.Queries[t]
+		s.Hits[t] += lookups.Hits[t]
+		s.Read[t] += hits[t] * blockSize
+		reading[t] = time.Duration(hits[t]*blockSize) * load[t]
+		s.Reading[t] += reading[t]
+	}
+	return reading
 }
 
 // release ends the sequence in the cache by calling end, and adds up its

@@ -68,14 +68,15 @@ func (f *Fixed) Submit(at time.Duration, s *Sequence) {
 	s.Arrived, s.Scheduled = at, at
 	var ok bool
 	if s.pinned, ok = f.cache.Start(kvcache.Request{Hashes: s.Chain.Hashes(), Tokens: s.PromptTokens}); ok {
-		s.found(f.cache.Config().BlockSize)
+		size := f.cache.Config().BlockSize
+		s.found(size)
+		for _, d := range s.looked(size, f.o.Load) {
+			s.Loading += d
+		}
 	} else {
 		s.Beside = true
 	}
 	first := at + f.o.Base + time.Duration(s.Computed())*f.o.PerToken
-	for t, n := range s.Cached {
-		s.Loading += time.Duration(n) * f.o.Load[t]
-	}
 	f.order++
 	f.count++
 	s.chance = splitmix.Rand(uint64(f.o.Seed) ^ f.count<<20)
