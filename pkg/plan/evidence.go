@@ -15,9 +15,10 @@ type Evidence struct {
 	header    *record.Run
 	blockSize int                    // of the metrics, in tokens
 	blocks    map[string]int         // of the metrics, as exposed, by URL
-	host      map[string]int         // tokens of the CPU's tier by the metrics, by URL
+	lower     map[lowerTier]capacity // of tiers below the GPU, by the metrics
+	offload   int                    // of the metrics: the GPU's blocks in an offloaded one
 	hits      map[string]bool        // tiers, by our names, that had hits
-	counters  map[hitCounter]float64 // the first reading of each
+	counters  map[lowerTier]float64  // the first reading of each tier's counter of hits
 	cached    unit
 }
 
@@ -52,13 +53,20 @@ func (e *Evidence) scrape(r *record.Scrape) {
 		}
 		e.blocks[r.URL] = n
 	}
-	if n := whole(r.Values["cpu_tokens"]); n > 0 {
-		if e.host == nil {
-			e.host = map[string]int{}
-		}
-		e.host[r.URL] = n
+	if n := whole(r.Values["offload_blocks"]); n > 0 {
+		e.offload = n
 	}
 	for _, tier := range []kvcache.Tier{kvcache.CPU, kvcache.Disk} {
+		c := capacity{
+			tokens: whole(r.Values[tier.String()+"_tokens"]),
+			blocks: whole(r.Values[tier.String()+"_blocks"]),
+		}
+		if c != (capacity{}) {
+			if e.lower == nil {
+				e.lower = map[lowerTier]capacity{}
+			}
+			e.lower[lowerTier{r.URL, tier}] = c
+		}
 		if n, ok := r.Values["cached_tokens_"+tier.String()]; ok {
 			e.counted(r.URL, tier, n)
 		}
@@ -68,11 +76,11 @@ func (e *Evidence) scrape(r *record.Scrape) {
 // counted takes a reading of a tier's counter of hits, which may have begun
 // before the run: only its growth shows hits.
 func (e *Evidence) counted(url string, tier kvcache.Tier, n float64) {
-	key := hitCounter{url, tier}
+	key := lowerTier{url, tier}
 	before, ok := e.counters[key]
 	if !ok {
 		if e.counters == nil {
-			e.counters = map[hitCounter]float64{}
+			e.counters = map[lowerTier]float64{}
 		}
 		e.counters[key] = n
 		return
@@ -80,11 +88,15 @@ func (e *Evidence) counted(url string, tier kvcache.Tier, n float64) {
 	e.hit(tier.String(), math.Abs(n-before))
 }
 
-// hitCounter is a tier's counter of hits at one server.
-type hitCounter struct {
+// lowerTier is a tier below the GPU of one server.
+type lowerTier struct {
 	url  string
 	tier kvcache.Tier
 }
+
+// capacity is the size of a tier as a server exposes it: in tokens, else in
+// blocks of the GPU; 0 = not exposed.
+type capacity struct{ tokens, blocks int }
 
 // hit notes that a tier had n tokens of hits.
 func (e *Evidence) hit(tier string, n float64) {
@@ -97,20 +109,36 @@ func (e *Evidence) hit(tier string, n float64) {
 	e.hits[tier] = true
 }
 
-// tokens returns the size of a lower tier by the metrics of all servers, in
-// tokens; 0 = unknown.
-func (e *Evidence) tokens(tier kvcache.Tier) int {
-	if tier != kvcache.CPU {
-		return 0
-	}
+// room returns the size of a lower tier by the metrics of all servers, in blocks
+// of that many tokens; 0 = unknown.
+func (e *Evidence) room(tier kvcache.Tier, blockSize int) int {
 	sum := 0
-	for _, n := range e.host {
-		sum += n
+	for of, c := range e.lower {
+		switch {
+		case of.tier != tier:
+		case c.tokens > 0:
+			sum += c.tokens / blockSize
+		default:
+			sum += c.blocks
+		}
 	}
-	if sum == 0 && e.header != nil {
-		return e.header.Server.CPUTokens
+	if sum == 0 && tier == kvcache.CPU && e.header != nil {
+		return e.header.Server.CPUTokens / blockSize
 	}
 	return sum
+}
+
+// offloaded returns the tokens that tiers below the GPU store and load at once,
+// if the server says that they are more than a block; else 0.
+func (e *Evidence) offloaded(blockSize int) int {
+	switch {
+	case e.offload > 1:
+		return e.offload * blockSize
+	case e.offload == 0 && e.header != nil && e.header.Server.OffloadBlockSize > blockSize &&
+		e.header.Server.OffloadBlockSize%blockSize == 0:
+		return e.header.Server.OffloadBlockSize
+	}
+	return 0
 }
 
 // TierName returns our name for a server's name of a tier: gpu, cpu, disk, or

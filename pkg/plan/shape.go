@@ -84,9 +84,10 @@ var (
 // states. The block size then comes from the server's metrics, the preflight's
 // guess, the common divisor of all counts of cached tokens, and last what is
 // usual for such a server. The size of the GPU's tier then comes from the
-// metrics, without the block that the server keeps for itself, and that of the
-// CPU's tier if they have it. A lower tier that had hits and whose size is
-// unknown has no limit. Other lower tiers are stated or do not exist.
+// metrics, without the block that the server keeps for itself, and so do those
+// of lower tiers, and the block by which these store, if the metrics have them. A
+// lower tier that had hits and whose size is unknown has no limit. Other lower
+// tiers are stated or do not exist.
 //
 // Model names the model whose keys and values fill sizes in GiB, unless one is
 // stated; "" is the run's.
@@ -156,8 +157,8 @@ func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
 	case config.Tiers[kvcache.GPU].Blocks == 0:
 		return fmt.Errorf("a %s tier is stated, but %w", tiers[0].Tier, ErrNoGPU)
 	}
-	if len(tiers) > 1 && stated.OffloadBlockSize != s.BlockSize {
-		s.OffloadBlockSize = stated.OffloadBlockSize
+	if len(tiers) > 1 {
+		s.OffloadBlockSize = s.offloaded(stated, e)
 	}
 	config.OffloadBlockSize = s.OffloadBlockSize
 	if err := config.Validate(); err != nil {
@@ -167,13 +168,25 @@ func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
 	return nil
 }
 
+// offloaded returns the tokens that lower tiers store and load at once, if they
+// are more than a block has: what is stated, else what the server says.
+func (s *Shape) offloaded(stated *record.StatedCache, e *Evidence) int {
+	switch {
+	case stated.OffloadBlockSize == s.BlockSize:
+		return 0
+	case stated.OffloadBlockSize > 0 || s.Exclusive: // exclusive tiers have the GPU's blocks
+		return stated.OffloadBlockSize
+	}
+	return e.offloaded(s.BlockSize)
+}
+
 // learnt returns the size of a tier that is not stated, in blocks, and where it
 // comes from; 0 = there is none, as far as is known.
 func (s *Shape) learnt(tier kvcache.Tier, e *Evidence) (int, Source) {
 	if tier == kvcache.GPU {
 		return s.pool(e), FromServer
 	}
-	if n := e.tokens(tier) / s.BlockSize; n > 0 {
+	if n := e.room(tier, s.BlockSize); n > 0 {
 		return n, FromServer
 	}
 	if !e.hits[tier.String()] {

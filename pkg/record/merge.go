@@ -128,6 +128,7 @@ func (l *Log) apart(o *Log) string {
 	}
 	s, t := &a.Server, &b.Server
 	if differ(s.Kind, t.Kind) || differ(s.BlockSize, t.BlockSize) ||
+		differ(s.OffloadBlockSize, t.OffloadBlockSize) ||
 		differ(s.GPUBlocks, t.GPUBlocks) || differ(s.CPUTokens, t.CPUTokens) {
 		return fmt.Sprintf("the server's cache in run %s differs from that in run %s", a.ID, b.ID)
 	}

@@ -172,7 +172,9 @@ type Server struct {
 	MaxModelLen int      `json:"max_model_len,omitempty"` // tokens
 	// BlockSize, in tokens, GPUBlocks, and CPUTokens, the size of the CPU's tier, are
 	// from the server's metrics. The sizes are sums over all servers.
-	BlockSize int `json:"block_size,omitempty"`
-	GPUBlocks int `json:"gpu_blocks,omitempty"`
-	CPUTokens int `json:"cpu_tokens,omitempty"`
+	// OffloadBlockSize is the tokens that tiers below the GPU store and load at once.
+	BlockSize        int `json:"block_size,omitempty"`
+	GPUBlocks        int `json:"gpu_blocks,omitempty"`
+	CPUTokens        int `json:"cpu_tokens,omitempty"`
+	OffloadBlockSize int `json:"offload_block_size,omitempty"`
 }

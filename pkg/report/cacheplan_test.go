@@ -135,6 +135,17 @@ func TestShape(t *testing.T) {
 			[]any{header("vllm", record.Server{BlockSize: 32, GPUBlocks: 96, CPUTokens: 3200})},
 			"blocks of 32 tokens (the server says), gpu 95 blocks (the server says; " +
 				"keeps prompt+output), cpu 100 blocks (the server says; keeps prompt)", ""},
+		{"tiers by the metrics, with larger blocks", CacheOptions{},
+			[]any{at("a", map[string]float64{"block_size": 16, "gpu_blocks": 96, "cpu_blocks": 200,
+				"offload_blocks": 4, "disk_blocks": 800})},
+			"blocks of 16 tokens (the server says), gpu 96 blocks (the server says; keeps " +
+				"prompt+output), cpu 200 blocks (the server says; keeps prompt), disk 800 blocks (the " +
+				"server says; keeps prompt), offloaded by 64 tokens", ""},
+		{"larger blocks by the header", CacheOptions{},
+			[]any{header("vllm", record.Server{BlockSize: 16, GPUBlocks: 97, CPUTokens: 3200,
+				OffloadBlockSize: 64})},
+			"blocks of 16 tokens (the server says), gpu 96 blocks (the server says; keeps " +
+				"prompt+output), cpu 200 blocks (the server says; keeps prompt), offloaded by 64 tokens", ""},
 		{"a CPU tier, but no GPU", CacheOptions{},
 			[]any{at("a", map[string]float64{"cpu_tokens": 3200})},
 			"the size of the cache is not known (blocks of 16 tokens, assumed)", ""},

@@ -284,8 +284,8 @@ func (k *Counters) String() string {
 	for _, q := range []struct{ name, short string }{
 		{"prompt_tokens", "prompt"}, {"cached_tokens", "cached"}, {"cached_tokens_gpu", "gpu"},
 		{"cached_tokens_cpu", "cpu"},
-		{"cached_tokens_disk", "disk"}, {"cached_tokens_external", "external"}, {"computed_tokens",
-			"computed"},
+		{"cached_tokens_disk", "disk"}, {"cached_tokens_p2p", "p2p"},
+		{"cached_tokens_external", "external"}, {"computed_tokens", "computed"},
 	} {
 		if v := k.value(q.name); v.OK() {
 			parts = append(parts, q.short+" "+human.Thousands(int64(v)))

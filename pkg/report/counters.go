@@ -151,7 +151,7 @@ func (k *Counters) addUsage(turns []turn, from, to record.Clock) {
 }
 
 // window adds one server's differences between the reading at first and the last
-// one. A quantity that one of them lacks goes into missing.
+// one. A quantity that the last one lacks goes into missing.
 func (k *Counters) window(list []*record.Scrape, first int, missing map[string]bool) {
 	if k.Values == nil {
 		k.Values, k.Names = make(map[string]float64), make(map[string]string)
@@ -162,9 +162,12 @@ func (k *Counters) window(list []*record.Scrape, first int, missing map[string]b
 		}
 		before, ok := list[first].Values[q.Name]
 		after, okAfter := list[len(list)-1].Values[q.Name]
-		if !ok || !okAfter {
+		if !okAfter {
 			missing[q.Name] = true
 			continue
+		}
+		if !ok { // many servers expose a counter only once it has counted
+			before = 0
 		}
 		k.Values[q.Name] += after - before
 		if metric := k.follow(q.Name, list, first); metric != "" {

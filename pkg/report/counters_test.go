@@ -83,9 +83,19 @@ func TestCounters(t *testing.T) {
 			recs: []any{
 				at(1, "a", record.Before, v(10, 0), named),
 				at(2, "b", record.Before, map[string]float64{"prompt_tokens": 0}, named),
-				at(90, "a", record.After, v(30, 5), nil), at(91, "b", record.After, v(7, 1), nil),
+				at(90, "a", record.After, v(30, 5), nil),
+				at(91, "b", record.After, map[string]float64{"prompt_tokens": 7}, nil),
 			},
 			prompt: 27, cached: unknown,
+		},
+		{
+			name: "a counter that is exposed from its first count on",
+			recs: []any{
+				at(1, "a", record.Before, v(10, 0), named),
+				at(2, "b", record.Before, map[string]float64{"prompt_tokens": 0}, named),
+				at(90, "a", record.After, v(30, 5), nil), at(91, "b", record.After, v(7, 1), nil),
+			},
+			prompt: 27, cached: 6,
 		},
 		{
 			name: "started anew, and past its old numbers in the end",

@@ -69,6 +69,7 @@ var questions = []struct {
 		of((*Details).cachePlan),
 		of((*Details).reuse),
 		of((*Details).counters),
+		of((*Details).tierCounters),
 		of((*Details).metrics),
 	}},
 	{"What is the cache worth?", []func(*Summary) []render.Section{

@@ -4,6 +4,7 @@ import (
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 // tierHits are the hits of turns by tier.
@@ -101,9 +102,9 @@ func (k *Counters) tiers() map[string]Number {
 	}
 	tiers := map[string]Number{kvcache.GPU.String(): gpu}
 	external := k.value("cached_tokens_external")
-	for _, tier := range []kvcache.Tier{kvcache.CPU, kvcache.Disk} {
-		if n := k.value("cached_tokens_" + tier.String()); n > 0 {
-			tiers[tier.String()] = n
+	for _, tier := range server.Tiers[1:] {
+		if n := k.value(server.QuantityOf(tier, server.HitTokens).Name); n > 0 {
+			tiers[tier] = n
 			external -= n
 		}
 	}

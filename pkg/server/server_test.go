@@ -94,6 +94,11 @@ func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	var seen, sections []string
 	for _, q := range Quantities() {
+		if (q.Tier == "") != (q.Measure == "") || q.Tier != "" &&
+			(!slices.Contains(Tiers, q.Tier) || !slices.Contains(Measures, q.Measure) ||
+				QuantityOf(q.Tier, q.Measure).Name != q.Name) {
+			t.Errorf("%s: tier %q and measure %q are not known, or stand twice", q.Name, q.Tier, q.Measure)
+		}
 		if q.Name == "" || q.Label == "" || q.Section == "" || q.Unit == "" || q.About == "" ||
 			len(q.From) == 0 || slices.Contains(seen, q.Name) {
 			t.Errorf("quantity %+v is incomplete, or stands twice", q)

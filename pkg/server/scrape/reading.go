@@ -14,83 +14,124 @@ import (
 type Reading struct {
 	// Values by quantity, in its unit. One that is not exposed is missing.
 	Values map[string]float64
-	// Names of the metrics that the values were read from, by quantity.
+	// Names of the metrics that the values were read from, by quantity. A counter
+	// that has not counted yet may have none.
 	Names map[string]string
 }
 
-// Read finds the catalogue's quantities in an exposition.
-func Read(e Exposition) Reading {
+// Read finds the catalogue's quantities in an exposition. The first source with
+// series counts. Many servers expose a series only once it has counted: a
+// counter that is declared and has no series yet is 0.
+func Read(e *Exposition) Reading {
 	r := Reading{Values: map[string]float64{}, Names: map[string]string{}}
 	for _, q := range server.Quantities() {
-		for i := range q.From {
-			if v, name, ok := readSource(&q.From[i], e, q.Mean); ok {
-				r.Values[q.Name], r.Names[q.Name] = v, name
-				break
+		if v, name, ok := readQuantity(&q, e); ok {
+			r.Values[q.Name] = v
+			if name != "" {
+				r.Names[q.Name] = name
 			}
 		}
 	}
 	return r
 }
 
-func readSource(s *server.Source, e Exposition, mean bool) (float64, string, bool) {
+func readQuantity(q *server.Quantity, e *Exposition) (float64, string, bool) {
+	for i := range q.From {
+		if v, name, ok := readSource(&q.From[i], e, q); ok && name != "" {
+			return v, name, true
+		}
+	}
+	for i := range q.From {
+		if v, _, ok := readSource(&q.From[i], e, q); ok {
+			return v, "", true
+		}
+	}
+	return 0, "", false
+}
+
+// readSource returns a source's value and the name under which it is exposed; ""
+// if all of it is declared and none has a series.
+func readSource(s *server.Source, e *Exposition, q *server.Quantity) (float64, string, bool) {
+	parts := s.Sum
 	if s.Name != "" {
-		return series(s, e, s.Name, s.Labels, mean)
+		parts = []string{s.Name}
 	}
 	total := 0.0
 	var names []string
-	for i, name := range s.Sum {
+	for i, name := range parts {
 		labels := s.Labels
 		if i < len(s.LabelsOf) {
 			labels = s.LabelsOf[i]
 		}
-		v, exposed, ok := series(s, e, name, labels, mean)
+		v, exposed, ok := series(s, e, name, labels, q)
 		if !ok {
 			return 0, "", false
 		}
 		total += v
-		names = append(names, exposed)
+		if exposed != "" {
+			names = append(names, exposed)
+		}
 	}
-	return total, strings.Join(names, " + "), len(names) > 0
+	return total, strings.Join(names, " + "), len(parts) > 0
 }
 
 // series adds the series of one metric that the labels select, and returns the
 // name under which it is exposed.
 func series(
-	s *server.Source, e Exposition, name string, labels map[string]string, mean bool,
+	s *server.Source, e *Exposition, name string, labels map[string]string, q *server.Quantity,
 ) (float64, string, bool) {
-	list, exposed := e[name], name
-	if list == nil {
-		exposed = name + "_total"
-		list = e[exposed]
-	}
-	sum, n := 0.0, 0
+	exposed, list := e.metric(name)
+	sum, n, others := 0.0, 0, false
 	for _, x := range list {
+		if excluded(s, x.Labels) {
+			others = true
+			continue
+		}
 		if !selects(s, x.Labels, labels) {
 			continue
 		}
-		v := x.Value
-		if s.ValueOf != "" {
-			var err error
-			if v, err = strconv.ParseFloat(x.Labels[s.ValueOf], 64); err != nil {
-				continue
-			}
+		v, ok := value(s, x)
+		if !ok {
+			continue
 		}
 		sum += v
 		n++
 	}
 	if n == 0 {
-		return 0, "", false
+		// A series that is excluded has what this one lacks, so 0 would be wrong.
+		return 0, "", !q.Gauge && !others && e.declares(name)
 	}
-	if mean {
+	if q.Mean {
 		sum /= float64(n)
 	}
-	if s.ValueOf != "" {
-		exposed += "{" + s.ValueOf + "}"
+	for _, label := range []string{s.ValueOf, s.Times} {
+		if label != "" {
+			exposed += "{" + label + "}"
+		}
 	}
 	for k, v := range labels {
 		exposed += "{" + k + "=" + strconv.Quote(v) + "}"
 	}
 	return sum, exposed, true
+}
+
+// value returns what a series counts, or the product of the labels that have it.
+func value(s *server.Source, x Series) (float64, bool) {
+	if s.ValueOf == "" {
+		return x.Value, true
+	}
+	product := 1.0
+	for _, label := range []string{s.ValueOf, s.Times} {
+		if label == "" {
+			continue
+		}
+		v, err := strconv.ParseFloat(x.Labels[label], 64)
+		if err != nil || v != v {
+			return 0, false
+		}
+		product *= v
+	}
+	return product, true
 }
 
 func selects(s *server.Source, have, labels map[string]string) bool {
@@ -99,15 +140,19 @@ func selects(s *server.Source, have, labels map[string]string) bool {
 			return false
 		}
 	}
-	for k, v := range s.LabelPrefix {
-		if !strings.HasPrefix(have[k], v) {
-			return false
-		}
-	}
-	for k, v := range s.Without {
-		if have[k] == v {
+	for k, p := range s.Match {
+		if !p.MatchString(have[k]) {
 			return false
 		}
 	}
 	return true
+}
+
+func excluded(s *server.Source, have map[string]string) bool {
+	for k, p := range s.Without {
+		if p.MatchString(have[k]) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,11 +1,15 @@
 package scrape
 
 import (
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"multiturn/pkg/server"
 )
 
 func read(t *testing.T, name string) Reading {
@@ -117,6 +121,26 @@ func TestSources(t *testing.T) {
 			"sglang:cached_tokens_total{cache_source=\"storage_file\"} 3\n" +
 				"sglang:cached_tokens_total{cache_source=\"storage_nixl\"} 4\n",
 			"cached_tokens_disk", 7},
+		{"SGLang, without the parts", "sglang:cached_tokens_total{cache_source=\"total\"} 7\n",
+			"cached_tokens", 7},
+		{"SGLang's part that has not counted yet",
+			"sglang:cached_tokens_total{cache_source=\"host\"} 4\n", "cached_tokens_gpu", 4 - 4},
+		{"SGLang's storage, which has no kind in newer releases",
+			"# TYPE sglang:cached_tokens_total counter\n" +
+				"sglang:cached_tokens_total{cache_source=\"storage\"} 7\n",
+			"cached_tokens_disk", 7},
+		{"any store below host memory", "vllm:kv_offload_tiering_chunk_hits_total{tier=\"0:primary\"} 3\n" +
+			"vllm:kv_offload_tiering_chunk_hits_total{tier=\"1:fs\"} 4\n" +
+			"vllm:kv_offload_tiering_chunk_hits_total{tier=\"2:obj\"} 5\n" +
+			"vllm:kv_offload_tiering_chunk_hits_total{tier=\"3:p2p\"} 8\n", "disk_hits", 9},
+		{"other servers", "vllm:kv_offload_tiering_block_hits_total{tier=\"0:primary\"} 3\n" +
+			"vllm:kv_offload_tiering_block_hits_total{tier=\"2:p2p\"} 8\n", "p2p_hits", 8},
+		{"the size of the CPU tier, as a product", `vllm:kv_offload_config_info{cpu_num_chunks="7",` +
+			"cpu_blocks_per_chunk=\"4\"} 1\n", "cpu_blocks", 28},
+		{"NIXL's transfer", "# TYPE vllm:nixl_bytes_transferred histogram\n" +
+			"vllm:nixl_bytes_transferred_bucket{le=\"+Inf\"} 2\n" +
+			"vllm:nixl_bytes_transferred_sum 5\nvllm:nixl_bytes_transferred_count 2\n",
+			"transfer_bytes", 5},
 		{"a histogram's sum", "# TYPE vllm:request_prefill_time_seconds histogram\n" +
 			"vllm:request_prefill_time_seconds_bucket{le=\"+Inf\"} 2\n" +
 			"vllm:request_prefill_time_seconds_sum 1.5\n" +
@@ -132,6 +156,76 @@ func TestSources(t *testing.T) {
 				t.Errorf("%s = %v, want %v", tc.quantity, got, tc.want)
 			}
 		})
+	}
+}
+
+// A counter that is declared and has no series has not counted yet. One that is
+// not declared, and a part of which nothing is known, are unknown.
+func TestDeclared(t *testing.T) {
+	t.Parallel()
+	e, err := Parse(strings.NewReader("# HELP sglang:cached_tokens_total x\n" +
+		"# TYPE sglang:cached_tokens_total counter\n" +
+		"# TYPE vllm:kv_cache_usage_perc gauge\n" +
+		"# TYPE vllm:request_prefill_time_seconds histogram\n" +
+		"# TYPE vllm:nixl_bytes_transferred histogram\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Read(e)
+	for _, q := range []string{"cached_tokens", "cached_tokens_cpu", "prefill_seconds"} {
+		if v, ok := got.Values[q]; !ok || v != 0 || got.Names[q] != "" {
+			t.Errorf("%s: %v (%v) from %q, want 0", q, v, ok, got.Names[q])
+		}
+	}
+	for _, q := range []string{"kv_usage", "prompt_tokens", "load_bytes"} {
+		if v, ok := got.Values[q]; ok {
+			t.Errorf("%s: %v, but it is not exposed", q, v)
+		}
+	}
+	e, err = Parse(strings.NewReader("# TYPE sglang:cached_tokens_total counter\n" +
+		"sglang:cached_tokens_total{cache_source=\"total\"} 7\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := Read(e).Values["cached_tokens_gpu"]; ok {
+		t.Errorf("%v tokens on the GPU, of a total that is not split", v)
+	}
+}
+
+// A source is marked as seen if and only if a capture of a real server has it.
+func TestSeen(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.prom")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	all := &Exposition{Series: map[string][]Series{}}
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := Parse(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(all.Series, e.Series)
+	}
+	for _, q := range server.Quantities() {
+		for _, s := range q.From {
+			names := s.Sum
+			if s.Name != "" {
+				names = []string{s.Name}
+			}
+			seen := !slices.ContainsFunc(names, func(name string) bool {
+				_, list := all.metric(name)
+				return list == nil
+			})
+			if seen != s.Seen {
+				t.Errorf("%s: %q: seen is %v, and in the captures it is %v", q.Name, names, s.Seen, seen)
+			}
+		}
 	}
 }
 
@@ -151,7 +245,7 @@ func FuzzParse(f *testing.F) {
 		}
 		r := Read(e)
 		for q, v := range r.Values {
-			if math.IsNaN(v) || r.Names[q] == "" {
+			if math.IsNaN(v) {
 				t.Errorf("%s = %v, read from %q", q, v, r.Names[q])
 			}
 		}

@@ -124,7 +124,7 @@ func (s *Scraper) read(ctx context.Context, address string) (Reading, error) {
 	r := Read(e)
 	if len(r.Values) == 0 {
 		return r, fmt.Errorf("%s: none of its %d metrics is in the catalogue",
-			plain(address), len(e))
+			plain(address), len(e.Series))
 	}
 	return r, nil
 }

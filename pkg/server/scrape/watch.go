@@ -61,15 +61,27 @@ func Sum(list []record.Scrape, quantity string) (sum float64, ok bool) {
 	return sum, ok
 }
 
-// Describe adds to a server what its metrics expose of its cache.
+// Describe adds to a server what its metrics expose of its cache. Sizes are
+// added; replicas that differ have no block in common.
 func Describe(list []record.Scrape, s *record.Server) {
 	for i, r := range list {
-		size := int(r.Values["block_size"])
-		if i > 0 && size != s.BlockSize {
-			size = 0 // replicas that differ have no size in common
+		block := int(r.Values["block_size"])
+		offload := 0
+		if n := int(r.Values["offload_blocks"]); n > 1 {
+			offload = n * block
 		}
-		s.BlockSize = size
+		if i > 0 && block != s.BlockSize {
+			block = 0
+		}
+		if i > 0 && offload != s.OffloadBlockSize {
+			offload = 0
+		}
+		s.BlockSize, s.OffloadBlockSize = block, offload
 		s.GPUBlocks += int(r.Values["gpu_blocks"])
-		s.CPUTokens += int(r.Values["cpu_tokens"])
+		if n := int(r.Values["cpu_tokens"]); n > 0 {
+			s.CPUTokens += n
+		} else {
+			s.CPUTokens += int(r.Values["cpu_blocks"] * r.Values["block_size"])
+		}
 	}
 }
