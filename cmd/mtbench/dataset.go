@@ -18,6 +18,7 @@ import (
 type dataset struct {
 	record.Dataset
 	conversations []chat.Conversation
+	named         int // conversations that have no id in the file
 	// config is the generator's, when the input file is one.
 	config json.RawMessage
 }
@@ -45,7 +46,16 @@ func readDataset(in io.Reader, name string) (*dataset, error) {
 	if err := r.Err(); err != nil {
 		return nil, cli.Exit(cli.Usage, err)
 	}
+	d.named = chat.Name(d.conversations)
 	return d, nil
+}
+
+// remarkNames says how conversations without an id are called in the records.
+func (d *dataset) remarkNames(c *cli.Call) {
+	if d.named > 0 {
+		c.Remarkf("%s: %s without an id, called conversation-N by the place in the file",
+			inputName(d.Name), human.Count(d.named, "conversation"))
+	}
 }
 
 // byID finds conversations by their ids.

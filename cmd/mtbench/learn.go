@@ -38,6 +38,7 @@ func (s *setup) learn(ctx context.Context) (*knowledge, error) {
 	if err := k.data.generate(ctx, s.call, generator, k.tokenizer, s.call.Stderr); err != nil {
 		return nil, err
 	}
+	k.data.remarkNames(s.call)
 	if err := k.data.check(s.runFlags); err != nil {
 		return nil, err
 	}

@@ -101,6 +101,7 @@ func (p *planner) dataset(
 	if err != nil {
 		return nil, nil, err
 	}
+	d.remarkNames(p.call)
 	if err := d.generate(ctx, p.call, synth.Options{Seed: p.load.Seed}, tok, p.call.Stderr); err != nil {
 		return nil, nil, err
 	}

@@ -130,6 +130,10 @@ type Scanner struct {
 	// Single makes it an error (ExtraData) if anything follows the first
 	// top-level value. Set it before the first Scan.
 	Single bool
+	// Whole, unless nil, reports whether a top-level array whose first element is
+	// the given object is one item, not a list of items. Set it before the first
+	// Scan.
+	Whole func(first []byte) bool
 
 	r      io.Reader
 	buf    []byte
@@ -198,6 +202,8 @@ func (s *Scanner) Scan() bool {
 			s.closed = true
 			return s.fail(s.pos, ExtraData)
 		case !s.array && c == 0xef && s.skipMark():
+		case !s.array && c == '[' && s.whole():
+			return s.cut()
 		case !s.array && c == '[':
 			s.array, s.first, s.value = true, true, false
 			s.indent = nil
@@ -270,7 +276,7 @@ func (s *Scanner) cut() bool {
 		s.roots++
 	}
 	line := s.line
-	n, kind, at := s.measure()
+	n, kind, at := s.measure(0)
 	if kind == 0 && !s.array && !s.Single && !s.isValue(n) {
 		kind, at = WantValue, 0
 	}
@@ -363,10 +369,31 @@ func (s *Scanner) resume() {
 	}
 }
 
-// measure returns the length of the value at pos, or the kind and the place,
-// relative to pos, of an error in it. It leaves pos as it is, and moves line to
-// the end of the value or to the error.
-func (s *Scanner) measure() (n int, kind Kind, at int) {
+// whole reports whether the array at pos is one item, by its first element.
+func (s *Scanner) whole() bool {
+	if s.Whole == nil {
+		return false
+	}
+	first := 1 // relative to pos, which fill may move
+	for ; s.pos+first < s.end || s.fill(s.pos); first++ {
+		switch s.buf[s.pos+first] {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case '{':
+			line := s.line
+			end, kind, _ := s.measure(first)
+			s.line = line
+			return kind == 0 && s.Whole(s.buf[s.pos+first:s.pos+end])
+		}
+		break
+	}
+	return false
+}
+
+// measure returns the end of the value that begins at from, or the kind and the
+// place of an error in it, all relative to pos. It leaves pos as it is, and moves
+// line to the end of the value or to the error.
+func (s *Scanner) measure(from int) (n int, kind Kind, at int) {
 	s.stack = s.stack[:0]
 	limit := s.Max
 	if limit <= 0 {
@@ -376,7 +403,7 @@ func (s *Scanner) measure() (n int, kind Kind, at int) {
 	// ':' at the beginning, and 'v' behind a string or within a number.
 	before := byte(':')
 	inside := byte('{') // the innermost bracket; at the top a value must come as behind a colon
-	i := 0              // relative to pos, which fill may move
+	i := from           // relative to pos, which fill may move
 	for {
 		buf := s.buf[s.pos:s.end]
 		for i < len(buf) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -94,6 +95,43 @@ func TestScanner(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A top-level array is one item if its first element says so.
+func TestScannerWhole(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		in   string
+		want []string
+	}{
+		{`[{"w":1},{"x":2}]`, []string{`1:1 [{"w":1},{"x":2}]`}},
+		{"[ {\"w\":1}]\n[\n {\"x\":2}]\n[[{\"w\":1}], 3]\n{\"w\":4}",
+			[]string{`1:1 [ {"w":1}]`, `2:3 {"x":2}`, `3:4 [{"w":1}]`, `4:4 3`, `5:5 {"w":4}`}},
+		{"\uFEFF[\n\n{\"w\":\"]\"}\n]\n[]\n[1]",
+			[]string{"1:1 [\n\n{\"w\":\"]\"}\n]", `2:6 1`}},
+		{`[{"w":1}`, []string{`1:1 ! the input ends inside an array or object (line 1)`}},
+		{"[{\"w\":1}, x\n[{\"w\":2}]", []string{
+			`1:1 ! the line ends inside an array or object (line 1)`, `2:2 [{"w":2}]`}},
+		{"[", []string{`1:1 ! the input ends inside an array or object (line 1)`}},
+	} {
+		for _, r := range []io.Reader{
+			strings.NewReader(tc.in), iotest.OneByteReader(strings.NewReader(tc.in)),
+		} {
+			s := NewScanner(r)
+			s.Whole = func(first []byte) bool { return bytes.Contains(first, []byte(`"w"`)) }
+			var got []string
+			for s.Scan() {
+				text := string(s.Item().Data)
+				if err := s.Item().Err; err != nil {
+					text = "! " + err.Error()
+				}
+				got = append(got, fmt.Sprintf("%d:%d %s", s.Item().Number, s.Item().Line, text))
+			}
+			if s.Err() != nil || !slices.Equal(got, tc.want) {
+				t.Errorf("%q: %q, want %q", tc.in, got, tc.want)
+			}
+		}
 	}
 }
 

@@ -3,9 +3,9 @@ package chat
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,6 +99,7 @@ func (r *Reader) next() bool {
 			in = strings.NewReader("")
 		}
 		r.seq = jsonseq.NewScanner(in)
+		r.seq.Whole = IsMessage
 	}
 	if r.ended || !r.seq.Scan() {
 		if err := r.seq.Err(); err != nil && r.err == nil {
@@ -135,95 +136,6 @@ func (r *Reader) Conversation() *Conversation { return r.conv }
 // Err returns the error that ended the stream, nil at its end.
 func (r *Reader) Err() error { return r.err }
 
-// errNoObject is the error of an item that is not an object.
-var errNoObject = errors.New(
-	`want a conversation, {"id": ..., "messages": [...]}, or an array of them`)
-
-// parse returns the conversation of an item, or an error and its line.
-func (r *Reader) parse(item jsonseq.Item) (*Conversation, int, error) {
-	if item.Err != nil {
-		syntax := item.Err.(*jsonseq.SyntaxError)
-		first := string(item.Data[:min(len(item.Data), 1)])
-		if syntax.Kind == jsonseq.WantValue && !strings.Contains("{}[],:", first) {
-			return nil, item.Line, errNoObject // a text of another kind
-		}
-		return nil, syntax.Line, errors.New(syntax.Kind.String())
-	}
-	if r.config {
-		return nil, item.Line, errors.New("a generator's config stands alone: " +
-			"put what follows it into a stream of its own")
-	}
-	cur := jsonseq.Cursor{Text: item.Data}
-	if cur.Peek() != '{' {
-		return nil, item.Line, errNoObject
-	}
-	c := &Conversation{}
-	var bad error // the first one
-	wrong := func(format string, args ...any) {
-		if bad == nil {
-			bad = fmt.Errorf(format, args...)
-		}
-	}
-	hasID, hasMessages := false, false
-	for key := range cur.Object {
-		switch string(key) {
-		case "id":
-			hasID = true
-			if cur.Peek() != '"' {
-				wrong("id is %s, want a string", clip(cur.Skip()))
-				break
-			}
-			c.ID = r.text(cur.String())
-		case "messages":
-			hasMessages = true
-			if cur.Peek() != '[' {
-				wrong("messages is %s, want an array", clip(cur.Skip()))
-				break
-			}
-			c.Messages = nil
-			for i := range cur.Array {
-				m, err := r.message(&cur)
-				if err != nil {
-					wrong("messages[%d]: %w", i, err)
-				}
-				c.Messages = append(c.Messages, m)
-			}
-		}
-	}
-	if err := cur.End(); err != nil {
-		syntax := err.(*jsonseq.SyntaxError)
-		line := item.Line + bytes.Count(item.Data[:min(int(syntax.Offset), len(item.Data))],
-			[]byte("\n"))
-		return nil, line, errors.New(syntax.Kind.String())
-	}
-	switch {
-	case bad != nil:
-		return nil, item.Line, bad
-	case !hasID && !hasMessages && fileType(item.Data) != "":
-		return nil, item.Line, fmt.Errorf(
-			"filetype is %q: want conversations, or a config with %q as the only item",
-			fileType(item.Data), generatorType)
-	case !hasMessages:
-		return nil, item.Line,
-			errors.New(`messages is missing, want {"id": ..., "messages": [...]} ` +
-				`(for ShareGPT's "conversations" run sharegpt2openai first)`)
-	case !hasID:
-		return nil, item.Line, errors.New("id is missing, want a string that no other " +
-			"conversation has")
-	case c.ID == "":
-		return nil, item.Line, errors.New("id is empty, want a string that no other " +
-			"conversation has")
-	case len(c.Messages) == 0:
-		return nil, item.Line, errors.New("messages is empty: a conversation needs at least one")
-	}
-	if line, ok := r.ids[c.ID]; ok {
-		return nil, item.Line, fmt.Errorf("id %s was used before in line %d: ids must be unique",
-			clip([]byte(strconv.Quote(c.ID))), line)
-	}
-	r.ids[c.ID] = item.Line
-	return c, 0, nil
-}
-
 // message reads one message.
 func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 	var m Message
@@ -238,7 +150,7 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 	}
 	content := byte(0) // first byte of it
 	extra := false     // a key that only the server knows
-	calls := false
+	said := false      // something that may stand in place of content
 	steered, delayed := false, false
 	from := cur.Pos()
 	for key := range cur.Object {
@@ -281,9 +193,9 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 				break
 			}
 			m.Delay = time.Duration(ms * float64(time.Millisecond))
-		case "tool_calls":
+		case "tool_calls", "function_call", "refusal", "audio":
 			extra = true
-			calls = cur.Peek() == '['
+			said = said || cur.Peek() != 'n'
 			cur.Skip()
 		default:
 			extra = true
@@ -297,14 +209,14 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 	case m.Role == "":
 		wrong("role is missing")
 	case content == 0 || content == 'n':
-		if m.Role != Assistant || !calls && m.OutputTokens == 0 {
+		if m.Role != Assistant || !said && m.OutputTokens == 0 {
 			wrong("content is missing " +
 				"(only an assistant message with tool_calls or output_tokens can do without)")
 		}
 		extra = true
 	case steered && m.Role != Assistant:
 		wrong("output_tokens belongs on an assistant message, this one's role is %q", m.Role)
-	case delayed && m.Role != User && m.Role != Tool:
+	case delayed && m.Role != User && m.Role != Tool && m.Role != Function:
 		wrong("delay_ms belongs on a user or tool message, this one's role is %q", m.Role)
 	}
 	if extra && bad == nil {
@@ -355,12 +267,15 @@ func (r *Reader) parts(cur *jsonseq.Cursor, wrong func(string, ...any)) string {
 }
 
 // raw returns an object in one line, without the keys that control a run.
-func raw(object []byte) json.RawMessage {
+func raw(object []byte) json.RawMessage { return without(object, "output_tokens", "delay_ms") }
+
+// without returns an object in one line, without some of its keys.
+func without(object []byte, keys ...string) json.RawMessage {
 	out := bytes.NewBuffer(make([]byte, 0, len(object)))
 	out.WriteByte('{')
 	cur := jsonseq.Cursor{Text: object}
 	for name := range cur.Object {
-		if string(name) == "output_tokens" || string(name) == "delay_ms" {
+		if slices.Contains(keys, string(name)) {
 			continue
 		}
 		if out.Len() > 1 {
@@ -368,12 +283,17 @@ func raw(object []byte) json.RawMessage {
 		}
 		out.Write(cur.Key())
 		out.WriteByte(':')
-		if value := cur.Skip(); json.Compact(out, value) != nil {
-			out.Write(value) // not reached: the text was checked
-		}
+		compact(out, cur.Skip())
 	}
 	out.WriteByte('}')
 	return out.Bytes()
+}
+
+// compact writes a value in one line.
+func compact(out *bytes.Buffer, value []byte) {
+	if json.Compact(out, value) != nil {
+		out.Write(value) // not reached: the text was checked
+	}
 }
 
 // clip shortens a piece of input so that an error stays one line.

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -101,6 +102,13 @@ func TestReaderMessages(t *testing.T) {
 		{"tool calls", `{"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]}`,
 			Message{Role: Assistant, Raw: json.RawMessage(`{"role":"assistant","content":null,` +
 				`"tool_calls":[{"id":"1"}]}`)}},
+		{"refusal", `{"role": "assistant", "content": null, "refusal": "no"}`,
+			Message{Role: Assistant,
+				Raw: json.RawMessage(`{"role":"assistant","content":null,"refusal":"no"}`)}},
+		{"call of the older API",
+			`{"role": "assistant", "content": null, "function_call": {"name": "f"}}`,
+			Message{Role: Assistant, Raw: json.RawMessage(`{"role":"assistant","content":null,` +
+				`"function_call":{"name":"f"}}`)}},
 		{"length in place of text", `{"role": "assistant", "output_tokens": 7}`,
 			Message{Role: Assistant, OutputTokens: 7,
 				Raw: json.RawMessage(`{"role":"assistant"}`)}},
@@ -125,6 +133,138 @@ func TestReaderMessages(t *testing.T) {
 	}
 }
 
+// Files of other programs: OpenAI's for fine-tuning, arrays of messages, and ids
+// that are numbers.
+func TestReaderWithoutIDs(t *testing.T) {
+	t.Parallel()
+	const x, y = `{"role": "user", "content": "x"}`, `{"content": "y", "role": "assistant"}`
+	for _, tc := range []struct{ name, in, want string }{
+		{"fine-tuning", `{"messages": [` + x + `]}` + "\n" + `{"messages": [` + x + `, ` + y + `]}`,
+			"conversation-1:x conversation-2:xy"},
+		{"lines of messages", "[" + x + "]\n[" + x + ", " + y + "]\n",
+			"conversation-1:x conversation-2:xy"},
+		{"an array of arrays", "[[" + x + "],\n [" + x + "," + y + "]]",
+			"conversation-1:x conversation-2:xy"},
+		{"one array over lines", "[\n  " + x + ",\n  " + y + "\n]", "conversation-1:xy"},
+		{"mixed", `{"id": "a", "messages": [` + y + `]}` + "\n[" + x + "]\n" +
+			`[{"id": "b", "messages": [` + x + `]}]`, "a:y conversation-2:x b:x"},
+		{"null and empty", `{"id": null, "messages": [` + x + `]}{"id": "", "messages": [` + y + `]}`,
+			"conversation-1:x conversation-2:y"},
+		{"numbers", `{"id": 0, "messages": [` + x + `]}{"id": -1.50, "messages": [` + y + `]}`,
+			"0:x -1.50:y"},
+		{"names that are taken", `{"messages": [` + x + `]}{"id": "conversation-1-2", ` +
+			`"messages": [` + y + `]}{"id": "conversation-1", "messages": [` + y + `]}`,
+			"conversation-1-3:x conversation-1-2:y conversation-1:y"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			for _, in := range []io.Reader{
+				strings.NewReader(tc.in), iotest.OneByteReader(strings.NewReader(tc.in)),
+			} {
+				r := NewReader(in, "in")
+				var all []Conversation
+				for r.Scan() {
+					all = append(all, *r.Conversation())
+				}
+				if r.Err() != nil {
+					t.Fatal(r.Err())
+				}
+				without := 0
+				for i := range all {
+					if all[i].ID == "" {
+						without++
+					}
+				}
+				if n := Name(all); n != without {
+					t.Errorf("%d named, of %d", n, without)
+				}
+				var got []string
+				for i := range all {
+					text := all[i].ID + ":"
+					for _, m := range all[i].Messages {
+						text += m.Text
+					}
+					got = append(got, text)
+				}
+				if got := strings.Join(got, " "); got != tc.want {
+					t.Errorf("got %s, want %s", got, tc.want)
+				}
+			}
+		})
+	}
+}
+
+func TestReaderFields(t *testing.T) {
+	t.Parallel()
+	const messages = `"messages": [{"role": "user", "content": "x"}]`
+	for _, tc := range []struct{ name, in, tools, fields string }{
+		{"tools", `{"tools": [ {"type": "function"} ], ` + messages + `, "tool_choice": "auto"}`,
+			`[{"type":"function"}]`, `,"tools":[{"type":"function"}],"tool_choice":"auto"`},
+		{"as a text", `{"tools": "[{\"name\": \"a\\u00e9\"}]", ` + messages + `}`,
+			`[{"name":"a\u00e9"}]`, `,"tools":[{"name":"a\u00e9"}]`},
+		{"null and empty", `{"tools": null, "tool_choice": null, "functions": [], ` + messages + `}`,
+			"", ""},
+		{"twice", `{"tools": [1], "tools": [2], ` + messages + `}`, "[2]", `,"tools":[2]`},
+		{"older", `{` + messages + `, "functions": [{}], "function_call": {"name": "f"}, ` +
+			`"parallel_tool_calls": false, "weight": 1}`, "[{}]",
+			`,"functions":[{}],"function_call":{"name":"f"},"parallel_tool_calls":false`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			all, err := read(tc.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var fields []byte
+			for _, f := range all[0].Fields {
+				fields = AppendField(fields, f)
+			}
+			if got := all[0].Tools(); got != tc.tools || string(fields) != tc.fields {
+				t.Errorf("tools %s, fields %s", got, fields)
+			}
+			all[0].ID = "a"
+			for _, f := range []Format{JSONL, Generated, Converted} {
+				again, err := read(string(f.Append(nil, all[0])))
+				if err != nil || !reflect.DeepEqual(again[0], all[0]) {
+					t.Errorf("written and read: %+v, error %v", again, err)
+				}
+			}
+		})
+	}
+}
+
+func TestAllText(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		in, text, without string
+		calls             bool
+	}{
+		{`{"role":"assistant","content":"hi"}`, "hi", "hi", false},
+		{`{"role":"assistant","content":null,"tool_calls":[{"id":"1","function":{"name":"f",` +
+			`"arguments":"{\"x\": 1}"}},{"function":{"name":"g","arguments":{"y":2}}}]}`,
+			`f{"x": 1}g{"y":2}`, "", true},
+		{`{"role":"assistant","content":"so","function_call":{"name":"f","arguments":"{}"}}`,
+			"sof{}", "so", true},
+		{`{"role":"assistant","content":"so","tool_calls":[]}`, "so", "so", false},
+		{`{"role":"assistant","content":"so","tool_calls":null,"function_call":null}`,
+			"so", "so", false},
+		{`{"role":"assistant","content":"so","tool_calls":[{"type":"custom","custom":` +
+			`{"name":"f","input":"a b"}}]}`, "sofa b", "so", true},
+		{`{"role":"tool","content":"so","tool_calls":[{"function":{"name":"f"}}]}`, "so", "so", false},
+	} {
+		all, err := read(`{"id": "a", "messages": [` + tc.in + `]}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &all[0].Messages[0]
+		without := m.WithoutCalls()
+		if m.AllText() != tc.text || m.Calls() != tc.calls ||
+			tc.calls && (without.Calls() || without.AllText() != tc.without) {
+			t.Errorf("%s: text %q, calls %v, without them %s", tc.in, m.AllText(), m.Calls(), without.Raw)
+		}
+	}
+}
+
 func TestReaderErrors(t *testing.T) {
 	t.Parallel()
 	ok := `{"id": "ok", "messages": [{"role": "user", "content": "x"}]}`
@@ -135,12 +275,19 @@ func TestReaderErrors(t *testing.T) {
 		{"no messages", ok + "\n\n" + `{"id": "b"}`,
 			`line 3: item 2: messages is missing, want {"id": ..., "messages": [...]} (for ` +
 				`ShareGPT's "conversations" run sharegpt2openai first)`},
-		{"no id", `{"messages": [{"role": "user", "content": "x"}]}`,
-			"line 1: item 1: id is missing, want a string that no other conversation has"},
-		{"empty id", `{"id": "", "messages": [{"role": "user", "content": "x"}]}`,
-			"line 1: item 1: id is empty, want a string that no other conversation has"},
-		{"number as id", `{"id": 7, "messages": [{"role": "user", "content": "x"}]}`,
-			"line 1: item 1: id is 7, want a string"},
+		{"object as id", `{"id": {}, "messages": [{"role": "user", "content": "x"}]}`,
+			"line 1: item 1: id is {}, want a string or a number"},
+		{"a number twice", `{"id": 7, "messages": [{"role": "user", "content": "x"}]}` + "\n" +
+			`{"id": "7", "messages": [{"role": "user", "content": "x"}]}`,
+			`line 2: item 2: id "7" was used before in line 1: ids must be unique`},
+		{"tools is an object", `{"id": "a", "tools": {}, "messages": []}`,
+			"line 1: item 1: tools is {}, want an array of tools"},
+		{"tools is a text", `{"id": "a", "tools": "[x]", "messages": []}`,
+			`line 1: item 1: tools is "[x]", want an array of tools`},
+		{"no message in an array", "[[" + `{"role": "user", "content": "x"}, 1` + "]]",
+			"line 1: item 1: messages[1]: is 1, want an object with role and content"},
+		{"a line of messages that is broken", ok + "\n" + `[{"role": "user", "content": "x"}, 1`,
+			"line 2: item 2: the input ends inside an array or object"},
 		{"same id", ok + "\n" + ok,
 			`line 2: item 2: id "ok" was used before in line 1: ids must be unique`},
 		{"messages is an object", `{"id": "a", "messages": {}}`,
@@ -237,6 +384,9 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("{\"id\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"x\", " +
 		"\"delay_ms\": 1.5}]}\n[]\n[1"))
 	f.Add([]byte(`{"filetype": "generate_conversations"}`))
+	f.Add([]byte(`[{"role": "user", "content": "x"}]{"tools": "[{}]", "tool_choice": {"a": ` + "\n" +
+		`"b"}, "messages": [{"role": "assistant", "content": null, "tool_calls": [{"function": ` +
+		`{"name": "f", "arguments": "{}"}}]}]}`))
 	f.Add([]byte("\uFEFF[{\"id\": \"\\ud83d\", \"messages\": [{\"role\": \"tool\", \"name\": " +
 		"\"\\ud83d\x7f\", \"content\": null}]}]"))
 	f.Fuzz(func(t *testing.T, in []byte) {

@@ -9,6 +9,10 @@ type Turn struct {
 	From, To int
 	// Answer is the index of the dataset's answer, -1 if it has none.
 	Answer int
+	// Calls is the end of the dataset's answer, Messages[Answer:Calls], if the
+	// messages that follow it say what a tool returned; else it is 0. That answer
+	// has the calls, so it stays in the history whatever the server answers.
+	Calls int
 	// Think is the think time before the turn: the delays of its messages.
 	Think time.Duration
 }
@@ -28,7 +32,7 @@ func (c *Conversation) Cut(limit int) []Turn {
 	from, asked := 0, false
 	for i := range c.Messages {
 		switch c.Messages[i].Role {
-		case User, Tool:
+		case User, Tool, Function:
 			asked = true
 		case Assistant:
 			asked = false
@@ -59,8 +63,28 @@ func (c *Conversation) turn(from, to int) Turn {
 	}
 	if to < len(c.Messages) {
 		t.Answer = to
+		if rest := c.AfterAnswer(to); c.returned(rest) {
+			t.Calls = rest
+		}
 	}
 	return t
+}
+
+// returned reports whether message i is what a tool returned.
+func (c *Conversation) returned(i int) bool {
+	return i < len(c.Messages) && (c.Messages[i].Role == Tool || c.Messages[i].Role == Function)
+}
+
+// Answer returns the messages that stand for the answer of a turn: one, or those
+// with the calls of tools.
+func (c *Conversation) Answer(t Turn) []Message {
+	switch {
+	case t.Answer < 0:
+		return nil
+	case t.Calls > 0:
+		return c.Messages[t.Answer:t.Calls]
+	}
+	return c.Messages[t.Answer : t.Answer+1]
 }
 
 // AfterAnswer returns the index of the first message from i on that is not the

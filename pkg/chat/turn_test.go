@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// ofRoles returns a conversation with a message for each letter: s, u, a or t,
+// ofRoles returns a conversation with a message for each letter: s, u, a, t or f,
 // for the roles that begin with it.
 func ofRoles(letters string) *Conversation {
-	roles := map[rune]string{'s': System, 'u': User, 'a': Assistant, 't': Tool}
+	roles := map[rune]string{'s': System, 'u': User, 'a': Assistant, 't': Tool, 'f': Function}
 	c := new(Conversation)
 	for _, r := range letters {
 		c.Messages = append(c.Messages, Message{Role: roles[r]})
@@ -33,6 +33,7 @@ func TestCut(t *testing.T) {
 		"saU",           // nobody has spoken before the first answer
 		"UasaU",         // nor between these two
 		"UatTaU",        // tool results are sent together
+		"UaFaU",         // and those of the older API
 		"s", "a", "saa", // nothing to ask
 	} {
 		var want, got []int
@@ -87,5 +88,25 @@ func TestCutThinkTime(t *testing.T) {
 	turns := c.Cut(0)
 	if turns[0].Think != 7*time.Second || turns[1].Think != 16*time.Second {
 		t.Errorf("think times %v and %v, want 7s and 16s", turns[0].Think, turns[1].Think)
+	}
+}
+
+// The answer before what a tool returned is all of the dataset's messages there.
+func TestCutCalls(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		roles string
+		want  []int // Calls of each turn
+	}{
+		{"uaua", []int{0, 0}}, {"uata", []int{2, 0}}, {"uaatau", []int{3, 0, 0}},
+		{"uafa", []int{2, 0}}, {"uat", []int{2, 0}}, {"uau", []int{0, 0}},
+	} {
+		var got []int
+		for _, turn := range ofRoles(tc.roles).Cut(0) {
+			got = append(got, turn.Calls)
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%s: calls end at %v, want %v", tc.roles, got, tc.want)
+		}
 	}
 }

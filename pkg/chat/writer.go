@@ -138,7 +138,11 @@ func (f Format) Append(dst []byte, c *Conversation) []byte {
 			}
 			dst = c.Messages[i].appendSteered(dst)
 		}
-		return append(dst, "]}"...)
+		dst = append(dst, ']')
+		for _, f := range c.Fields {
+			dst = AppendField(dst, f)
+		}
+		return append(dst, '}')
 	}
 	return f.appendIndented(dst, c)
 }
@@ -194,7 +198,7 @@ func (f Format) appendIndented(dst []byte, c *Conversation) []byte {
 		}
 		dst = f.newline(dst, 3)
 		if m.Raw != nil {
-			dst = f.appendRaw(dst, m)
+			dst = f.appendObject(dst, m.appendSteered(nil), 3)
 			continue
 		}
 		dst = append(dst, '{')
@@ -219,14 +223,24 @@ func (f Format) appendIndented(dst []byte, c *Conversation) []byte {
 		dst = f.newline(dst, 2)
 	}
 	dst = append(dst, ']')
+	for _, field := range c.Fields {
+		dst = append(f.newline(append(dst, ','), 2), '"')
+		dst = append(append(dst, field.Name...), `": `...)
+		dst = f.appendObject(dst, field.Value, 2)
+	}
 	return append(f.newline(dst, 1), '}')
 }
 
-// appendRaw appends a message with Raw.
-func (f Format) appendRaw(dst []byte, m *Message) []byte {
+// AppendField appends a comma and the field.
+func AppendField(dst []byte, f Field) []byte {
+	dst = append(AppendString(append(dst, ','), f.Name), ':')
+	return append(dst, f.Value...)
+}
+
+// appendObject appends JSON, which stands at a level.
+func (f Format) appendObject(dst, object []byte, level int) []byte {
 	var out bytes.Buffer
-	object := m.appendSteered(nil)
-	prefix := string(f.spaces(nil, 3))
+	prefix := string(f.spaces(nil, level))
 	if json.Indent(&out, object, prefix, string(f.spaces(nil, 1))) != nil {
 		out.Reset() // Raw was not made by a Reader and is not JSON: write it as it is
 		out.Write(object)

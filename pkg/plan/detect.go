@@ -9,6 +9,7 @@ import (
 
 	"multiturn/internal/jsonseq"
 	"multiturn/internal/packed"
+	"multiturn/pkg/chat"
 	"multiturn/pkg/record"
 )
 
@@ -45,6 +46,7 @@ func Detect(r io.Reader) (Kind, io.Reader, error) {
 	}
 	var head bytes.Buffer
 	s := jsonseq.NewScanner(io.TeeReader(r, &head))
+	s.Whole = chat.IsMessage
 	kind := Kind("")
 	unknown := ErrEmpty
 	for i := 0; i < detectItems && kind == "" && s.Scan(); i++ {
@@ -67,6 +69,8 @@ func kindOf(item []byte) Kind {
 	has := gjson.GetManyBytes(item, "type", "hash_ids", "messages", "filetype", "ttft_ms",
 		"timestamp", "input_length")
 	switch typ := has[0].String(); {
+	case gjson.GetBytes(item, "0.role").Exists():
+		return Conversations // an array of messages
 	case !gjson.ParseBytes(item).IsObject():
 		return ""
 	case has[3].String() == "generate_conversations":
