@@ -20,7 +20,7 @@ func (s *sender) Send(ctx context.Context, r *bench.Request) *bench.Reply {
 	s.live.inFlight.Add(1)
 	defer s.live.inFlight.Add(-1)
 	res := s.client.Do(ctx, &openai.Request{
-		Messages: r.Messages, Session: r.Conversation, MaxTokens: r.MaxTokens,
+		Messages: r.Messages, Fields: r.Fields, Session: r.Conversation, MaxTokens: r.MaxTokens,
 		MinTokens: r.MinTokens, IgnoreEOS: s.exact && r.MinTokens > 0 && r.MinTokens == r.MaxTokens,
 		Timeout: r.Timeout,
 	})

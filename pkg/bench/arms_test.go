@@ -441,8 +441,8 @@ func TestReasoningIsSentBack(t *testing.T) {
 	if !strings.Contains(out.bodies[1], want) {
 		t.Errorf("%s\nlacks %s", out.bodies[1], want)
 	}
-	if !strings.Contains(out.bodies[2], `"reasoning":"thought \"so\"","tool_calls":[{"id":"x"}]}`) {
-		t.Errorf("%s lacks the tool calls", out.bodies[2])
+	if strings.Contains(out.bodies[2], "tool_calls") {
+		t.Errorf("%s has calls that nothing answers", out.bodies[2])
 	}
 	messages(t, out.bodies[2])
 	if out := playAll(t, Options{}, &fake{reply: thinks},

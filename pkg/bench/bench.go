@@ -16,6 +16,24 @@
 // encoded pieces that are never joined. Answers are counted later, on another
 // goroutine (see ledger.go).
 //
+// # Histories
+//
+// Strict servers refuse an assistant's message without a text, and tool calls that
+// no tool message answers. So what stands in the history for an answer is, in this
+// order:
+//
+//  1. the dataset's answer, if the dataset's next message is what a tool returned:
+//     that answer has the calls;
+//  2. the server's text, without its tool calls, and with its reasoning if
+//     Options.ReasoningField says so;
+//  3. the dataset's text, without tool calls, if the server's answer has no text: it
+//     is empty, reasoning only, or tool calls only;
+//  4. nothing, if neither has a text. Then two questions follow each other.
+//
+// With DatasetAnswers the third comes before the second. An answer that is empty
+// has failed as a turn, but its conversation goes on. [record.Turn].History has what
+// stands there.
+//
 // # Salts
 //
 // In a run with control arms the salt is at the very start of the first
@@ -55,6 +73,8 @@ type Request struct {
 	// Messages, concatenated, are the messages as Options.Encoder encodes them. The
 	// pieces belong to the conversation and must not be changed.
 	Messages [][]byte
+	// Fields are those of the conversation, sent beside the messages.
+	Fields []chat.Field
 	// MaxTokens and MinTokens are the length to ask for; 0 = no limit.
 	MaxTokens, MinTokens int
 	// Timeout limits the whole request.
@@ -83,9 +103,9 @@ type Finished struct {
 	// Asked are the messages since the last answer.
 	Asked             []chat.Message
 	Answer, Reasoning string
-	// History is the answer as the next turn is asked with it; nil if the turn
-	// failed.
-	History *chat.Message
+	// History is what the next turn is asked with in place of the answer: one
+	// message, those with the calls of tools, or none; nil if there is no next turn.
+	History []chat.Message
 }
 
 // History is what the next turn is asked with.

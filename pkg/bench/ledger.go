@@ -56,7 +56,7 @@ type entry struct {
 	turn     *record.Turn
 	reply    *Reply
 	asked    []chat.Message
-	history  *chat.Message      // the answer as it was put into the history
+	history  []chat.Message     // what stands for the answer in the history
 	finished *chat.Conversation // after its last turn, if somebody wants it
 }
 
@@ -114,7 +114,7 @@ func (l *ledger) enter(e *entry) error {
 	fresh := e.marked
 	if c != nil {
 		for i := range e.asked {
-			fresh += c.Count(e.asked[i].Text)
+			fresh += c.Count(e.asked[i].AllText())
 		}
 	}
 	input := l.input[e.play] + fresh
@@ -126,7 +126,7 @@ func (l *ledger) enter(e *entry) error {
 			t.Counted.FirstChunk = c.Count(e.reply.First)
 		}
 	}
-	l.input[e.play] = input + t.Counted.Output
+	l.input[e.play] = input + l.kept(e)
 
 	l.judge(t)
 	if !t.Warmup {
@@ -152,6 +152,21 @@ func (l *ledger) enter(e *entry) error {
 		return l.opt.OnConversation(e.finished)
 	}
 	return nil
+}
+
+// kept returns the tokens that stand for the answer in the history.
+func (l *ledger) kept(e *entry) (tokens int) {
+	if l.opt.Counter == nil || e.history == nil {
+		return e.turn.Counted.Output
+	}
+	for i := range e.history {
+		if text := e.history[i].AllText(); text == e.reply.Text {
+			tokens += e.turn.Counted.Output
+		} else {
+			tokens += l.opt.Counter.Count(text)
+		}
+	}
+	return tokens
 }
 
 // judge gives the run up if nothing has succeeded so far.

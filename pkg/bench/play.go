@@ -70,7 +70,7 @@ func (p *play) prepare(counter Counter, lengths bool) {
 			t := &p.turns[i]
 			p.encode(t)
 			if t.Answer >= 0 && lengths {
-				t.length = answerLength(&p.conv.Messages[t.Answer], counter)
+				t.length = answerLength(p.conv.Answer(t.Turn), counter)
 			}
 		}
 	})
@@ -105,14 +105,17 @@ func pieceSize(m *chat.Message) int { return len(m.Text) + len(m.Raw) + 48 }
 
 // answerLength returns the number of tokens to ask for in place of an answer of
 // the dataset; 0 if nothing counts it.
-func answerLength(m *chat.Message, counter Counter) int {
-	switch {
-	case m.OutputTokens > 0:
-		return m.OutputTokens
-	case counter != nil:
-		return max(1, counter.Count(m.Text))
+func answerLength(messages []chat.Message, counter Counter) int {
+	length := 0
+	for i := range messages {
+		switch m := &messages[i]; {
+		case m.OutputTokens > 0:
+			length += m.OutputTokens
+		case counter != nil:
+			length += max(1, counter.Count(m.AllText()))
+		}
 	}
-	return 0
+	return length
 }
 
 // ask puts the messages of a turn into the history.

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"multiturn/pkg/chat"
 	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 )
@@ -31,15 +30,15 @@ func (r *run) play(ctx context.Context, d load.Dispatch, scheduled record.Clock,
 
 	asked := p.fresh[len(p.fresh)-(t.To-t.From):]
 	e := entry{play: d.Play, marked: t.marked, turn: rec, reply: a.reply, asked: asked}
+	before := len(p.fresh)
 	switch {
-	case rec.Outcome.OK():
-		m := r.history(p, t, a.reply)
-		e.history = &m
-		p.answer(m)
-		ok = true
+	case rec.Outcome.OK(), rec.Outcome == record.Empty:
+		rec.History, ok = r.keep(p, d.Turn, a.reply), true
 	case r.opt.Failure == GoOn && t.Answer >= 0 && ctx.Err() == nil:
-		p.answer(p.conv.Messages[t.Answer])
-		ok = true
+		rec.History, ok = r.keep(p, d.Turn, nil), true
+	}
+	if ok {
+		e.history = p.fresh[before:]
 	}
 	last := !ok || d.Turn+1 == len(p.turns)
 	if last && ok && r.opt.OnConversation != nil && p.Arm.First {
@@ -54,7 +53,7 @@ func (r *run) play(ctx context.Context, d load.Dispatch, scheduled record.Clock,
 
 // request returns the request of a turn whose messages are in the history.
 func (r *run) request(p *play, t *turn) *Request {
-	req := &Request{Conversation: p.session, Messages: p.pieces}
+	req := &Request{Conversation: p.session, Messages: p.pieces, Fields: p.conv.Fields}
 	req.MinTokens, req.MaxTokens = r.opt.lengths(t)
 	// As the reference: a long answer may take a fifth of a second a token.
 	req.Timeout = max(r.opt.Timeout, time.Duration(req.MaxTokens/5)*time.Second)
@@ -131,26 +130,4 @@ func (r *run) record(d load.Dispatch, req *Request, a *attempts) *record.Turn {
 		}
 	}
 	return rec
-}
-
-// history returns the answer as the next turn is asked with it.
-func (r *run) history(p *play, t *turn, reply *Reply) chat.Message {
-	if r.opt.History == DatasetAnswers && t.Answer >= 0 {
-		return p.conv.Messages[t.Answer]
-	}
-	m := chat.Message{Role: chat.Assistant, Text: reply.Text}
-	reasoning := r.opt.ReasoningField != "" && reply.Reasoning != ""
-	if reply.ToolCalls == nil && !reasoning {
-		return m
-	}
-	raw := chat.AppendString([]byte(`{"role":"assistant","content":`), reply.Text)
-	if reasoning {
-		raw = chat.AppendString(append(raw, ','), r.opt.ReasoningField)
-		raw = chat.AppendString(append(raw, ':'), reply.Reasoning)
-	}
-	if reply.ToolCalls != nil {
-		raw = append(append(raw, `,"tool_calls":`...), reply.ToolCalls...)
-	}
-	m.Raw = append(raw, '}')
-	return m
 }

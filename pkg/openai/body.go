@@ -20,6 +20,7 @@ const sessionMark = httpclient.SessionMark
 // messages, and the header.
 type template struct {
 	before []byte      // the body before the messages
+	model  int         // length of its part with the model, which other fields may follow
 	after  []byte      // the body after the messages, before the fields of the request
 	header http.Header // without the headers that have the session
 	// sessionHeader and sessionFields are those with {session}.
@@ -51,7 +52,9 @@ func newTemplate(o *Options, u *url.URL, api *api) *template {
 	}
 
 	h := api.history(o)
-	t.before = append(chat.AppendString([]byte(`{"model":`), o.Model), ","+h.open...)
+	t.before = chat.AppendString([]byte(`{"model":`), o.Model)
+	t.model = len(t.before)
+	t.before = append(t.before, ","+h.open...)
 	t.after = []byte(h.close + `,"stream":true`)
 	if o.NoStream {
 		t.after = []byte(h.close + `,"stream":false`)
@@ -160,11 +163,26 @@ type body struct {
 // not with their size.
 func (t *template) body(r *Request) *body {
 	b := &body{before: t.before, messages: r.Messages, after: t.appendTail(nil, r)}
+	if len(r.Fields) > 0 {
+		b.before = t.beforeWith(r.Fields)
+	}
 	b.size = int64(len(b.before) + len(b.after))
 	for _, p := range b.messages {
 		b.size += int64(len(p))
 	}
 	return b
+}
+
+// beforeWith returns the body before the messages, with fields of the conversation
+// that the user did not set.
+func (t *template) beforeWith(fields []chat.Field) []byte {
+	before := bytes.Clone(t.before[:t.model])
+	for _, f := range fields {
+		if !t.own[f.Name] {
+			before = chat.AppendField(before, f)
+		}
+	}
+	return append(before, t.before[t.model:]...)
 }
 
 // wholeBody is the most bytes of a body that net/http gets in one piece: with the

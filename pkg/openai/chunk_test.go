@@ -13,6 +13,7 @@ import (
 
 	"multiturn/internal/httpclient"
 	"multiturn/internal/jsonseq"
+	"multiturn/pkg/chat"
 )
 
 // FuzzScanner compares the scanner with encoding/json: what is valid, and the
@@ -265,12 +266,18 @@ func TestBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tools := []chat.Field{{Name: "tools", Value: json.RawMessage(`[{"type":"function"}]`)},
+		{Name: "tool_choice", Value: json.RawMessage(`"auto"`)}}
 	for _, c := range []struct {
 		name    string
 		options Options
 		request Request
 		want    string
 	}{
+		{"tools", Options{NoUsage: true}, Request{Fields: tools, MaxTokens: 5},
+			`"stream":true,"max_tokens":5`},
+		{"fields win over tools", Options{NoUsage: true, Fields: []Field{{"tools", []byte(`[]`)}}},
+			Request{Fields: tools}, `"stream":true,"tools":[]`},
 		{"least", Options{}, Request{}, `"stream":true,"stream_options":{"include_usage":true}`},
 		{"no usage", Options{NoUsage: true}, Request{}, `"stream":true`},
 		{"no stream", Options{NoStream: true}, Request{}, `"stream":false`},
@@ -300,7 +307,9 @@ func TestBody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := `{"model":"m\"1","messages":[{"role":"user","content":"a"},{"role":"assistant",` +
+		own := map[string]string{"tools": `,"tools":[{"type":"function"}],"tool_choice":"auto"`,
+			"fields win over tools": `,"tool_choice":"auto"`}[c.name]
+		want := `{"model":"m\"1"` + own + `,"messages":[{"role":"user","content":"a"},{"role":"assistant",` +
 			`"content":"b"}],` + c.want + "}"
 		if string(got) != want || int64(len(got)) != body.size || !gjson.ValidBytes(got) {
 			t.Errorf("%s: %d bytes\n%s\nwant\n%s", c.name, body.size, got, want)

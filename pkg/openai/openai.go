@@ -50,6 +50,9 @@ type Request struct {
 	// pieces are sent as they are, neither copied nor parsed, so that a history can
 	// grow by pieces.
 	Messages [][]byte
+	// Fields of the body that are the conversation's own, such as its tools. Those
+	// that Options.Fields has are left out.
+	Fields []chat.Field
 	// Session is the conversation's id. It replaces {session}.
 	Session string
 	// MaxTokens and MinTokens limit the answer; 0 is not sent. IgnoreEOS is sent if

@@ -131,6 +131,13 @@ func TestPossibleHits(t *testing.T) {
 			c.Messages...)
 		return c
 	}
+	agent := func(id string) chat.Conversation {
+		c := talk(id, 6, 5, 2)
+		c.Messages = append([]chat.Message{{Role: chat.System}}, c.Messages...)
+		asAgent(&c)
+		c.Messages = c.Messages[1:]
+		return c
+	}
 	bare := Simulation{BlockSize: 4, Template: template.Opaque(0)}
 	dataset := bare
 	dataset.DatasetHistory = true
@@ -151,6 +158,9 @@ func TestPossibleHits(t *testing.T) {
 			[]int{0, 4}},
 		"nothing": {[]chat.Conversation{talk("a", 6, 5, 1), talk("b", 6, 5, 1)}, bare,
 			[]int{0, 0}},
+		// Tools are the first 30 tokens of both. The call that was generated is thrown
+		// away where the dataset's stays: 36 tokens of the first prompt are hit.
+		"agents": {[]chat.Conversation{agent("a"), agent("b")}, bare, []int{0, 36, 28, 36}},
 	} {
 		var got []int
 		for _, turn := range analyse(t, simulate(t, test.conversations, test.load), nil).Turns {
@@ -445,46 +455,75 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 }
 
 // With texts, executed turns share what conversations do: the records of a
-// simulated run give the simulation's hits.
+// simulated run give the simulation's hits, also where the dataset's answers with
+// the calls of tools stay in the history.
 func TestTextsOfTheExecuted(t *testing.T) {
 	t.Parallel()
-	var conversations []chat.Conversation
-	texts := map[string]*chat.Conversation{}
-	for i := range 5 {
-		c := talk(fmt.Sprint(i), 10+i, 8, 4)
-		c.Messages = append([]chat.Message{{Role: chat.System, Text: say(50, "system")}},
-			c.Messages...)
-		conversations = append(conversations, c)
+	for _, dataset := range []bool{false, true} {
+		for _, tools := range []bool{false, true} {
+			var conversations []chat.Conversation
+			for i := range 5 {
+				c := talk(fmt.Sprint(i), 10+i, 8, 4)
+				c.Messages = append([]chat.Message{{Role: chat.System, Text: say(50, "system")}},
+					c.Messages...)
+				if tools {
+					asAgent(&c)
+				}
+				conversations = append(conversations, c)
+			}
+			checkExecuted(t, conversations, dataset, tools)
+		}
 	}
+}
+
+// asAgent gives a conversation tools, and makes its first answer a call, which the
+// message after it returns.
+func asAgent(c *chat.Conversation) {
+	c.Fields = []chat.Field{{Name: "tools", Value: json.RawMessage(`["` + say(30, "tool") + `"]`)}}
+	c.Messages[2].Raw = json.RawMessage(`{"role":"assistant","content":"x","tool_calls":[{"id":"1",` +
+		`"function":{"name":" f","arguments":"` + say(12, " call") + `"}}]}`)
+	c.Messages[3].Role = chat.Tool
+}
+
+func checkExecuted(t *testing.T, conversations []chat.Conversation, dataset, tools bool) {
+	t.Helper()
+	texts := map[string]*chat.Conversation{}
 	for i := range conversations {
 		texts[conversations[i].ID] = &conversations[i]
 	}
-	for _, dataset := range []bool{false, true} {
-		w := simulate(t, conversations, Simulation{
-			Options: load.Options{Clients: 2, Active: 3}, BlockSize: 8, DatasetHistory: dataset,
-			Speed: Speed{Base: time.Second, Interval: time.Millisecond},
-		})
-		var turns []*record.Turn
-		for _, r := range w.Requests {
-			turns = append(turns, &record.Turn{
-				Conversation: r.Conversation, Turn: r.Index,
-				Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(r.Start) + 1,
-					End:   record.Clock(r.End) + 1,
-					Usage: &record.Usage{Prompt: r.Prompt, Completion: r.Output}},
-			})
+	w := simulate(t, conversations, Simulation{
+		Options: load.Options{Clients: 2, Active: 3}, BlockSize: 8, DatasetHistory: dataset,
+		Speed: Speed{Base: time.Second, Interval: time.Millisecond},
+	})
+	var turns []*record.Turn
+	for _, r := range w.Requests {
+		turn := &record.Turn{
+			Conversation: r.Conversation, Turn: r.Index,
+			Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(r.Start) + 1,
+				End:   record.Clock(r.End) + 1,
+				Usage: &record.Usage{Prompt: r.Prompt, Completion: r.Output}},
 		}
-		config := gpu(8, 60)
-		want := analyse(t, w, config)
-		got, notes, err := Compare(turns, config,
-			Executed{Texts: texts, Tokenizer: words{}, DatasetHistory: dataset})
-		if err != nil || len(notes) > 0 {
-			t.Fatal(err, notes)
+		if tools && r.Index == 0 && !dataset {
+			turn.History = record.HistoryTool
 		}
-		for i := range got {
-			if *got[i] != want.Turns[i] {
-				t.Errorf("dataset history %v, turn %d of %s: %+v, simulated %+v", dataset,
-					w.Requests[i].Index, w.Requests[i].Conversation, *got[i], want.Turns[i])
-			}
+		turns = append(turns, turn)
+	}
+	config := gpu(8, 60)
+	want := analyse(t, w, config)
+	got, notes, err := Compare(turns, config,
+		Executed{Texts: texts, Tokenizer: words{}, DatasetHistory: dataset})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if replaced := tools && !dataset; replaced != (len(notes) == 1 &&
+		strings.HasPrefix(notes[0], "5 prompts after an answer that something else stands for")) ||
+		!replaced && len(notes) > 0 {
+		t.Errorf("notes %q", notes)
+	}
+	for i := range got {
+		if *got[i] != want.Turns[i] {
+			t.Errorf("dataset history %v, turn %d of %s: %+v, simulated %+v", dataset,
+				w.Requests[i].Index, w.Requests[i].Conversation, *got[i], want.Turns[i])
 		}
 	}
 }
@@ -567,23 +606,25 @@ var detected = map[string]struct {
 	text string
 	want Kind
 }{
-	"array":           {`[{"id": "a", "messages": []}]`, Conversations},
-	"lines":           {"{\"id\": \"a\", \"messages\": [{\"role\": \"user\"}]}\n", Conversations},
-	"over lines":      {"\n{\n \"id\": \"a\",\n \"messages\": [\n]}", Conversations},
-	"generator":       {`{"filetype": "generate_conversations", "text_files": []}`, Generator},
-	"records":         {`{"type": "run", "format": "multiturn-records"}`, Records},
-	"turns only":      {`{"type": "turn"}`, Records},
-	"broken first":    {"{\"type\": \"ru\n{\"type\": \"turn\"}\n", Records},
-	"unknown first":   {"{\"type\": \"note\"}\n{\"type\": \"turn\"}\n", Records},
-	"samples":         {`[{"ttft_ms": 1.5, "latency_ms": 2}]`, Samples},
-	"trace":           {`{"timestamp": 0, "input_length": 3, "hash_ids": [1]}`, Trace},
-	"trace, no ids":   {`{"timestamp": 0, "input_length": 3}`, Trace},
-	"empty":           {"", ""},
-	"empty array":     {"[]", ""},
-	"text":            {"It was a dark and stormy night.", ""},
-	"something else":  {`{"a": 1}`, ""},
-	"messages a text": {`{"messages": "hello"}`, ""},
-	"numbers":         {"1 2 3", ""},
+	"array":                {`[{"id": "a", "messages": []}]`, Conversations},
+	"lines":                {"{\"id\": \"a\", \"messages\": [{\"role\": \"user\"}]}\n", Conversations},
+	"over lines":           {"\n{\n \"id\": \"a\",\n \"messages\": [\n]}", Conversations},
+	"lines of messages":    {"[{\"role\": \"user\"}]\n[{\"role\": \"user\"}]", Conversations},
+	"an array of messages": {"[\n {\"role\": \"user\", \"content\": \"x\"}\n]", Conversations},
+	"generator":            {`{"filetype": "generate_conversations", "text_files": []}`, Generator},
+	"records":              {`{"type": "run", "format": "multiturn-records"}`, Records},
+	"turns only":           {`{"type": "turn"}`, Records},
+	"broken first":         {"{\"type\": \"ru\n{\"type\": \"turn\"}\n", Records},
+	"unknown first":        {"{\"type\": \"note\"}\n{\"type\": \"turn\"}\n", Records},
+	"samples":              {`[{"ttft_ms": 1.5, "latency_ms": 2}]`, Samples},
+	"trace":                {`{"timestamp": 0, "input_length": 3, "hash_ids": [1]}`, Trace},
+	"trace, no ids":        {`{"timestamp": 0, "input_length": 3}`, Trace},
+	"empty":                {"", ""},
+	"empty array":          {"[]", ""},
+	"text":                 {"It was a dark and stormy night.", ""},
+	"something else":       {`{"a": 1}`, ""},
+	"messages a text":      {`{"messages": "hello"}`, ""},
+	"numbers":              {"1 2 3", ""},
 }
 
 func TestDetect(t *testing.T) {

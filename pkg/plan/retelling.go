@@ -20,7 +20,8 @@ type retelling struct {
 	chain    *kvcache.Chain // the turn before, prompt and answer
 	asked    *kvcache.Chain // its prompt, for when the answer is dropped
 	last     kvcache.Turn
-	reasoned bool // its answer began with reasoning, which is not sent back
+	reasoned bool   // its answer began with reasoning, which is not sent back
+	history  string // what stands in the history in place of its answer, see record.Turn
 	turns    int
 	scratch  []int32
 	broken   breaks
@@ -29,12 +30,14 @@ type retelling struct {
 // breaks counts prompts that do not go on from the whole turn before them.
 type breaks struct {
 	reasoning int // that turn's answer had reasoning
+	replaced  int // something else than its answer stands in the history
 	shorter   int // they are too short for its answer
 	cut       int // they are shorter than its prompt
 }
 
 func (b *breaks) add(other breaks) {
 	b.reasoning += other.reasoning
+	b.replaced += other.replaced
 	b.shorter += other.shorter
 	b.cut += other.cut
 }
@@ -68,6 +71,7 @@ func (c *retelling) add(t *record.Turn) Request {
 	c.last = r.Turn
 	c.reasoned = t.ChunksReasoning > 0 ||
 		t.Usage != nil && t.Usage.Reasoning != nil && *t.Usage.Reasoning > 0
+	c.history = t.History
 	c.turns++
 	return r
 }
@@ -81,7 +85,10 @@ func (c *retelling) goOn(r *Request) {
 	case r.Prompt < c.last.Prompt:
 		c.broken.cut++
 		c.startOver(r)
-	case c.DatasetHistory:
+	case c.DatasetHistory && c.history != record.HistoryServer:
+		c.dropAnswer(r)
+	case c.history != "" && c.history != record.HistoryServer:
+		c.broken.replaced++
 		c.dropAnswer(r)
 	case c.reasoned:
 		c.broken.reasoning++
@@ -90,6 +97,18 @@ func (c *retelling) goOn(r *Request) {
 		c.broken.shorter++
 		c.dropAnswer(r)
 	}
+}
+
+// fromDataset reports whether the dataset's answer stands in the history for that of
+// the turn before.
+func (c *retelling) fromDataset() bool {
+	switch c.history {
+	case "":
+		return c.DatasetHistory
+	case record.HistoryTool, record.HistoryDataset:
+		return true
+	}
+	return false
 }
 
 func (c *retelling) startOver(r *Request) {
@@ -123,15 +142,18 @@ func (c *retelling) appendTexts(ids []int32, turn int) []int32 {
 	if c.turns == 0 {
 		p.From = 0 // turns before it may be missing
 		ids = c.Template.AppendBegin(ids)
+		ids = appendTools(ids, c.Template, c.Tokenizer, c.text)
 	} else {
-		if before := c.parts[max(0, turn-1)]; c.DatasetHistory && before.Answer >= 0 {
-			ids = c.Tokenizer.Append(ids, c.text.Messages[before.Answer].Text)
+		if c.fromDataset() {
+			before := c.parts[max(0, turn-1)]
+			ids = appendAnswer(ids, c.Template, c.Tokenizer, c.text.Answer(before))
 		}
 		ids = c.Template.AppendClose(ids)
 	}
 	for j := p.From; j < p.To; j++ {
 		m := &c.text.Messages[j]
-		ids = c.Template.AppendMessage(ids, c.Tokenizer, c.text.RoleBefore(j), m.Role, "", m.Text)
+		ids = c.Template.AppendMessage(ids, c.Tokenizer, c.text.RoleBefore(j), m.Role, "",
+			m.AllText())
 	}
 	return c.Template.AppendAnswer(ids, c.Tokenizer, false)
 }

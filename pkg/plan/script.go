@@ -14,7 +14,8 @@ type script struct {
 	requests []Request
 	computed []int // tokens of each prompt that the turn before did not have
 	assumed  int   // answers whose length is unknown
-	more     int   // messages that hold more than text
+	more     int   // messages that hold more than text and tool calls
+	tools    int   // conversations with tools
 }
 
 // script returns the script of a play. Prompts begin with the salt if the arm's
@@ -28,7 +29,7 @@ func (s *Simulation) script(p *load.Play, c *chat.Conversation, tok template.Tok
 	w.write()
 	w.share()
 	if !p.Arm.First { // what is assumed of the dataset is assumed once
-		w.assumed, w.more = 0, 0
+		w.assumed, w.more, w.tools = 0, 0, 0
 	}
 	return w.script
 }
@@ -59,13 +60,18 @@ func (w *writer) write() {
 		w.chain.Append(w.Template.AppendClose(w.ids[:0])...)
 		w.requests = append(w.requests, r)
 	}
-	if w.DatasetHistory {
-		return
-	}
 	for i := range w.requests {
-		r := &w.requests[i]
-		r.Hashes = w.chain.Hashes()[:(r.Prompt+r.Output)/w.BlockSize]
+		if r := &w.requests[i]; !w.replaced(i) {
+			r.Hashes = w.chain.Hashes()[:(r.Prompt+r.Output)/w.BlockSize]
+		}
 	}
+}
+
+// replaced reports whether the dataset's answer stands in the history in place of
+// the one that a turn generates, as package bench decides it: an answer of the
+// simulation always has a text.
+func (w *writer) replaced(turn int) bool {
+	return w.DatasetHistory || w.play.Turns[turn].Calls > 0
 }
 
 // epoch names the time between two emptyings of the cache in which the play's
@@ -80,11 +86,15 @@ func (w *writer) epoch() string {
 // ask appends the prompt of a turn to the chain.
 func (w *writer) ask(t *chat.Turn) {
 	ids := w.ids[:0]
+	if t.From == 0 {
+		begin := w.Template.AppendBegin(ids)
+		ids = appendTools(begin, w.Template, w.tok, w.conversation)
+		w.tools = min(1, len(ids)-len(begin))
+	}
 	for j := t.From; j < t.To; j++ {
 		m := &w.conversation.Messages[j]
-		text := m.Text
+		text := m.AllText()
 		if j == 0 {
-			ids = w.Template.AppendBegin(ids)
 			text = w.salt + text
 		}
 		ids = w.Template.AppendMessage(ids, w.tok, w.conversation.RoleBefore(j), m.Role, "", text)
@@ -96,19 +106,47 @@ func (w *writer) ask(t *chat.Turn) {
 	w.chain.Append(w.ids...)
 }
 
+// appendTools appends the tools of a conversation. Chat templates put their JSON
+// into the system message or the first question, with a few words around it: it is
+// counted as a system message of its own before all others.
+func appendTools(ids []int32, t *template.Template, tok template.Tokenizer,
+	c *chat.Conversation) []int32 {
+	if tools := c.Tools(); tools != "" {
+		return t.AppendMessage(ids, tok, "", chat.System, "", tools)
+	}
+	return ids
+}
+
+// appendAnswer appends the dataset's answer to a turn, without what closes it.
+func appendAnswer(ids []int32, tm *template.Template, tok template.Tokenizer,
+	messages []chat.Message) []int32 {
+	for i := range messages {
+		if i > 0 {
+			ids = tm.AppendAnswer(tm.AppendClose(ids), tok, false)
+		}
+		ids = tok.Append(ids, messages[i].AllText())
+	}
+	return ids
+}
+
 // length tokenizes a turn's answer and returns the length to ask for.
 func (w *writer) length(t *chat.Turn) int {
 	w.answer = w.answer[:0]
 	length := w.AnswerTokens
 	if t.Answer >= 0 {
-		m := &w.conversation.Messages[t.Answer]
-		w.answer = w.tok.Append(w.answer, m.Text)
-		length = max(1, len(w.answer))
-		if m.OutputTokens > 0 {
-			length = m.OutputTokens
-		}
-		if m.Raw != nil {
-			w.more++
+		length = 0
+		messages := w.conversation.Answer(*t)
+		for i := range messages {
+			m, known := &messages[i], len(w.answer)
+			w.answer = w.tok.Append(w.answer, m.AllText())
+			if m.OutputTokens > 0 {
+				length += m.OutputTokens
+			} else {
+				length += max(1, len(w.answer)-known)
+			}
+			if m.Raw != nil && !m.Calls() {
+				w.more++
+			}
 		}
 	}
 	if w.LimitMax > 0 {
@@ -122,7 +160,7 @@ func (w *writer) length(t *chat.Turn) int {
 // reply appends the answer to the chain as the next turn is asked with it.
 func (w *writer) reply(turn int, r *Request) {
 	n := w.play.Conversation
-	if !w.DatasetHistory {
+	if !w.replaced(turn) {
 		kept := w.answer[:min(len(w.answer), r.Output)]
 		w.answer = appendInvented(kept, n, turn, r.Output-len(kept))
 		w.chain.Append(w.answer...)
@@ -134,9 +172,8 @@ func (w *writer) reply(turn int, r *Request) {
 	generated := w.chain.Clone()
 	generated.Append(appendInvented(nil, n, turn, r.Output)...)
 	r.Hashes = generated.Hashes()
-	if w.play.Turns[turn].Answer >= 0 {
-		w.chain.Append(w.answer...)
-	}
+	w.chain.Append(appendAnswer(w.ids[:0], w.Template, w.tok,
+		w.conversation.Answer(w.play.Turns[turn]))...)
 	w.known = r.Prompt
 }
 
@@ -154,7 +191,7 @@ func (w *writer) share() {
 			r.Hashes = w.unshared(i, len(r.Hashes))
 		case i > 0:
 			store := kvcache.PromptAndOutput
-			if w.DatasetHistory {
+			if w.replaced(i - 1) {
 				store = kvcache.PromptOnly
 			}
 			computed -= kvcache.Bound(w.requests[i-1].Turn, r.Prompt, w.BlockSize, store)

@@ -39,7 +39,8 @@ type Simulation struct {
 	AnswerTokens int
 	// DatasetHistory asks the next turn with the dataset's answers, so that what
 	// the server generates is thrown away. Otherwise the server is taken to say
-	// what the dataset has, cut or filled up to the length asked for.
+	// what the dataset has, cut or filled up to the length asked for, and the
+	// dataset's answers stay only where tool messages follow.
 	DatasetHistory bool
 
 	Speed Speed
@@ -164,10 +165,11 @@ func (c counter) Count(text string) int { return len(c.Append(nil, text)) }
 
 // notes returns what the scripts had to assume.
 func (s *Simulation) notes(scripts []script) []string {
-	assumed, more := 0, 0
+	assumed, more, tools := 0, 0, 0
 	for i := range scripts {
 		assumed += scripts[i].assumed
 		more += scripts[i].more
+		tools += scripts[i].tools
 	}
 	var notes []string
 	if assumed > 0 {
@@ -176,7 +178,12 @@ func (s *Simulation) notes(scripts []script) []string {
 	}
 	if more > 0 {
 		notes = append(notes, fmt.Sprintf("%s with more than a role and a text "+
-			"(tool calls, images, names): only the text is counted", human.Count(more, "message")))
+			"(names, ids, images): only texts and tool calls are counted",
+			human.Count(more, "message")))
+	}
+	if tools > 0 {
+		notes = append(notes, fmt.Sprintf("%s with tools: their JSON is counted as a system message "+
+			"before all others", human.Count(tools, "conversation")))
 	}
 	return notes
 }

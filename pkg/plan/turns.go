@@ -45,10 +45,10 @@ func (o Executed) Of(h *record.Run) Executed {
 // Token counts are the server's usage; without usage, the client's counts and
 // Template. The blocks of a conversation are its own, named by their places,
 // since a prompt is the previous turn, its answer and what is new. If that
-// answer had reasoning (which a client does not send back), or the prompt is too
-// short to hold it, the turn shares the previous prompt but not the answer. If
-// the prompt is shorter than the previous one, the turn shares nothing. Notes
-// count such turns.
+// answer had reasoning (which a client does not send back), if something else
+// stands for it in the history, or if the prompt is too short to hold it, the turn
+// shares the previous prompt but not the answer. If the prompt is shorter than the
+// previous one, the turn shares nothing. Notes count such turns.
 //
 // A failed turn counts if the server had begun to answer, because its prompt was
 // computed by then. Turns that no server saw, and turns whose tokens are unknown,
@@ -160,6 +160,8 @@ func (x *executed) notes() []string {
 		{x.broken.reasoning, "prompt",
 			"after an answer with reasoning, which clients do not send " +
 				"back: only the previous prompt is shared"},
+		{x.broken.replaced, "prompt", "after an answer that something else stands for in the " +
+			"history (see history of a turn): only the previous prompt is shared"},
 		{x.broken.shorter, "prompt", "too short to hold the previous turn and its answer (is " +
 			"reasoning dropped from the history?): only the previous prompt is shared"},
 		{x.broken.cut, "prompt", "shorter than the previous one (was history cut?): nothing " +

@@ -24,14 +24,19 @@ type Tokenizer interface {
 type Turn struct {
 	// Asked are the messages since the last answer.
 	Asked []chat.Message
-	// Answer is the server's text. History is the message that stands for it in
+	// Answer is the server's text. History are the messages that stand for it in
 	// the next turn's prompt; nil if there is no next turn.
 	Answer  string
-	History *chat.Message
+	History []chat.Message
 	// Reasoning is what the server sent beside the answer.
 	Reasoning string
 	// Generated is the number of tokens by usage; 0 if it is unknown.
 	Generated int
+}
+
+// replaced reports whether another text than the answer stands in the history.
+func (t *Turn) replaced() bool {
+	return len(t.History) != 1 || t.History[0].Text != t.Answer
 }
 
 // excerpt is the length of the texts in a record, in characters: enough to
@@ -57,7 +62,7 @@ func Prefixes(
 		}
 		if i > 0 {
 			p := record.Prefix{Conversation: conversation, Turn: i}
-			answer := len(c.messages) - len(turns[i].Asked) - 1
+			answer := len(c.messages) - len(turns[i].Asked) - len(turns[i-1].History)
 			if err := c.compare(&p, before, prompt, &turns[i-1], answer); err != nil {
 				return out, fmt.Errorf("conversation %s, turn %d: %w", conversation, i, err)
 			}
@@ -66,7 +71,7 @@ func Prefixes(
 		if turns[i].History == nil {
 			break
 		}
-		c.messages = append(c.messages, *turns[i].History)
+		c.messages = append(c.messages, turns[i].History...)
 		before = prompt
 	}
 	return out, nil
@@ -103,6 +108,10 @@ func (c *checker) compare(p *record.Prefix, before, prompt []int, t *Turn, answe
 		return err
 	case t.Reasoning != "":
 		return c.reasoned(p, before, prompt, text, t, answer)
+	case t.Answer == "" && t.replaced():
+		p.Message, p.Role, p.Field = answer, chat.Assistant, "content"
+		p.Broken, p.Is = record.BrokenHistory, short(text)
+		return c.place(p, prompt)
 	case t.Answer == "":
 		return nil // tool calls alone: what was generated for them is unknown
 	}
@@ -145,7 +154,7 @@ func (c *checker) answered(
 		return nil
 	case same:
 		p.Broken = record.BrokenTokens
-	case t.History.Raw == nil && t.History.Text != t.Answer:
+	case t.replaced():
 		p.Broken = record.BrokenHistory
 	case strings.Contains(t.Answer, endOfThought) &&
 		!strings.Contains(text[:min(len(t.Answer), len(text))], endOfThought):

@@ -103,7 +103,7 @@ func TestPrefixes(t *testing.T) {
 	user := func(s string) []chat.Message { return []chat.Message{{Role: chat.User, Text: s}} }
 	turn := func(asked, answer string) Turn {
 		return Turn{Asked: user(asked), Answer: answer,
-			History: &chat.Message{Role: chat.Assistant, Text: answer}, Generated: len(answer)}
+			History: []chat.Message{{Role: chat.Assistant, Text: answer}}, Generated: len(answer)}
 	}
 	three := []Turn{turn("hi", "hello"), turn("and", "so"), turn("end", "bye")}
 	thinking := []Turn{turn("hi", "<think>hm</think>hello"), turn("and", "<think>eh</think>so"),
@@ -112,11 +112,11 @@ func TestPrefixes(t *testing.T) {
 	reasoned[0].Reasoning, reasoned[0].Generated = "hm, hm", 12
 	sent := []Turn{turn("hi", "hello"), turn("and", "so")}
 	sent[0].Reasoning, sent[0].Generated = "hm, hm", 12
-	sent[0].History = &chat.Message{Role: chat.Assistant, Text: "<hm, hm>hello"}
+	sent[0].History = []chat.Message{{Role: chat.Assistant, Text: "<hm, hm>hello"}}
 	others := []Turn{sent[0], turn("and", "so")}
 	others[0].Generated = 30
 	dataset := []Turn{turn("hi", "hello"), turn("and", "so")}
-	dataset[0].History = &chat.Message{Role: chat.Assistant, Text: "help"}
+	dataset[0].History = []chat.Message{{Role: chat.Assistant, Text: "help"}}
 	other := []Turn{turn("hi", "hello"), turn("and", "so")}
 	other[0].Generated = 9
 	ended := []Turn{turn("hi", "hello"), turn("and", "so")}
@@ -243,7 +243,7 @@ func TestPrefixes(t *testing.T) {
 func TestPrefixesWithoutAnEndpoint(t *testing.T) {
 	t.Parallel()
 	turns := []Turn{{Asked: []chat.Message{{Role: chat.User, Text: "a"}}, Answer: "b",
-		History: &chat.Message{Role: chat.Assistant, Text: "b"}},
+		History: []chat.Message{{Role: chat.Assistant, Text: "b"}}},
 		{Asked: []chat.Message{{Role: chat.User, Text: "c"}}}}
 	for _, call := range []string{"Tokenize", "Detokenize"} {
 		if _, err := Prefixes(t.Context(), &prompts{template: plain, fails: call}, "c",
@@ -267,7 +267,7 @@ func FuzzPrefixes(f *testing.F) {
 		}
 		turns := []Turn{
 			{Asked: []chat.Message{{Role: chat.User, Text: ask}}, Answer: answer,
-				History:   &chat.Message{Role: chat.Assistant, Text: answer},
+				History:   []chat.Message{{Role: chat.Assistant, Text: answer}},
 				Generated: max(0, generated%100)},
 			{Asked: []chat.Message{{Role: chat.User, Text: again}}},
 		}

@@ -14,7 +14,7 @@ func TestTranscripts(t *testing.T) {
 	said := func(text string) Turn {
 		return Turn{
 			Asked: []chat.Message{{Role: chat.User, Text: text}}, Answer: "ok",
-			History: &chat.Message{Role: chat.Assistant, Text: "ok"},
+			History: []chat.Message{{Role: chat.Assistant, Text: "ok"}},
 		}
 	}
 	scripts := NewTranscripts(2)

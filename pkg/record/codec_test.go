@@ -39,6 +39,7 @@ func TestAppendTurnIsEncodingJSON(t *testing.T) {
 // turnKeys is the order of a turn's fields in the format. The struct has another.
 var turnKeys = strings.Fields(`
 	type conversation client turn messages warmup arm batch attempts outcome status error finish verify
+	history
 	scheduled_ms issued_ms sent_ms written_ms headers_ms first_event_ms
 	first_token_ms first_answer_ms last_token_ms end_ms
 	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged
@@ -188,7 +189,7 @@ func TestReaderLines(t *testing.T) {
 		{"other format", `{"type":"run","format":"x","version":"1.0"}`, "", "", 0,
 			`f:1: the header has format "x", not "multiturn-records": these are not records of a run`},
 		{"strange version", `{"type":"run","format":"multiturn-records","version":"one"}` + "\n" +
-			turn, "turn", `f:1: the header's version "one" is not like "1.2"`, 1, ""},
+			turn, "turn", `f:1: the header's version "one" is not like "1.3"`, 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -37,11 +37,13 @@
 // "offload_block_size" of the stated cache. In records of 1.0 and 1.1 it is not
 // known which merged chunks waited for the client and which were sent together.
 //
+// Version 1.3 added "history" to turns.
+//
 // # Examples
 //
 // One record of each type. A record is one line; they are broken here to be read.
 //
-//	{"type":"run","format":"multiturn-records","version":"1.2",
+//	{"type":"run","format":"multiturn-records","version":"1.3",
 //	 "id":"20260102T030405Z-01020304","start":"2026-01-02T03:04:05.000001Z",
 //	 "program":"mtbench 1.0","options":{"model":"m"},"model":"m",
 //	 "url":"http://localhost:8000","seed":0,"clients":2,"active_conversations":6,
@@ -115,7 +117,7 @@ package record
 // fields are only added.
 const (
 	Format  = "multiturn-records"
-	Version = "1.2"
+	Version = "1.3"
 )
 
 // Types of records.

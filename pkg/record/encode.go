@@ -28,6 +28,7 @@ func AppendTurn(dst []byte, t *Turn) []byte {
 	e.optString("error", t.Error)
 	e.optString("finish", t.Finish)
 	e.optString("verify", t.Verify)
+	e.optString("history", t.History)
 
 	e.clock("scheduled_ms", t.Scheduled)
 	e.clock("issued_ms", t.Issued)

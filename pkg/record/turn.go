@@ -18,6 +18,10 @@ type Turn struct {
 	Attempts int `json:"attempts"`
 	// Verify is one of the Verify constants; empty if answers are not compared.
 	Verify string `json:"verify,omitempty"`
+	// History is what stands for the answer in the history of the next turn, if not
+	// the answer itself: one of the History constants. It is empty in the last turn,
+	// and where Load.History already says that it is the dataset's.
+	History string `json:"history,omitempty"`
 
 	// Scheduled is when the turn should have started: the previous answer's end
 	// plus think time. Issued is when the run asked for it to be sent.
@@ -49,6 +53,15 @@ func SharesNothing(arm string) bool {
 	}
 	return false
 }
+
+// Values of Turn.History, beside two of Load.History: HistoryDataset, the dataset's
+// answer, as the server's has no text; and in a run whose histories are the
+// dataset's HistoryServer, the server's, as the dataset's has none.
+const (
+	HistoryText    = "text"    // its text, without the tool calls that no message answers
+	HistoryTool    = "tool"    // the dataset's answer, with the calls that the next messages answer
+	HistoryOmitted = "omitted" // nothing: neither answer has a text
+)
 
 // Values of Turn.Verify: whether the answer is the dataset's.
 const (
