@@ -34,11 +34,16 @@ func (f *flags) groups() []cli.Group {
 				Usage: "fewest characters of a message"},
 			{Name: "max-content-len", Value: cli.OptionalInt(&o.MaxLength, 0), DefaultText: "any",
 				Usage: "most characters of a message"},
-			{Name: "language", Essential: true, Value: cli.Enum(&o.Language, sharegpt.Languages...),
+			{Name: "language", Essential: true, Value: cli.Parsed(&o.Language, "LANGUAGES",
+				sharegpt.ParseLanguage, func(l sharegpt.Language) string { return string(l) }),
+				Names: sharegpt.LanguageNames,
 				Usage: "which conversations to keep; any; ascii: every message is ASCII only " +
 					"(mostly English); " +
 					"non-ascii: every message has a character beyond ASCII " +
-					"(what the reference keeps)"},
+					"(what the reference keeps); or codes such as zh,en: " +
+					"the item's language field is one of them"},
+			{Name: "dedup", Essential: true, Value: cli.Bool(&o.Dedup),
+				Usage: "leave out conversations whose messages are all equal to those of another"},
 			{Name: "keep-odd", Value: cli.Bool(&o.KeepOdd),
 				Usage: "keep a question at the end that has no answer"},
 			{Name: "separate", Value: cli.Bool(&o.Separate),

@@ -22,7 +22,9 @@ func command() *cli.Command {
 			"file.\n\n" +
 			"Items with ids NAME_0, NAME_1, ... are parts of one conversation and are joined, if " +
 			"their turns have the shape of ShareGPT (from, value). Items of role and content are " +
-			"whole conversations. A bad item is skipped and counted. A question at the end of a " +
+			"whole conversations. Also read are lists of texts (UltraChat), LMSYS-Chat-1M, " +
+			"WildChat, Alpaca, tool calls of LLaMA-Factory and Hermes, and images by URL. " +
+			"A bad item is skipped and counted. A question at the end of a " +
 			"conversation is dropped. The table at the end shows what became of all items " +
 			"and what was changed.\n\n" +
 			"Exit code 3: IN is cut off; what came before is in OUT.",
@@ -36,6 +38,8 @@ func command() *cli.Command {
 			{About: "long chats in English, straight into a run",
 				Line: "sharegpt2openai sharegpt.json - --min-turns 10 --language ascii | " +
 					"mtbench -i - -m MODEL"},
+			{About: "conversations in Chinese or English of a collection that names languages",
+				Line: "sharegpt2openai wildchat.jsonl.zst data.jsonl --language zh,en --dedup"},
 			{About: "what was left out, and why",
 				Line: "sharegpt2openai sharegpt.jsonl.gz data.jsonl --rejects rejects.jsonl"},
 		},

@@ -59,9 +59,9 @@ func (v *conversion) prepare(ctx context.Context) (err error) {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	if o.Parity && (o.KeepOdd || o.Separate || v.call.IsSet("language")) {
+	if o.Parity && (o.KeepOdd || o.Separate || o.Dedup || v.call.IsSet("language")) {
 		return cli.UsageErrorf("--vllm-parity does what the reference does: " +
-			"it cannot be combined with --language, --keep-odd or --separate")
+			"it cannot be combined with --language, --keep-odd, --separate or --dedup")
 	}
 	override := v.flags.format
 	if override == "" && o.Parity && v.to == "-" {

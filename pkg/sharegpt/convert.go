@@ -3,6 +3,7 @@ package sharegpt
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"slices"
@@ -20,6 +21,7 @@ import (
 // was done until then.
 func Convert(ctx context.Context, src *Source, w io.Writer, f chat.Format,
 	o Options) (*Result, error) {
+	o.codes = o.Language.codes()
 	v := &converter{src: src, o: o, format: f, tally: newTally(o.Rejects), res: &Result{}}
 	err := v.run(ctx, w)
 	v.res.Dropped, v.res.Changed = v.tally.list(), v.changed.list()
@@ -128,6 +130,7 @@ func (v *converter) checkStart() error {
 // set it also writes them, which saves a second conversion.
 func (v *converter) filter(ctx context.Context, list []int32, out *chat.Writer,
 	write bool) (kept []int32, err error) {
+	twins := map[[16]byte]int32{}
 	v.res.Kept = &Statistics{tokens: write && v.o.Count != nil && !v.o.Parity}
 	err = v.each(ctx, list, write, v.res.Kept.tokens, func(c int32, m *made, encoded []byte) error {
 		if m.err != nil {
@@ -136,10 +139,17 @@ func (v *converter) filter(ctx context.Context, list []int32, out *chat.Writer,
 		if m.reason != "" {
 			return v.tally.dropConversation(v.src, v.index, v.convs[c], m.reason, m.detail)
 		}
+		if first, again := twins[m.digest]; v.o.Dedup && again {
+			at := &v.index.entries[v.convs[first][0].entry]
+			return v.tally.dropConversation(v.src, v.index, v.convs[c], Twin,
+				fmt.Sprintf("%s, in line %d", v.index.keys[at.key], at.line))
+		} else if v.o.Dedup {
+			twins[m.digest] = c
+		}
 		kept = append(kept, c)
 		v.res.Kept.add(&m.row)
 		if write {
-			return v.put(out, m, encoded)
+			return v.put(c, out, m, encoded)
 		}
 		return nil
 	})
@@ -149,9 +159,9 @@ func (v *converter) filter(ctx context.Context, list []int32, out *chat.Writer,
 // write writes conversations that have passed.
 func (v *converter) write(ctx context.Context, list []int32, out *chat.Writer) error {
 	s := &Statistics{tokens: v.o.Count != nil && (!v.o.Parity || v.res.NotSampled > 0)}
-	err := v.each(ctx, list, true, s.tokens, func(_ int32, m *made, encoded []byte) error {
+	err := v.each(ctx, list, true, s.tokens, func(c int32, m *made, encoded []byte) error {
 		s.add(&m.row)
-		return v.put(out, m, encoded)
+		return v.put(c, out, m, encoded)
 	})
 	if err != nil {
 		return err
@@ -170,7 +180,7 @@ func (v *converter) write(ctx context.Context, list []int32, out *chat.Writer) e
 	return nil
 }
 
-func (v *converter) put(out *chat.Writer, m *made, encoded []byte) error {
+func (v *converter) put(c int32, out *chat.Writer, m *made, encoded []byte) error {
 	if v.broken != nil {
 		return nil
 	}
@@ -180,6 +190,9 @@ func (v *converter) put(out *chat.Writer, m *made, encoded []byte) error {
 	v.res.Written++
 	v.res.Messages += m.messages
 	v.changed.add(&m.changes)
+	if err := v.tally.noteLosses(v.index, v.convs[c], &m.changes); err != nil {
+		return err
+	}
 	return out.WriteEncoded(encoded)
 }
 
@@ -291,6 +304,9 @@ func (k *worker) do(j *job) error {
 		if m.reason == "" && m.err == nil {
 			m.messages = len(m.conv.Messages)
 			m.row = measure(&m.conv, k.count)
+			if k.v.o.Dedup {
+				m.digest = k.digest(&m.conv)
+			}
 			if k.encode {
 				j.encoded = k.v.format.Append(j.encoded, &m.conv)
 			}
@@ -300,6 +316,18 @@ func (k *worker) do(j *job) error {
 		j.ends = append(j.ends, len(j.encoded))
 	}
 	return nil
+}
+
+// digest returns a digest of the messages and tools of a conversation.
+func (k *worker) digest(c *chat.Conversation) (sum [16]byte) {
+	k.data = k.data[:0]
+	for i := range c.Messages {
+		k.data = append(c.Messages[i].AppendJSON(k.data), '\n')
+	}
+	k.data = append(k.data, c.Tools()...)
+	whole := sha256.Sum256(k.data)
+	copy(sum[:], whole[:])
+	return sum
 }
 
 // convert reads the parts of a conversation and makes messages of them.

@@ -42,9 +42,9 @@ func short(t *testing.T, out string) []string {
 }
 
 // turns writes a list of turns: "u hello|a there" with letters for human, gpt,
-// system and tool.
+// system and robot, which is no role.
 func turns(list string) string {
-	names := map[byte]string{'u': "human", 'a': "gpt", 's': "system", 't': "tool"}
+	names := map[byte]string{'u': "human", 'a': "gpt", 's': "system", 't': "robot"}
 	var all []string
 	for _, t := range strings.Split(list, "|") {
 		text, _ := json.Marshal(t[2:])
@@ -149,8 +149,8 @@ func TestConvert(t *testing.T) {
 			`{"id": null, "conversations": ` + turns("u f|a g") + `}` + "\n" +
 			share("item-3", "u h|a i") +
 			"\n" + share("_3", "u j|a k"),
-			want: []string{"7: u d | a e", "_3: u j | a k", "item-1: u a | a bc",
-				"item-3-: u f | a g", "item-3: u h | a i"}},
+			want: []string{"22f32f01e7c8353a: u f | a g", "60dc02a9a5511504: u a | a bc",
+				"7: u d | a e", "_3: u j | a k", "item-3: u h | a i"}},
 		{name: "ids with an index that are whole",
 			in: share("c_1", "u a|a b") + share("c_2", "u c|a d") +
 				share("c_2", "u e|a f"), o: Options{Separate: true},
@@ -191,7 +191,9 @@ func TestConvert(t *testing.T) {
 			if got := strings.Join(drops, ", "); got != tc.drops {
 				t.Errorf("dropped %s\nwant    %s", got, tc.drops)
 			}
-			if n := strings.Count(rejects.String(), "\n"); (n > 0) != (tc.drops != "") {
+			n := strings.Count(rejects.String(), "\n") -
+				strings.Count(rejects.String(), `"reason":"kept in part"`)
+			if (n > 0) != (tc.drops != "") {
 				t.Errorf("%d rejects for %q", n, tc.drops)
 			}
 			for line := range strings.Lines(rejects.String()) {
@@ -220,12 +222,12 @@ func TestRejectsAndSummary(t *testing.T) {
 {"line":7,"item":5,"reason":"not valid JSON",` +
 		`"detail":"want a comma or a closing bracket here (line 8)",` +
 		`"data":"{\n  \"id\": \"d\" nonsense\n  }"}
-{"line":4,"item":3,"reason":"unknown role","detail":"turn 4 is from \"tool\"",` +
+{"line":4,"item":3,"reason":"unknown role","detail":"turn 4 is from \"robot\"",` +
 		`"data":{"id":"b_0","conversations":` +
 		`[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}}
-{"line":3,"item":2,"reason":"unknown role","detail":"turn 4 is from \"tool\"",` +
+{"line":3,"item":2,"reason":"unknown role","detail":"turn 4 is from \"robot\"",` +
 		`"data":{"id":"b_1","conversations":` +
-		`[{"from":"human","value":"c"},{"from":"tool","value":"d"}]}}
+		`[{"from":"human","value":"c"},{"from":"robot","value":"d"}]}}
 `
 	if rejects.String() != want {
 		t.Errorf("rejects\n%s\nwant\n%s", rejects.String(), want)
@@ -233,7 +235,7 @@ func TestRejectsAndSummary(t *testing.T) {
 	summary := `items read                                     5
   dropped: not valid JSON                      2  (first: line 5: ` + lostQuote + `)
 conversations                                  2
-  dropped: unknown role                        1  (first: line 4: turn 4 is from "tool")
+  dropped: unknown role                        1  (first: line 4: turn 4 is from "robot")
 conversations kept                             1  (2 messages)
   changed: roles renamed to user or assistant  1  (2 messages)
 `
@@ -470,6 +472,16 @@ func FuzzConvert(f *testing.F) {
 		`{"from":"gpt","value":"é"}]}]`), true)
 	f.Add([]byte("{\"messages\": [{\"role\": \"user\", \"content\": [{\"text\": \"a\"}]}, "+
 		"{\"role\": \"system\"}]}\n{\"id\": 1\n[[], 2"), false)
+	for _, form := range []string{"system", "tools", "images", "lists"} {
+		in, err := os.ReadFile(filepath.Join("testdata", "forms", form+".jsonl"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(in, false)
+		for line := range bytes.Lines(in) {
+			f.Add(line, false)
+		}
+	}
 	for _, g := range []string{"parts_out_of_order_seed_0", "lone_surrogate", "null_value",
 		"empty_part_between", "byte_order_mark"} {
 		in, err := os.ReadFile(filepath.Join("testdata", "reference", g+".input.json"))
@@ -480,7 +492,8 @@ func FuzzConvert(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte, parity bool) {
 		var rejects bytes.Buffer
-		out, _, res, err := run(t, bytes.NewReader(in), Options{Parity: parity, Rejects: &rejects},
+		o := Options{Parity: parity, Rejects: &rejects, Dedup: !parity && len(in)%2 == 0}
+		out, _, res, err := run(t, bytes.NewReader(in), o,
 			chat.Converted, 80, "")
 		if err != nil {
 			if strings.ContainsAny(strings.ReplaceAll(err.Error(), "isascii", ""), "\r\x00") &&

@@ -3,6 +3,8 @@ package sharegpt
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,6 +34,12 @@ type entry struct {
 	noID  bool
 }
 
+// madeUp is an entry that has no id, and the one that it gets.
+type madeUp struct {
+	entry int32
+	id    string
+}
+
 // ref is an item's part in a conversation.
 type ref struct {
 	entry     int32
@@ -44,7 +52,7 @@ type index struct {
 	keys    []string // ids of conversations
 	byID    map[string]int32
 	roles   map[string]int32
-	madeUp  []int32 // entries that have no id
+	madeUp  []madeUp
 	items   int
 	tally   *tally
 	parity  bool
@@ -75,6 +83,8 @@ type scanned struct {
 	kind     byte
 	isObject bool
 	hasFrom  bool
+	whole    bool   // the id is not that of a part
+	hash     string // of the item's text, if it has no id
 	turns    int
 	ends     [2]string // roles of the first and the last turn
 	known    [2]bool
@@ -231,6 +241,10 @@ func (s *scanned) look(text []byte, it *item, parity bool) {
 	}
 	s.id, s.idKind, s.kind, s.isObject, s.hasFrom, s.turns = it.id, it.idKind, it.kind, it.isObject,
 		it.hasFrom, len(it.turns)
+	s.whole, s.hash = it.idRank > 0, ""
+	if !parity && (s.idKind == 0 || s.idKind == 'n' || s.id == "") {
+		s.hash = hashID(text[s.from:s.to])
+	}
 	if s.turns == 0 {
 		return
 	}
@@ -275,11 +289,11 @@ func (x *index) add(src *Source, s *scanned, text []byte) error {
 		case s.turns == 0:
 			return drop(Empty, "")
 		case s.idKind == 0 || s.idKind == 'n' || s.id == "":
-			x.madeUp = append(x.madeUp, int32(len(x.entries)))
+			x.madeUp = append(x.madeUp, madeUp{int32(len(x.entries)), s.hash})
 		default:
 			name, part := s.id, int64(0)
 			switch {
-			case x.separate:
+			case x.separate || s.whole:
 			case s.hasFrom || x.joinAll:
 				name, part = splitID(s.id)
 			default:
@@ -349,17 +363,29 @@ func (x *index) role(name string) int32 {
 	return r
 }
 
-// nameTheNameless gives each item without an id an id that no other item has.
+// hashID returns an id for an item: the begin of the SHA-256 of its text, which
+// is the same in whatever file the item stands.
+func hashID(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// nameTheNameless gives each item without an id one that no other item has: its
+// hash, and a number behind it for the second such item.
 func (x *index) nameTheNameless() {
-	for _, i := range x.madeUp {
-		id := "item-" + strconv.Itoa(int(x.entries[i].number))
+	uses := map[string]int{}
+	for _, m := range x.madeUp {
+		id := m.id
 		for {
+			uses[m.id]++
+			if n := uses[m.id]; n > 1 {
+				id = m.id + "-" + strconv.Itoa(n)
+			}
 			if _, taken := x.byID[id]; !taken {
 				break
 			}
-			id += "-"
 		}
-		x.entries[i].key, x.entries[i].noID = x.key(id), true
+		x.entries[m.entry].key, x.entries[m.entry].noID = x.key(id), true
 	}
 	// they are large, and not needed again
 	x.byID, x.roles, x.madeUp, x.counted = nil, nil, nil, nil

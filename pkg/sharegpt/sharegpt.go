@@ -10,14 +10,48 @@
 //
 // A turn here is one message, as in the input. The list may also be called
 // conversation, messages or items, and the keys of a turn role and content;
-// content may then be a list of text parts. Roles are human and user; gpt,
-// assistant, bing, chatgpt, bard, ai, bot and model; system. Other keys are
-// ignored.
+// content may then be a list of parts. Roles, in upper or lower case, are human,
+// user and prompter; gpt, assistant, bing, chatgpt, bard, ai, bot, chatbot and
+// model; system and developer; and those of tools, below. Other keys are ignored.
+//
+// The forms of other collections are read too: a list of texts in turn
+// (UltraChat, under data) or of pairs of texts, objects with a question and its
+// answer ({"human": "...", "assistant": "..."}), a list of messages that is the
+// whole item, and items with instruction, input, output and history (Alpaca).
+//
+// A system prompt may stand beside the list, as system or system_prompt. It
+// becomes the first message, unless the list has one.
+//
+// # Tools
+//
+// Turns of function_call or tool_call, and tool_calls of an answer, become calls
+// of an assistant message. Turns of tool, observation, tool_response and the like
+// become tool messages that answer the calls in order. function is a call behind
+// a question, else a result. In an item that has such turns, or tools beside the
+// list, calls within answers count as well: <tool_call>, <function_call> or
+// <functioncall>. A call is JSON, or what Python prints for it. Ids that an item
+// has stay; others are call00001, call00002 and so on. A call without a result
+// gets an empty one, and a result without a call becomes a user message, since
+// strict servers refuse anything else. A call that cannot be read stays text.
+//
+// tools beside the list, an array or a string that holds one, are kept in the form
+// of OpenAI's API.
+//
+// # Images
+//
+// A list of parts that are not only text stays as it is: image_url, input_audio,
+// audio_url, video_url and file. Where <image> stands in a text and image or
+// images beside the list have a URL or a data URI, the text becomes such a list;
+// images without a mark come before the first question. Other media are left out
+// and counted: a server cannot read a file by its name.
+//
+// # Ids
 //
 // A long chat is often split into several items with the ids NAME_INDEX. They
 // are joined to one conversation, NAME, unless Options.Separate is set. An item
-// with another id is a conversation of its own, and an item without an id is
-// called item-NUMBER, after its place in the file. An item in which no turn has
+// with another id is a conversation of its own, and so is an item that is
+// named by conversation_id, conversation_hash, prompt_id or uuid. An item without
+// an id is called after the SHA-256 of its text, which is the same in any file. An item in which no turn has
 // the key from looks like one of a dataset of whole conversations (genconv's,
 // or one for the OpenAI API), whose ids often just count: CONV_ID_0, CONV_ID_1.
 // It is a conversation of its own under its whole id, unless Options.Join is
@@ -42,8 +76,10 @@
 // message at the end is dropped unless KeepOdd is set. The conversation is left
 // out if it has fewer turns than MinTurns, if roles do not alternate, or if a
 // message fails the filters of length and language. The system message is not
-// counted as a turn. Lengths are in characters (code points). A bad item does
-// not affect others.
+// counted as a turn. Lengths are in characters (code points). Dedup leaves out a
+// conversation whose messages and tools all equal those of another one; one that
+// only begins like another is kept, since replaying both is what a cache is for. A
+// bad item does not affect others.
 //
 // # Parity
 //
@@ -65,7 +101,9 @@ import (
 	"multiturn/pkg/chat"
 )
 
-// Language is a filter on the characters of messages.
+// Language is a filter on the characters of messages, or on the language that an
+// item names: codes of ISO 639 with commas between them, such as "zh,en". Items
+// may also name it in English or as en-US.
 type Language string
 
 // The language filters.
@@ -89,6 +127,7 @@ type Options struct {
 	MinTurns, MaxTurns   *int // turns of a conversation
 	MinLength, MaxLength *int // characters of each message
 	Language             Language
+	Dedup                bool // leave out conversations with the messages of an earlier one
 	KeepOdd              bool
 	Separate             bool // ids of the form NAME_INDEX are those of whole conversations
 	// and if not Separate: those of parts in items of role and content, too
@@ -104,9 +143,10 @@ type Options struct {
 	Workers int
 	// Rejects receives what is left out, one JSON object per line: line and
 	// item are its place, reason and detail why it was left out, and data is
-	// the item (if it is not JSON, its first 1,000 bytes as text). Parity
-	// writes only filtered conversations, since it ends at the first bad item.
-	// May be nil.
+	// the item (if it is not JSON, its first 1,000 bytes as text). A conversation
+	// that is written without a part of it has a line too, with the reason "kept
+	// in part" and no data. What MaxItems leaves out has none. Parity writes only
+	// filtered conversations, since it ends at the first bad item. May be nil.
 	Rejects io.Writer
 	// Progress is called from several goroutines with the number of bytes read
 	// since the last call. They add up to twice the size of the input, which is
@@ -115,6 +155,8 @@ type Options struct {
 	// Transcript receives what the reference prints. It is used in parity only.
 	// May be nil.
 	Transcript *Transcript
+
+	codes []string // of Language
 }
 
 // Validate returns the errors of all options, as field.Errors.
@@ -138,10 +180,10 @@ func (o *Options) Validate() error {
 	}
 	pair("MinTurns", "MaxTurns", o.MinTurns, o.MaxTurns)
 	pair("MinLength", "MaxLength", o.MinLength, o.MaxLength)
-	switch o.Language {
-	case "", Any, ASCII, NonASCII:
-	default:
-		errs.Addf("Language", "is %q, want any, ascii or non-ascii", o.Language)
+	if o.Language != "" {
+		if _, err := ParseLanguage(string(o.Language)); err != nil {
+			errs.Addf("Language", "is %q, which %v", o.Language, err)
+		}
 	}
 	return errs.Err()
 }
@@ -232,7 +274,11 @@ const (
 	TooShort    Reason = "a message is too short"
 	TooLong     Reason = "a message is too long"
 	Foreign     Reason = "language"
+	Twin        Reason = "same messages as an earlier conversation"
 )
+
+// partly is the reason, in the rejects, of a conversation that is kept.
+const partly Reason = "kept in part"
 
 // ErrNothingLeft is the error if no conversation passes the filters.
 var ErrNothingLeft = errors.New("no conversation is left")
@@ -248,6 +294,7 @@ type made struct {
 	// checked (parity only).
 	surrogate *surrogate
 	messages  int
+	digest    [16]byte // of the messages, with Dedup
 	row       row
 	changes   changes
 }

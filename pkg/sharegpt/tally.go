@@ -64,6 +64,20 @@ func (t *tally) dropConversation(src *Source, x *index, parts []ref, reason Reas
 	return nil
 }
 
+// noteLosses writes what was left out of a conversation that is kept to the
+// rejects, without the item.
+func (t *tally) noteLosses(x *index, parts []ref, c *changes) error {
+	if t.rejects == nil {
+		return nil
+	}
+	lost := c.lost()
+	if lost == "" {
+		return nil
+	}
+	e := &x.entries[parts[0].entry]
+	return t.reject(nil, int(e.line), int(e.number), nil, partly, lost)
+}
+
 func (t *tally) rejectEntry(src *Source, e *entry, reason Reason, detail string) error {
 	if t.rejects == nil {
 		return nil
