@@ -167,7 +167,9 @@ func build(ctx context.Context, src *Source, o *Options, tally *tally) (*index, 
 func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *batch,
 	free <-chan *batch) (*CutOff, error) {
 	scan := jsonseq.NewScanner(src.first)
-	scan.Single = o.Parity
+	if scan.Single = o.Parity; !o.Parity {
+		scan.Whole = isTurn
+	}
 	var b *batch
 	told := int64(0)
 	var last error // of the last item
@@ -228,6 +230,24 @@ func cut(ctx context.Context, src *Source, o *Options, work, ordered chan<- *bat
 		cutOff = &CutOff{Line: e.Line, Bytes: scan.Offset()}
 	}
 	return cutOff, send()
+}
+
+// isTurn reports whether an object is a turn, so that an array that begins with it
+// is one conversation.
+func isTurn(object []byte) bool {
+	role, content, list := false, false, false
+	cur := jsonseq.Cursor{Text: object}
+	for key := range cur.Object {
+		switch string(key) {
+		case "role", "from":
+			role = cur.Peek() == '"'
+		case "content", "value", "tool_calls", "function_call":
+			content = true
+		case "conversations", "conversation", "messages", "items", "data":
+			list = true
+		}
+	}
+	return role && content && !list
 }
 
 // look parses what the index needs of an item.

@@ -38,10 +38,11 @@ func TestParseCalls(t *testing.T) {
 func TestPythonJSON(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		`{'a': 'b', "c": None, 'd': [True, False, 1.5e3, -2]}`: `{"a": "b", "c": null, "d": [true, false, 1.5e3, -2]}`,
-		`'it\'s "x" \u00e9 \xe9 \\ \n'`:                        `"it's \"x\" é é \\ \n"`,
-		`"https:\/\/x"`:                                        `"https://x"`,
-		`(1, 2)`:                                               "", `{'a'}`: "", `'a`: "", `nan`: "", `'\z'`: "", "": "",
+		`{'a': 'b', "c": None, 'd': [True, False, 1.5e3, -2]}`: `{"a": "b", "c": null, ` +
+			`"d": [true, false, 1.5e3, -2]}`,
+		`'it\'s "x" \u00e9 \xe9 \\ \n'`: `"it's \"x\" é é \\ \n"`,
+		`"https:\/\/x"`:                 `"https://x"`,
+		`(1, 2)`:                        "", `{'a'}`: "", `'a`: "", `nan`: "", `'\z'`: "", "": "",
 	} {
 		if got := string(pythonJSON([]byte(in))); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
@@ -52,12 +53,14 @@ func TestPythonJSON(t *testing.T) {
 func TestOpenAITools(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		`[{"type": "function", "function": {"name": "f"}}]`: `[{"type":"function","function":{"name":"f"}}] false true`,
+		`[{"type": "function", "function": {"name": "f"}}]`: `[{"type":"function",` +
+			`"function":{"name":"f"}}] false true`,
 		`[{"name": "f"}]`: `[{"type":"function","function":{"name":"f"}}] true true`,
 		`{"name": "f"}`:   `[{"type":"function","function":{"name":"f"}}] true true`,
-		`"[{\"name\": \"f\", \"parameters\": {}}]"`: `[{"type":"function","function":{"name":"f","parameters":{}}}] true true`,
-		`"[{'name': 'f'}]"`:                         `[{"type":"function","function":{"name":"f"}}] true true`,
-		`""`:                                        ` false true`, `[]`: ` false true`, `"[]"`: ` false true`, `null`: ` false true`,
+		`"[{\"name\": \"f\", \"parameters\": {}}]"`: `[{"type":"function",` +
+			`"function":{"name":"f","parameters":{}}}] true true`,
+		`"[{'name': 'f'}]"`: `[{"type":"function","function":{"name":"f"}}] true true`,
+		`""`:                ` false true`, `[]`: ` false true`, `"[]"`: ` false true`, `null`: ` false true`,
 		`"nonsense"`: ` false false`, `[1]`: ` false false`, `7`: ` false false`,
 	} {
 		list, changed, ok := openAITools([]byte(in))
