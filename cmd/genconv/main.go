@@ -1,6 +1,7 @@
 // Command genconv makes conversations out of text: the generator of vLLM's
 // benchmarks/multi_turn on its own. The same config, text, seed and tokenizer
-// give the same bytes. Package synth documents the config.
+// give the same bytes. Package synth documents the config. genconv describe shows
+// what a dataset of conversations is like.
 package main
 
 import (
@@ -12,9 +13,20 @@ import (
 func main() { os.Exit(cli.Main(command(), cli.OS())) }
 
 func command() *cli.Command {
-	var f flags
 	return &cli.Command{
 		Name:  "genconv",
+		Usage: "make multi-turn conversations of chosen lengths out of any text",
+		Description: "Without a subcommand it makes conversations: `genconv --text book.txt`. " +
+			"`genconv describe FILE` shows what a dataset is like.",
+		Commands: []*cli.Command{makeCommand(), describeCommand()},
+		Default:  "make",
+	}
+}
+
+func makeCommand() *cli.Command {
+	var f flags
+	return &cli.Command{
+		Name:  "make",
 		Usage: "make multi-turn conversations of chosen lengths out of any text",
 		Description: "CONFIG is the generator config of vLLM's benchmarks/multi_turn " +
 			"(JSON; - is stdin). Without one it is the reference's generate_multi_turn.json. " +
