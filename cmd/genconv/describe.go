@@ -264,9 +264,14 @@ func formOf(res *sharegpt.Result) string {
 		items += drop.Items
 		conversations += drop.Conversations
 	}
-	if items+conversations > 0 {
-		form += fmt.Sprintf(", of which %s and %s were dropped", human.Count(items, "item"),
+	switch {
+	case items > 0 && conversations > 0:
+		return fmt.Sprintf("%s; dropped: %s, %s", form, human.Count(items, "item"),
 			human.Count(conversations, "conversation"))
+	case items > 0:
+		return form + "; dropped: " + human.Count(items, "item")
+	case conversations > 0:
+		return form + "; dropped: " + human.Count(conversations, "conversation")
 	}
 	return form
 }

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/term"
 
-	"multiturn/internal/packed"
 	"multiturn/internal/pandas"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
@@ -128,9 +127,7 @@ func (v *conversion) convert(ctx context.Context) (*sharegpt.Result, error) {
 		name, in = "stdin", v.call.Stdin // may be a file that can be read twice
 	}
 	src, err := sharegpt.NewSource(in, name)
-	if errors.As(err, new(*packed.KindError)) {
-		return nil, cli.Exit(cli.Usage, err)
-	} else if err != nil {
+	if err != nil {
 		return nil, err
 	}
 	defer src.Close()

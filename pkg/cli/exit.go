@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"unicode"
+
+	"multiturn/internal/packed"
 )
 
 // Code is how a command ended.
@@ -43,7 +45,8 @@ func UsageErrorf(format string, args ...any) error {
 }
 
 // CodeOf returns the exit code that the error carries. Without one, errors about
-// fields of options are Usage, all others Failed; nil is OK.
+// fields of options and about files that hold no text are Usage, all others
+// Failed; nil is OK.
 func CodeOf(err error) Code {
 	var e *exitError
 	switch {
@@ -51,7 +54,7 @@ func CodeOf(err error) Code {
 		return OK
 	case errors.As(err, &e):
 		return e.code
-	case len(fieldErrors(err)) > 0:
+	case len(fieldErrors(err)) > 0, errors.As(err, new(*packed.KindError)):
 		return Usage
 	}
 	return Failed

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"multiturn/internal/packed"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -27,6 +29,8 @@ func TestExitCodes(t *testing.T) {
 		{"usage", UsageErrorf("wrong: %w", boom), 2, "demo: wrong: boom\n"},
 		{"missed", Exit(Missed, boom), 3, "demo: boom\n"},
 		{"wrapped", fmt.Errorf("run: %w", Exit(Missed, boom)), 3, "demo: run: boom\n"},
+		{"no text", fmt.Errorf("x: %w", &packed.KindError{What: "a PDF", Advice: "read it"}), 2,
+			"demo: x: this is a PDF: read it\n"},
 		{"several lines", errors.Join(boom, UsageErrorf("bang")), 2, "demo: boom\ndemo: bang\n"},
 		{"terminal codes", errors.New("a\x1b[31mb\r\n\n c\u009bd "),
 			1, "demo: a\\x1b[31mb\ndemo: c\\x9bd\n"},
