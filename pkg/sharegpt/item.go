@@ -104,7 +104,7 @@ func (it *item) readItem(cur *jsonseq.Cursor, begin int) {
 			}
 		case "conversations", "conversation", "messages", "items":
 			it.readTurns(cur, begin, false)
-		case "data": // of UltraChat; elsewhere it may be anything
+		case "data", "dialogue", "dialog": // of UltraChat; elsewhere they may be anything
 			if it.kind == 0 && isList(cur) {
 				it.readTurns(cur, begin, false)
 			}
@@ -209,7 +209,9 @@ func (it *item) readTurn(cur *jsonseq.Cursor) {
 			it.readValue(cur, &t, false)
 		case "tool_calls", "function_call":
 			if kind := cur.Peek(); kind == '[' || kind == '{' {
-				t.calls = bytes.Clone(cur.Skip())
+				if calls := cur.Skip(); hasCall(calls) {
+					t.calls = bytes.Clone(calls)
+				}
 			}
 		case "tool_call_id":
 			if cur.Peek() == '"' {

@@ -85,13 +85,34 @@ func readPart(cur *jsonseq.Cursor) (p part) {
 	}
 	switch {
 	case p.text != nil:
-		p.json = cur.Text[from:cur.Pos()]
+		p.json = withoutNulls(cur.Text[from:cur.Pos()])
 	case mediaTypes[kind] && filled[kind]:
-		p.json, p.keep = cur.Text[from:cur.Pos()], true
+		p.json, p.keep = withoutNulls(cur.Text[from:cur.Pos()]), true
 	case (kind == "image" || kind == "") && isURL(url):
 		p.json, p.keep = imagePart(url), true
 	}
 	return p
+}
+
+// withoutNulls returns an object without the keys that are null. Tables with one
+// form for all rows have them, and servers refuse them.
+func withoutNulls(object []byte) []byte {
+	if !bytes.Contains(object, []byte("null")) {
+		return object
+	}
+	out := []byte{'{'}
+	cur := jsonseq.Cursor{Text: object}
+	for range cur.Object {
+		if cur.Peek() == 'n' {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(out, cur.Key()...), ':')
+		out = append(out, cur.Skip()...)
+	}
+	return append(out, '}')
 }
 
 // isURL reports whether a server can fetch an image by its name.

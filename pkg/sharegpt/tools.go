@@ -74,6 +74,26 @@ func readCalls(text []byte) (calls []call) {
 	}
 }
 
+// hasCall reports whether tool_calls or function_call hold anything. In tables
+// with one form for all rows the keys of a message without calls are there, and
+// empty or null.
+func hasCall(value []byte) bool {
+	cur := jsonseq.Cursor{Text: value}
+	if cur.Peek() == '[' {
+		n := 0
+		for range cur.Array {
+			n++
+		}
+		return n > 0
+	}
+	for range cur.Object {
+		if cur.Peek() != 'n' {
+			return true
+		}
+	}
+	return false
+}
+
 // readCall reads an object; the name is "" if it is no call.
 func readCall(cur *jsonseq.Cursor) (c call) {
 	c.arguments = "{}"
