@@ -171,8 +171,9 @@ func (f *runFlags) failureFlags() []cli.Flag {
 		{Name: "keep-going", Value: cli.Bool(&f.keepGoing),
 			Usage: fmt.Sprintf("go on even if the first %d turns all failed", giveUpAfter)},
 		{Name: "max-retries", Value: cli.Int(&o.Retries, 0),
-			Env:   []string{"MULTITURN_BENCH_MAX_RETRIES"},
-			Usage: "retry a failed turn this often, after 1 s, 2 s, 4 s, ..."},
+			Env: []string{"MULTITURN_BENCH_MAX_RETRIES"},
+			Usage: "retry a turn this often, after 1 s, 2 s, 4 s, ... or when the server says " +
+				"(Retry-After, up to 5 min): status 408, 409, 425, 429 or 5xx, or no connection"},
 		{Name: "on-failure", Value: cli.Enum(&o.Failure, bench.EndConversation, bench.GoOn),
 			Usage: "after a turn that failed: end its conversation, " +
 				"or go on with the dataset's answer"},

@@ -26,6 +26,6 @@ func (s *sender) Send(ctx context.Context, r *bench.Request) *bench.Reply {
 	})
 	return &bench.Reply{
 		Exchange: res.Exchange, Text: res.Text, First: res.FirstText, Reasoning: res.Reasoning,
-		ToolCalls: res.ToolCalls,
+		ToolCalls: res.ToolCalls, RetryAfter: res.RetryAfter,
 	}
 }

@@ -211,7 +211,7 @@ func TestRetriesHaveSaltsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	f := &fake{reply: func(n int, r *Request, rep *Reply) {
 		if n == 0 {
-			rep.Outcome = record.HTTPStatus
+			rep.Outcome, rep.Status = record.HTTPStatus, 500
 		}
 	}}
 	o := salted(load.Options{Clients: 1, Control: load.AA})

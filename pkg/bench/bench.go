@@ -89,6 +89,9 @@ type Reply struct {
 	Reasoning string
 	// ToolCalls is a JSON array of the answer's tool calls; nil without any.
 	ToolCalls json.RawMessage
+	// RetryAfter is the least pause before another try, as the server asked; 0 = it
+	// did not.
+	RetryAfter time.Duration
 }
 
 // Counter counts the tokens of a text, without special tokens. It is safe for
@@ -146,7 +149,10 @@ type Options struct {
 	// Exact asks for exactly the length, as far as the limits allow. Otherwise it
 	// is an upper bound.
 	Exact bool
-	// Retries of a failed turn, each after 2^attempt seconds, 10 % more or less.
+	// Retries of a turn that failed so that it may be sent again (see
+	// record.Exchange.MayRetry), after 1, 2, 4 seconds and so on, 10 % more or less,
+	// up to 5 minutes. A server's Reply.RetryAfter is the least pause; if it is more
+	// than 5 minutes, the turn fails.
 	Retries int
 	// Timeout of a request, or a fifth of a second for each token asked for, if
 	// that is more; 0 = DefaultTimeout.

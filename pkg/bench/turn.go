@@ -10,13 +10,6 @@ import (
 	"multiturn/pkg/record"
 )
 
-// attempts is what came of a request and its retries.
-type attempts struct {
-	reply             *Reply // of the last one
-	number            int
-	scheduled, issued record.Clock
-}
-
 // play sends a turn, adds it to the ledger, and returns when its answer ended
 // and whether its conversation goes on.
 func (r *run) play(ctx context.Context, d load.Dispatch, scheduled record.Clock,
@@ -60,38 +53,6 @@ func (r *run) request(p *play, t *turn) *Request {
 	return req
 }
 
-// send sends a request, again if it fails and may be retried.
-func (r *run) send(ctx context.Context, d load.Dispatch, req *Request,
-	scheduled record.Clock, jitter *rand.Rand) attempts {
-	p := r.plays[d.Play]
-	a := attempts{scheduled: scheduled}
-	for empty := d.Empty; ; empty = p.Arm.Cold {
-		a.number++
-		if p.Arm.Salt == load.SaltRequest {
-			req.Messages = p.salted(r.opt.Salts.Next())
-		}
-		if empty {
-			r.empty(ctx)
-			a.scheduled = max(a.scheduled, r.now()) // emptying it is not the turn's time
-		}
-		a.issued = r.now()
-		a.reply = r.sender.Send(ctx, req)
-		if a.reply.Outcome.OK() || a.number > r.opt.Retries || ctx.Err() != nil || r.stopped() {
-			return a
-		}
-		if !sleep(backOff(a.number, jitter), r.halt) {
-			return a
-		}
-		a.scheduled = r.now()
-	}
-}
-
-// backOff returns the pause after a failed attempt, counted from 1.
-func backOff(attempt int, jitter *rand.Rand) time.Duration {
-	seconds := float64(int64(1) << min(attempt-1, 20)) // 20: from then on it is 12 days
-	return time.Duration(float64(time.Second) * seconds * (0.9 + 0.2*jitter.Float64()))
-}
-
 // How often emptying the cache is tried, and the pause after the first failure,
 // doubled after each: servers refuse while they clean up after a request.
 const (
@@ -121,6 +82,7 @@ func (r *run) record(d load.Dispatch, req *Request, a *attempts) *record.Turn {
 		Type: record.TypeTurn, Conversation: p.conv.ID, Client: d.Client, Turn: d.Turn,
 		Messages: p.sent, Arm: p.Arm.Name, Batch: p.Batch, Warmup: d.Warmup, Attempts: a.number,
 		Scheduled: a.scheduled, Issued: a.issued, Exchange: a.reply.Exchange,
+		FirstIssued: a.first, PausedMS: float64(a.paused) / 1e6,
 		MaxTokens: req.MaxTokens, MinTokens: req.MinTokens,
 	}
 	if answer := p.turns[d.Turn].Answer; r.opt.Verify && rec.Outcome.OK() && answer >= 0 {

@@ -115,8 +115,8 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 			r.Header[http.CanonicalHeaderKey(name)] = v
 		}
 	}
-	if v := h.Get("Retry-After"); v != "" {
-		r.RetryAfter = retryAfter(v, time.Now())
+	if status != http.StatusOK {
+		r.RetryAfter = retryAfter(h, time.Now())
 	}
 	switch kind := strings.ToLower(h.Get("Content-Type")); {
 	case status != http.StatusOK:

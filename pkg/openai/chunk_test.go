@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
@@ -364,6 +366,46 @@ func TestValidate(t *testing.T) {
 		if err == nil || c.want == "" || !strings.Contains(err.Error(), c.want) ||
 			strings.Contains(err.Error(), "pass word") {
 			t.Errorf("%+v: %v, want %q", c.o, err, c.want)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 4, 3, 2, 1, 500e6, time.UTC)
+	date := func(d time.Duration) string { return now.Add(d).Format(http.TimeFormat) }
+	for _, tc := range []struct {
+		after, ms, date string
+		want            time.Duration
+	}{
+		{"3", "", "", 3 * time.Second},
+		{" 0.25 ", "", "", 250 * time.Millisecond},
+		{"3", "1500", "", 1500 * time.Millisecond},
+		{"3", "soon", "", 3 * time.Second},
+		{"", "20", "", 20 * time.Millisecond},
+		{"", "", "", 0},
+		{"0", "0", "", 0},
+		{"-1", "-1", "", 0},
+		{"NaN", "Inf", "", 0},
+		{"1e300", "1e300", "", 0},
+		{"soon", "", "", 0},
+		// Dates have whole seconds: 10 s from the second in which now is.
+		{date(10 * time.Second), "", "", 9500 * time.Millisecond},
+		{date(-time.Hour), "", "", 0},
+		// The server's clock is an hour late.
+		{date(-time.Hour + 7*time.Second), "", date(-time.Hour), 7 * time.Second},
+		{date(time.Minute), "", "no date", 59500 * time.Millisecond},
+	} {
+		h := http.Header{}
+		for name, value := range map[string]string{
+			"Retry-After": tc.after, "Retry-After-Ms": tc.ms, "Date": tc.date,
+		} {
+			if value != "" {
+				h.Set(name, value)
+			}
+		}
+		if got := retryAfter(h, now); got != tc.want {
+			t.Errorf("%v: %v, want %v", h, got, tc.want)
 		}
 	}
 }

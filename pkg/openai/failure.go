@@ -111,7 +111,7 @@ func statusLine(status int, body []byte, retryAfter time.Duration) string {
 		s += ": " + text
 	}
 	if retryAfter > 0 {
-		s += fmt.Sprintf("; retry after %v", retryAfter)
+		s += fmt.Sprintf("; retry after %v", retryAfter.Round(time.Millisecond))
 	}
 	return s
 }
@@ -156,19 +156,32 @@ func (s secrets) remove(text string) string {
 	return text
 }
 
-// retryAfter parses a Retry-After header: seconds or a date.
-func retryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	if value == "" {
+// retryAfter returns how long the server asks to wait before another try: by
+// Retry-After-Ms, which OpenAI and Azure send, or by Retry-After in seconds or as a
+// date. A date is compared with that of the response, as clocks differ. It is 0 if
+// there is neither, or the time has passed.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	number := func(name string, unit time.Duration) time.Duration {
+		n, err := strconv.ParseFloat(strings.TrimSpace(h.Get(name)), 64)
+		if err != nil || !(n >= 0 && n*unit.Seconds() < 1e9) {
+			return 0
+		}
+		return time.Duration(n * float64(unit))
+	}
+	if d := number("Retry-After-Ms", time.Millisecond); d > 0 {
+		return d
+	}
+	if d := number("Retry-After", time.Second); d > 0 {
+		return d
+	}
+	at, err := http.ParseTime(strings.TrimSpace(h.Get("Retry-After")))
+	if err != nil {
 		return 0
 	}
-	if s, err := strconv.ParseFloat(value, 64); err == nil && s >= 0 && s < 1e9 {
-		return time.Duration(s * float64(time.Second))
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
 	}
-	if t, err := http.ParseTime(value); err == nil && t.After(now) {
-		return t.Sub(now).Round(time.Second)
-	}
-	return 0
+	return max(0, at.Sub(now))
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

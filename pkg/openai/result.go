@@ -20,6 +20,6 @@ type Result struct {
 	ToolCalls json.RawMessage
 
 	Events     int           // data events of any kind, [DONE] included
-	RetryAfter time.Duration // from the Retry-After header
+	RetryAfter time.Duration // least pause before another try, as the server asks
 	Header     http.Header   // the response headers that Options.KeepHeaders names
 }

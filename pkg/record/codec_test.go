@@ -40,7 +40,7 @@ func TestAppendTurnIsEncodingJSON(t *testing.T) {
 var turnKeys = strings.Fields(`
 	type conversation client turn messages warmup arm batch attempts outcome status error finish verify
 	history
-	scheduled_ms issued_ms sent_ms written_ms headers_ms first_event_ms
+	scheduled_ms issued_ms first_issued_ms paused_ms sent_ms written_ms headers_ms first_event_ms
 	first_token_ms first_answer_ms last_token_ms end_ms
 	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged
 	merged_late first_merged first_early_us read_late_us gaps_us

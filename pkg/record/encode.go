@@ -32,6 +32,8 @@ func AppendTurn(dst []byte, t *Turn) []byte {
 
 	e.clock("scheduled_ms", t.Scheduled)
 	e.clock("issued_ms", t.Issued)
+	e.clock("first_issued_ms", t.FirstIssued)
+	e.optFloat("paused_ms", t.PausedMS)
 	e.clock("sent_ms", t.Sent)
 	e.clock("written_ms", t.Written)
 	e.clock("headers_ms", t.Headers)

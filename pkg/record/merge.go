@@ -156,7 +156,7 @@ func (l *Log) over() time.Time {
 // clocks returns all clocks of a turn.
 func (t *Turn) clocks() []*Clock {
 	return []*Clock{
-		&t.Scheduled, &t.Issued, &t.Sent, &t.Written, &t.Headers,
+		&t.Scheduled, &t.Issued, &t.FirstIssued, &t.Sent, &t.Written, &t.Headers,
 		&t.FirstEvent, &t.FirstToken, &t.FirstAnswer, &t.LastToken, &t.End,
 	}
 }

@@ -14,7 +14,8 @@ type Turn struct {
 	// Batch numbers, from 1, the pairs of batches in which arms were played one
 	// after the other. It is 0 if they were played side by side, and without arms.
 	Batch int `json:"batch,omitempty"`
-	// Attempts is 1 unless failures were retried. The exchange is the last attempt.
+	// Attempts is 1 unless failures were retried. The exchange is the last attempt,
+	// and so are all clocks but FirstIssued: no time of a turn has a pause in it.
 	Attempts int `json:"attempts"`
 	// Verify is one of the Verify constants; empty if answers are not compared.
 	Verify string `json:"verify,omitempty"`
@@ -24,9 +25,13 @@ type Turn struct {
 	History string `json:"history,omitempty"`
 
 	// Scheduled is when the turn should have started: the previous answer's end
-	// plus think time. Issued is when the run asked for it to be sent.
+	// plus think time, or the end of a pause before a retry. Issued is when the run asked for it to be sent.
 	Scheduled Clock `json:"scheduled_ms,omitzero"`
 	Issued    Clock `json:"issued_ms,omitzero"`
+	// FirstIssued is when the first attempt was issued, and PausedMS the sum of the
+	// pauses between attempts, in milliseconds; both are absent with one attempt.
+	FirstIssued Clock   `json:"first_issued_ms,omitzero"`
+	PausedMS    float64 `json:"paused_ms,omitzero"`
 
 	Exchange
 
