@@ -23,6 +23,7 @@ type Collector struct {
 	prefixes []*record.Prefix
 	gaps     map[string]*gaps // by arm
 	errors   map[failure]int
+	pausedMS float64 // before retries; NaN if some are unknown
 	// What turns share, once each.
 	talks   map[talk]*talk
 	endings map[ending]*ending
@@ -98,6 +99,12 @@ func (c *Collector) addTurn(t *record.Turn) {
 		if len(c.errors) < maxFailures || c.errors[f] > 0 {
 			c.errors[f]++
 		}
+	}
+	switch {
+	case t.PausedMS > 0:
+		c.pausedMS += t.PausedMS
+	case t.Attempts > 1: // records before version 1.3
+		c.pausedMS = math.NaN()
 	}
 	c.turns = append(c.turns, k)
 }

@@ -15,10 +15,12 @@ const maxListed = 5
 func (c *Collector) details(s *Summary) *Details {
 	d := &Details{Work: c.work(), Outcomes: c.outcomes(), Failures: c.failures()}
 	d.failed, d.sent = c.failed()
+	d.RetryPauses = Number(c.pausedMS / 1000)
+	d.Histories = c.histories()
 	var match Verify
 	for i := range c.turns {
 		t := &c.turns[i]
-		if t.attempts > 1 {
+		if t.retried() {
 			d.Retried++
 		}
 		switch t.verify {

@@ -328,6 +328,54 @@ func TestNothingWentWell(t *testing.T) {
 	}
 }
 
+// A pause before a retry is in the time of the run, and in no time of a turn.
+func TestRunTimeHasThePauses(t *testing.T) {
+	t.Parallel()
+	sec := func(f float64) record.Clock { return record.Clock(f * 1e9) }
+	turn := func(conv string, first, sent, end float64) *record.Turn {
+		r := &record.Turn{Conversation: conv, Attempts: 1, Exchange: record.Exchange{
+			Outcome: record.OK, Sent: sec(sent), FirstToken: sec(sent + 0.1), End: sec(end)}}
+		if first < sent {
+			r.Attempts, r.FirstIssued, r.PausedMS = 2, sec(first), 1000*(sent-first)-5
+		}
+		return r
+	}
+	for _, tc := range []struct {
+		name  string
+		turns []any
+		want  []Number // of all, and of the second half
+	}{
+		{"at the start", []any{turn("A", 1, 4, 5), turn("B", 5, 5, 7)}, []Number{6, 2}},
+		{"before one that was sent sooner", []any{turn("A", 2, 2, 3), turn("B", 1, 4, 5)},
+			[]Number{4, 1}},
+		{"in the middle", []any{turn("A", 1, 1, 2), turn("B", 2, 4, 5)}, []Number{4, 1}},
+		{"none", []any{turn("A", 1, 1, 2), turn("B", 2, 2, 5)}, []Number{4, 3}},
+	} {
+		s := collected(Options{WarmupPercentages: []float64{0, 50}}, tc.turns...).Summary()
+		if got := []Number{s.Tables[0].RuntimeSec, s.Tables[1].RuntimeSec}; !slices.Equal(got, tc.want) ||
+			s.Details.Throughput.Seconds != tc.want[0] {
+			t.Errorf("%s: %v and %v, want %v", tc.name, got, s.Details.Throughput.Seconds, tc.want)
+		}
+		if latency := s.Tables[0].Rows[2].Max; latency > 3000 {
+			t.Errorf("%s: a latency of %v ms has a pause in it", tc.name, latency)
+		}
+		retried, pauses := s.Details.Retried, s.Details.RetryPauses
+		var b strings.Builder
+		if err := write(&b, render.Text, []*Summary{s}); err != nil {
+			t.Fatal(err)
+		}
+		if (retried == 0) != (pauses == 0) || retried > 0 && !strings.Contains(b.String(),
+			"Retries: 1 turn sent more than once, after pauses of ") {
+			t.Errorf("%s: %d retried, paused %v s", tc.name, retried, pauses)
+		}
+	}
+	old := collected(Options{}, &record.Turn{Conversation: "A", Attempts: 2, Exchange: record.Exchange{
+		Outcome: record.OK, Sent: sec(2), FirstToken: sec(3), End: sec(4)}}).Summary()
+	if d := old.Details; d.Retried != 1 || d.RetryPauses.OK() || d.Throughput.Seconds != 2 {
+		t.Errorf("records without pauses: %v s of %v", d.RetryPauses, d.Throughput.Seconds)
+	}
+}
+
 func TestWindowIsToTheLastEnd(t *testing.T) {
 	t.Parallel()
 	sec := func(f float64) record.Clock { return record.Clock(f * 1e9) }

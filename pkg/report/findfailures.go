@@ -14,6 +14,7 @@ func (f *finder) failures() {
 	f.failedTurns()
 	f.notStreamed()
 	f.reasoningOnly()
+	f.historyReplaced()
 	f.shortAnswers()
 	f.noUsage()
 	f.promptsNotGrow()
@@ -116,7 +117,7 @@ func (f *finder) reasoningOnly() {
 	}
 	if n > 0 {
 		f.add(reasoningOnly, fmt.Sprintf("All %s are reasoning only: their length is used up before an "+
-			"answer begins, so the next turns have nothing of it.", human.Count(n, "answer")),
+			"answer begins. Raise the limit of tokens (--limit-max-tokens).", human.Count(n, "answer")),
 			"every event with text is one of reasoning")
 	}
 }

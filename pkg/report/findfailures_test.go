@@ -65,6 +65,29 @@ func TestFailureFindings(t *testing.T) {
 		{"reasoning only", []func([]any){each(func(_ int, t *record.Turn) {
 			t.ChunksReasoning = t.Chunks
 		})}, reasoningOnly, "All 180 answers are reasoning only", true},
+		{"some are reasoning only", []func([]any){each(func(i int, t *record.Turn) {
+			if i < 5 {
+				t.ChunksReasoning, t.History = t.Chunks, record.HistoryDataset
+			}
+			if i == 5 {
+				t.ChunksReasoning, t.History = t.Chunks, record.HistoryOmitted
+			}
+		})}, historyReplaced, "6 answers could not stay in the history, where strict servers refuse such: " +
+			"reasoning only (6; raise the limit of tokens, --limit-max-tokens).", true},
+		{"tool calls that nothing answers", []func([]any){each(func(i int, t *record.Turn) {
+			switch i {
+			case 1, 2:
+				t.ChunksTool, t.History = 1, record.HistoryText
+			case 3:
+				t.ChunksTool, t.History = t.Chunks, record.HistoryDataset
+			case 4:
+				t.Outcome, t.Chunks, t.History = record.OK, 0, record.HistoryDataset
+			}
+		})}, historyReplaced, "4 answers could not stay in the history, where strict servers refuse such: " +
+			"tool calls only (1), empty (1), a text with tool calls that nothing answers (2).", true},
+		{"the dataset's answers before tools", []func([]any){each(func(i int, t *record.Turn) {
+			t.History = record.HistoryTool
+		})}, "", "", true},
 		{"reasoning first", []func([]any){each(func(_ int, t *record.Turn) {
 			t.ChunksReasoning = t.Chunks - 1
 		})}, "", "", true},

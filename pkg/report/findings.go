@@ -33,12 +33,13 @@ const (
 
 // Kinds of findings.
 const (
-	failedTurns    = "failed_turns"     // some failed or were not reached
-	notStreamed    = "not_streamed"     // whole answers came at once
-	reasoningOnly  = "reasoning_only"   // no answer has content
-	shortAnswers   = "short_answers"    // answers are shorter than asked
-	noUsage        = "no_usage"         // usage was asked for and is missing
-	promptsNotGrow = "prompts_not_grow" // prompt tokens do not grow along conversations
+	failedTurns     = "failed_turns"     // some failed or were not reached
+	notStreamed     = "not_streamed"     // whole answers came at once
+	reasoningOnly   = "reasoning_only"   // no answer has content
+	shortAnswers    = "short_answers"    // answers are shorter than asked
+	historyReplaced = "history_replaced" // answers cannot stand in a history
+	noUsage         = "no_usage"         // usage was asked for and is missing
+	promptsNotGrow  = "prompts_not_grow" // prompt tokens do not grow along conversations
 
 	countersInvalid  = "counters_invalid"  // a counter went back
 	otherTraffic     = "other_traffic"     // counters show more prompt tokens than were sent
@@ -76,7 +77,7 @@ var ranking = []struct {
 	kinds    []string
 }{
 	{SeverityFailure, []string{
-		failedTurns, notStreamed, reasoningOnly, shortAnswers, noUsage, promptsNotGrow,
+		failedTurns, notStreamed, reasoningOnly, historyReplaced, shortAnswers, noUsage, promptsNotGrow,
 	}},
 	{SeverityDoubt, []string{
 		countersInvalid, otherTraffic, missingTraffic, warmStart, warmFirstTurns, controlHits,

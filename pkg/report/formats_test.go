@@ -29,7 +29,10 @@ func fullSummaries(t *testing.T) []*Summary {
 	recs := exampleRun(10, 4)
 	for i, turn := range turnsOf(recs) {
 		turn.Verify = []string{"match", "mismatch"}[min(1, i%5)]
-		turn.Attempts = 1 + i%7/6
+		if i%7 == 6 {
+			turn.Attempts, turn.PausedMS, turn.FirstIssued = 2, 1000, turn.Issued
+			turn.History = record.HistoryTool
+		}
 	}
 	if r, ok := recs[len(recs)-1].(*record.End); ok {
 		r.Certificate.GCPauseMaxMS, r.Certificate.CPUShare = 400, 0.9

@@ -78,13 +78,21 @@ func (d *Details) notOKText() string {
 		what string
 	}{
 		{d.failed, "failed"}, {t.Failed - d.failed, "interrupted"}, {t.Abandoned, "not sent"},
-		{d.Retried, "retried"},
+		{d.Retried, "retried" + d.pausesText()},
 	} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
 		}
 	}
 	return after("; ", strings.Join(parts, ", "))
+}
+
+// pausesText says how long retries paused, if that is known.
+func (d *Details) pausesText() string {
+	if d.Retried == 0 || !d.RetryPauses.OK() {
+		return ""
+	}
+	return fmt.Sprintf(" (after %s s of pauses)", render.Short(float64(d.RetryPauses)))
 }
 
 // lengthsPart returns how many answers are not as long as asked, if any length was.

@@ -31,6 +31,8 @@ type Details struct {
 	Outcomes      []OutcomeCount `json:"outcomes"`
 	Failures      []Failure      `json:"failures,omitempty"` // the commonest, at most maxListed
 	Retried       int            `json:"turns_retried"`
+	RetryPauses   Number         `json:"retry_pauses_sec"`    // all pauses before retries
+	Histories     *Histories     `json:"histories,omitempty"` // nil: every answer stayed
 	Verify        *Verify        `json:"verify,omitempty"`
 	Tokens        TokenCounts    `json:"tokens"`
 	FirstEvents   FirstEvents    `json:"first_events"`

@@ -75,8 +75,9 @@ type stretch struct{ from, lastSent, to record.Clock }
 
 // stretches returns the times in which the server had the load of an arm, of the
 // turns sent at from or later: the time of each of its batches, or the only one.
-// Each ends with the last end of a turn, failed ones too, since the server was
-// busy with them. The time of a window is as long as the window. The turns are in
+// Each begins with the first attempt of a turn and ends with the last end of one,
+// failed ones too, since the server was busy with them, or refused them. The time of
+// a window is as long as the window. The turns are in
 // the order of their sending.
 func (c *Collector) stretches(arm string, from record.Clock) []stretch {
 	var out []stretch
@@ -91,11 +92,16 @@ func (c *Collector) stretches(arm string, from record.Clock) []stretch {
 			first = from
 			continue
 		}
+		begun := t.begun()
+		if first == from { // of what was before, nothing counts
+			begun = max(begun, from)
+		}
 		k, ok := at[t.batch]
 		if !ok {
 			k = len(out)
-			at[t.batch], out = k, append(out, stretch{from: t.sent})
+			at[t.batch], out = k, append(out, stretch{from: begun})
 		}
+		out[k].from = min(out[k].from, begun)
 		out[k].lastSent, out[k].to = t.sent, max(out[k].to, t.end, t.sent)
 	}
 	if c.limits != (limits{}) && len(out) == 1 {

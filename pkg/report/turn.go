@@ -23,7 +23,8 @@ type turn struct {
 	tiers     map[string]int // of usage
 
 	index, client, messages, batch  int32
-	attempts, asked                 int32 // asked is max_tokens
+	retriedMS                       int32 // see retried
+	asked                           int32 // max_tokens
 	chunks, reasoningChunks         int32
 	reads, merged, readLateUS       int32
 	mergedLate, earlyUS             int32 // see record.Exchange
@@ -46,24 +47,25 @@ type turn struct {
 // talk is a conversation in one arm. Its turns share one.
 type talk struct{ conversation, arm string }
 
-// ending is how a turn ended. All turns that ended alike share one.
+// ending is how a turn ended, and what stands in the history for its answer. All turns that ended alike share one.
 type ending struct {
 	outcome            record.Outcome
 	connection, verify string
+	history            string
 }
 
 // reduce returns what is kept of a turn.
 func (c *Collector) reduce(t *record.Turn) turn {
 	k := turn{
 		talk:      shared(c.talks, talk{t.Conversation, t.Arm}),
-		ending:    shared(c.endings, ending{t.Outcome, t.Connection, t.Verify}),
+		ending:    shared(c.endings, ending{t.Outcome, t.Connection, t.Verify, t.History}),
 		scheduled: t.Scheduled, sent: start(t), headers: t.Headers,
 		firstToken: t.FirstToken, firstAnswer: t.FirstAnswer, lastToken: t.LastToken,
 		end:     t.End,
 		queueMS: queueMS(t), connectMS: t.ConnectMS,
 		index: narrow(t.Turn), client: narrow(t.Client), messages: narrow(t.Messages),
-		batch:    narrow(t.Batch),
-		attempts: narrow(t.Attempts), asked: narrow(t.MaxTokens),
+		batch: narrow(t.Batch),
+		asked: narrow(t.MaxTokens), retriedMS: -1,
 		chunks: narrow(t.Chunks), reasoningChunks: narrow(t.ChunksReasoning),
 		reads: narrow(t.Reads), merged: narrow(t.Merged), readLateUS: narrow(int(t.ReadLateUS)),
 		mergedLate: narrow(t.MergedLate), earlyUS: narrow(int(t.FirstEarlyUS)),
@@ -71,6 +73,12 @@ func (c *Collector) reduce(t *record.Turn) turn {
 		counted: narrow(t.Counted.Input), countedNew: narrow(t.Counted.NewInput),
 		countedOut: narrow(t.Counted.Output), countedFirst: narrow(t.Counted.FirstChunk),
 		tokenizer: c.o.Tokens == Tokenizer, reference: c.o.TTFT == ReferenceTTFT, warmup: t.Warmup, streamed: t.Stream,
+	}
+	if t.Attempts > 1 {
+		k.retriedMS = 0
+		if d, ok := k.sent.Since(t.FirstIssued); ok {
+			k.retriedMS = narrow(int(d.Milliseconds()))
+		}
 	}
 	if d, ok := t.Written.Since(t.Sent); ok {
 		k.sendUS = narrow(int(d.Microseconds()))
@@ -109,6 +117,16 @@ func start(t *record.Turn) record.Clock {
 	}
 	return t.Issued
 }
+
+// begun is when the turn's first attempt went out: the server had it as load from
+// then on, though its times are of the last attempt.
+func (t *turn) begun() record.Clock {
+	return max(1, t.sent-record.Clock(max(0, t.retriedMS))*1e6)
+}
+
+// retried reports whether the turn was sent more than once. retriedMS is then the
+// time from its first attempt to the last, 0 if that is unknown; else it is -1.
+func (t *turn) retried() bool { return t.retriedMS >= 0 }
 
 // queueMS returns the time from a turn's sending to the begin of its prefill as
 // the server reports it, NaN if it does not: vLLM reports that time, llama.cpp
@@ -245,7 +263,7 @@ type planned struct {
 func (p *planned) of(t *turn) *record.Turn {
 	p.Turn = record.Turn{
 		Conversation: t.conversation, Turn: int(t.index), Messages: int(t.messages), Warmup: t.warmup,
-		Arm: t.arm,
+		Arm: t.arm, History: t.history,
 		Exchange: record.Exchange{
 			Outcome: t.outcome, Chunks: int(t.chunks), ChunksReasoning: int(t.reasoningChunks),
 			Sent: t.sent, FirstToken: t.firstToken, LastToken: t.lastToken, End: t.end,

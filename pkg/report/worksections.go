@@ -53,8 +53,8 @@ func (d *Details) work() []render.Section {
 			"  Warm-up: %s, only in the outcomes, failures and connections below.", human.Count(w.Warmup,
 				"turn")))
 	}
-	cells := append(render.Cells(w, "conversations", "turns"), render.Value("turns_retried",
-		d.Retried))
+	cells := append(render.Cells(w, "conversations", "turns"),
+		render.Value("turns_retried", d.Retried), render.Value("retry_pauses_sec", d.RetryPauses))
 	return []render.Section{list("work", "How the run ended.", cells...), tallies}
 }
 
@@ -78,8 +78,8 @@ func (d *Details) outcomes() []render.Section {
 	}
 	if d.Retried > 0 {
 		failures.Notes = append(failures.Notes, fmt.Sprintf(
-			"Retries: %s sent more than once; the clocks are the last attempt's", human.Count(d.Retried,
-				"turn")))
+			"Retries: %s sent more than once, after pauses of %s s in all; clocks are of the last attempt, "+
+				"rates include the pauses", human.Count(d.Retried, "turn"), fixed(d.RetryPauses, 1)))
 	}
 	return []render.Section{outcomes, failures}
 }
@@ -92,6 +92,12 @@ func (d *Details) answers() []render.Section {
 		verify := list("verify", "Answers beside those of the dataset.", render.Cells(v)...)
 		verify.Notes = []string{"Verified: " + v.String()}
 		out = append(out, verify)
+	}
+	if h := d.Histories; h != nil {
+		histories := list("histories", "What stands for answers in the history of the next turn.",
+			render.Cells(h)...)
+		histories.Notes = []string{"Histories: " + h.String()}
+		out = append(out, histories)
 	}
 	lengths := list("answer_lengths", "Answers beside the length that was asked for.",
 		render.Cells(d.Lengths)...)
