@@ -210,4 +210,7 @@ func TestAgents(t *testing.T) {
 			t.Errorf("turn %d: fields %v", i, r.Fields)
 		}
 	}
+	if f := out.finished[0]; f.Tools() != `[{"type":"function"}]` || !f.Messages[2].Calls() {
+		t.Errorf("written %+v", f)
+	}
 }

@@ -159,7 +159,9 @@ func (p *play) release() {
 // messages that were not played follow as the dataset has them, as in the
 // reference's output file.
 func (p *play) played() *chat.Conversation {
-	c := &chat.Conversation{ID: p.conv.ID, Messages: append([]chat.Message(nil), p.fresh...)}
+	c := &chat.Conversation{
+		ID: p.conv.ID, Messages: append([]chat.Message(nil), p.fresh...), Fields: p.conv.Fields,
+	}
 	rest := p.conv.AfterAnswer(p.turns[len(p.turns)-1].To)
 	c.Messages = append(c.Messages, p.conv.Messages[rest:]...)
 	return c

@@ -400,12 +400,15 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	uncounted.Usage = nil
 	estimated := turn("d", 0, 90, 95, 0, 0)
 	estimated.Usage, estimated.Counted = nil, record.Counted{Input: 40, Output: 6}
+	empty := turn("f", 0, 180, 190, 64, 1)
+	empty.Outcome, empty.History = record.Empty, record.HistoryDataset
 	warm := turn("e", 0, 1, 2, 64, 1)
 	warm.Warmup = true
 	turns := []*record.Turn{
 		turn("a", 1, 30, 40, 150, 10), turn("a", 0, 10, 20, 100, 40), refused, broken,
 		uncounted, estimated, turn("b", 0, 100, 110, 100, 40), turn("b", 1, 120, 130, 120, 10),
 		turn("b", 2, 140, 150, 50, 10), warm, turn("e", 1, 160, 170, 100, 1),
+		empty, turn("f", 1, 192, 195, 80, 1),
 	}
 	got, _, err := Compare(turns, gpu(16, 1000), Executed{})
 	if err != nil {
@@ -415,6 +418,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	want := []*row{
 		{150, 10, 128, 128}, {100, 100, 0, 0}, nil, {200, 40, 144, 144}, nil, {48, 48, 0, 0},
 		{100, 100, 0, 0}, {120, 20, 96, 96}, {50, 50, 0, 0}, {64, 64, 0, 0}, {100, 35, 64, 64},
+		{64, 64, 0, 0}, {80, 16, 64, 64},
 	}
 	for i, w := range want {
 		switch {
@@ -436,7 +440,8 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	}
 	wantNotes := []string{
 		"1 turn left out: the request failed", "1 turn left out: neither", "1 turn without usage",
-		"1 prompt after an answer with reasoning", "1 prompt too short", "1 prompt shorter",
+		"1 prompt after an answer with reasoning", "1 prompt after an answer that something else",
+		"1 prompt too short", "1 prompt shorter",
 	}
 	if len(notes) != len(wantNotes) {
 		t.Fatalf("notes %q", notes)
@@ -448,7 +453,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	}
 	s := Summarise(analyse(t, FromTurns(turns, Executed{}), gpu(16, 1000)),
 		View{Name: "x", Kind: Records})
-	if s.Requests != 10 || s.Conversations != 5 || s.All.Prompt != s.PromptTokens ||
+	if s.Requests != 12 || s.Conversations != 6 || s.All.Prompt != s.PromptTokens ||
 		s.All.Possible != s.Possible.HitTokens {
 		t.Errorf("summary %+v", s)
 	}

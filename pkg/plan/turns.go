@@ -50,8 +50,8 @@ func (o Executed) Of(h *record.Run) Executed {
 // shares the previous prompt but not the answer. If the prompt is shorter than the
 // previous one, the turn shares nothing. Notes count such turns.
 //
-// A failed turn counts if the server had begun to answer, because its prompt was
-// computed by then. Turns that no server saw, and turns whose tokens are unknown,
+// A failed turn counts if the server had begun to answer, or has answered with
+// nothing, because its prompt was computed by then. Turns that no server saw, and turns whose tokens are unknown,
 // are left out.
 //
 // In a run with control arms, each arm of a conversation is a conversation of its
@@ -108,7 +108,7 @@ type executed struct {
 func (x *executed) sort(i int, t *record.Turn) {
 	prompt, _, usage := x.tokens(t)
 	switch {
-	case !t.Outcome.OK() && !t.FirstToken.OK():
+	case !t.Outcome.OK() && t.Outcome != record.Empty && !t.FirstToken.OK():
 		x.unseen++
 		return
 	case prompt <= 0:

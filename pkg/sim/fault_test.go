@@ -129,6 +129,7 @@ func TestFaults(t *testing.T) {
 			return w.res.StatusCode == 500 && w.count(`"code":500`) == 1 &&
 				json.Valid([]byte(w.body))
 		}},
+		{"strict", "", true, func(w *wire) bool { return w.res.StatusCode == 200 }},
 		{"status=429,retry-after=2", "", false, func(w *wire) bool {
 			return w.res.StatusCode == 429 && w.res.Header.Get("Retry-After") == "2" &&
 				json.Valid([]byte(w.body))

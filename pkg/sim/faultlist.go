@@ -72,6 +72,12 @@ var grammar = map[string]fault{
 		set:   func(q *quirks, _ Fault) { q.html = true },
 	},
 
+	"strict": {
+		about: "status 400 for a history with an assistant's message that says nothing, " +
+			"with tool calls that nothing answers, or with a tool's message without a call",
+		set: func(q *quirks, _ Fault) { q.strict = true },
+	},
+
 	// course
 	"stall": {count: true, wait: true,
 		about: "nothing is sent for TIME before chunk N",

@@ -82,6 +82,11 @@ func (st *stream) prepare(body []byte, chat bool) *apiError {
 	if st.q.status > 0 {
 		return st.q.statusError()
 	}
+	if st.q.strict {
+		if fail := brokenHistory(req.history); fail != nil {
+			return fail
+		}
+	}
 	if s.o.Model != "" && req.model != "" && req.model != s.o.Model {
 		return errModel(req.model)
 	}

@@ -17,7 +17,7 @@ type quirks struct {
 	reset, cut                        int
 	status, retryAfter                int
 	headers                           time.Duration
-	json, html                        bool
+	json, html, strict                bool
 	stallAt                           int
 	stall                             time.Duration
 	truncate                          int

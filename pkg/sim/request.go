@@ -27,6 +27,8 @@ type request struct {
 	// tokenIDs and tiers ask for the answer's ids (return_token_ids) and for cached tokens
 	// by tier (SGLang's return_cached_tokens_details).
 	tokenIDs, tiers bool
+	// history is the messages as they came, for the fault strict.
+	history gjson.Result
 	// session and client are the body's names for the conversation and for the request.
 	session, client string
 	messages        []message
@@ -49,7 +51,7 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 	}
 	r := &request{chat: chat}
 	var max, maxCompletion gjson.Result
-	var messages, prompt gjson.Result
+	var messages, tools, prompt gjson.Result
 	root.ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {
 		case "model":
@@ -59,6 +61,8 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 			r.model = v.Str
 		case "messages":
 			messages = v
+		case "tools":
+			tools = v
 		case "prompt":
 			prompt = v
 		case "stream":
@@ -103,6 +107,8 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 		return nil, fail
 	}
 	if chat {
+		r.takeTools(tools)
+		r.history = messages
 		return r, r.takeMessages(messages)
 	}
 	return r, r.takePrompt(prompt)
@@ -162,8 +168,9 @@ func (r *request) takeMessages(v gjson.Result) *apiError {
 		return invalid("list_type", "body.messages", "Input should be a valid list", "")
 	}
 	var fail *apiError
+	first := len(r.messages)
 	v.ForEach(func(_, m gjson.Result) bool {
-		at := fmt.Sprintf("body.messages.%d", len(r.messages))
+		at := fmt.Sprintf("body.messages.%d", len(r.messages)-first)
 		if !m.IsObject() {
 			fail = invalid("dict_type", at, "Input should be a valid dictionary", "")
 			return false
@@ -176,7 +183,10 @@ func (r *request) takeMessages(v gjson.Result) *apiError {
 				role = f.Type == gjson.String
 				out.role = f.Str
 			case "content":
-				out.text, fail = content(f, at)
+				text, wrong := content(f, at)
+				out.text, fail = text+out.text, wrong
+			case "tool_calls":
+				out.text += callText(f)
 			case "reasoning", "reasoning_content":
 				if f.Type == gjson.String {
 					out.reasoning = f.Str
@@ -190,7 +200,7 @@ func (r *request) takeMessages(v gjson.Result) *apiError {
 		r.messages = append(r.messages, out)
 		return fail == nil
 	})
-	if fail == nil && len(r.messages) == 0 {
+	if fail == nil && len(r.messages) == first {
 		fail = badRequest("messages", "messages must not be empty.")
 	}
 	return fail
