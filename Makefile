@@ -47,7 +47,7 @@ golden: ## the complete comparisons with the data in SHARED (../shared)
 	  echo 'There is no data for the complete comparisons at $(SHARED). Nothing was compared; set SHARED=folder.'; \
 	fi
 
-oracle: ## compare the tokenizer with Hugging Face's, installed from npm
+oracle: ## compare the tokenizer with Hugging Face's, Mistral's and tiktoken, installed from registries
 	@bash scripts/oracle.sh
 
 demo: build ## what a CPU tier is worth, in two runs against the simulated server

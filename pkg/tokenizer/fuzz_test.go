@@ -1,6 +1,8 @@
 package tokenizer
 
 import (
+	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +25,43 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		check(t, tok, text)
+	})
+}
+
+// FuzzTekken: every vocabulary and config gives an error or a tokenizer that
+// works.
+func FuzzTekken(f *testing.F) {
+	file := string(smallTekken(f, nil))
+	f.Add(file, "the Light of 12 \n </s>é")
+	f.Add(strings.Replace(file, "850", "356", 1), "a b")
+	f.Add(strings.Replace(file, "850", "2000000", 1), "a b")
+	f.Add(strings.Replace(file, `"rank":7`, `"rank":6`, 1), "")
+	f.Add(strings.Replace(file, `"vocab":[`, `"vocab":[[[[[`, 1), "")
+	f.Add(`{"config":{"pattern":".","version":"v3","default_vocab_size":2},"vocab":[`+
+		`{"rank":0,"token_bytes":"AA=="},{"rank":1,"token_bytes":"AA=="}]}`, "a")
+	f.Fuzz(func(t *testing.T, file, text string) {
+		if tok, err := Parse([]byte(file)); err == nil {
+			check(t, tok, text)
+		}
+	})
+}
+
+// FuzzTiktoken: every file of ranks gives an error or a tokenizer that works, and
+// its errors have a line.
+func FuzzTiktoken(f *testing.F) {
+	file := string(smallRanks(f))
+	f.Add(file, `{"803": {"content": "<s>", "special": true}}`, "the Light 中文ab 12 <s>é")
+	f.Add(file+"AAAA 2097149\n", "{}", "\x00\x00\x00")
+	f.Add(file+"AAAA 99999999999999999999\n", "null", "a")
+	f.Add("AA== 0\nAA== 0\n", `{"x": 1}`, "a")
+	f.Add("\n\n=== 1 2 3\n", `{"4294967295": {"content": "<s>"}}`, "a")
+	f.Fuzz(func(t *testing.T, file, added, text string) {
+		beside := &folder{dir: "no such folder", config: config{
+			Class: json.RawMessage(`"QWenTokenizer"`), Added: json.RawMessage(added)}}
+		tok, err := parseTiktoken([]byte(file), beside)
+		if err == nil {
+			check(t, tok, text)
+		}
 	})
 }
 
@@ -116,13 +155,20 @@ func FuzzMerge(f *testing.F) {
 func FuzzSplitters(f *testing.F) {
 	for _, s := range []string{"I'll we'RE 'ſx it's", "  a\n\n b \r\n\t", "12345 ½٣٤",
 		"HTTPServer ǅa ʰa aʰB e\u0301X \u0301a", "!?/\n -- a-b", "日本かな\U00010d50",
-		"\u00a0\u2028\u200d\x00\x01a", " \U0001e5f0\U00010d4e"} {
+		"\u00a0\u2028\u200d\x00\x01a", " \U0001e5f0\U00010d4e",
+		"a\n  ", "我a中B的's ⺀!⺀/ 〇〇7 々\u0301X\U00016fe2\U00016ff0"} {
 		f.Add(s)
 	}
 	loadClasses()
 	engines := map[string]matcher{}
-	for expr := range splitters {
-		find, err := compile(expr)
+	all := maps.Clone(splitters)
+	maps.Copy(all, tiktokenSplitters)
+	for expr := range all {
+		d := oniguruma
+		if tiktokenSplitters[expr] != nil {
+			d = rust
+		}
+		find, err := compile(expr, d)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -130,7 +176,7 @@ func FuzzSplitters(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		text = validUTF8(text)
-		for expr, split := range splitters {
+		for expr, split := range all {
 			var want []int // ends of the pieces
 			end := 0
 			engines[expr](text, func(from, to int) {

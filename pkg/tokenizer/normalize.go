@@ -77,7 +77,7 @@ func (p *pattern) replacer(content string) (func(string) string, error) {
 	case p.Regex == nil:
 		return nil, errors.New("pattern is missing")
 	}
-	find, err := compile(*p.Regex)
+	find, err := compile(*p.Regex, oniguruma)
 	if err != nil {
 		return nil, err
 	}

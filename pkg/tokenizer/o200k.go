@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -41,7 +42,6 @@ var o200k = sync.OnceValue(func() *Tokenizer {
 })
 
 func parseRanks(packed []byte) (*Tokenizer, error) {
-	loadClasses()
 	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, err
@@ -51,11 +51,8 @@ func parseRanks(packed []byte) (*Tokenizer, error) {
 	if _, err := io.Copy(text, z); err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{steps: []step{splitters[patternO200k]}, plainBytes: true,
-		spelled: map[uint32]string{}}
+	t := newRanked(splitters[patternO200k], o200kCount)
 	m := &t.model
-	m.byteLevel, m.ranked, m.ignoreMerges, m.unk = true, true, true, none
-	m.vocabulary = newVocabulary(o200kCount)
 	m.text = text.Bytes()
 	for i := 0; i < len(m.text); {
 		end := i + 1 + int(m.text[i])
@@ -69,10 +66,7 @@ func parseRanks(packed []byte) (*Tokenizer, error) {
 		i = end
 	}
 	m.findSymbols()
-	if err := t.addTokens([]addedToken{
-		{ID: 199999, Content: "<|endoftext|>", Special: true},
-		{ID: 200018, Content: "<|endofprompt|>", Special: true},
-	}); err != nil {
+	if err := t.addTokens(slices.Clone(o200kSpecials)); err != nil {
 		return nil, err
 	}
 	t.ready()

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads a tokenizer.json. It returns an error that names the component if
+// Parse reads a tokenizer.json or a tekken.json. It returns an error that names the component if
 // one is not implemented.
 func Parse(b []byte) (*Tokenizer, error) {
 	digest := make(chan string, 1)
@@ -29,16 +29,24 @@ func Parse(b []byte) (*Tokenizer, error) {
 
 func parse(b []byte) (*Tokenizer, error) {
 	loadClasses()
+	parts, err := findParts(b)
+	switch {
+	case err != nil:
+		return nil, err
+	case isTekken(parts.file):
+		return parseTekken(parts.file)
+	case parts.file["model"] == nil:
+		return nil, errNotTokenizer
+	}
+	return parseJSON(parts)
+}
+
+// parseJSON makes the tokenizer of a tokenizer.json.
+func parseJSON(parts layout) (*Tokenizer, error) {
 	t := &Tokenizer{spelled: map[uint32]string{}}
 	t.model.unk = none
-	parts, err := findParts(b)
-	if err != nil {
-		return nil, err
-	}
 	file, inModel := parts.file, parts.model
-	if _, ok := file["model"]; !ok {
-		return nil, errors.New("model is missing: this is not a tokenizer.json")
-	}
+	var err error
 	read := func(in map[string][]byte, key string, v any) {
 		text, ok := in[key]
 		if ok && err == nil {
@@ -183,19 +191,24 @@ func (t *Tokenizer) addTokens(added []addedToken) error {
 		}
 		token, inAlphabet := t.bytesOf(buf, []byte(a.Content))
 		id, ok := known[a.Content]
-		if !ok && inAlphabet {
-			id = m.id(view(token))
-			ok = id != none
-		}
-		if !ok {
-			if id = next; m.ranked {
-				id = a.ID // OpenAI's own tokens keep their ids
+		switch {
+		case m.ranked: // the ids are given, and nothing is written in the alphabet
+			id, token = a.ID, []byte(a.Content)
+			if t.has(int32(id)) && m.token(id) != a.Content {
+				return fmt.Errorf("%q has the id %d of %q", a.Content, id, m.token(id))
 			}
+		case !ok && inAlphabet:
+			if id = m.id(view(token)); id != none {
+				break
+			}
+			fallthrough
+		case !ok:
+			id = next
 			next++
 		}
 		known[a.Content] = id
 		if a.ID = id; id >= maxIDs {
-			return fmt.Errorf("more than %d tokens", maxIDs)
+			return fmt.Errorf("the id %d is too large: the largest possible one is %d", id, maxIDs-1)
 		}
 		content := a.Content
 		if a.Normalized { // it is decoded in this form, too
@@ -205,7 +218,9 @@ func (t *Tokenizer) addTokens(added []addedToken) error {
 		} else {
 			t.raw.add(content, a)
 		}
-		m.spell(id, string(token))
+		if !m.ranked || !t.has(int32(id)) {
+			m.spell(id, string(token))
+		}
 		t.spelled[id] = content
 	}
 	// A token is special if it is spelled like one. A special token that is

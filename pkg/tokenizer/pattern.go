@@ -17,14 +17,24 @@ var coversText = map[string]bool{
 	patternCL100k:       true,
 	patternCL100kDigits: true,
 	patternO200k:        true,
+	patternTekken:       true,
+	patternKimi:         true,
 }
 
-// compile returns a matcher for a regular expression that has no splitter.
-// Hugging Face's engine is Oniguruma with Ruby's syntax. What regexp2
-// understands differently is rewritten, or is an error if that is impossible.
-func compile(expr string) (matcher, error) {
+// A dialect is how an engine reads a regular expression.
+type dialect int
+
+const (
+	oniguruma dialect = iota // of tokenizer.json, with Ruby's syntax
+	rust                     // of tiktoken
+)
+
+// compile returns a matcher for a regular expression that has no splitter. What
+// regexp2 understands differently is rewritten, or is an error if that is
+// impossible.
+func compile(expr string, d dialect) (matcher, error) {
 	loadClasses()
-	r := rewriter{in: expr}
+	r := rewriter{in: expr, dialect: d}
 	if err := r.rewrite(); err != nil {
 		return nil, fmt.Errorf("regular expression %q: %w", expr, err)
 	}
@@ -41,11 +51,12 @@ func compile(expr string) (matcher, error) {
 	}, nil
 }
 
-// rewriter rewrites a regular expression of Oniguruma for regexp2.
+// rewriter rewrites a regular expression for regexp2.
 type rewriter struct {
-	in  string
-	at  int
-	out strings.Builder
+	dialect dialect
+	in      string
+	at      int
+	out     strings.Builder
 
 	atom   int    // where the last atom, to which a quantifier applies, starts in out
 	groups []open // the groups that are open
@@ -94,8 +105,8 @@ func (r *rewriter) rewrite() error {
 			r.groups = r.groups[:len(r.groups)-1]
 			r.atom, r.fold = last.atom, last.fold
 			r.out.WriteByte(')')
-		case '^', '$': // these always match at lines
-			r.out.WriteString("(?m:" + string(c) + ")")
+		case '^', '$':
+			r.out.WriteString(r.anchor(c))
 		case '{':
 			if err := r.bounds(); err != nil {
 				return err
@@ -111,6 +122,18 @@ func (r *rewriter) rewrite() error {
 		}
 	}
 	return nil
+}
+
+// anchor returns what ^ or $ is: in Oniguruma the limit of a line, in Rust that of
+// the text.
+func (r *rewriter) anchor(c rune) string {
+	switch {
+	case r.dialect == oniguruma:
+		return "(?m:" + string(c) + ")"
+	case c == '^':
+		return `\A`
+	}
+	return `\z`
 }
 
 // literal writes a character that stands for itself.
@@ -161,8 +184,8 @@ func (r *rewriter) group(start int) error {
 	return nil
 }
 
-// bounds copies {n,m}. A + after it is a second repetition in Oniguruma, but
-// makes it possessive in regexp2.
+// bounds copies {n,m}. A + after it makes it possessive in Rust and in regexp2,
+// and is a second repetition in Oniguruma.
 func (r *rewriter) bounds() error {
 	end := strings.IndexByte(r.in[r.at:], '}')
 	if end < 0 || strings.Trim(r.in[r.at:r.at+end], "0123456789,") != "" || end == 0 {
@@ -170,7 +193,7 @@ func (r *rewriter) bounds() error {
 	}
 	r.out.WriteString("{" + r.in[r.at:r.at+end+1])
 	r.at += end + 1
-	if r.more() && r.in[r.at] == '+' {
+	if r.dialect == oniguruma && r.more() && r.in[r.at] == '+' {
 		r.at++
 		all := r.out.String()
 		r.out.Reset()
@@ -188,7 +211,7 @@ func (r *rewriter) escape() error {
 	case err != nil:
 		return err
 	case set == `\b`:
-		w := "[" + wordSet() + "]"
+		w := "[" + r.wordSet() + "]"
 		if negated {
 			fmt.Fprintf(&r.out, "(?:(?<=%[1]s)(?=%[1]s)|(?<!%[1]s)(?!%[1]s))", w)
 		} else {
@@ -222,7 +245,7 @@ func (r *rewriter) escaped() (set string, negated bool, char rune, err error) {
 		set, err = property(strings.TrimPrefix(name, "^"))
 		return set, inverted != (c == 'P'), 0, err
 	case 'w', 'W':
-		return wordSet(), c == 'W', 0, nil
+		return r.wordSet(), c == 'W', 0, nil
 	case 'd', 'D':
 		set, err = property("Nd")
 		return set, c == 'D', 0, err
@@ -307,7 +330,12 @@ func (r *rewriter) class() error {
 			last = -1
 			continue
 		case c == '&' && r.more() && r.in[r.at] == '&':
-			return errUnsupported("&& in a class")
+			if depth > 1 || ranged || r.fold {
+				return errUnsupported("&& in this class")
+			}
+			return r.except()
+		case r.dialect == rust && (c == '-' || c == '~') && r.more() && rune(r.in[r.at]) == c:
+			return errUnsupported(string(c) + string(c) + " in a class")
 		case c == '-' && last >= 0 && !ranged:
 			ranged = true // written when its end is known
 			continue
@@ -344,6 +372,25 @@ func (r *rewriter) class() error {
 	}
 }
 
+// except rewrites &&[^...]] at the end of a class, from the second &: what is in
+// the class and not in the other one, which regexp2 writes as a difference.
+func (r *rewriter) except() error {
+	rest, ok := strings.CutPrefix(r.in[r.at:], "&[^")
+	if !ok {
+		return errUnsupported("&& in a class, unless [^...] follows,")
+	}
+	r.at = len(r.in) - len(rest)
+	r.out.WriteByte('-')
+	if err := r.class(); err != nil {
+		return err
+	}
+	if !r.more() || r.next() != ']' {
+		return errUnsupported("a class that goes on behind && and [^...]")
+	}
+	r.out.WriteByte(']')
+	return nil
+}
+
 // property returns \p{name} and the characters that Unicode 16 added to it, in
 // the syntax of a class.
 func property(name string) (string, error) {
@@ -354,8 +401,8 @@ func property(name string) (string, error) {
 	switch name {
 	case "Z", "Zs", "Zl", "Zp", "Pc", "Cc": // unchanged in Unicode 16
 		return `\p{` + name + `}`, nil
-	case "Han": // Go's table is older than the last additions to the script
-		return "\\p{Han}\U0002ebf0-\U0002ee5d", nil
+	case "Han":
+		return ranges(isHan), nil
 	case "Latin", "Greek", "Cyrillic", "Hangul", "Hiragana", "Katakana", "Thai", "Hebrew":
 		return `\p{` + name + `}`, nil
 	}
@@ -433,10 +480,20 @@ func ranges(is func(r rune) bool) string {
 	return b.String()
 }
 
-// wordSet is Oniguruma's \w. It differs from Rust's: it has no joiners, but has
-// the numbers of Latin-1.
-var wordSet = sync.OnceValue(func() string {
-	return `0-9A-Z_a-z` + ranges(func(r rune) bool {
-		return isWord(r) && r != 0x200c && r != 0x200d || r < 0x100 && isNumeric(r)
+// wordSet returns the characters of \w. Oniguruma's has no joiners, but has the
+// numbers of Latin-1.
+func (r *rewriter) wordSet() string {
+	if r.dialect == rust {
+		return rustWords()
+	}
+	return onigurumaWords()
+}
+
+var (
+	rustWords      = sync.OnceValue(func() string { return `0-9A-Z_a-z` + ranges(isWord) })
+	onigurumaWords = sync.OnceValue(func() string {
+		return `0-9A-Z_a-z` + ranges(func(r rune) bool {
+			return isWord(r) && r != 0x200c && r != 0x200d || r < 0x100 && isNumeric(r)
+		})
 	})
-})
+)

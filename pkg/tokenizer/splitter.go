@@ -22,6 +22,19 @@ const (
 		`(?i:'s|'t|'re|'ve|'m|'ll|'d)?|` +
 		`\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
+	// Mistral's tekken: o200k's without contractions, and digits one by one.
+	patternTekken = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|` +
+		`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|` +
+		`\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
+	// Kimi's: Chinese characters apart, and no slash behind punctuation.
+	patternKimi = `[\p{Han}]+|` +
+		`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*` +
+		`[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|` +
+		`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+` +
+		`[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|` +
+		`\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
 	// DeepSeek V3 splits three times.
 	patternDeepSeekDigits = `\p{N}{1,3}`
 	patternDeepSeekCJK    = "[一-龥\u3040-ゟ゠-ヿ]+"
@@ -30,14 +43,34 @@ const (
 		"]+|\\s+(?!\\S)|\\s+"
 )
 
+// The patterns that tiktoken has for OpenAI's older vocabularies. They mean the
+// same in no other engine: see tiktokenSplitters.
+const (
+	patternTiktokenR50k = `'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|` +
+		`\s++$|\s+(?!\S)|\s`
+	patternTiktokenCL100k = `'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+|` +
+		` ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s`
+)
+
+// splitters are of patterns that mean the same in tokenizer.json and in
+// tiktoken.
 var splitters = map[string]splitter{
 	patternGPT2:           splitGPT2,
-	patternCL100k:         func(s string, i int) int { return splitCL100k(s, i, 3) },
-	patternCL100kDigits:   func(s string, i int) int { return splitCL100k(s, i, 1) },
-	patternO200k:          splitO200k,
+	patternCL100k:         func(s string, i int) int { return splitCL100k(s, i, 3, lines) },
+	patternCL100kDigits:   func(s string, i int) int { return splitCL100k(s, i, 1, lines) },
+	patternO200k:          o200kRules.split,
+	patternTekken:         tekkenRules.split,
+	patternKimi:           kimiRules.split,
 	patternDeepSeekDigits: splitDigits,
 	patternDeepSeekCJK:    splitCJK,
 	patternDeepSeekWords:  splitDeepSeek,
+}
+
+// tiktokenSplitters are of patterns that only tiktoken reads so: elsewhere $ also
+// stands before a line break, and {1,3}+ takes more than three.
+var tiktokenSplitters = map[string]splitter{
+	patternTiktokenR50k:   splitGPT2,
+	patternTiktokenCL100k: func(s string, i int) int { return splitCL100k(s, i, 3, linesInside) },
 }
 
 // contraction returns the length of 's|'t|'re|'ve|'m|'ll|'d at s[i], or 0.
@@ -70,9 +103,18 @@ func contraction(s string, i int, fold bool) int {
 	return 0
 }
 
-// whitespace matches \s*[\r\n]+|\s+(?!\S)|\s+, or without lines the last two,
-// at the white space s[i].
-func whitespace(s string, i int, lines bool) int {
+// breaking is what a pattern makes of line breaks in white space.
+type breaking int
+
+const (
+	noLines     breaking = iota // \s+(?!\S)|\s+
+	lines                       // \s*[\r\n]+ before these
+	linesInside                 // \s++$|\s*[\r\n] before these
+)
+
+// whitespace matches what the pattern has for white space, at the white space
+// s[i].
+func whitespace(s string, i int, b breaking) int {
 	j, line, last := i, -1, i
 	for j < len(s) {
 		c, n := classAt(s, j)
@@ -85,7 +127,7 @@ func whitespace(s string, i int, lines bool) int {
 			line = j
 		}
 	}
-	if lines && line >= 0 {
+	if line >= 0 && (b == lines || b == linesInside && j < len(s)) {
 		return line
 	}
 	// The last space belongs to the word after it, unless it is the only one.
@@ -127,10 +169,10 @@ func splitGPT2(s string, i int) int {
 	case c&classSpace == 0:
 		return runNot(s, j, classLetter|classNumber|classSpace)
 	}
-	return whitespace(s, i, false)
+	return whitespace(s, i, noLines)
 }
 
-func splitCL100k(s string, i, most int) int {
+func splitCL100k(s string, i, most int, b breaking) int {
 	if n := contraction(s, i, true); n > 0 {
 		return i + n
 	}
@@ -153,39 +195,59 @@ func splitCL100k(s string, i, most int) int {
 	if c&classSpace == 0 {
 		return run(s, runNot(s, i, classLetter|classNumber|classSpace), classLine)
 	}
-	return whitespace(s, i, true)
+	return whitespace(s, i, b)
 }
 
-func splitO200k(s string, i int) int {
+// cased are the rules of o200k's pattern, which cuts words where the case
+// changes, and of its relatives.
+type cased struct {
+	contractions bool // belong to the word before them
+	digits       int  // the most in one piece
+	slash        bool // follows punctuation as line breaks do
+	han          bool // Chinese characters are pieces of their own
+}
+
+var (
+	o200kRules  = cased{contractions: true, digits: 3, slash: true}
+	tekkenRules = cased{digits: 1, slash: true}
+	kimiRules   = cased{contractions: true, digits: 3, han: true}
+)
+
+func (r cased) split(s string, i int) int {
+	if r.han {
+		if end := han(s, i); end > i {
+			return end
+		}
+	}
 	c, n := classAt(s, i)
 	if c&(classNumber|classLine) == 0 {
 		if c&classLetter != 0 {
-			if end := capitalized(s, i); end > 0 {
+			if end := r.capitalized(s, i); end > 0 {
 				return end
 			}
-			return capitals(s, i)
+			return r.capitals(s, i)
 		}
 		// One character of another kind may precede the word; a mark may also
 		// be part of it.
-		if end := capitalized(s, i+n); end > 0 {
+		if end := r.capitalized(s, i+n); end > 0 {
 			return end
 		}
 		if c&classMark != 0 {
-			if end := capitalized(s, i); end > 0 {
+			if end := r.capitalized(s, i); end > 0 {
 				return end
 			}
 		}
-		if end := capitals(s, i+n); end > 0 {
+		if end := r.capitals(s, i+n); end > 0 {
 			return end
 		}
 		if c&classMark != 0 {
-			if end := capitals(s, i); end > 0 {
+			if end := r.capitals(s, i); end > 0 {
 				return end
 			}
 		}
 	}
 	if c&classNumber != 0 {
-		return digits(s, i, n, 3)
+		return digits(s, i, n, r.digits)
 	}
 	j := -1
 	if c&classSpace == 0 {
@@ -196,10 +258,10 @@ func splitO200k(s string, i int) int {
 		}
 	}
 	if j < 0 {
-		return whitespace(s, i, true)
+		return whitespace(s, i, lines)
 	}
 	j = runNot(s, j, classLetter|classNumber|classSpace)
-	for j < len(s) && (s[j] == '\r' || s[j] == '\n' || s[j] == '/') {
+	for j < len(s) && (s[j] == '\r' || s[j] == '\n' || s[j] == '/' && r.slash) {
 		j++
 	}
 	return j
@@ -210,13 +272,47 @@ const (
 	o200kLower = classLower | classOther | classMark
 )
 
+// classAt is the class of the character at s[i] as part of a word: none if the
+// rules have Chinese characters apart and it is one.
+func (r cased) classAt(s string, i int) (class uint8, width int) {
+	class, width = classAt(s, i)
+	if r.han && width > 2 && isHanAt(s, i) {
+		class = 0
+	}
+	return class, width
+}
+
+// run is run for the characters of words.
+func (r cased) run(s string, i int, classes uint8) int {
+	if !r.han {
+		return run(s, i, classes)
+	}
+	for i < len(s) {
+		c, n := r.classAt(s, i)
+		if c&classes == 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// contraction returns the end of a contraction at s[i] if it belongs to the word
+// before it.
+func (r cased) contraction(s string, i int) int {
+	if r.contractions {
+		return i + contraction(s, i, true)
+	}
+	return i
+}
+
 // capitalized matches
 // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ and a contraction;
 // 0 is no match.
-func capitalized(s string, i int) int {
+func (r cased) capitalized(s string, i int) int {
 	j, both := i, -1 // both is the end of the last character that is in both classes
 	for j < len(s) {
-		c, n := classAt(s, j)
+		c, n := r.classAt(s, j)
 		if c&o200kUpper == 0 {
 			break
 		}
@@ -227,25 +323,38 @@ func capitalized(s string, i int) int {
 	}
 	end := both
 	if j < len(s) {
-		if c, n := classAt(s, j); c&o200kLower != 0 {
-			end = run(s, j+n, o200kLower)
+		if c, n := r.classAt(s, j); c&o200kLower != 0 {
+			end = r.run(s, j+n, o200kLower)
 		}
 	}
 	if end < 0 {
 		return 0
 	}
-	return end + contraction(s, end, true)
+	return r.contraction(s, end)
 }
 
 // capitals matches [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*
 // and a contraction; 0 is no match.
-func capitals(s string, i int) int {
-	j := run(s, i, o200kUpper)
+func (r cased) capitals(s string, i int) int {
+	j := r.run(s, i, o200kUpper)
 	if j == i {
 		return 0
 	}
-	j = run(s, j, o200kLower)
-	return j + contraction(s, j, true)
+	return r.contraction(s, r.run(s, j, o200kLower))
+}
+
+// han returns the end of the Chinese characters at s[i].
+func han(s string, i int) int {
+	for i < len(s) && s[i] >= 0xe2 && isHanAt(s, i) {
+		_, n := utf8.DecodeRuneInString(s[i:])
+		i += n
+	}
+	return i
+}
+
+func isHanAt(s string, i int) bool {
+	r, _ := utf8.DecodeRuneInString(s[i:])
+	return isHan(r)
 }
 
 func splitDigits(s string, i int) int {
@@ -315,7 +424,7 @@ func deepSeekWord(s string, i int) int {
 	case j >= 0:
 		return run(s, run(s, j, classPunct), classLine)
 	case c&classSpace != 0:
-		return whitespace(s, i, true)
+		return whitespace(s, i, lines)
 	}
 	return 0
 }

@@ -41,7 +41,7 @@ func (t *Tokenizer) Name() string { return t.name }
 // "embedded" for O200kBase, and "" after Parse.
 func (t *Tokenizer) Source() string { return t.source }
 
-// SHA256 returns the digest of the tokenizer.json in hexadecimal, or of the
+// SHA256 returns the digest of the tokenizer's file in hexadecimal, or of the
 // embedded data for O200kBase.
 func (t *Tokenizer) SHA256() string { return t.digest }
 
@@ -60,8 +60,8 @@ func (t *Tokenizer) CleansUpSpaces() bool { return t.cleanUp }
 
 // Encode returns the ids of text, as Hugging Face's
 // encode(add_special_tokens=False) does. Added tokens in the text, special or
-// not, are found; special tokens around the text are not added. Invalid UTF-8
-// is replaced as by Python's errors="replace".
+// not, are found, except for those of a tekken.json; special tokens around the
+// text are not added. Invalid UTF-8 is replaced as by Python's errors="replace".
 func (t *Tokenizer) Encode(text string) []int32 {
 	return t.Append(make([]int32, 0, len(text)/4+8), text)
 }

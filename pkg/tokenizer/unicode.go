@@ -119,6 +119,24 @@ func isPunctuation(r rune) bool {
 	return unicode.Is(unicode.P, r) && !unicode.Is(laterPunct, r) || r == 0x166d || r == 0x111c9
 }
 
+// isHan reports whether r is of the script Han in Unicode 16.
+func isHan(r rune) bool {
+	return r >= 0x4e00 && r <= 0x9fff || r >= 0x2e80 && unicode.Is(hanScript, r)
+}
+
+var hanScript = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x2e80, 0x2e99, 1}, {0x2e9b, 0x2ef3, 1}, {0x2f00, 0x2fd5, 1}, {0x3005, 0x3005, 1},
+		{0x3007, 0x3007, 1}, {0x3021, 0x3029, 1}, {0x3038, 0x303b, 1}, {0x3400, 0x4dbf, 1},
+		{0x4e00, 0x9fff, 1}, {0xf900, 0xfa6d, 1}, {0xfa70, 0xfad9, 1},
+	},
+	R32: []unicode.Range32{
+		{0x16fe2, 0x16fe3, 1}, {0x16ff0, 0x16ff1, 1}, {0x20000, 0x2a6df, 1}, {0x2a700, 0x2b739, 1},
+		{0x2b740, 0x2b81d, 1}, {0x2b820, 0x2cea1, 1}, {0x2ceb0, 0x2ebe0, 1}, {0x2ebf0, 0x2ee5d, 1},
+		{0x2f800, 0x2fa1d, 1}, {0x30000, 0x3134a, 1}, {0x31350, 0x323af, 1},
+	},
+}
+
 // laterPunct holds the punctuation that is newer than Unicode 8, the version of
 // Hugging Face's Punctuation.
 var laterPunct = &unicode.RangeTable{

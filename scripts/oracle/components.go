@@ -140,9 +140,8 @@ func readJSON(path string, v any) error {
 	return nil
 }
 
-// patched writes the tokenizer.json of a component to a file in the oracle's
-// folder and returns its path.
-func patched(oracle, dir string, c component) (string, error) {
+// patchedTo writes the tokenizer of a component to the file path, and returns it.
+func patchedTo(path, dir string, c component) (string, error) {
 	var file map[string]any
 	if err := readJSON(filepath.Join(dir, c.Base+".json"), &file); err != nil {
 		return "", err
@@ -160,7 +159,6 @@ func patched(oracle, dir string, c component) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(oracle, "component.json")
 	return path, os.WriteFile(path, b, 0o644)
 }
 
@@ -176,19 +174,13 @@ func components(oracle, dir string, groups []group, update bool, only string) er
 		return err
 	}
 	all := map[string]golden{}
-	if !update {
+	if !update || only != "" { // what is not compared stays
 		if err := readJSON(filepath.Join(dir, "golden.json"), &all); err != nil {
 			return err
 		}
 	}
 	groups = append([]group{{"texts", texts}}, groups...)
-	n := 0
-	for _, g := range groups {
-		n += len(g.texts)
-	}
-	wrong := 0
-	fmt.Printf("\ncomponents, on %d texts each: ids equal, counts equal, decoded equal, in %%\n\n",
-		n)
+	r := newReport("components", groups)
 	for _, c := range cases {
 		if only != "" && !strings.Contains(c.Name, only) {
 			continue
@@ -197,23 +189,48 @@ func components(oracle, dir string, groups []group, update bool, only string) er
 		if err != nil {
 			return err
 		}
-		wrong += 3*n - sum.ids - sum.counts - sum.decoded
-		fmt.Printf("%-40s %8s %8s %8s\n", c.Name, percent(sum.ids, n), percent(sum.counts, n),
-			percent(sum.decoded, n))
-		if update {
-			all[c.Name] = got
-		} else if have, want := fmt.Sprint(all[c.Name]), fmt.Sprint(got); have != want {
-			fmt.Printf("%-40s the golden file has other results\n", c.Name)
-			wrong++
-		}
+		r.row(c.Name, sum, all, got, update)
 	}
-	if update && only == "" {
+	if update {
 		if err := writeGolden(filepath.Join(dir, "golden.json"), all); err != nil {
 			return err
 		}
 	}
-	if wrong > 0 {
-		return fmt.Errorf("components: %d results differ", wrong)
+	return r.err()
+}
+
+// report prints the results of cases and counts the wrong ones.
+type report struct {
+	title    string
+	n, wrong int
+}
+
+func newReport(title string, groups []group) *report {
+	r := &report{title: title}
+	for _, g := range groups {
+		r.n += len(g.texts)
+	}
+	fmt.Printf("\n%s, on %d texts each: ids equal, counts equal, decoded equal, in %%\n\n", title, r.n)
+	return r
+}
+
+// row prints a case, and puts its results in place of those in all or compares
+// them.
+func (r *report) row(name string, sum result, all map[string]golden, got golden, update bool) {
+	r.wrong += 3*r.n - sum.ids - sum.counts - sum.decoded
+	fmt.Printf("%-40s %8s %8s %8s\n", name, percent(sum.ids, r.n), percent(sum.counts, r.n),
+		percent(sum.decoded, r.n))
+	if update {
+		all[name] = got
+	} else if have, want := fmt.Sprint(all[name]), fmt.Sprint(got); have != want {
+		fmt.Printf("%-40s the golden file has other results\n", name)
+		r.wrong++
+	}
+}
+
+func (r *report) err() error {
+	if r.wrong > 0 {
+		return fmt.Errorf("%s: %d results differ", r.title, r.wrong)
 	}
 	return nil
 }
@@ -222,27 +239,34 @@ func components(oracle, dir string, groups []group, update bool, only string) er
 // of all groups are equal.
 func compareComponent(oracle, dir string, c component, groups []group) (got golden,
 	sum result, err error) {
-	file, err := patched(oracle, dir, c)
+	file, err := patchedTo(filepath.Join(oracle, "component.json"), dir, c)
 	if err != nil {
 		return got, sum, err
 	}
+	sum, err = got.compare(huggingFace(oracle, c.Name, file), groups)
+	return got, sum, err
+}
+
+// compare keeps the oracle's results on the group "texts", and returns how many
+// texts of all groups are equal.
+func (g *golden) compare(s subject, groups []group) (sum result, err error) {
 	each := func(group string, ids []int32, whole, middle string) {
 		if group == "texts" {
-			got.IDs = append(got.IDs, append([]int32{}, ids...))
-			got.Decoded = append(got.Decoded, whole)
-			got.Middle = append(got.Middle, middle)
+			g.IDs = append(g.IDs, append([]int32{}, ids...))
+			g.Decoded = append(g.Decoded, whole)
+			g.Middle = append(g.Middle, middle)
 		}
 	}
-	results, err := compareFile(oracle, c.Name, file, groups, each)
+	results, err := compareFile(s, groups, each)
 	if err != nil {
-		return got, sum, fmt.Errorf("%s: %w", c.Name, err)
+		return sum, fmt.Errorf("%s: %w", s.name, err)
 	}
 	for _, r := range results {
 		sum.ids += r.ids
 		sum.counts += r.counts
 		sum.decoded += r.decoded
 	}
-	return got, sum, nil
+	return sum, nil
 }
 
 // writeGolden writes the golden file, one component a line.

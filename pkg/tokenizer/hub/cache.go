@@ -6,12 +6,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-)
 
-// The files of a tokenizer.
-const (
-	tokenizerFile = "tokenizer.json"
-	configFile    = "tokenizer_config.json"
+	"multiturn/pkg/tokenizer"
 )
 
 // repo is one model on the hub and in the cache.
@@ -36,8 +32,8 @@ func (r *repo) snapshot(commit string) string {
 	return filepath.Join(r.folder(), "snapshots", commit)
 }
 
-// cached returns the folder of the revision's snapshot, "" if it has no
-// tokenizer.json.
+// cached returns the folder of the revision's snapshot, "" if it has no file that
+// a tokenizer can be read from.
 func (r *repo) cached() string {
 	if r.Cache == "" {
 		return ""
@@ -54,8 +50,8 @@ func (r *repo) cached() string {
 		return ""
 	}
 	dir := r.snapshot(commit)
-	// Stat follows the link, so a link whose blob is gone does not count.
-	if info, err := os.Stat(filepath.Join(dir, tokenizerFile)); err != nil || info.IsDir() {
+	// A link whose blob is gone does not count.
+	if _, err := tokenizer.Find(dir); err != nil {
 		return ""
 	}
 	return dir

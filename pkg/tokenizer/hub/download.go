@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"multiturn/internal/httpclient"
+	"multiturn/pkg/tokenizer"
 )
 
 // download puts the tokenizer's files into the cache and returns the folder of
@@ -29,9 +30,9 @@ func (r *repo) download(ctx context.Context) (dir string, err error) {
 		b, _ := os.ReadFile(r.TokenFile)
 		r.Token = strings.TrimSpace(string(b))
 	}
-	// tokenizer.json comes last, since it marks the model as cached. Both files
-	// are of the same commit.
-	tok, err := r.look(ctx, tokenizerFile, r.Revision)
+	// The tokenizer's file comes last, since it marks the model as cached. Both
+	// files are of the same commit.
+	tok, err := r.lookForTokenizer(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -40,13 +41,37 @@ func (r *repo) download(ctx context.Context) (dir string, err error) {
 		if err := r.fetch(ctx, config); err != nil {
 			return "", err
 		}
-	case !errors.Is(err, errNoFile):
+	case !isMissing(err):
 		return "", err
 	}
 	if err := r.fetch(ctx, tok); err != nil {
 		return "", err
 	}
 	return r.snapshot(tok.commit), r.writeRef(tok.commit)
+}
+
+const configFile = "tokenizer_config.json"
+
+// lookForTokenizer looks for the files that a tokenizer can be read from, in their
+// order.
+func (r *repo) lookForTokenizer(ctx context.Context) (remote, error) {
+	missing := errNoFile
+	for _, file := range tokenizer.Files {
+		if strings.Contains(file, "*") { // the hub has no patterns
+			continue
+		}
+		f, err := r.look(ctx, file, r.Revision)
+		if !isMissing(err) {
+			return f, err
+		}
+		missing = err
+	}
+	files := strings.Join(tokenizer.Files, ", ")
+	if missing == errNothing {
+		return remote{}, fmt.Errorf("%s has no such model, or none of %s in it", r.Endpoint, files)
+	}
+	return remote{}, fmt.Errorf("the model on %s has none of %s: name another model with the same "+
+		"tokenizer", r.Endpoint, files)
 }
 
 // remote is what the hub reports about a file.
@@ -56,7 +81,12 @@ type remote struct {
 	url                string
 }
 
-var errNoFile = errors.New("no such file")
+var (
+	errNoFile  = errors.New("no such file")
+	errNothing = errors.New("no such file or model")
+)
+
+func isMissing(err error) bool { return err == errNoFile || err == errNothing }
 
 // Names from the hub that may become file names in the cache.
 var (
@@ -121,10 +151,6 @@ func (r *repo) refused(resp *http.Response, file, revision string) error {
 	}
 	switch {
 	case what == "EntryNotFound":
-		if file == tokenizerFile {
-			return fmt.Errorf("the model on %s has no %s: name another model with the same "+
-				"tokenizer", r.Endpoint, file)
-		}
 		return errNoFile
 	case what == "RevisionNotFound":
 		return fmt.Errorf("the model on %s has no revision %q", r.Endpoint, revision)
@@ -138,11 +164,7 @@ func (r *repo) refused(resp *http.Response, file, revision string) error {
 	case resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("%s refuses access (%s): %s", r.Endpoint, resp.Status, token)
 	case resp.StatusCode == http.StatusNotFound:
-		if file != tokenizerFile {
-			return errNoFile
-		}
-		return fmt.Errorf("%s has no such model, or no %s in it (%s)", r.Endpoint,
-			file, resp.Status)
+		return errNothing
 	}
 	return fmt.Errorf("%s answered %s for %s: try again later", r.Endpoint, resp.Status, file)
 }

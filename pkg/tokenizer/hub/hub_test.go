@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -38,6 +39,8 @@ type fake struct {
 	refuse     func(w http.ResponseWriter, r *http.Request) bool // answers instead
 	// bytes after which the store's next answers break off
 	cut      []int
+	file     string // the tokenizer's
+	config   string // tokenizer_config.json
 	content  string
 	etag     string
 	noRanges bool
@@ -47,7 +50,7 @@ type fake struct {
 }
 
 func newFake(t *testing.T) *fake {
-	f := &fake{t: t, content: tiny, etag: sum(tiny)}
+	f := &fake{t: t, file: "tokenizer.json", config: config, content: tiny, etag: sum(tiny)}
 	f.hub = httptest.NewServer(http.HandlerFunc(f.serveHub))
 	f.store = httptest.NewServer(http.HandlerFunc(f.serveStore))
 	t.Cleanup(f.hub.Close)
@@ -76,14 +79,14 @@ func (f *fake) serveHub(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Repo-Commit", commit)
 	switch path := strings.TrimPrefix(r.URL.Path, "/org/model/resolve/"); path {
-	case "main/tokenizer.json", commit + "/tokenizer.json":
+	case "main/" + f.file, commit + "/" + f.file:
 		w.Header().Set("X-Linked-Etag", `"`+f.etag+`"`)
 		w.Header().Set("X-Linked-Size", strconv.Itoa(len(f.content)))
 		w.Header().Set("Location", f.store.URL+"/blob?signature=private")
 		w.WriteHeader(http.StatusFound)
 	case commit + "/tokenizer_config.json":
 		w.Header().Set("ETag", `W/"c0ffee"`)
-		w.Write([]byte(config))
+		w.Write([]byte(f.config))
 	default:
 		w.Header().Set("X-Error-Code", "EntryNotFound")
 		w.WriteHeader(http.StatusNotFound)
@@ -299,7 +302,7 @@ func TestErrors(t *testing.T) {
 		{"gated", status(403, "GatedRepo"), "", nil, []string{"gated", "accept its terms"}},
 		{"forbidden", status(403, ""), "", nil, []string{"refuses access (403 Forbidden)"}},
 		{"no tokenizer.json", status(404, "EntryNotFound"), "", nil,
-			[]string{"has no tokenizer.json"}},
+			[]string{"has none of tokenizer.json, tekken.json, "}},
 		{"revision", status(404, "RevisionNotFound"), "", func(o *Options) { o.Revision = "v9" },
 			[]string{`no revision "v9"`}},
 		{"404", status(404, ""), "", nil, []string{"no such model"}},
@@ -342,6 +345,33 @@ func TestErrors(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// A model without a tokenizer.json is read from the next file that it has, and
+// found in the cache afterwards.
+func TestOtherFiles(t *testing.T) {
+	t.Parallel()
+	var ranks strings.Builder
+	for b := range 256 {
+		fmt.Fprintf(&ranks, "%s %d\n", base64.StdEncoding.EncodeToString([]byte{byte(b)}), b)
+	}
+	for _, c := range []struct{ file, config string }{
+		{"tiktoken.model", `{"auto_map": {"AutoTokenizer": ["tokenization_kimi.X", null]}}`},
+		{"tokenizer.model", `{"tokenizer_class": "ChatGLM4Tokenizer"}`},
+	} {
+		f := newFake(t)
+		f.file, f.config, f.content, f.etag = c.file, c.config, ranks.String(), sum(ranks.String())
+		cache := t.TempDir()
+		tok, where, err := Open(t.Context(), "org/model", f.options(cache))
+		if err != nil || where != Hub || tok.Name() != "org/model" || tok.Count("ab") != 2 {
+			t.Errorf("%s: %v, %v", c.file, where, err)
+			continue
+		}
+		tok, where, err = Open(t.Context(), "org/model", Options{Cache: cache, Offline: true})
+		if err != nil || where != Cache || tok.SHA256() != sum(ranks.String()) {
+			t.Errorf("%s: %v, %v", c.file, where, err)
+		}
 	}
 }
 
