@@ -21,6 +21,10 @@ func (d *dataset) generate(
 	if d.config == nil {
 		return nil
 	}
+	if tok == nil {
+		return cli.UsageErrorf("%s is a generator's config, whose texts a tokenizer cuts: "+
+			"name one, or generate with genconv first", inputName(d.Name))
+	}
 	cfg, err := texts.Config(inputName(d.Name), d.config)
 	if err != nil {
 		return err

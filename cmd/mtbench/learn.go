@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/load"
 	"multiturn/pkg/record"
@@ -16,8 +17,9 @@ import (
 // knowledge is what is found out before a run.
 type knowledge struct {
 	data      *dataset
-	tokenizer *tokenizer.Tokenizer
-	found     string // where the tokenizer was
+	tokenizer *tokenizer.Tokenizer // nil: the server counts
+	found     string               // where the tokenizer was
+	counter   bench.Counter
 	server    server.Identity
 	metrics   *metrics // nil: none are read
 	preflight *record.Preflight
@@ -45,9 +47,11 @@ func (s *setup) learn(ctx context.Context) (*knowledge, error) {
 	if d := design(&s.options.Options, k.data.conversations); d != "" {
 		s.call.Remarkf("%s", d)
 	}
-	s.cache.Turns.Texts, s.cache.Turns.Tokenizer = k.data.byID(), k.tokenizer
+	if err := s.openCounter(ctx, k); err != nil {
+		return nil, err
+	}
 	s.out.collector.SetCache(s.cache)
-	s.options.Counter = k.tokenizer
+	s.options.Counter = k.counter
 	s.options.Exact = s.length == lengthExact ||
 		s.length == lengthAuto && server.Of(k.server.Name).ExactLength
 	return k, s.readyServer(ctx, k)
@@ -73,6 +77,9 @@ func (s *setup) gather(ctx context.Context, k *knowledge) error {
 			return err
 		},
 		func(ctx context.Context) (err error) {
+			if s.remotely() {
+				return nil
+			}
 			k.tokenizer, k.found, err = s.call.Tokenizer(ctx, s.runFlags.tokenizer, s.model)
 			return err
 		},
@@ -98,7 +105,10 @@ func (s *setup) remarkNoMetrics(k *knowledge) {
 // readyServer empties the server's cache if the run needs that, finds out what
 // the server reports of it, and opens connections.
 func (s *setup) readyServer(ctx context.Context, k *knowledge) (err error) {
-	source := s.salts.apply(s.runFlags, &s.options, k.tokenizer)
+	source := s.salts.apply(s.runFlags, &s.options, k.counter)
+	if err := bench.Fetch(ctx, s.options, k.data.conversations); err != nil {
+		return cli.Exit(cli.Failed, fmt.Errorf("--tokenizer %s: %w", cli.ServerTokenizer, err))
+	}
 	if s.options.Control == load.Cold {
 		reset, err := s.client.ResetCache(ctx)
 		if err != nil {

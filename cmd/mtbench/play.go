@@ -9,7 +9,6 @@ import (
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
-	"multiturn/pkg/cli"
 	"multiturn/pkg/probe"
 	"multiturn/pkg/record"
 )
@@ -26,11 +25,7 @@ type played struct {
 // play writes the header and sends the conversations. The error is one with
 // which the run did not begin.
 func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
-	who := record.Tokenizer{
-		Name: k.tokenizer.Name(), Source: k.found, SHA256: k.tokenizer.SHA256(),
-		Ref: cli.TokenizerName(s.tokenizer, s.model),
-	}
-	h, err := header(s.call, s.runFlags, &s.options, k.data, k.server, who, s.client.Clocks())
+	h, err := header(s.call, s.runFlags, &s.options, k.data, k.server, s.who(k), s.client.Clocks())
 	if err != nil {
 		return nil, err
 	}
@@ -50,12 +45,18 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	o := s.options
 	o.Encoder = s.client.Encoder()
 	o.OnMeasured = func() { k.metrics.begin(ctx, o.Start, s.out.scrape) }
-	o.OnFinished = func(e *bench.Finished) error {
+	o.OnEnded = func(t *record.Turn) {
 		progress.Add(1)
-		l.finished(e.Turn, time.Now())
-		if t := e.Turn; !t.Outcome.OK() {
+		l.finished(t, time.Now())
+		if !t.Outcome.OK() {
 			p.failure = cmp.Or(t.Error, string(t.Outcome))
 		}
+	}
+	o.OnPlayed = func() {
+		k.metrics.end(ctx)
+		progress.Done()
+	}
+	o.OnFinished = func(e *bench.Finished) error {
 		if s.printContent {
 			printTurn(s.call.Stderr, e)
 		}
@@ -69,9 +70,8 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	}
 	send := &sender{client: s.client, exact: o.Exact, live: l}
 	p.end, p.err = bench.Run(ctx, o, send, conversations, s.call.Drain().Done())
-	k.metrics.end(ctx)
-	progress.Done()
 	if p.end == nil {
+		progress.Done()
 		return nil, p.err
 	}
 	p.end.Certificate.Clocks = s.client.Clocks()

@@ -100,6 +100,14 @@ type Counter interface {
 	Count(text string) int
 }
 
+// Fetcher is a Counter that asks somebody for its counts. Count of a text that
+// was not fetched is 0. A run fetches before it begins (see Fetch) and after its
+// last request has ended, and never in between.
+type Fetcher interface {
+	Counter
+	Fetch(ctx context.Context, texts []string) error
+}
+
 // Finished is one finished request and its texts, as the ledger hands it on.
 type Finished struct {
 	Turn *record.Turn
@@ -184,6 +192,12 @@ type Options struct {
 	// OnMeasured, unless nil, is called before the first turn that is measured,
 	// after a warm-up.
 	OnMeasured func()
+	// OnPlayed, unless nil, is called when the last request has ended. If Counter is
+	// a Fetcher, tokens are counted after that.
+	OnPlayed func()
+	// OnEnded, unless nil, is called with the turn of each finished request soon
+	// after its end, before its tokens are counted.
+	OnEnded func(*record.Turn)
 	// OnFinished, unless nil, is called for each finished request, from one
 	// goroutine, in the order of their ends.
 	OnFinished func(*Finished) error

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -11,7 +13,8 @@ import (
 
 // ledger counts answers, completes records and hands them on. It does so on a
 // goroutine of its own, so that a client goes from one turn to the next without
-// waiting for a tokenizer, a file or a terminal.
+// waiting for a tokenizer, a file or a terminal. If the counter is a Fetcher,
+// everything but the count of turns waits for the end of the run.
 type ledger struct {
 	opt    *Options
 	fail   func(error)
@@ -25,8 +28,9 @@ type ledger struct {
 
 	// The rest belongs to the goroutine until it has stopped.
 	err            error
-	input          []int // by play: tokens of all its messages so far
-	turns, turnsOK int   // without warm-up
+	held           []entry // of a Fetcher: they wait to be counted
+	input          []int   // by play: tokens of all its messages so far
+	turns, turnsOK int     // without warm-up
 	early          early
 }
 
@@ -74,15 +78,13 @@ func (l *ledger) add(e entry) {
 	l.more.Signal()
 }
 
-// close waits until everything is handed on and returns the first error of a
-// sink.
-func (l *ledger) close() error {
+// close waits until every entry is handed on, or held for count.
+func (l *ledger) close() {
 	l.mu.Lock()
 	l.closing = true
 	l.mu.Unlock()
 	l.more.Signal()
 	<-l.stopped
-	return l.err
 }
 
 func (l *ledger) run() {
@@ -99,12 +101,62 @@ func (l *ledger) run() {
 			return
 		}
 		for i := range batch {
-			if err := l.enter(&batch[i]); err != nil && l.err == nil {
-				l.err = err
-				l.fail(err)
-			}
-			batch[i] = entry{} // its texts may go
+			l.note(batch[i].turn)
 		}
+		if _, ok := l.opt.Counter.(Fetcher); ok {
+			l.held = append(l.held, batch...)
+			continue
+		}
+		l.enterAll(batch)
+	}
+}
+
+// count fetches the counts of the entries that wait for them, and hands these on.
+// Without the counts they are handed on all the same.
+func (l *ledger) count(ctx context.Context) error {
+	if len(l.held) == 0 {
+		return l.err
+	}
+	var texts []string
+	for i := range l.held {
+		e := &l.held[i]
+		for k := range e.asked {
+			texts = append(texts, e.asked[k].Text)
+		}
+		texts = append(texts, e.reply.Text, e.reply.First)
+	}
+	err := l.opt.Counter.(Fetcher).Fetch(ctx, texts)
+	if err != nil {
+		err = fmt.Errorf("the tokens of texts are not counted: %w", err)
+	}
+	if ctx.Err() != nil {
+		err = nil // the run was cancelled, and its end says so
+	}
+	l.enterAll(l.held)
+	return errors.Join(err, l.err)
+}
+
+func (l *ledger) enterAll(entries []entry) {
+	for i := range entries {
+		if err := l.enter(&entries[i]); err != nil && l.err == nil {
+			l.err = err
+			l.fail(err)
+		}
+		entries[i] = entry{} // its texts may go
+	}
+}
+
+// note takes a turn into the counts of turns.
+func (l *ledger) note(t *record.Turn) {
+	l.judge(t)
+	if !t.Warmup {
+		l.turns++
+		if t.Outcome.OK() {
+			l.turnsOK++
+		}
+	}
+	if l.opt.OnEnded != nil {
+		l.opt.OnEnded(t)
 	}
 }
 
@@ -127,14 +179,6 @@ func (l *ledger) enter(e *entry) error {
 		}
 	}
 	l.input[e.play] = input + l.kept(e)
-
-	l.judge(t)
-	if !t.Warmup {
-		l.turns++
-		if t.Outcome.OK() {
-			l.turnsOK++
-		}
-	}
 
 	if l.err != nil {
 		return nil

@@ -59,11 +59,14 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 	r.phases(ctx)
 	close(done)
 	side.Wait()
-	sink := r.ledger.close()
-	err = errors.Join(r.broken, sink, r.ledger.early.failed)
+	r.ledger.close()
 	end := r.end()
 	end.Certificate = self.certificate()
-	return end, err
+	if o.OnPlayed != nil {
+		o.OnPlayed()
+	}
+	sink := r.ledger.count(ctx)
+	return end, errors.Join(r.broken, sink, r.ledger.early.failed)
 }
 
 // run is the state that clients share.

@@ -11,14 +11,18 @@ import (
 	"multiturn/pkg/tokenizer/hub"
 )
 
+// ServerTokenizer is the value of --tokenizer with which the server of a run
+// counts the tokens of texts. A folder of that name is ./server.
+const ServerTokenizer = "server"
+
 // TokenizerFlag returns --tokenizer, the same in all commands. Its value is for
 // Call.Tokenizer.
 func TokenizerFlag(p *string) Flag {
 	return Flag{
 		Name: "tokenizer", Essential: true, Value: text(p, "NAME"), DefaultText: "what --model names",
 		Usage: "tokenizer: a file, folder, model on the Hugging Face hub, or " +
-			tokenizer.O200k + "; the file is a tokenizer.json, the folder has one, " +
-			"and " + tokenizer.O200k + " is built in",
+			tokenizer.O200k + "; the file is a tokenizer.json, a tekken.json or of tiktoken, " +
+			"the folder has one, and " + tokenizer.O200k + " is built in",
 	}
 }
 
@@ -27,8 +31,9 @@ func TokenizerFlag(p *string) Flag {
 func TokenizerName(tokenizer, model string) string { return cmp.Or(tokenizer, model) }
 
 // tokenizerAdvice is what to do about a tokenizer that cannot be opened.
-const tokenizerAdvice = "--tokenizer takes a folder with a tokenizer.json, a model in the cache " +
-	"or on the hub, or " + tokenizer.O200k + ", which is built in"
+const tokenizerAdvice = "--tokenizer takes a folder with a tokenizer.json, a tekken.json or a " +
+	"tiktoken file, a model in the cache or on the hub, or " + tokenizer.O200k +
+	", which is built in"
 
 // Tokenizer opens the tokenizer of TokenizerName, and without a name o200k_base,
 // with a remark: the rule of all commands. where is the place it was found:
@@ -42,6 +47,10 @@ func (c *Call) Tokenizer(ctx context.Context, name, model string) (
 	if name = TokenizerName(name, model); name == "" {
 		name = tokenizer.O200k
 		c.Remarkf("no --tokenizer and no --model: counting with %s", name)
+	}
+	if name == ServerTokenizer {
+		return nil, "", UsageErrorf("--tokenizer %s: the ids of texts are needed here, and a server "+
+			"only counts them: name the model's own tokenizer, or a similar one", name)
 	}
 	o := c.hub()
 	o.HTTP = c.HTTP

@@ -42,10 +42,15 @@ type Salts struct {
 // If counter is not nil, words that are not one token to it are left out.
 func NewSalts(seed [32]byte, counter Counter) *Salts {
 	s := &Salts{words: saltWords, rng: rand.New(rand.NewChaCha8(seed))}
-	if counter == nil {
-		return s
+	if counter != nil {
+		s.words = wholeWords(counter)
+		s.tokens = counter.Count(salt(s.words[:SaltWords]))
 	}
-	var whole []string
+	return s
+}
+
+// wholeWords returns the words that are one token.
+func wholeWords(counter Counter) (whole []string) {
 	for _, w := range saltWords {
 		if counter.Count(w) == 1 && counter.Count(" "+w) == 1 {
 			whole = append(whole, w)
@@ -53,11 +58,19 @@ func NewSalts(seed [32]byte, counter Counter) *Salts {
 	}
 	// With fewer than half of the words the tokenizer is an unusual one, and equal
 	// length in bytes has to do: from 32 words there are still 2^50 salts.
-	if len(whole) >= len(saltWords)/2 {
-		s.words = whole
+	if len(whole) < len(saltWords)/2 {
+		return saltWords
 	}
-	s.tokens = counter.Count(salt(s.words[:SaltWords]))
-	return s
+	return whole
+}
+
+// SaltTexts returns the texts that NewSalts counts, for a counter that has to
+// learn their counts first. The last one depends on the counts of the others.
+func SaltTexts(counter Counter) (texts []string) {
+	for _, w := range saltWords {
+		texts = append(texts, w, " "+w)
+	}
+	return append(texts, salt(wholeWords(counter)[:SaltWords]))
 }
 
 // Next draws a salt.

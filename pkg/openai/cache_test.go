@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"multiturn/internal/httpclient"
+	"multiturn/pkg/server"
 )
 
 // served returns a client of a server that answers each path with a status and a
@@ -135,7 +136,17 @@ func TestTokenize(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", answer, err, want)
 		}
 	}
+	form := server.Tokenize{Text: "content", Special: "add_special"}
+	n, err := c.CountText(t.Context(), form, "a\nb")
+	if last := asked()[len(asked())-1]; n != 3 || err != nil || last != `POST /tokenize Bearer `+
+		`sesame-1234 {"model":"m","content":"a\nb","add_special":false}` {
+		t.Errorf("%d, %v, asked %s", n, err, last)
+	}
 	llama, _ := served(t, map[string]string{"/tokenize": `{"tokens":[]}`})
+	if _, err := llama.CountText(t.Context(), server.Tokenize{Text: "prompt"}, "a"); err == nil ||
+		!strings.Contains(err.Error(), "found no tokens in the field prompt") {
+		t.Errorf("error %v", err)
+	}
 	if _, err := llama.Tokenize(t.Context(), [][]byte{[]byte(`{"role":"user","content":"a"}`)},
 		true); err == nil || !strings.Contains(err.Error(), "does not take messages") {
 		t.Errorf("error %v", err)

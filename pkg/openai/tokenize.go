@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/pkg/chat"
+	"multiturn/pkg/server"
 )
 
 // tokenizeTimeout limits one question about tokens.
@@ -37,6 +38,21 @@ func (c *Client) Tokenize(ctx context.Context, messages [][]byte, opening bool) 
 func (c *Client) TokenizeText(ctx context.Context, text string) ([]int, error) {
 	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), `,"prompt":`...)
 	return c.tokens(ctx, append(chat.AppendString(body, text), `,"add_special_tokens":false}`...))
+}
+
+// CountText asks the server for the number of tokens of a text alone, without
+// special tokens around it, in the form that its /tokenize takes.
+func (c *Client) CountText(ctx context.Context, form server.Tokenize, text string) (int, error) {
+	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), ',')
+	body = append(chat.AppendString(body, form.Text), ':')
+	body = append(chat.AppendString(body, text), ',')
+	body = append(chat.AppendString(body, form.Special), ":false}"...)
+	ids, err := c.tokens(ctx, body)
+	if err == nil && len(ids) == 0 && text != "" {
+		// A server that knows another field finds no text.
+		err = fmt.Errorf("POST /tokenize: the server found no tokens in the field %s", form.Text)
+	}
+	return len(ids), err
 }
 
 func (c *Client) tokens(ctx context.Context, body []byte) ([]int, error) {

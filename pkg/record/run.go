@@ -147,7 +147,7 @@ type Dataset struct {
 // Tokenizer is the client's.
 type Tokenizer struct {
 	Name   string `json:"name,omitempty"`   // its own
-	Source string `json:"source,omitempty"` // file, cache, hub or embedded
+	Source string `json:"source,omitempty"` // file, cache, hub, embedded or server
 	SHA256 string `json:"sha256,omitempty"` // of its data
 	// Ref is what it was opened by: a path, relative to where the program ran, a
 	// model of the hub, or the name of an embedded one.

@@ -51,6 +51,9 @@ type Server struct {
 	// /detokenize.
 	Tokenizes bool
 
+	// Tokenize is how its /tokenize takes a text, if it does so in one form only.
+	Tokenize Tokenize
+
 	// BlockSize is the usual block of its KV cache in tokens, used if the server
 	// does not report it; 1 if the cache is exact to the token.
 	BlockSize int
@@ -69,6 +72,15 @@ type Server struct {
 	ResetAdvice string
 
 	Advice Advice
+}
+
+// Tokenize is how a server's POST /tokenize takes a text. The zero value is of a
+// server that does not, or of which it is not known.
+type Tokenize struct {
+	Text string // field of the body with the text
+	// Special is the field that leaves out special tokens around the text if it is
+	// false.
+	Special string
 }
 
 // Sign is a page that identifies a server.
@@ -135,6 +147,18 @@ func join(words []string, last string) string {
 		out += w
 	}
 	return out
+}
+
+// TokenizeForms returns the forms of all servers, in the order in which to try
+// them on one that may be any.
+func TokenizeForms() []Tokenize {
+	var all []Tokenize
+	for i := range servers {
+		if f := servers[i].Tokenize; f != (Tokenize{}) && !slices.Contains(all, f) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // Resets returns the requests that empty the prefix cache of some server, in

@@ -7,6 +7,13 @@ const cachedDetails = "usage.prompt_tokens_details.cached_tokens"
 // vLLM's on GPUs, which others have copied.
 const AssumedBlock = 16
 
+// The two forms of /tokenize for texts: vLLM's, which others have copied, and
+// llama.cpp's.
+var (
+	tokenizePrompt  = Tokenize{Text: "prompt", Special: "add_special_tokens"}
+	tokenizeContent = Tokenize{Text: "content", Special: "add_special"}
+)
+
 // servers are the known servers. Their order matters where a server is not
 // known and everything is tried: for Signs, Resets and Cached.
 var servers = []Server{
@@ -18,6 +25,7 @@ var servers = []Server{
 		Signs:   []Sign{{Path: "/version", All: []string{"version"}, Unowned: true}},
 		Version: []Field{{"/version", "version"}},
 
+		Tokenize:    tokenizePrompt,
 		ExactLength: true,
 		Tokenizes:   true,
 		BlockSize:   AssumedBlock,
@@ -60,6 +68,7 @@ var servers = []Server{
 		},
 		Version: []Field{{"/server_info", "version"}, {"/get_server_info", "version"}},
 
+		Tokenize:    tokenizePrompt,
 		ExactLength: true,
 		BlockSize:   1, // its radix tree keeps tokens, unless --page-size is set
 		Cached:      []string{cachedDetails},
@@ -87,6 +96,7 @@ var servers = []Server{
 		// The context of a slot, which is what one request can use.
 		MaxModelLen: Field{"/props", "default_generation_settings.n_ctx"},
 
+		Tokenize:    tokenizeContent,
 		ExactLength: true,
 		BlockSize:   1, // a slot keeps tokens
 		Cached:      []string{cachedDetails, "timings.cache_n"},

@@ -308,7 +308,8 @@ func TestFaults(t *testing.T) {
 		}},
 		{"cut=3@0.000000001", "", true, func(w *wire) bool { return w.end == nil }},
 	}
-	seen := map[string]bool{"refuse": true} // of the server: TestRefuse
+	// Of the server: TestRefuse, TestTokenizeFaults.
+	seen := map[string]bool{"refuse": true, "tokenize": true}
 	for _, tc := range tests {
 		list, err := ParseFaults(tc.faults)
 		if err != nil {
@@ -386,6 +387,46 @@ func (w *wire) arguments() string {
 		}
 	}
 	return text
+}
+
+// The other forms of /tokenize: llama.cpp's, and none.
+func TestTokenizeFaults(t *testing.T) {
+	t.Parallel()
+	for fault, answers := range map[string]map[string]string{
+		"like=llamacpp": {
+			`{"content":"abcdefgh"}`:           `200 {"tokens":[1684234849,1751606885]}`,
+			`{"prompt":"abcdefgh"}`:            `200 {"tokens":[]}`,
+			`{"messages":[],"content":"abcd"}`: `200 {"tokens":[1684234849]}`,
+		},
+		"tokenize=none": {`{"prompt":"abcdefgh"}`: `404 {"detail":"Not Found"}`},
+	} {
+		faults, err := ParseFaults(fault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := New(Options{Faults: faults})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = s.Serve(l) }()
+		for body, want := range answers {
+			res, err := http.Post("http://"+l.Addr().String()+"/tokenize", "application/json",
+				strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			if have := fmt.Sprintf("%d %s", res.StatusCode, text); have != want || err != nil {
+				t.Errorf("%s, %s: %s, want %s (%v)", fault, body, have, want, err)
+			}
+		}
+	}
 }
 
 // With the fault refuse, connections are reset before a byte is read.

@@ -21,7 +21,7 @@ func (a fault) value() bool { return a.count || a.wait || a.words != nil }
 // habits are the faults that "like" stands for, as captured from or documented
 // for these servers.
 var habits = map[string]string{
-	"llamacpp": "role=null,finish=own,close,timings=llamacpp",
+	"llamacpp": "role=null,finish=own,close,timings=llamacpp,tokenize=content",
 	"sglang":   "finish=own,usage=zero-omitted",
 	"llm-d":    "role=bare,finish=own,usage=nulls",
 	"ollama":   "role=merged,finish=own,usage=details-null",
@@ -48,6 +48,13 @@ var grammar = map[string]fault{
 	"cut": {count: true,
 		about: "the connection is closed after N chunks; 0: before the head",
 		set:   func(q *quirks, f Fault) { q.cut = f.N },
+	},
+
+	// beside the answers
+	"tokenize": {words: []string{"content", "none"},
+		about: "/tokenize takes a text in the field content and no messages, as llama.cpp's " +
+			"(content), or is missing (none); only for the whole server",
+		set: func(q *quirks, f Fault) { q.tokenize = f.Word },
 	},
 
 	// head

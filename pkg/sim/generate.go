@@ -47,8 +47,10 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *ap
 	if err != nil {
 		return badRequest("", "header %s: %v", FaultHeader, err)
 	}
-	if own.share("refuse") > 0 {
-		return badRequest("", "header %s: refuse is a fault of the whole server", FaultHeader)
+	for _, f := range own {
+		if f.Name == "refuse" || f.Name == "tokenize" {
+			return badRequest("", "header %s: %s is a fault of the whole server", FaultHeader, f.Name)
+		}
 	}
 	chance := splitmix.Rand(uint64(s.o.Seed)*splitmix.Step + n)
 	st.q = draw(s.o.Faults, own, &chance)

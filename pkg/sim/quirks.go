@@ -39,6 +39,7 @@ type quirks struct {
 	bom                               bool
 	split                             int
 	splitWait                         time.Duration
+	tokenize                          string
 
 	names []string
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/pkg/sim/internal/splitmix"
 )
 
 // The endpoints for tokens and the cache, as in vLLM.
@@ -17,6 +19,13 @@ func tokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError {
 	}
 	r := &request{}
 	generation := true
+	chance := splitmix.Rand(c.srv.o.Seed)
+	switch draw(c.srv.o.Faults, nil, &chance).tokenize {
+	case "none":
+		return errNotFound
+	case "content":
+		return c.tokenizeContent(r, root.Get("content"), keepAlive)
+	}
 	if messages := root.Get("messages"); messages.Exists() {
 		r.chat = true
 		if fail := r.takeMessages(messages); fail != nil {
@@ -34,6 +43,18 @@ func tokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError {
 	b = strconv.AppendInt(b, int64(c.srv.o.MaxModelLen), 10)
 	b = append(b, `,"tokens":`...)
 	c.send(keepAlive, http.StatusOK, "application/json", append(appendIDs(b, ids), '}'))
+	return nil
+}
+
+// tokenizeContent answers as llama.cpp does: without a text there are no tokens.
+func (c *conn) tokenizeContent(r *request, content gjson.Result, keepAlive bool) *apiError {
+	if content.Type == gjson.String {
+		if fail := r.takePrompt(content); fail != nil {
+			return fail
+		}
+	}
+	ids := appendIDs([]byte(`{"tokens":`), c.srv.prompts.ids(r, false))
+	c.send(keepAlive, http.StatusOK, "application/json", append(ids, '}'))
 	return nil
 }
 
