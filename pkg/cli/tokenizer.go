@@ -33,7 +33,7 @@ func TokenizerName(tokenizer, model string) string { return cmp.Or(tokenizer, mo
 // tokenizerAdvice is what to do about a tokenizer that cannot be opened.
 const tokenizerAdvice = "--tokenizer takes a folder with a tokenizer.json, a tekken.json or a " +
 	"tiktoken file, a model in the cache or on the hub, or " + tokenizer.O200k +
-	", which is built in"
+	", which is built in; a run also takes " + ServerTokenizer
 
 // Tokenizer opens the tokenizer of TokenizerName, and without a name o200k_base,
 // with a remark: the rule of all commands. where is the place it was found:

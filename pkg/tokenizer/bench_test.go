@@ -32,13 +32,24 @@ func shared(tb testing.TB, name string) *Tokenizer {
 	return tok
 }
 
-var named = []string{O200k, "qwen3", "gptoss", "llama2"}
+var named = []string{O200k, "kimi", "tekken", "qwen3", "gptoss", "llama2"}
 
+// byName returns a tokenizer; kimi and tekken have o200k_base's vocabulary, split
+// by their patterns.
 func byName(tb testing.TB, name string) *Tokenizer {
-	if name == O200k {
+	pattern := map[string]string{"kimi": patternKimi, "tekken": patternTekken}[name]
+	switch {
+	case name == O200k:
 		return O200kBase()
+	case pattern == "":
+		return shared(tb, name)
 	}
-	return shared(tb, name)
+	tok, err := parseRanks(o200kTokens)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tok.steps = []step{splitters[pattern]}
+	return tok
 }
 
 // BenchmarkProse counts English prose on one core.
@@ -122,7 +133,7 @@ func BenchmarkLoad(b *testing.B) {
 			}
 		}
 	})
-	for _, name := range named[1:] {
+	for _, name := range named[3:] {
 		b.Run(name, func(b *testing.B) {
 			file := shared(b, name).Source()
 			packed, err := readFile(file)

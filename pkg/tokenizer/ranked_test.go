@@ -297,6 +297,7 @@ func TestRankedErrors(t *testing.T) {
 		{"no rank", "AA== 0\n\n\nAQ==\n", plain, `line 4: "AQ==" is not`},
 		{"rank", "AA== 0\r\nAQ== -1\r\n", plain, `line 2: rank "-1"`},
 		{"huge rank", "AA== 0\nAQ== 4294967296\n", plain, `line 2: rank "4294967296"`},
+		{"largest rank", string(smallRanks(t)) + "AAAA 2097150\n", plain, `line 801: rank "2097150"`},
 		{"rank twice", "AA== 0\nAQ== 0\n", plain, "line 2: the id 0 is already"},
 		{"token twice", "AA== 0\nAA== 1\n", plain, "line 2: the token"},
 		{"bytes", "AA== 0\nAQ== 1\n", plain, "the byte 0x02 has no token"},
