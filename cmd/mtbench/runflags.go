@@ -199,7 +199,7 @@ func (f *runFlags) answerFlags() []cli.Flag {
 				"with the next turn: reasoning, reasoning_content"},
 		{Name: "verify-output", Value: cli.Bool(&o.Verify),
 			Usage: "compare answers with the dataset's and count those that differ"},
-		f.tokenizerFlag(),
+		cli.CountingFlag(&f.tokenizer),
 		{Name: "trust-remote-code", Value: cli.Bool(new(bool)),
 			Usage: "accepted for the reference's sake: no code is ever loaded"},
 	})
@@ -238,14 +238,6 @@ func (f *runFlags) cacheFlags() []cli.Flag {
 		{Name: "prefix-sample", Value: cli.Int(&f.prefixSample, 1),
 			Usage: "conversations that --check-prefix looks at"},
 	}
-}
-
-// tokenizerFlag is --tokenizer with the value that only a run takes.
-func (f *runFlags) tokenizerFlag() cli.Flag {
-	t := cli.TokenizerFlag(&f.tokenizer)
-	t.Usage += "; " + cli.ServerTokenizer + ": the server counts (/tokenize of vLLM, SGLang, " +
-		"llama.cpp), before the run and after it; answers stay in memory until then"
-	return t
 }
 
 func (f *runFlags) outputFlags() []cli.Flag {

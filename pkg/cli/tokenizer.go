@@ -15,14 +15,24 @@ import (
 // counts the tokens of texts. A folder of that name is ./server.
 const ServerTokenizer = "server"
 
-// TokenizerFlag returns --tokenizer, the same in all commands. Its value is for
-// Call.Tokenizer.
-func TokenizerFlag(p *string) Flag {
+// TokenizerFlag returns --tokenizer, the same in all commands that need the ids of
+// texts. Its value is for Call.Tokenizer.
+func TokenizerFlag(p *string) Flag { return tokenizerFlag(p, "or "+tokenizer.O200k, "") }
+
+// CountingFlag returns --tokenizer of a command that only counts tokens: it also
+// takes ServerTokenizer, which the command has to look for itself.
+func CountingFlag(p *string) Flag {
+	return tokenizerFlag(p, tokenizer.O200k+" or "+ServerTokenizer,
+		"; "+ServerTokenizer+": the server counts (/tokenize of vLLM, SGLang, llama.cpp), before "+
+			"the run and after it; answers stay in memory until then")
+}
+
+func tokenizerFlag(p *string, names, more string) Flag {
 	return Flag{
 		Name: "tokenizer", Essential: true, Value: text(p, "NAME"), DefaultText: "what --model names",
-		Usage: "tokenizer: a file, folder, model on the Hugging Face hub, or " +
-			tokenizer.O200k + "; the file is a tokenizer.json, a tekken.json or of tiktoken, " +
-			"the folder has one, and " + tokenizer.O200k + " is built in",
+		Usage: "tokenizer: a file, folder, model on the Hugging Face hub, " + names +
+			"; the file is a tokenizer.json, a tekken.json or of tiktoken, " +
+			"the folder has one, and " + tokenizer.O200k + " is built in" + more,
 	}
 }
 

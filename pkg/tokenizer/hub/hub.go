@@ -123,7 +123,7 @@ const (
 )
 
 // Open loads a tokenizer and returns where it was found: Embedded, File, Cache
-// or Hub. The name is tokenizer.O200k, the path of a tokenizer.json or of its
+// or Hub. The name is tokenizer.O200k, the path of a file or of its
 // folder, or a model on the hub, ORG/NAME. A name that cannot be found is an
 // error: there is no substitute.
 func Open(ctx context.Context, name string,
