@@ -101,6 +101,7 @@ var faultCases = []faultCase{
 	// content
 	{fault: "clip=3", outcome: record.OK, clocks: "heta", chunks: 3, check: tokens(3, 0)},
 	{fault: "eos=1", outcome: record.Empty, clocks: "he", check: tokens(1, 0)},
+	{fault: "strict", outcome: record.OK, clocks: "heta", chunks: 8}, // the history is valid
 	{fault: "eos=4", outcome: record.OK, clocks: "heta", chunks: 3, check: tokens(4, 0)},
 	{fault: "role=first", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "role=early", outcome: record.OK, clocks: "heta", chunks: 8},
