@@ -18,16 +18,6 @@ import (
 // message needs, and less than a page could cost a run.
 const maxErrorBody = 64 << 10
 
-// form is the kind of a response's body.
-type form int
-
-const (
-	formUnknown form = iota // until the first byte
-	formStream
-	formJSON
-	formError // the body of a status other than 200
-)
-
 // Ways for an answer to end before the end of its body.
 var (
 	errTimeout   = errors.New("timeout")
@@ -45,12 +35,14 @@ type answer struct {
 	keep     []string // headers to return
 
 	form      form
+	promised  form   // by the Content-Type
+	opening   []byte // the beginning of a body whose form is not decided
 	parser    sse.Parser
 	decoder   decoder
 	whole     []byte // the body, if it is not a stream
 	tooLong   bool
-	text      []byte
-	reasoning []byte
+	text      text
+	reasoning text
 	gaps      []int64
 	firstText int // length of the first event's content
 	tools     toolCalls
@@ -92,12 +84,13 @@ func (a *answer) free() {
 	parser.Reset()
 	decoder.known = false
 	const large = 1 << 20 // buffers of a rare long answer are not kept
-	if max(cap(a.text), cap(a.reasoning), cap(a.gaps), cap(a.whole)) > large {
+	if max(cap(a.text.buf), cap(a.reasoning.buf), cap(a.gaps), cap(a.whole)) > large {
 		return
 	}
 	*a = answer{
-		parser: parser, decoder: decoder,
-		text: a.text[:0], reasoning: a.reasoning[:0], gaps: a.gaps[:0], whole: a.whole[:0],
+		parser: parser, decoder: decoder, opening: a.opening[:0],
+		text: text{buf: a.text.buf[:0]}, reasoning: text{buf: a.reasoning.buf[:0]},
+		gaps: a.gaps[:0], whole: a.whole[:0],
 		usage: a.usage[:0], timings: a.timings[:0], sglext: a.sglext[:0],
 	}
 	answers.Put(a)
@@ -118,20 +111,15 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 	if status != http.StatusOK {
 		r.RetryAfter = retryAfter(h, time.Now())
 	}
-	switch kind := strings.ToLower(h.Get("Content-Type")); {
-	case status != http.StatusOK:
+	a.promised = formOfType(h.Get("Content-Type"))
+	if status != http.StatusOK {
 		a.form = formError
-	case strings.Contains(kind, "event-stream"):
-		a.form = formStream
-	case strings.Contains(kind, "json"):
-		a.form = formJSON
 	}
 	e := h.Get("Content-Encoding")
 	if e != "" && !strings.EqualFold(e, "identity") && a.form != formError {
 		a.form, a.badEvent = formJSON,
 			"the server compressed the answer ("+e+"), which was not asked for"
 	}
-	r.Stream = a.form == formStream
 }
 
 // read begins a read: when its bytes arrived, and when the read returned. With
@@ -154,15 +142,17 @@ func (a *answer) read(arrived, seen record.Clock, exact bool) {
 func (a *answer) body(b []byte, frame int) {
 	switch a.form {
 	case formUnknown:
-		trimmed := bytes.TrimLeft(b, "\xef\xbb\xbf \t\r\n")
-		if len(trimmed) == 0 {
+		if len(a.opening) > 0 {
+			a.opening = append(a.opening, b...)
+			b = a.opening
+		}
+		b = afterBlanks(b)
+		form := sniff(b, a.promised)
+		if form == formUnknown {
+			a.opening = append(a.opening[:0], b...)
 			return
 		}
-		a.form = formStream
-		if c := trimmed[0]; c == '{' || c == '[' || c == '<' {
-			a.form = formJSON
-		}
-		a.res.Stream = a.form == formStream
+		a.decide(form)
 		a.body(b, frame)
 	case formStream:
 		a.parser.Feed(b)
@@ -178,20 +168,26 @@ func (a *answer) body(b []byte, frame int) {
 	}
 }
 
-// event takes one event of a stream.
+// decide sets the form of the body.
+func (a *answer) decide(f form) { a.form, a.res.Stream = f, f == formStream }
+
+// event takes one event of a stream. Blank ones keep a connection alive, as
+// comments do.
 func (a *answer) event(e sse.Event, frame int) {
-	if a.done {
+	isError := string(e.Type) == "error"
+	if a.done || !isError && len(bytes.TrimSpace(e.Data)) == 0 {
 		return
 	}
 	r := a.res
 	r.Events++
-	if r.FirstEvent == 0 {
+	first := r.FirstEvent
+	if first == 0 {
 		r.FirstEvent = a.arrived
 	}
-	if string(e.Type) != "error" {
+	if !isError {
 		if t, reasoning, ok := a.decoder.text(e.Data); ok {
 			if reasoning {
-				a.reasoning = t.append(a.reasoning, e.Data)
+				a.reasoning.add(t, e.Data)
 			} else {
 				a.content(t, e.Data)
 			}
@@ -200,11 +196,15 @@ func (a *answer) event(e sse.Event, frame int) {
 		}
 	}
 	c, ok := a.decoder.chunk(e.Data)
+	if !(ok && c.ofAnswer()) && !a.decoder.api.ownEvent(e.Type) {
+		r.FirstEvent = first
+		return // of a gateway or a tool
+	}
 	switch {
 	case c.done:
 		a.done = true
 		r.End = a.arrived
-	case !ok && string(e.Type) == "error":
+	case !ok && isError:
 		a.fail(failureText(e.Data))
 		return
 	case !ok && e.Open: // cut off in the middle: the outcome is that of a missing finish_reason
@@ -221,7 +221,7 @@ func (a *answer) event(e sse.Event, frame int) {
 			c.failure = e.Data
 		}
 		a.fail(failureText(c.failure))
-	case string(e.Type) == "error":
+	case isError:
 		a.fail(failureText(e.Data))
 	}
 	a.chunk(c, e.Data, frame)
@@ -251,14 +251,14 @@ func (a *answer) chunk(c *chunk, data []byte, frame int) {
 		a.content(c.content, data)
 	}
 	if reasoning {
-		a.reasoning = c.reasoning.append(a.reasoning, data)
+		a.reasoning.add(c.reasoning, data)
 	}
 	if c.parts != nil {
 		said, thought := partsText(c.parts)
 		if said != "" {
 			a.content(textSpan{0, len(said), false}, []byte(said))
 		}
-		a.reasoning = append(a.reasoning, thought...)
+		a.reasoning.add(textSpan{0, len(thought), false}, []byte(thought))
 		content, reasoning = content || said != "", reasoning || thought != ""
 	}
 	tool := c.tools != nil && a.tools.add(c.tools)
@@ -267,7 +267,7 @@ func (a *answer) chunk(c *chunk, data []byte, frame int) {
 	}
 	if c.finish != nil {
 		a.finished = true
-		a.res.Finish = unquote(c.finish)
+		a.res.Finish = finishText(c.finish)
 	}
 	a.usage = replace(a.usage, c.usage)
 	a.timings = replace(a.timings, c.timings)
@@ -283,9 +283,9 @@ func replace(dst, src []byte) []byte {
 }
 
 func (a *answer) content(t textSpan, data []byte) {
-	a.text = t.append(a.text, data)
+	a.text.add(t, data)
 	if a.firstText == 0 {
-		a.firstText = len(a.text)
+		a.firstText = a.text.settled()
 	}
 }
 
@@ -372,6 +372,10 @@ func (a *answer) settleFirst() {
 // connection.
 func (a *answer) finish(cause error, at record.Clock) *Result {
 	r := a.res
+	if a.form == formUnknown && r.Status != 0 {
+		a.decide(a.promised)
+		a.body(a.opening, 0)
+	}
 	if cause == nil && a.form == formStream {
 		a.parser.Close()
 		for a.parser.Next() {
@@ -393,7 +397,8 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	r.Error = oneLine(a.secrets.remove(r.Error))
 
 	// Copies, because the buffers are for the next answer.
-	r.Text, r.Reasoning, r.GapsUS = string(a.text), string(a.reasoning), slices.Clone(a.gaps)
+	r.Text, r.Reasoning = string(a.text.buf), string(a.reasoning.buf)
+	r.GapsUS = slices.Clone(a.gaps)
 	r.FirstText = r.Text[:a.firstText]
 	if len(a.tools) > 0 {
 		r.ToolCalls = a.tools.appendJSON(nil)
@@ -455,6 +460,9 @@ func (a *answer) outcome(cause error) (record.Outcome, string) {
 	case cause == errCancelled:
 		return record.Cancelled, "cancelled"
 	case r.Status == 0:
+		if coding := (*codingError)(nil); errors.As(cause, &coding) {
+			return record.BadEvent, cause.Error() // there was an answer
+		}
 		return record.Connect, cause.Error()
 	case a.form == formError:
 		return record.HTTPStatus, statusLine(r.Status, a.whole, r.RetryAfter)
@@ -462,6 +470,8 @@ func (a *answer) outcome(cause error) (record.Outcome, string) {
 		return record.ErrorInStream, a.failure
 	case a.badEvent != "":
 		return record.BadEvent, a.badEvent
+	case a.finished && gaveUp(r.Finish):
+		return record.Aborted, "the server gave the answer up: finish_reason " + a.clip([]byte(r.Finish))
 	case a.finished || proper && a.form == formJSON:
 	case cause != nil:
 		return record.Truncated, "no finish_reason: " + cause.Error()

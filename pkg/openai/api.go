@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"slices"
 	"strings"
 
 	"multiturn/pkg/chat"
@@ -17,6 +18,7 @@ type api struct {
 	minTokens string   // body field for the fewest tokens; "" = there is none
 	usage     Field    // asks for usage in a stream; without a name it always comes
 	reserved  []string // body fields that Options.Fields cannot set
+	events    []string // types of the events of an answer, or their beginnings
 	// read reads the data of an event, or a whole answer in JSON, into c, which is
 	// zero. It returns false if data is not JSON, or not part of an answer.
 	read func(data []byte, c *chunk) bool
@@ -31,6 +33,19 @@ type history struct {
 
 // apis are the endpoints, the default one first.
 var apis = []*api{&chatCompletions}
+
+// ownEvent reports whether events of a type belong to an answer. Of events of
+// other types, such as a gateway's ping or a tool's progress, only the chunks of
+// an answer count.
+func (a *api) ownEvent(kind []byte) bool {
+	switch string(kind) {
+	case "", "message", "error":
+		return true
+	}
+	return slices.ContainsFunc(a.events, func(own string) bool {
+		return len(kind) >= len(own) && string(kind[:len(own)]) == own
+	})
+}
 
 // api returns the endpoint in use.
 func (o *Options) api() *api { return endpoint(o.URL, apis) }

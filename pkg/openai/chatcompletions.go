@@ -20,6 +20,7 @@ var chatCompletions = api{
 	minTokens: "min_tokens",
 	usage:     Field{"stream_options", json.RawMessage(`{"include_usage":true}`)},
 	reserved:  []string{"messages", "stream", "model"},
+	events:    []string{"chat.completion", "completion", "chunk"},
 	read:      readChat,
 }
 
@@ -34,7 +35,7 @@ func readChat(data []byte, c *chunk) bool {
 		return false
 	}
 	var wrong, isError bool
-	var message []byte
+	var message, kind []byte
 	for name := range cur.Object {
 		switch string(name) {
 		case "choices":
@@ -56,6 +57,8 @@ func readChat(data []byte, c *chunk) bool {
 			message = present(cur.Skip())
 		case "object":
 			isError = string(cur.Skip()) == `"error"`
+		case "type":
+			kind = cur.Skip()
 		case "timings", "metrics":
 			c.timings = present(cur.Skip())
 		case "sglext":
@@ -65,10 +68,25 @@ func readChat(data []byte, c *chunk) bool {
 	if cur.End() != nil || wrong {
 		return false
 	}
-	if c.failure == nil && c.choices == 0 && (isError || message != nil && c.usage == nil) {
+	if c.failure == nil && c.choices == 0 && (isError || message != nil && c.usage == nil && isErrorType(kind)) {
 		c.failure = data // vLLM's older {"object":"error","message":...}, FastAPI's {"detail":...}
 	}
 	return true
+}
+
+// isErrorType reports whether the type of an object with a message can be that of
+// an error, such as "BadRequestError", and not that of a progress report.
+func isErrorType(v []byte) bool {
+	if len(v) == 0 || v[0] != '"' {
+		return true
+	}
+	kind := bytes.ToLower(v)
+	for _, word := range []string{"err", "exception", "fail", "invalid", "unavailable", "limit"} {
+		if bytes.Contains(kind, []byte(word)) {
+			return true
+		}
+	}
+	return false
 }
 
 // readChoice reads one element of choices; only the one with index 0 counts. It
@@ -92,7 +110,7 @@ func readChoice(cur *jsonseq.Cursor, c *chunk) bool {
 		case "text": // of legacy completions
 			ok = readText(cur, &mine.content, nil) && ok
 		case "finish_reason":
-			mine.finish = present(cur.Skip())
+			mine.finish = finishValue(cur.Skip())
 		}
 	}
 	if index == nil || string(index) == "0" {

@@ -29,13 +29,8 @@ type textSpan struct {
 
 func (t textSpan) empty() bool { return t.start == t.end }
 
-func (t textSpan) append(dst, data []byte) []byte {
-	if t.escaped {
-		dst, _ = jsonseq.Unquote(dst, data[t.start-1:t.end+1])
-		return dst
-	}
-	return append(dst, data[t.start:t.end]...)
-}
+// ofAnswer reports whether the chunk has a part of an answer, or its end.
+func (c *chunk) ofAnswer() bool { return c.done || c.choices > 0 || c.usage != nil }
 
 // decoder reads events. Most events of a stream differ in their text alone, so it
 // remembers what was before and after the text of the last event that it read

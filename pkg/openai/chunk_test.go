@@ -136,8 +136,8 @@ func TestChunk(t *testing.T) {
 				if !ok {
 					return
 				}
-				content := string(chunk.content.append(nil, []byte(c.data)))
-				reasoning := string(chunk.reasoning.append(nil, []byte(c.data)))
+				content := spanText(chunk.content, c.data)
+				reasoning := spanText(chunk.reasoning, c.data)
 				if chunk.parts != nil {
 					content, reasoning = partsText(chunk.parts)
 				}
@@ -148,14 +148,21 @@ func TestChunk(t *testing.T) {
 				}
 				if text, thinking, ok := d.text([]byte(c.data)); ok {
 					if thinking != (c.reasoning != "") ||
-						string(text.append(nil, []byte(c.data))) != c.content+c.reasoning {
+						spanText(text, c.data) != c.content+c.reasoning {
 						t.Errorf("the quick way: %q, reasoning %v",
-							text.append(nil, []byte(c.data)), thinking)
+							spanText(text, c.data), thinking)
 					}
 				}
 			}
 		})
 	}
+}
+
+// spanText returns the text of a string of data.
+func spanText(s textSpan, data string) string {
+	var t text
+	t.add(s, []byte(data))
+	return string(t.buf)
 }
 
 // FuzzQuick checks that the quick parser and the full one read the same from

@@ -10,10 +10,12 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"multiturn/internal/httphead"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 
@@ -46,6 +48,20 @@ type dialled struct {
 	*sockclock.Conn
 	took  time.Duration
 	spare bool // opened ahead: it may have been closed by the server since
+	head  httphead.Mender
+}
+
+// mended is a connection that takes heads with a doubled transfer coding, which
+// net/http refuses. It is above TLS, except for that of a proxied connection.
+type mended struct {
+	net.Conn
+	under *dialled
+}
+
+func (c *mended) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.under.head.Mend(b[:n])
+	return n, err
 }
 
 func newNetHTTP(o *Options, clock *sockclock.Clock, target *url.URL) *netHTTP {
@@ -106,14 +122,25 @@ func (t *netHTTP) openTLS(ctx context.Context, network, addr string) (net.Conn, 
 		return nil, fmt.Errorf("TLS handshake with %s: %w", addr, err)
 	}
 	c.took += time.Since(start)
-	return secure, nil
+	if t.transport.ForceAttemptHTTP2 {
+		return secure, nil // net/http asks it for the protocol
+	}
+	return &mended{secure, c}, nil
 }
 
 func (t *netHTTP) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	if c := t.takeSpare(); c != nil {
 		return c, nil
 	}
-	return t.open(ctx, network, addr)
+	return t.openPlain(ctx, network, addr)
+}
+
+func (t *netHTTP) openPlain(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := t.open(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &mended{c, c}, nil
 }
 
 func (t *netHTTP) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -150,7 +177,7 @@ func (t *netHTTP) preconnect(ctx context.Context, n int) error {
 			if t.target.Scheme == "https" {
 				c, err = t.openTLS(ctx, "tcp", hostPort(t.target))
 			} else {
-				c, err = t.open(ctx, "tcp", hostPort(t.target))
+				c, err = t.openPlain(ctx, "tcp", hostPort(t.target))
 			}
 			if err != nil {
 				return err
@@ -181,12 +208,27 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// timed returns the timed connection under TLS, or nil.
+// timed returns the timed connection under c, or nil.
 func timed(c net.Conn) *dialled {
 	if secure, ok := c.(*tls.Conn); ok {
 		c = secure.NetConn()
 	}
-	d, _ := c.(*dialled)
+	switch c := c.(type) {
+	case *mended:
+		return c.under
+	case *dialled:
+		return c
+	}
+	return nil
+}
+
+// answering returns the timed connection under c, or nil. A response is what it
+// reads next.
+func answering(c net.Conn) *dialled {
+	d := timed(c)
+	if d != nil {
+		d.head.Begin()
+	}
 	return d
 }
 
@@ -233,7 +275,7 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 			defer mu.Unlock()
 			tries++
 			got = record.Clock(t.clock.Now())
-			conn = timed(info.Conn)
+			conn = answering(info.Conn)
 			pooled = info.Reused
 			if conn != nil {
 				pooled = pooled || conn.spare
@@ -378,7 +420,19 @@ func connectError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the server closed the connection before it answered")
 	}
+	if text := err.Error(); strings.Contains(text, "transfer encoding") {
+		return &codingError{text}
+	}
 	return err
+}
+
+// codingError is the error of a response's head with transfer codings that HTTP/1.1
+// does not have.
+type codingError struct{ text string }
+
+func (e *codingError) Error() string {
+	return "the answer's head cannot be read: " + e.text + "; a proxy before the server adds or " +
+		"doubles Transfer-Encoding"
 }
 
 // bodyError words an error within the body.

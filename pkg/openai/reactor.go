@@ -89,6 +89,9 @@ func (t *reacting) exchange(ctx context.Context, c *call, a *answer) error {
 		r.Connection = record.ConnectionNew
 	}
 	if err != nil {
+		if r.Status == 0 {
+			err = connectError(err)
+		}
 		return ended(ctx, err)
 	}
 	a.arrived = record.Clock(trace.End) // the end of a body may have come after its last event

@@ -19,7 +19,7 @@ type Result struct {
 	// ToolCalls are merged by index into an array for the history; nil without any.
 	ToolCalls json.RawMessage
 
-	Events     int           // data events of any kind, [DONE] included
+	Events     int           // events with data of any kind, [DONE] included
 	RetryAfter time.Duration // least pause before another try, as the server asks
 	Header     http.Header   // the response headers that Options.KeepHeaders names
 }

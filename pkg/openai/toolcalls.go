@@ -12,7 +12,7 @@ type toolCalls []toolCall
 type toolCall struct {
 	index          int64
 	id, kind, name string
-	arguments      []byte
+	arguments      text
 }
 
 // add merges an array of tool_calls, which must be valid JSON, and reports whether
@@ -37,10 +37,10 @@ func (t *toolCalls) add(deltas []byte) (text bool) {
 		text = first(&call.name, function.Get("name")) || text
 		// Arguments are JSON in a string; whole answers of some servers have the JSON itself.
 		if arguments := function.Get("arguments"); arguments.Type == gjson.String {
-			call.arguments = append(call.arguments, arguments.Str...)
+			call.arguments.addQuoted([]byte(arguments.Raw))
 			text = text || arguments.Str != ""
 		} else if arguments.IsObject() {
-			call.arguments = append(call.arguments, arguments.Raw...)
+			call.arguments.buf = append(call.arguments.buf, arguments.Raw...)
 			text = true
 		}
 		return true
@@ -72,7 +72,7 @@ func (t toolCalls) appendJSON(dst []byte) []byte {
 		dst = chat.AppendString(append(dst, `{"id":`...), c.id)
 		dst = chat.AppendString(append(dst, `,"type":`...), kind)
 		dst = chat.AppendString(append(dst, `,"function":{"name":`...), c.name)
-		dst = chat.AppendString(append(dst, `,"arguments":`...), string(c.arguments))
+		dst = chat.AppendString(append(dst, `,"arguments":`...), string(c.arguments.buf))
 		dst = append(dst, "}}"...)
 	}
 	return append(dst, ']')

@@ -34,7 +34,7 @@ type contact struct {
 // trace returns ctx with hooks that set the contact.
 func (c *contact) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:              func(info httptrace.GotConnInfo) { c.conn.Store(timed(info.Conn)) },
+		GotConn:              func(info httptrace.GotConnInfo) { c.conn.Store(answering(info.Conn)) },
 		GotFirstResponseByte: func() { c.first.Store(true) },
 	})
 }

@@ -81,6 +81,7 @@ const (
 	OKNoDone      Outcome = "ok_no_done"      // complete, but the stream ended without [DONE]
 	Empty         Outcome = "empty"           // a proper end, but no text
 	Truncated     Outcome = "truncated"       // the answer ended without a finish_reason
+	Aborted       Outcome = "aborted"         // the finish_reason is that of a failure: abort, error
 	ErrorInStream Outcome = "error_in_stream" // an error object under status 200
 	BadEvent      Outcome = "bad_event"       // not JSON, or not part of an answer
 	HTTPStatus    Outcome = "http_status"     // a status other than 200
@@ -93,7 +94,7 @@ const (
 
 // Outcomes lists all outcomes in the order of a table.
 var Outcomes = []Outcome{
-	OK, OKNoDone, Empty, Truncated, ErrorInStream, BadEvent, HTTPStatus, Connect,
+	OK, OKNoDone, Empty, Truncated, Aborted, ErrorInStream, BadEvent, HTTPStatus, Connect,
 	Timeout, IdleTimeout, Cancelled,
 }
 

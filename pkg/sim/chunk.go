@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -34,7 +35,23 @@ func (st *stream) appendHead() {
 
 // appendStatus appends the head of the response.
 func (st *stream) appendStatus(b []byte, status int, contentType string, length int) []byte {
+	switch st.q.contentType {
+	case "none":
+		contentType = ""
+	case "text":
+		contentType = "text/plain"
+	case "json":
+		contentType = "application/json"
+	case "stream":
+		contentType = "text/event-stream"
+	}
 	b = appendStatus(b, status, contentType, length, st.chunked, st.keepAlive)
+	switch st.q.coding {
+	case "twice":
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	case "list":
+		b = bytes.Replace(b, []byte("chunked"), []byte("chunked, chunked"), 1)
+	}
 	return append(b, "x-request-id: "+st.id+"\r\n\r\n"...)
 }
 
@@ -80,6 +97,13 @@ func (st *stream) oddEvent(e *encoder, data []byte) {
 	if st.q.comments {
 		text = ": comment" + end + end + text
 	}
+	if st.q.blankData {
+		text = "data:" + end + end + "data: " + end + end + text
+	}
+	if st.q.events {
+		text = "event: ping" + end + "data: ping" + end + end + "event: tool.progress" + end +
+			`data: {"status":"running","message":"reading a file"}` + end + end + text
+	}
 	text += string(data)
 	if !st.q.noLast || string(data) != string(doneMarker) {
 		text += end + end
@@ -105,7 +129,7 @@ func (st *stream) appendEnd(p []byte, finish string, generated int) []byte {
 		p = append(p, finish...)
 		p = append(p, `","stop_reason":null`...)
 	} else {
-		p = append(p, `null`...)
+		p = append(p, st.q.unfinished...)
 	}
 	p = append(p, `,"token_ids":null}]`...)
 	p = st.appendContinuous(p, generated)
@@ -186,7 +210,8 @@ func (st *stream) roleChunk(e *encoder) {
 	default:
 		p = append(p, `,"content":""`...)
 	}
-	p = append(p, `},"logprobs":null,"finish_reason":null}]`...)
+	p = append(p, `},"logprobs":null,"finish_reason":`...)
+	p = append(append(p, st.q.unfinished...), `}]`...)
 	p = st.appendContinuous(p, 0)
 	p = append(p, `,"prompt_token_ids":`...)
 	if st.promptIDs == nil {
@@ -244,7 +269,7 @@ func (st *stream) tokenChunk(e *encoder, from, to int) {
 		p = append(p, st.reason...)
 		p = append(p, `","stop_reason":null,"token_ids":`...)
 	} else {
-		p = append(p, `null,"token_ids":`...)
+		p = append(append(p, st.q.unfinished...), `,"token_ids":`...)
 	}
 	if st.req.tokenIDs {
 		ids := make([]int32, 0, to-from)

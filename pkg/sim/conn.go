@@ -206,8 +206,10 @@ func appendStatus(
 	b = append(b, http.StatusText(status)...)
 	b = append(b, "\r\ndate: "...)
 	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
-	b = append(b, "\r\nserver: "+Owner+"\r\ncontent-type: "...)
-	b = append(b, contentType...)
+	b = append(b, "\r\nserver: "+Owner...)
+	if contentType != "" {
+		b = append(append(b, "\r\ncontent-type: "...), contentType...)
+	}
 	switch {
 	case length >= 0:
 		b = append(b, "\r\ncontent-length: "...)

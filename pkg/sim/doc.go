@@ -92,10 +92,10 @@
 // counted from 0, and only those with text.
 //
 //	connection  refuse close idle=TIME reset=N cut=N
-//	head        status=N retry-after=N headers=TIME json html
+//	head        status=N retry-after=N headers=TIME json type=WORD chunked=WORD html
 //	course      stall=N/TIME truncate=N error=N error-text=N error-type=N bad-json=N buffer
-//	content     clip=N eos=N role=WORD reasoning=N[/FIELD] tools tokens=N finish=WORD usage=WORD timings=WORD no-done
-//	bytes       comments ping=TIME crlf cr bom no-space no-blank split=N[/TIME]
+//	content     clip=N eos=N abort=N[/WORD] role=WORD reasoning=N[/WORD] tools tokens=N finish=WORD usage=WORD timings=WORD no-done
+//	bytes       comments blank-data events ping=TIME crlf cr bom no-space no-blank split=N[/TIME]
 //	together    like=WORD
 //
 // FaultUsage describes each. For example, "stall=5/2s" is silent for two

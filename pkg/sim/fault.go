@@ -53,7 +53,7 @@ func FaultForm(name string) string {
 		if arg.wait {
 			name += "TIME"
 		} else {
-			name += "FIELD"
+			name += "WORD"
 		}
 		name += "]"
 	case arg.wait:

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"multiturn/internal/httphead"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/sim/engine"
 	"multiturn/pkg/sim/internal/splitmix"
@@ -73,7 +74,11 @@ func exchange(t *testing.T, s *Server, faults, extra string) *wire {
 			break
 		}
 	}
-	if w.res, w.bad = http.ReadResponse(bufio.NewReader(bytes.NewReader(w.raw)), nil); w.bad == nil {
+	mended := bytes.Clone(w.raw)
+	var m httphead.Mender
+	m.Begin()
+	m.Mend(mended)
+	if w.res, w.bad = http.ReadResponse(bufio.NewReader(bytes.NewReader(mended)), nil); w.bad == nil {
 		var b []byte
 		b, w.bad = io.ReadAll(w.res.Body)
 		w.body = string(b)
@@ -298,6 +303,34 @@ func TestFaults(t *testing.T) {
 		{"bom", "", true, func(w *wire) bool { return strings.HasPrefix(w.body, "\ufeffdata: ") }},
 		{"no-space", "", true, func(w *wire) bool {
 			return w.count("data:{") == 10 && w.count("data: ") == 0
+		}},
+		{"blank-data", "", true, func(w *wire) bool { return w.count("data:\n\ndata: \n\n") > 8 }},
+		{"events", "", true, func(w *wire) bool {
+			return w.count("event: ping\ndata: ping\n\n") == w.count("event: tool.progress\n") &&
+				w.count("event: ping\n") > 8
+		}},
+		{"type=none", "", true, func(w *wire) bool { return len(w.res.Header["Content-Type"]) == 0 }},
+		{"type=json", "", true, func(w *wire) bool {
+			return w.res.Header.Get("Content-Type") == "application/json"
+		}},
+		{"type=stream,json", "", false, func(w *wire) bool {
+			return w.res.Header.Get("Content-Type") == "text/event-stream" && json.Valid([]byte(w.body))
+		}},
+		{"chunked=twice", "", true, func(w *wire) bool {
+			return bytes.Count(w.raw, []byte("ransfer-")) == 2
+		}},
+		{"chunked=list", "", true, func(w *wire) bool {
+			return bytes.Contains(w.raw, []byte(": chunked, chunked\r\n"))
+		}},
+		{"abort=5", "", false, func(w *wire) bool {
+			return w.count(`"content":" `) == 5 && w.count(`"finish_reason":"abort"`) == 1 &&
+				w.count(done) == 1
+		}},
+		{"abort=5/error,json", "", false, func(w *wire) bool {
+			return w.count(`"finish_reason":"error"`) == 1 && json.Valid([]byte(w.body))
+		}},
+		{"finish=blank", "", true, func(w *wire) bool {
+			return w.count(`"finish_reason":""`) == 8 && w.count(`"finish_reason":null`) == 0
 		}},
 		{"no-blank", "", true, func(w *wire) bool {
 			return strings.HasSuffix(w.body, "data: [DONE]")

@@ -74,6 +74,16 @@ var grammar = map[string]fault{
 		about: "the answer is one JSON object instead of a stream",
 		set:   func(q *quirks, _ Fault) { q.json = true },
 	},
+	"type": {words: []string{"none", "text", "json", "stream"},
+		about: "the Content-Type is missing, text/plain, application/json or text/event-stream, " +
+			"whatever the body is",
+		set: func(q *quirks, f Fault) { q.contentType = f.Word },
+	},
+	"chunked": {words: []string{"twice", "list"},
+		about: "the head names the chunked coding twice, in two lines or in a list, " +
+			"though the body is chunked once",
+		set: func(q *quirks, f Fault) { q.coding = f.Word },
+	},
 	"html": {
 		about: "the body of an error status is HTML, like a proxy's",
 		set:   func(q *quirks, _ Fault) { q.html = true },
@@ -124,6 +134,10 @@ var grammar = map[string]fault{
 		about: "the answer ends by itself at token N, with finish_reason stop; 1: no text at all",
 		set:   func(q *quirks, f Fault) { q.eos = f.N },
 	},
+	"abort": {count: true, least: 1, words: []string{"abort", "error", "cancelled"},
+		about: "the server gives the answer up after N tokens, with that finish_reason",
+		set:   func(q *quirks, f Fault) { q.abort, q.abortReason = f.N, f.Word },
+	},
 	"role": {words: []string{"first", "early", "late", "none", "merged", "null", "bare"},
 		about: "the role chunk comes with the first token (first), with the head (early), " +
 			"after the first token (late), not at all (none), or merged into the first text " +
@@ -144,10 +158,14 @@ var grammar = map[string]fault{
 		about: "each chunk has N tokens",
 		set:   func(q *quirks, f Fault) { q.tokens = f.N },
 	},
-	"finish": {words: []string{"last", "own", "none"},
+	"finish": {words: []string{"last", "own", "none", "blank"},
 		about: "finish_reason is in the last text chunk (last), in a chunk of its own (own), " +
-			"or missing (none)",
-		set: func(q *quirks, f Fault) { q.finish = f.Word },
+			"or missing (none); or it is an empty string where others have null (blank)",
+		set: func(q *quirks, f Fault) {
+			if q.finish = f.Word; f.Word == "blank" {
+				q.finish, q.unfinished = "last", `""`
+			}
+		},
 	},
 	"usage": {
 		words: []string{
@@ -178,6 +196,14 @@ var grammar = map[string]fault{
 	"comments": {
 		about: "a comment precedes every event",
 		set:   func(q *quirks, _ Fault) { q.comments = true },
+	},
+	"blank-data": {
+		about: "an event with blank data precedes every event",
+		set:   func(q *quirks, _ Fault) { q.blankData = true },
+	},
+	"events": {
+		about: "events of other types, a ping and a tool's progress, precede every event",
+		set:   func(q *quirks, _ Fault) { q.events = true },
 	},
 	"ping": {wait: true,
 		about: "a comment is sent every TIME until the first token",

@@ -125,6 +125,9 @@ func (st *stream) cutAnswer() {
 	if st.q.tools {
 		st.reason = "tool_calls"
 	}
+	if st.q.abort > 0 {
+		st.seq.OutputTokens, st.reason = min(st.q.abort, st.seq.OutputTokens), st.q.abortReason
+	}
 }
 
 // answerSeed returns the seed of an answer's text: the same prompt gets the

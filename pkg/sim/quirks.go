@@ -18,6 +18,7 @@ type quirks struct {
 	status, retryAfter                int
 	headers                           time.Duration
 	json, html, strict                bool
+	contentType, coding               string
 	stallAt                           int
 	stall                             time.Duration
 	truncate                          int
@@ -25,15 +26,18 @@ type quirks struct {
 	errorKind                         string
 	badJSON                           int
 	buffer                            bool
-	clip, eos                         int
+	clip, eos, abort                  int
+	abortReason                       string
 	role                              string
 	reasoning                         int
 	reasoningField                    string
 	tools                             bool
 	tokens                            int
 	finish                            string
+	unfinished                        string // finish_reason before the last chunk, as JSON
 	usage, timings                    string
 	noDone, comments, noSpace, noLast bool
+	blankData, events                 bool
 	ping                              time.Duration
 	lineEnd                           string
 	bom                               bool
@@ -50,8 +54,8 @@ var plain = func() *quirks { q := newQuirks(); q.none = true; return q }()
 func newQuirks() *quirks {
 	return &quirks{
 		reset: -1, cut: -1, stallAt: -1, truncate: -1, errorAt: -1, badJSON: -1,
-		clip: -1, eos: -1, retryAfter: -1,
-		role: "first", finish: "last", tokens: 1, lineEnd: "\n",
+		clip: -1, eos: -1, abort: -1, retryAfter: -1,
+		role: "first", finish: "last", unfinished: "null", tokens: 1, lineEnd: "\n",
 	}
 }
 

@@ -156,7 +156,13 @@ func (st *stream) emit(e *encoder, at time.Duration, n int) {
 		if last {
 			body := st.appendAnswer(nil)
 			e.reset()
-			e.out = append(st.appendStatus(e.out, 200, "application/json", len(body)), body...)
+			if st.q.coding != "" && st.chunked {
+				e.out = st.appendStatus(e.out, 200, "application/json", -1)
+				st.frame(e, string(body))
+				e.out = append(e.out, "0\r\n\r\n"...)
+			} else {
+				e.out = append(st.appendStatus(e.out, 200, "application/json", len(body)), body...)
+			}
 			e.tokens = true
 			st.deliver(e, true, at)
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"multiturn/internal/httphead"
 )
 
 // maxHead is the longest head of a response, in bytes. It is the limit of
@@ -195,7 +197,7 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 	}
 	// b ends where head ends.
 	rest = b[len(b)-(len(head)-end):]
-	resp, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head[:end]), 1024), post)
+	resp, err := parseHead(head[:end])
 	p.head = p.head[:0]
 	if err != nil {
 		return nil, fmt.Errorf("malformed HTTP response: %w", err)
@@ -218,6 +220,18 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 	p.close = resp.Close || p.state == inRest
 	p.handler.Head(status, resp.Header, arrived)
 	return rest, nil
+}
+
+// parseHead parses a whole head. A transfer coding that stands twice is one.
+func parseHead(head []byte) (*http.Response, error) {
+	resp, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), 1024), post)
+	if err == nil {
+		return resp, nil
+	}
+	var m httphead.Mender
+	m.Begin()
+	m.Mend(head)
+	return http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), 1024), post)
 }
 
 // headEnd returns the index after the first empty line after from; -1 if there
