@@ -20,10 +20,12 @@ func TestMend(t *testing.T) {
 	}{
 		{"once", response("Transfer-Encoding: chunked"), true},
 		{"two lines", response("transfer-encoding: chunked", "Transfer-Encoding: chunked"), true},
-		{"three lines", response("Transfer-Encoding: chunked", "TRANSFER-ENCODING:chunked", "Transfer-Encoding: chunked"), true},
+		{"three lines", response("Transfer-Encoding: chunked", "TRANSFER-ENCODING:chunked",
+			"Transfer-Encoding: chunked"), true},
 		{"a list", response("Transfer-Encoding: chunked, chunked"), true},
 		{"a list without blanks", response("Transfer-Encoding:chunked,Chunked"), true},
-		{"a list and a line", response("Transfer-Encoding: chunked, chunked", "X: y", "Transfer-Encoding: chunked"), true},
+		{"a list and a line", response("Transfer-Encoding: chunked, chunked", "X: y",
+			"Transfer-Encoding: chunked"), true},
 		{"line feeds alone", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nTransfer-Encoding: chunked\n\n" +
 			"2\r\nhi\r\n0\r\n\r\n", true},
 		{"after an early response", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" +

@@ -46,7 +46,8 @@ type answer struct {
 	gaps      []int64
 	firstText int // length of the first event's content
 	tools     toolCalls
-	usage     []byte // the last of the answer, as it was sent
+	usage     []byte // the last of the answer with numbers, as it was sent
+	zeros     bool   // there was one without
 	timings   []byte
 	sglext    []byte
 	failure   string // of the first error event
@@ -269,7 +270,11 @@ func (a *answer) chunk(c *chunk, data []byte, frame int) {
 		a.finished = true
 		a.res.Finish = finishText(c.finish)
 	}
-	a.usage = replace(a.usage, c.usage)
+	if c.usage != nil && hasTokens(c.usage) {
+		a.usage = replace(a.usage, c.usage)
+	} else if c.usage != nil {
+		a.zeros = true
+	}
 	a.timings = replace(a.timings, c.timings)
 	a.sglext = replace(a.sglext, c.sglext)
 }
@@ -403,18 +408,12 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	if len(a.tools) > 0 {
 		r.ToolCalls = a.tools.appendJSON(nil)
 	}
-	r.Usage = newUsage(nonEmpty(a.usage), nonEmpty(a.timings), nonEmpty(a.sglext))
+	r.Usage = newUsage(a.usage, a.timings, a.sglext)
+	r.UsageZeros = a.zeros && r.Usage == nil
 	if len(a.timings) > 0 {
 		r.ServerTimings = bytes.Clone(a.timings)
 	}
 	return r
-}
-
-func nonEmpty(b []byte) []byte {
-	if len(b) == 0 {
-		return nil
-	}
-	return b
 }
 
 // json takes a whole answer that was sent as one JSON object.

@@ -48,7 +48,7 @@ func readChat(data []byte, c *chunk) bool {
 				c.choices++
 			}
 		case "usage":
-			c.usage = present(cur.Skip())
+			c.takeUsage(cur.Skip())
 		case "error":
 			if v := present(cur.Skip()); v != nil && string(v) != "false" {
 				c.failure = v
@@ -63,6 +63,10 @@ func readChat(data []byte, c *chunk) bool {
 			c.timings = present(cur.Skip())
 		case "sglext":
 			c.sglext = present(cur.Skip())
+		default:
+			if bytes.HasPrefix(name, []byte("x_")) {
+				c.takeNested(cur.Skip())
+			}
 		}
 	}
 	if cur.End() != nil || wrong {
@@ -111,6 +115,8 @@ func readChoice(cur *jsonseq.Cursor, c *chunk) bool {
 			ok = readText(cur, &mine.content, nil) && ok
 		case "finish_reason":
 			mine.finish = finishValue(cur.Skip())
+		case "usage":
+			mine.takeUsage(cur.Skip())
 		}
 	}
 	if index == nil || string(index) == "0" {
@@ -129,6 +135,7 @@ func readChoice(cur *jsonseq.Cursor, c *chunk) bool {
 		if mine.parts != nil {
 			c.parts = mine.parts
 		}
+		c.takeUsage(mine.usage)
 	}
 	return ok
 }

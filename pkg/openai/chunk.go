@@ -13,7 +13,7 @@ type chunk struct {
 	parts              []byte // content given as an array of parts
 	tools              []byte // tool_calls
 	finish             []byte
-	usage              []byte
+	usage              []byte // see takeUsage
 	failure            []byte // the error object or string
 	timings            []byte // llama.cpp's timings or vLLM's metrics
 	sglext             []byte

@@ -16,6 +16,8 @@ import (
 	"multiturn/internal/httpclient"
 	"multiturn/internal/jsonseq"
 	"multiturn/pkg/chat"
+	"multiturn/pkg/record"
+	"multiturn/pkg/sockclock"
 )
 
 // FuzzScanner compares the scanner with encoding/json: what is valid, and the
@@ -244,11 +246,16 @@ func TestUsage(t *testing.T) {
 			`{"cached_tokens_details":{"device":3,"host":1,"storage_backend":"x"}}`,
 			"5 2 4 sglext.cached_tokens_details map[device:3 host:1]"},
 		{`{"input_tokens":5,"output_tokens":2}`, "", "", "5 2 unknown unknown"},
-		{``, `{"cache_n":1}`, "", "none"},
-		{`"x"`, "", "", "none"},
+		{`{"input_tokens":5,"output_tokens":2,"cache_read_input_tokens":30,"cache_creation_input_tokens":4}`,
+			"", "", "39 2 30 usage.cache_read_input_tokens"},
+		{`{"prompt_tokens":35,"completion_tokens":2,"cache_read_input_tokens":30}`, "", "",
+			"35 2 30 usage.cache_read_input_tokens"},
+		{``, `{"cache_n":1,"prompt_n":4,"predicted_n":2}`, "", "5 2 1 timings.cache_n"},
+		{``, `{"prompt_n":4,"predicted_n":2}`, "", "4 2 unknown unknown"},
+		{``, `{"time_to_first_token_ms":4}`, "", "none"},
+		{``, ``, "", "none"},
 	} {
-		u := newUsage(nonEmpty([]byte(c.usage)), nonEmpty([]byte(c.timings)),
-			nonEmpty([]byte(c.sglext)))
+		u := newUsage([]byte(c.usage), []byte(c.timings), []byte(c.sglext))
 		got := "none"
 		if u != nil {
 			field := u.CachedField
@@ -263,6 +270,62 @@ func TestUsage(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s %s %s: %s, want %s", c.usage, c.timings, c.sglext, got, c.want)
 		}
+	}
+}
+
+// TestUsagePlaces reads events with usage at every place, in an order in which
+// gateways send them.
+func TestUsagePlaces(t *testing.T) {
+	t.Parallel()
+	const real, zeros = `{"prompt_tokens":5,"completion_tokens":2}`, `{"prompt_tokens":0,"completion_tokens":0}`
+	top := func(usage string) string { return `{"choices":[],"usage":` + usage + `}` }
+	choice := func(usage string) string {
+		return `{"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":` + usage + `}]}`
+	}
+	for _, c := range []struct {
+		name   string
+		events []string
+		want   string // prompt tokens; zeros; none
+	}{
+		{"top", []string{top(real)}, "5"},
+		{"choice", []string{choice(real)}, "5"},
+		{"x_groq", []string{`{"choices":[{"index":0,"delta":{}}],"x_groq":{"id":"1","usage":` + real + `}}`}, "5"},
+		{"another x_", []string{`{"choices":[],"x_gateway":{"usage":` + real + `}}`}, "5"},
+		{"x_ of another kind", []string{`{"choices":[],"x_id":"usage","x_list":[1]}`}, "none"},
+		{"choice, and null at the top", []string{`{"choices":[{"delta":{},"usage":` + real + `}],"usage":null}`}, "5"},
+		{"choice, and zeros at the top", []string{
+			`{"usage":` + zeros + `,"choices":[{"delta":{},"usage":` + real + `}]}`}, "5"},
+		{"the second choice", []string{`{"choices":[{"index":1,"delta":{},"usage":` + real + `}]}`}, "none"},
+		{"zeros", []string{top(zeros)}, "zeros"},
+		{"nothing in it", []string{top("{}")}, "zeros"},
+		{"nulls", []string{top(`{"prompt_tokens":null,"completion_tokens":null}`)}, "zeros"},
+		{"no prompt", []string{top(`{"completion_tokens":2}`)}, "zeros"},
+		{"text", []string{top(`"unknown"`)}, "zeros"},
+		{"null", []string{top("null")}, "none"},
+		{"zeros last", []string{top(real), top(zeros)}, "5"},
+		{"zeros first", []string{choice(zeros), top(real)}, "5"},
+		{"the last one", []string{top(real), top(`{"prompt_tokens":6,"completion_tokens":2}`)}, "6"},
+		{"timings alone", []string{`{"choices":[],"timings":{"cache_n":3,"prompt_n":4,"predicted_n":2}}`}, "7"},
+		{"timings and zeros", []string{`{"choices":[],"usage":{},"timings":{"prompt_n":4,"predicted_n":2}}`}, "4"},
+	} {
+		a := newAnswer(&Options{}, sockclock.New(time.Now()), nil)
+		a.decide(formStream)
+		a.res.Status = 200
+		for _, e := range append([]string{`{"choices":[{"delta":{"content":"x"}}]}`}, c.events...) {
+			a.body([]byte("data: "+e+"\n\n"), 0)
+		}
+		r := a.finish(nil, 1)
+		got := "none"
+		switch {
+		case r.Usage != nil:
+			got = fmt.Sprint(r.Usage.Prompt)
+		case r.UsageZeros:
+			got = "zeros"
+		}
+		if got != c.want || r.Outcome == record.BadEvent {
+			t.Errorf("%s: %s (%s %s), want %s", c.name, got, r.Outcome, r.Error, c.want)
+		}
+		a.free()
 	}
 }
 

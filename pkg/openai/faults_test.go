@@ -499,9 +499,12 @@ func TestIdleClose(t *testing.T) {
 	for _, transport := range transports() {
 		t.Run(transport.String(), func(t *testing.T) {
 			t.Parallel()
+			var opened atomic.Int64
 			url := serve(t, func(w net.Conn) {
 				r := bufio.NewReader(w)
-				w.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+				if opened.Add(1) <= 3 { // those opened ahead
+					w.SetReadDeadline(time.Now().Add(time.Second))
+				}
 				if _, _, err := receive(r); err == nil {
 					io.WriteString(w, goodAnswer)
 				}
@@ -519,7 +522,7 @@ func TestIdleClose(t *testing.T) {
 				t.Errorf("on a connection opened ahead: %s (%s), %s, connected in %v", r.Outcome,
 					r.Error, r.Connection, r.ConnectMS)
 			}
-			time.Sleep(250 * time.Millisecond) // the other two are closed by now
+			time.Sleep(1250 * time.Millisecond) // the other two are closed by now
 			for i := range 20 {
 				if r := client.Do(context.Background(), hello()); r.Outcome != record.OK {
 					t.Fatalf("request %d: %s (%s)", i, r.Outcome, r.Error)

@@ -48,6 +48,14 @@ func tokens(completion, cached int) func(r *openai.Result) string {
 	}
 }
 
+// zeros checks that usage was sent and is unknown.
+func zeros(r *openai.Result) string {
+	if r.Usage != nil || !r.UsageZeros {
+		return fmt.Sprintf("usage %+v, zeros %v", r.Usage, r.UsageZeros)
+	}
+	return ""
+}
+
 func texts(content, reasoning, tool int) func(r *openai.Result) string {
 	return func(r *openai.Result) string {
 		if r.ChunksContent != content || r.ChunksReasoning != reasoning || r.ChunksTool != tool ||
@@ -146,6 +154,19 @@ var faultCases = []faultCase{
 	{fault: "usage=continuous", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
 	{fault: "usage=forced", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
 	{fault: "usage=nulls", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
+	{fault: "usage=choice", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
+	{fault: "usage=choice,json", outcome: record.OK, clocks: "heta", chunks: 1, check: tokens(8, 0)},
+	{fault: "usage=groq", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
+	{fault: "usage=groq,json", outcome: record.OK, clocks: "heta", chunks: 1, check: tokens(8, 0)},
+	{fault: "usage=zeros", outcome: record.OK, clocks: "heta", chunks: 8, check: zeros},
+	{fault: "usage=zeros,json", outcome: record.OK, clocks: "heta", chunks: 1, check: zeros},
+	{fault: "usage=zeros-last", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
+	{fault: "usage=zeros-last,json", outcome: record.OK, clocks: "heta", chunks: 1, check: tokens(8, 0)},
+	{fault: "usage=empty", outcome: record.OK, clocks: "heta", chunks: 8, check: zeros},
+	{fault: "usage=empty,json", outcome: record.OK, clocks: "heta", chunks: 1, check: zeros},
+	{fault: "usage=uncached", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, -1)},
+	{fault: "usage=uncached,json", outcome: record.OK, clocks: "heta", chunks: 1, check: tokens(8, -1)},
+	{fault: "usage=absent,timings=llamacpp", outcome: record.OK, clocks: "heta", chunks: 8, check: tokens(8, 0)},
 	{fault: "no-done", outcome: record.OKNoDone, clocks: "heta", chunks: 8, check: tokens(8, 0)},
 	{fault: "timings=vllm", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "timings=llamacpp", outcome: record.OK, clocks: "heta", chunks: 8},

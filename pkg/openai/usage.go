@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"multiturn/internal/jsonseq"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
@@ -15,23 +16,74 @@ var cachedFields = server.CachedFields()
 
 const sglextField = "sglext.cached_tokens_details" // SGLang, split by tier
 
-// newUsage parses a usage object. timings and sglext are other objects of the
-// answer, or nil. A number that is absent or null is unknown.
+// A server's usage stands at the top of an event (OpenAI), in its first choice
+// (Moonshot), or in an object of the server's own whose name begins with x_ (Groq);
+// llama.cpp has the same numbers in its timings. The last one with numbers counts:
+// gateways send others that are empty or of zeros, and a prompt has no 0 tokens.
+
+// takeUsage takes a usage object of the event, wherever it stood.
+func (c *chunk) takeUsage(v []byte) {
+	if v = present(v); v != nil && (c.usage == nil || !hasTokens(c.usage)) {
+		c.usage = v
+	}
+}
+
+// takeNested takes the usage in an object of the server's own.
+func (c *chunk) takeNested(v []byte) {
+	if len(v) > 0 && v[0] == '{' {
+		c.takeUsage(member(v, "usage"))
+	}
+}
+
+// member returns the value of a member of an object, or nil.
+func member(object []byte, name string) (v []byte) {
+	cur := jsonseq.Cursor{Text: object, AnyBytes: true}
+	for key := range cur.Object {
+		if string(key) == name {
+			v = cur.Skip()
+		}
+	}
+	return v
+}
+
+// hasTokens reports whether a usage object has a number of prompt tokens above 0.
+func hasTokens(usage []byte) bool {
+	if usage[0] != '{' {
+		return false
+	}
+	found := false
+	cur := jsonseq.Cursor{Text: usage, AnyBytes: true}
+	for name := range cur.Object {
+		switch string(name) {
+		case "prompt_tokens", "input_tokens", "cache_read_input_tokens":
+			v := cur.Skip()
+			found = found || len(v) > 0 && v[0] >= '1' && v[0] <= '9'
+		}
+	}
+	return found
+}
+
+// newUsage parses a usage object, which may be nil. timings and sglext are other
+// objects of the answer, or nil. A number that is absent or null is unknown.
 func newUsage(usage, timings, sglext []byte) *record.Usage {
-	if usage == nil || usage[0] != '{' {
-		return nil
+	if len(usage) == 0 {
+		return newTimed(timings)
 	}
 	u := &record.Usage{}
 	fields := gjson.ParseBytes(usage)
 	prompt := fields.Get("prompt_tokens")
-	if !prompt.Exists() {
-		prompt = fields.Get("input_tokens")
+	if prompt.Type == gjson.Number {
+		u.Prompt = int(prompt.Int())
+	} else {
+		// Anthropic's input_tokens are those that no cache was read or written for.
+		u.Prompt = int(fields.Get("input_tokens").Int() + fields.Get("cache_read_input_tokens").Int() +
+			fields.Get("cache_creation_input_tokens").Int())
 	}
 	completion := fields.Get("completion_tokens")
-	if !completion.Exists() {
+	if completion.Type != gjson.Number {
 		completion = fields.Get("output_tokens")
 	}
-	u.Prompt, u.Completion = int(prompt.Int()), int(completion.Int())
+	u.Completion = int(completion.Int())
 	u.Reasoning = number(fields.Get("completion_tokens_details.reasoning_tokens"))
 	if u.Created = number(fields.Get("prompt_tokens_details.created_cache_tokens")); u.Created == nil {
 		u.Created = number(fields.Get("cache_creation_input_tokens"))
@@ -60,6 +112,27 @@ func newUsage(usage, timings, sglext []byte) *record.Usage {
 	})
 	if u.Cached == nil && u.Tiers != nil {
 		u.Cached, u.CachedField = &sum, sglextField
+	}
+	return u
+}
+
+// newTimed returns the tokens of llama.cpp's timings, which it sends unasked; nil if
+// there are none.
+func newTimed(timings []byte) *record.Usage {
+	if len(timings) == 0 {
+		return nil
+	}
+	fields := gjson.ParseBytes(timings)
+	cached := number(fields.Get("cache_n"))
+	u := &record.Usage{
+		Prompt:     int(fields.Get("prompt_n").Int() + fields.Get("cache_n").Int()),
+		Completion: int(fields.Get("predicted_n").Int()), Cached: cached,
+	}
+	if cached != nil {
+		u.CachedField = "timings.cache_n"
+	}
+	if u.Prompt <= 0 {
+		return nil
 	}
 	return u
 }

@@ -163,7 +163,7 @@ func (x *executed) notes() []string {
 		{x.broken.replaced, "prompt", "after an answer that something else stands for in the " +
 			"history (see history of a turn): only the previous prompt is shared"},
 		{x.broken.shorter, "prompt", "too short to hold the previous turn and its answer (is " +
-			"reasoning dropped from the history?): only the previous prompt is shared"},
+			"reasoning dropped from the history, or a part not counted?): only the previous prompt is shared"},
 		{x.broken.cut, "prompt", "shorter than the previous one (was history cut?): nothing " +
 			"is shared"},
 		{x.textless, "conversation", "missing from the texts: nothing is shared with others"},

@@ -44,7 +44,7 @@ var turnKeys = strings.Fields(`
 	first_token_ms first_answer_ms last_token_ms end_ms
 	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged
 	merged_late first_merged first_early_us read_late_us gaps_us
-	max_tokens min_tokens usage counted body_bytes server_timings`)
+	max_tokens min_tokens usage usage_zeros counted body_bytes server_timings`)
 
 // inOrder returns what encoding/json writes for a turn, in the order of turnKeys.
 func inOrder(t *testing.T, turn *Turn) []byte {

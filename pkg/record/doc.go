@@ -37,7 +37,9 @@
 // "offload_block_size" of the stated cache. In records of 1.0 and 1.1 it is not
 // known which merged chunks waited for the client and which were sent together.
 //
-// Version 1.3 added "history", "first_issued_ms" and "paused_ms" to turns.
+// Version 1.3 added "history", "first_issued_ms", "paused_ms" and "usage_zeros" to
+// turns, and the outcome aborted: in older records such a turn is ok, and a usage
+// of zeros stands there as it was sent.
 //
 // # Examples
 //

@@ -64,6 +64,7 @@ func AppendTurn(dst []byte, t *Turn) []byte {
 	if t.Usage != nil {
 		e.usage("usage", t.Usage)
 	}
+	e.optBool("usage_zeros", t.UsageZeros)
 	e.counted("counted", &t.Counted)
 	e.optInt("body_bytes", t.BodyBytes)
 	e.raw("server_timings", t.ServerTimings)

@@ -65,8 +65,11 @@ type Exchange struct {
 	// GapsUS are the times between chunks in microseconds; there are Chunks-1.
 	GapsUS Gaps `json:"gaps_us,omitempty"`
 
-	Usage     *Usage `json:"usage,omitempty"`      // nil: the server sent none
-	BodyBytes int64  `json:"body_bytes,omitempty"` // of the request
+	Usage *Usage `json:"usage,omitempty"` // nil: the server sent none with numbers
+	// UsageZeros reports whether the server sent usage, but without a number of
+	// prompt tokens above 0.
+	UsageZeros bool  `json:"usage_zeros,omitempty"`
+	BodyBytes  int64 `json:"body_bytes,omitempty"` // of the request
 	// ServerTimings are the server's own times as it sent them: llama.cpp's timings
 	// or vLLM's metrics.
 	ServerTimings json.RawMessage `json:"server_timings,omitempty"`

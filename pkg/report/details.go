@@ -17,6 +17,7 @@ func (c *Collector) details(s *Summary) *Details {
 	d.failed, d.sent = c.failed()
 	d.RetryPauses = Number(c.pausedMS / 1000)
 	d.Histories = c.histories()
+	d.prompts = c.prompts()
 	var match Verify
 	for i := range c.turns {
 		t := &c.turns[i]

@@ -442,7 +442,7 @@ func TestGapsOfSeveralTokens(t *testing.T) {
 		Conversation: "A",
 		Exchange: record.Exchange{Outcome: record.OK, Stream: true, Sent: 1, FirstToken: 2,
 			FirstAnswer: 2, End: 1e9, Chunks: 4,
-			GapsUS: []int64{30000, 30000, 60000}, Usage: &record.Usage{Completion: 10}},
+			GapsUS: []int64{30000, 30000, 60000}, Usage: &record.Usage{Prompt: 1, Completion: 10}},
 		Counted: record.Counted{Input: 1, Output: 10, FirstChunk: 1},
 	}
 	rows := collected(Options{}, turn).Summary().Details.Distributions

@@ -16,7 +16,7 @@ func (f *finder) counters() {
 			human.Count(k.Servers, "address"))
 		return
 	}
-	if k.Turns > 0 && !f.foreignPrompts(k) {
+	if k.Turns > 0 && !f.d.prompts.found() && !f.foreignPrompts(k) {
 		f.usageDisagrees(k)
 	}
 }

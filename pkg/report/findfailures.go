@@ -12,12 +12,13 @@ import (
 // failures reports what the server did not do as asked.
 func (f *finder) failures() {
 	f.failedTurns()
+	f.promptsNotGrow()
 	f.notStreamed()
 	f.reasoningOnly()
 	f.historyReplaced()
 	f.shortAnswers()
 	f.noUsage()
-	f.promptsNotGrow()
+	f.usageZeros()
 }
 
 // failed returns how many turns, warm-up left out, failed, of how many that were
@@ -148,7 +149,7 @@ func (f *finder) noUsage() {
 	for i := range f.c.turns {
 		if t := &f.c.turns[i]; t.measured {
 			of++
-			if !t.usage {
+			if !t.usage && !t.usageZeros() {
 				missing++
 			}
 		}
@@ -161,28 +162,21 @@ func (f *finder) noUsage() {
 	}
 }
 
-// promptsNotGrow looks for prompts that are not longer than those of the turn
-// before, though these are a part of them.
-func (f *finder) promptsNotGrow() {
-	type last struct{ index, prompt int32 }
-	before := make(map[*talk]last)
-	same, pairs := 0, 0
+// usageZeros reports usage that has no numbers, as some gateways send it.
+func (f *finder) usageZeros() {
+	zeros, of := 0, 0
 	for i := range f.c.turns {
-		t := &f.c.turns[i]
-		if !t.good || !t.usage {
-			continue
-		}
-		if b, ok := before[t.talk]; ok && t.index == b.index+1 {
-			pairs++
-			if t.prompt <= b.prompt {
-				same++
+		if t := &f.c.turns[i]; t.measured {
+			of++
+			if t.usageZeros() {
+				zeros++
 			}
 		}
-		before[t.talk] = last{t.index, t.prompt}
 	}
-	if 2*same > pairs {
-		f.add(promptsNotGrow, fmt.Sprintf("Prompts do not grow along conversations: in %d of %s usage has "+
-			"no more prompt tokens than one turn before, so the server drops the history or does not "+
-			"count it.", same, human.Count(pairs, "later turn")), "prompt tokens by usage")
+	if zeros > 0 {
+		f.add(usageZeros, fmt.Sprintf("Usage has no numbers, or zeros, in %d of %s: it is taken as unknown, "+
+			"so tokens are counted by the client, and the hits of single turns are unknown. Look for a "+
+			"gateway before the server that fills it in.", zeros, human.Count(of, "turn")),
+			"prompt_tokens are 0 or missing")
 	}
 }

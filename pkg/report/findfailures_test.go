@@ -100,8 +100,28 @@ func TestFailureFindings(t *testing.T) {
 		{"no usage", []func([]any){noUsageAt}, noUsage, "no usage for 180 of 180 turns, although", true},
 		{"no usage, as asked", []func([]any){noUsageAt, asked(&record.Load{NoUsage: true})}, "", "",
 			true},
-		{"histories dropped", []func([]any){each(func(_ int, t *record.Turn) { t.Usage.Prompt = 300 })},
-			promptsNotGrow, "in 150 of 150 later turns usage has no more prompt tokens", true},
+		{"usage of zeros", []func([]any){each(func(_ int, t *record.Turn) {
+			t.Usage, t.UsageZeros = nil, true
+		})}, usageZeros, "zeros, in 180 of 180 turns", true},
+		{"usage of zeros in old records", []func([]any){each(func(_ int, t *record.Turn) {
+			t.Usage = &record.Usage{}
+		})}, usageZeros, "zeros, in 180 of 180 turns", true},
+		{"histories dropped", []func([]any){each(func(_ int, t *record.Turn) {
+			t.Usage.Prompt, t.Usage.Cached, t.Counted = 300, nil, record.Counted{}
+		})}, promptsNotGrow, "in 150 of 150 later turns they are no more than one turn before", false},
+		{"the cached part left out", []func([]any){each(func(_ int, t *record.Turn) {
+			t.Usage.Prompt -= *t.Usage.Cached
+		})}, promptsNotGrow, "leaves out what it had cached", false},
+		{"the new messages alone", []func([]any){each(func(_ int, t *record.Turn) {
+			t.Usage.Cached, t.Counted = nil, record.Counted{Input: t.Usage.Prompt, NewInput: 40}
+			if t.Turn > 0 {
+				t.Usage.Prompt = t.Counted.NewInput + 7
+			}
+		})}, promptsNotGrow, "leaves out what it had cached, or counts the last message alone", false},
+		{"cut to a context", []func([]any){each(func(i int, t *record.Turn) {
+			t.Counted = record.Counted{Input: t.Usage.Prompt, NewInput: 40}
+			t.Usage.Cached, t.Usage.Prompt = nil, min(t.Usage.Prompt, 1200-i%50)
+		})}, promptsNotGrow, "cuts prompts to its context (Ollama's num_ctx): the longest of them has 1,", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

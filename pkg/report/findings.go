@@ -39,7 +39,8 @@ const (
 	shortAnswers    = "short_answers"    // answers are shorter than asked
 	historyReplaced = "history_replaced" // answers cannot stand in a history
 	noUsage         = "no_usage"         // usage was asked for and is missing
-	promptsNotGrow  = "prompts_not_grow" // prompt tokens do not grow along conversations
+	usageZeros      = "usage_zeros"      // usage has no numbers
+	promptsNotGrow  = "prompts_not_grow" // prompt tokens are not those of the whole prompts
 
 	countersInvalid  = "counters_invalid"  // a counter went back
 	otherTraffic     = "other_traffic"     // counters show more prompt tokens than were sent
@@ -77,7 +78,8 @@ var ranking = []struct {
 	kinds    []string
 }{
 	{SeverityFailure, []string{
-		failedTurns, notStreamed, reasoningOnly, historyReplaced, shortAnswers, noUsage, promptsNotGrow,
+		failedTurns, promptsNotGrow, notStreamed, reasoningOnly, historyReplaced, shortAnswers,
+		noUsage, usageZeros,
 	}},
 	{SeverityDoubt, []string{
 		countersInvalid, otherTraffic, missingTraffic, warmStart, warmFirstTurns, controlHits,
@@ -175,7 +177,7 @@ func (c *Collector) findings(d *Details) []Finding {
 	f.counters()
 	f.preemptions()
 	f.autocorrelated()
-	if !d.tooManyFailed() {
+	if !d.tooManyFailed() && !d.prompts.found() {
 		f.cache()
 	}
 	return ranked(f.found)

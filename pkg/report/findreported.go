@@ -22,7 +22,7 @@ func (f *finder) reported() {
 	k := &f.d.Cache
 	switch {
 	case k.Of == 0:
-	case k.Known == 0 && f.has(noUsage):
+	case k.Known == 0 && f.has(noUsage, usageZeros):
 	case k.Known == 0 && f.d.Tokens.Usage == 0:
 		f.add(notReported, fmt.Sprintf("Cached tokens of all %s are unknown: a run must ask for usage.",
 			human.Count(k.Of, "turn")), "no turn has usage")

@@ -18,6 +18,9 @@ func (s *Summary) cacheFact() render.Fact {
 		return answer("Cache", fmt.Sprintf("not judged: %d of %s failed", d.failed,
 			human.Count(d.sent, "turn")))
 	}
+	if d.prompts.found() {
+		return answer("Cache", "not judged: prompt tokens by usage are not the whole prompts")
+	}
 	return answer("Cache", d.hitsLine(), d.tiersLine(), d.statedLine())
 }
 

@@ -63,6 +63,12 @@ type Details struct {
 
 	// failed is the number of turns that failed, of those sent; see Collector.failed.
 	failed, sent int
+	prompts      *prompts
+}
+
+// has reports whether a kind of finding is among the findings.
+func (d *Details) has(kind string) bool {
+	return slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Kind == kind })
 }
 
 // Work is what was planned and what became of it.

@@ -87,8 +87,10 @@ func (s *Summary) trustOf() (lines []string) {
 		lines = append(lines, fmt.Sprintf("only of the %s that are ok",
 			human.Count(len(s.Samples), "turn")))
 	}
-	if loadOf(s.Run).NoStream ||
-		slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Kind == notStreamed }) {
+	if d.has(promptsNotGrow) {
+		lines = append(lines, "input tokens are not the whole prompts, so that they and throughput are too low")
+	}
+	if loadOf(s.Run).NoStream || d.has(notStreamed) {
 		lines = append(lines, "TTFT is the latency, since answers came at once")
 	}
 	return lines

@@ -34,7 +34,7 @@ type turn struct {
 	counted, countedNew, countedOut int32 // input, new input and output by the client's tokenizer
 	countedFirst                    int32 // the first chunk by the client's tokenizer
 
-	usage     bool // the server sent one
+	usage     bool // the server sent one with prompt tokens; see usageZeros
 	tokenizer bool // its count goes before usage
 	reference bool // ttft_ms is ReferenceTTFT
 	warmup    bool
@@ -83,7 +83,10 @@ func (c *Collector) reduce(t *record.Turn) turn {
 	if d, ok := t.Written.Since(t.Sent); ok {
 		k.sendUS = narrow(int(d.Microseconds()))
 	}
-	if u := t.Usage; u != nil {
+	// Records before 1.3 have a usage of zeros as it was sent.
+	if u := t.Usage; t.UsageZeros || u != nil && u.Prompt <= 0 {
+		k.prompt = withoutNumbers
+	} else if u != nil {
 		k.usage, k.prompt, k.completion, k.tiers = true, narrow(u.Prompt), narrow(u.Completion), u.Tiers
 		if u.Cached != nil {
 			k.cached = narrow(*u.Cached)
@@ -96,6 +99,12 @@ func (c *Collector) reduce(t *record.Turn) turn {
 	k.good = t.Outcome.OK() && sent && !t.Warmup
 	return k
 }
+
+// withoutNumbers is turn.prompt if the server sent usage without prompt tokens.
+const withoutNumbers = -1
+
+// usageZeros reports whether the server sent usage without prompt tokens.
+func (t *turn) usageZeros() bool { return !t.usage && t.prompt == withoutNumbers }
 
 // shared returns the one copy of v.
 func shared[T comparable](all map[T]*T, v T) *T {
@@ -175,6 +184,12 @@ func (t *turn) count() count {
 	switch {
 	case t.usage && (!t.tokenizer || !counted):
 		n.input, n.output = int(t.prompt), int(t.completion)
+		if n.output <= 0 && t.chunks > 0 { // the server left it out
+			n.output = -1
+			if counted {
+				n.output, n.estimated = int(t.countedOut), true
+			}
+		}
 	case counted:
 		n.input, n.output, n.estimated = int(t.counted), int(t.countedOut), true
 	}

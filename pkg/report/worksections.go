@@ -105,6 +105,9 @@ func (d *Details) answers() []render.Section {
 	tokens := list("tokens", "Who counted the tokens of the measured turns.",
 		render.Cells(d.Tokens)...)
 	tokens.Notes = []string{"Tokens: " + tokensNote(&d.Tokens)}
+	if d.has(promptsNotGrow) {
+		tokens.Notes = append(tokens.Notes, "Input tokens are too low: prompts by usage are not whole")
+	}
 	return append(out, lengths, tokens)
 }
 

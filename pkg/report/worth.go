@@ -102,6 +102,8 @@ func (c *Collector) unpriced(d *Details) string {
 	switch {
 	case d.tooManyFailed():
 		return "too many turns failed"
+	case d.prompts.found():
+		return "prompt tokens by usage are not the whole prompts"
 	case m != nil && m.Fit:
 		return ""
 	case of > 0 && !streamed:

@@ -366,11 +366,37 @@ func (st *stream) wantsUsage() bool {
 
 func (st *stream) usageChunk(e *encoder) {
 	p := append(e.event[:0], st.head...)
-	p = append(p, `],"usage":`...)
-	p = st.appendUsage(p, st.seq.Generated, true)
+	p = st.appendPlaced(p, "]")
 	p = append(st.appendLast(p), '}')
 	e.event = p
 	st.event(e, p)
+	if st.q.usage == "zeros-last" {
+		p = append(e.event[:0], st.head...)
+		p = append(p, `],"usage":`+zeroUsage+`}`...)
+		e.event = p
+		st.event(e, p)
+	}
+}
+
+const zeroUsage = `{"prompt_tokens":0,"total_tokens":0,"completion_tokens":0}`
+
+// appendPlaced appends the usage of the whole answer where it stands, after
+// choices, whose text so far lacks end.
+func (st *stream) appendPlaced(p []byte, end string) []byte {
+	n := st.seq.Generated
+	switch st.q.usage {
+	case "choice":
+		if end == "]" { // of a chunk without choices
+			p = append(p, `{"index":0,"delta":{},"finish_reason":null`...)
+			end = "}]"
+		}
+		p = st.appendUsage(append(p, `,"usage":`...), n, true)
+		return append(p, end...)
+	case "groq":
+		p = append(append(p, end...), `,"x_groq":{"id":"req_`+st.id+`","usage":`...)
+		return append(st.appendUsage(p, n, true), '}')
+	}
+	return st.appendUsage(append(append(p, end...), `,"usage":`...), n, true)
 }
 
 // appendContinuous appends the usage of a chunk if every chunk has one.
@@ -385,13 +411,22 @@ func (st *stream) appendContinuous(p []byte, generated int) []byte {
 }
 
 func (st *stream) appendUsage(p []byte, generated int, details bool) []byte {
-	if st.q.usage == "null" {
+	prompt := st.seq.PromptTokens
+	switch st.q.usage {
+	case "null":
 		return append(p, "null"...)
+	case "zeros":
+		return append(p, zeroUsage...)
+	case "empty":
+		return append(p, "{}"...)
+	case "uncached":
+		prompt -= st.seq.CachedTokens()
+		details = false
 	}
 	p = append(p, `{"prompt_tokens":`...)
-	p = strconv.AppendInt(p, int64(st.seq.PromptTokens), 10)
+	p = strconv.AppendInt(p, int64(prompt), 10)
 	p = append(p, `,"total_tokens":`...)
-	p = strconv.AppendInt(p, int64(st.seq.PromptTokens+generated), 10)
+	p = strconv.AppendInt(p, int64(prompt+generated), 10)
 	p = append(p, `,"completion_tokens":`...)
 	p = strconv.AppendInt(p, int64(generated), 10)
 	if details {
@@ -463,9 +498,9 @@ func (st *stream) appendAnswer(p []byte) []byte {
 	}
 	p = append(p, `,"logprobs":null,"finish_reason":"`...)
 	p = append(p, st.reason...)
-	p = append(p, `","stop_reason":null}]`...)
-	if st.q.usage != "absent" {
-		p = st.appendUsage(append(p, `,"usage":`...), n, true)
+	p = append(p, `","stop_reason":null`...)
+	if st.q.usage == "absent" {
+		return append(p, `}]}`...)
 	}
-	return append(p, '}')
+	return append(st.appendPlaced(p, "}]"), '}')
 }

@@ -94,7 +94,8 @@
 //	connection  refuse close idle=TIME reset=N cut=N
 //	head        status=N retry-after=N headers=TIME json type=WORD chunked=WORD html
 //	course      stall=N/TIME truncate=N error=N error-text=N error-type=N bad-json=N buffer
-//	content     clip=N eos=N abort=N[/WORD] role=WORD reasoning=N[/WORD] tools tokens=N finish=WORD usage=WORD timings=WORD no-done
+//	content     clip=N eos=N abort=N[/WORD] role=WORD reasoning=N[/WORD] tools tokens=N
+//	            finish=WORD usage=WORD timings=WORD no-done
 //	bytes       comments blank-data events ping=TIME crlf cr bom no-space no-blank split=N[/TIME]
 //	together    like=WORD
 //

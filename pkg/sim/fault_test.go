@@ -304,6 +304,18 @@ func TestFaults(t *testing.T) {
 		{"no-space", "", true, func(w *wire) bool {
 			return w.count("data:{") == 10 && w.count("data: ") == 0
 		}},
+		{"usage=choice", "", true, func(w *wire) bool {
+			return w.count(`"finish_reason":null,"usage":{"prompt_tokens":13,`) == 1
+		}},
+		{"usage=groq", "", true, func(w *wire) bool { return w.count(`"x_groq":{"id":"req_`) == 1 }},
+		{"usage=zeros", "", true, func(w *wire) bool { return w.count(`"usage":`+zeroUsage) == 1 }},
+		{"usage=zeros-last", "", true, func(w *wire) bool {
+			return w.count(`"prompt_tokens":13,`) == 1 && w.count(`"usage":`+zeroUsage) == 1
+		}},
+		{"usage=empty", "", true, func(w *wire) bool { return w.count(`"usage":{}`) == 1 }},
+		{"usage=uncached", "", true, func(w *wire) bool {
+			return w.count(`"prompt_tokens":13,`) == 1 && w.count("cached_tokens") == 0
+		}},
 		{"blank-data", "", true, func(w *wire) bool { return w.count("data:\n\ndata: \n\n") > 8 }},
 		{"events", "", true, func(w *wire) bool {
 			return w.count("event: ping\ndata: ping\n\n") == w.count("event: tool.progress\n") &&

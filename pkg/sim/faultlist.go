@@ -170,11 +170,14 @@ var grammar = map[string]fault{
 	"usage": {
 		words: []string{
 			"absent", "null", "zero-omitted", "details-null", "cached-null", "continuous",
-			"forced", "nulls",
+			"forced", "nulls", "choice", "groq", "zeros", "zeros-last", "empty", "uncached",
 		},
 		about: "usage is absent, null, without details if nothing was cached (zero-omitted), " +
 			"with details or cached_tokens null (details-null, cached-null), in every chunk " +
-			"(continuous), sent unasked (forced), or null in every earlier chunk (nulls)",
+			"(continuous), sent unasked (forced), null in every earlier chunk (nulls), " +
+			"in the first choice (choice), in the object x_groq (groq), all zeros (zeros), " +
+			"followed by one of zeros (zeros-last), an empty object (empty), or without the " +
+			"prompt tokens that were cached (uncached)",
 		set: func(q *quirks, f Fault) { q.usage = f.Word },
 	},
 	"no-done": {
