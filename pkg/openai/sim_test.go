@@ -186,7 +186,6 @@ var faultCases = []faultCase{
 	{fault: "no-space", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "no-blank", outcome: record.OK, clocks: "heta", chunks: 8},
 	{fault: "split=7", outcome: record.OK, clocks: "heta", chunks: 8},
-	{fault: "strict", outcome: record.OK, clocks: "heta", chunks: 8},
 }
 
 // TestSimulatedFaults asks for every fault of the simulated server. Requests
