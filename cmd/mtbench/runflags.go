@@ -86,6 +86,7 @@ func newRunFlags() *runFlags {
 		},
 		openai: openai.Options{
 			URL: "http://localhost:8000", Config: httpclient.Config{Header: http.Header{}},
+			Think: openai.ThinkOff,
 		},
 		report: newReportOptions(), cache: newCacheFlags(), view: view{format: render.Text},
 		preconnect: true, identify: true, length: lengthAuto,
@@ -197,6 +198,9 @@ func (f *runFlags) answerFlags() []cli.Flag {
 			DefaultText: "reasoning is not sent back",
 			Usage: "field of an answer's message in which its reasoning is sent back " +
 				"with the next turn: reasoning, reasoning_content"},
+		{Name: "think", Value: cli.Enum(&f.openai.Think, openai.ThinkOff, openai.ThinkTagged, openai.ThinkOpen),
+			Usage: "reasoning in the text of answers, where a server has no field for it: tagged: in " +
+				"<think>...</think>; open: as tagged, where the chat template has the opening tag"},
 		{Name: "verify-output", Value: cli.Bool(&o.Verify),
 			Usage: "compare answers with the dataset's and count those that differ"},
 		cli.CountingFlag(&f.tokenizer),

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
@@ -43,6 +45,7 @@ type answer struct {
 	tooLong   bool
 	text      text
 	reasoning text
+	think     thinking
 	gaps      []int64
 	firstText int // length of the first event's content
 	tools     toolCalls
@@ -76,6 +79,7 @@ func newAnswer(o *Options, c *sockclock.Clock, s secrets) *answer {
 	a := answers.Get().(*answer)
 	a.res = &Result{}
 	a.clock, a.secrets, a.maxEvent, a.keep = c, s, o.MaxEvent, o.KeepHeaders
+	a.think.reset(o.Think)
 	a.parser.Limit, a.decoder.api = o.MaxEvent, o.api()
 	return a
 }
@@ -85,11 +89,12 @@ func (a *answer) free() {
 	parser.Reset()
 	decoder.known = false
 	const large = 1 << 20 // buffers of a rare long answer are not kept
-	if max(cap(a.text.buf), cap(a.reasoning.buf), cap(a.gaps), cap(a.whole)) > large {
+	if max(cap(a.text.buf), cap(a.reasoning.buf), cap(a.gaps), cap(a.whole),
+		cap(a.think.raw.buf)) > large {
 		return
 	}
 	*a = answer{
-		parser: parser, decoder: decoder, opening: a.opening[:0],
+		parser: parser, decoder: decoder, think: a.think, opening: a.opening[:0],
 		text: text{buf: a.text.buf[:0]}, reasoning: text{buf: a.reasoning.buf[:0]},
 		gaps: a.gaps[:0], whole: a.whole[:0],
 		usage: a.usage[:0], timings: a.timings[:0], sglext: a.sglext[:0],
@@ -187,12 +192,13 @@ func (a *answer) event(e sse.Event, frame int) {
 	}
 	if !isError {
 		if t, reasoning, ok := a.decoder.text(e.Data); ok {
+			content := false
 			if reasoning {
 				a.reasoning.add(t, e.Data)
 			} else {
-				a.content(t, e.Data)
+				content, reasoning = a.content(t, e.Data)
 			}
-			a.token(frame, !reasoning, reasoning, false)
+			a.token(frame, content, reasoning, false)
 			return
 		}
 	}
@@ -247,20 +253,27 @@ func (a *answer) fail(text string) {
 
 // chunk takes the content of an event, or of a whole answer.
 func (a *answer) chunk(c *chunk, data []byte, frame int) {
-	content, reasoning := !c.content.empty(), !c.reasoning.empty()
-	if content {
-		a.content(c.content, data)
+	content, reasoning := false, !c.reasoning.empty()
+	thought := func(quoted string) {
+		reasoning = a.reasoning.addQuoted([]byte(quoted)) || reasoning
 	}
-	if reasoning {
+	switch {
+	case reasoning:
 		a.reasoning.add(c.reasoning, data)
+	case c.details != nil:
+		eachThought(gjson.ParseBytes(c.details), thought)
+	}
+	if !c.content.empty() {
+		said, also := a.content(c.content, data)
+		content, reasoning = said, reasoning || also
 	}
 	if c.parts != nil {
-		said, thought := partsText(c.parts)
-		if said != "" {
-			a.content(textSpan{0, len(said), false}, []byte(said))
-		}
-		a.reasoning.add(textSpan{0, len(thought), false}, []byte(thought))
-		content, reasoning = content || said != "", reasoning || thought != ""
+		eachPart(c.parts, func(quoted string) {
+			if len(quoted) > 2 {
+				said, also := a.content(spanOf(quoted), []byte(quoted))
+				content, reasoning = content || said, reasoning || also
+			}
+		}, thought)
 	}
 	tool := c.tools != nil && a.tools.add(c.tools)
 	if content || reasoning || tool {
@@ -285,13 +298,6 @@ func replace(dst, src []byte) []byte {
 		return dst
 	}
 	return append(dst[:0], src...)
-}
-
-func (a *answer) content(t textSpan, data []byte) {
-	a.text.add(t, data)
-	if a.firstText == 0 {
-		a.firstText = a.text.settled()
-	}
 }
 
 // token takes the arrival of an event with text.
@@ -396,6 +402,7 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	if r.End == 0 {
 		r.End = at
 	}
+	a.settleThink()
 	a.settleFirst()
 	r.Outcome, r.Error = a.outcome(cause)
 	r.ReadLateUS = a.late.Microseconds()

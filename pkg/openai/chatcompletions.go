@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"github.com/tidwall/gjson"
-
 	"multiturn/internal/jsonseq"
 	"multiturn/pkg/chat"
 )
@@ -135,6 +133,9 @@ func readChoice(cur *jsonseq.Cursor, c *chunk) bool {
 		if mine.parts != nil {
 			c.parts = mine.parts
 		}
+		if mine.details != nil {
+			c.details = mine.details
+		}
 		c.takeUsage(mine.usage)
 	}
 	return ok
@@ -147,17 +148,14 @@ func readMessage(cur *jsonseq.Cursor, c *chunk) bool {
 		switch string(name) {
 		case "content":
 			ok = readText(cur, &c.content, &c.parts) && ok
-		case "reasoning", "reasoning_content":
-			// A server that fills both fills both with the same.
-			var t textSpan
-			ok = readText(cur, &t, nil) && ok
-			if !t.empty() {
-				c.reasoning = t
-			}
 		case "tool_calls":
 			v := present(cur.Skip())
 			ok = (v == nil || v[0] == '[') && ok
 			c.tools = v
+		default:
+			if isReasoning(name) {
+				ok = readReasoning(cur, c) && ok
+			}
 		}
 	}
 	return ok
@@ -180,25 +178,4 @@ func readText(cur *jsonseq.Cursor, t *textSpan, parts *[]byte) bool {
 	default:
 		return present(cur.Skip()) == nil
 	}
-}
-
-// partsText splits content given as parts into content and reasoning.
-func partsText(parts []byte) (content, thinking string) {
-	gjson.ParseBytes(parts).ForEach(func(_, part gjson.Result) bool {
-		if part.Type == gjson.String {
-			content += part.Str
-			return true
-		}
-		content += part.Get("text").String()
-		part.Get("thinking").ForEach(func(_, t gjson.Result) bool {
-			if t.Type == gjson.String {
-				thinking += t.Str
-			} else {
-				thinking += t.Get("text").String()
-			}
-			return true
-		})
-		return true
-	})
-	return content, thinking
 }

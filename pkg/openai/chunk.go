@@ -10,6 +10,7 @@ import (
 // part of the event's data; nil if absent or null.
 type chunk struct {
 	content, reasoning textSpan
+	details            []byte // reasoning that is no string; see eachThought
 	parts              []byte // content given as an array of parts
 	tools              []byte // tool_calls
 	finish             []byte
@@ -76,7 +77,8 @@ func (d *decoder) learn(data []byte, c *chunk) {
 		t, other = other, t
 	}
 	d.known = !t.empty() && other.empty() && c.choices == 1 && c.finish == nil && c.usage == nil &&
-		c.failure == nil && c.tools == nil && c.parts == nil && c.timings == nil && c.sglext == nil
+		c.failure == nil && c.tools == nil && c.parts == nil && c.details == nil &&
+		c.timings == nil && c.sglext == nil
 	if d.known {
 		d.reasoning = c.content.empty()
 		d.before = append(d.before[:0], data[:t.start]...)

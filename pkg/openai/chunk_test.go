@@ -141,7 +141,10 @@ func TestChunk(t *testing.T) {
 				content := spanText(chunk.content, c.data)
 				reasoning := spanText(chunk.reasoning, c.data)
 				if chunk.parts != nil {
-					content, reasoning = partsText(chunk.parts)
+					var said, thought text
+					eachPart(chunk.parts, func(q string) { said.addQuoted([]byte(q)) },
+						func(q string) { thought.addQuoted([]byte(q)) })
+					content, reasoning = string(said.buf), string(thought.buf)
 				}
 				if content != c.content || reasoning != c.reasoning ||
 					unquote(chunk.finish) != c.finish || (chunk.failure != nil) != c.failure {

@@ -48,6 +48,8 @@ type Options struct {
 	SendSession bool
 
 	NoStream bool // ask for whole answers
+	// Think is whether content begins with reasoning; empty is ThinkOff.
+	Think Think
 	// NoUsage does not ask for usage in streams, for servers that reject
 	// stream_options.
 	NoUsage bool
@@ -128,6 +130,11 @@ func (o *Options) Validate() error {
 		case slices.Contains(o.api().reserved, f.Name):
 			errs.Addf("Fields", "%q cannot be set: it has an option of its own", f.Name)
 		}
+	}
+	switch o.Think {
+	case "", ThinkOff, ThinkTagged, ThinkOpen:
+	default:
+		errs.Addf("Think", "is %q; it must be %s, %s or %s", o.Think, ThinkOff, ThinkTagged, ThinkOpen)
 	}
 	if o.Timeout < 0 {
 		errs.Addf("Timeout", "is %v; it must not be negative", o.Timeout)

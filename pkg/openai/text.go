@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -39,11 +40,19 @@ func (t *text) add(s textSpan, data []byte) {
 	}
 }
 
-// addQuoted appends a JSON string with its quotes; anything else is ignored.
-func (t *text) addQuoted(v []byte) {
-	if len(v) > 2 && v[0] == '"' {
-		t.add(textSpan{1, len(v) - 1, bytes.IndexByte(v, '\\') >= 0}, v)
+// addQuoted appends a JSON string with its quotes, and reports whether it has text.
+// Anything else is ignored.
+func (t *text) addQuoted(v []byte) bool {
+	if len(v) <= len(`""`) || v[0] != '"' {
+		return false
 	}
+	t.add(spanOf(v), v)
+	return true
+}
+
+// spanOf returns the span of a JSON string with its quotes.
+func spanOf[S []byte | string](quoted S) textSpan {
+	return textSpan{1, len(quoted) - 1, strings.IndexByte(string(quoted), '\\') >= 0}
 }
 
 // settled returns how much of buf no later chunk can change.

@@ -250,15 +250,15 @@ func (st *stream) tokenChunk(e *encoder, from, to int) {
 	}
 	if !hidden {
 		for i := from; i < to; i++ {
-			if !st.isEOS(i) && !st.endsThought(i) {
-				p = append(p, st.srv.words.quoted[st.word(i)]...)
-			}
+			p = st.appendWord(p, i)
 		}
 		switch {
 		case !st.req.chat:
 			p = append(p, '"')
 		case st.q.tools:
 			p = append(p, st.toolTail(to)...)
+		case to <= st.q.reasoning:
+			p = append(append(p, reasoningForms[st.q.reasoningField].after...), '}')
 		default:
 			p = append(p, `"}`...)
 		}
@@ -311,9 +311,7 @@ func (st *stream) appendDelta(p []byte, from, to int) (_ []byte, hidden bool) {
 		}
 		return append(p, '}'), true
 	case to <= st.q.reasoning:
-		p = append(p, '"')
-		p = append(p, st.q.reasoningField...)
-		p = append(p, `":"`...)
+		p = append(p, reasoningForms[st.q.reasoningField].before...)
 	case st.q.tools:
 		p = append(p, `"tool_calls":[{"index":0,`...)
 		if from == 0 || from == st.q.reasoning-1 {
@@ -332,7 +330,7 @@ func (st *stream) appendDelta(p []byte, from, to int) (_ []byte, hidden bool) {
 func (st *stream) toolTail(to int) string {
 	switch {
 	case to <= st.q.reasoning:
-		return `"}`
+		return reasoningForms[st.q.reasoningField].after + "}"
 	case to == st.seq.OutputTokens:
 		return `\"}"}}]}`
 	}
@@ -468,19 +466,19 @@ func (st *stream) appendAnswer(p []byte) []byte {
 	p = append(p, st.head...)
 	text := func(from, to int) {
 		for i := from; i < to; i++ {
-			if !st.isEOS(i) && !st.endsThought(i) {
-				p = append(p, st.srv.words.quoted[st.word(i)]...)
-			}
+			p = st.appendWord(p, i)
 		}
 	}
 	n := st.seq.Generated
 	thought := min(st.q.reasoning, n)
 	if st.req.chat {
 		p = append(p, `{"index":0,"message":{"role":"assistant",`...)
-		if thought > 0 && !st.req.noReasoning {
-			p = append(p, `"`+st.q.reasoningField+`":"`...)
+		form := reasoningForms[st.q.reasoningField]
+		tagged := thought > 0 && form.close != ""
+		if thought > 0 && !tagged && !st.req.noReasoning {
+			p = append(p, form.before...)
 			text(0, thought)
-			p = append(p, `",`...)
+			p = append(append(p, form.after...), ',')
 		}
 		if st.q.tools {
 			p = append(p, `"content":null,"tool_calls":[{"id":"call_`+st.id+`",`+callHead...)
@@ -488,6 +486,9 @@ func (st *stream) appendAnswer(p []byte) []byte {
 			p = append(p, `\"}"}}]}`...)
 		} else {
 			p = append(p, `"content":"`...)
+			if tagged {
+				text(0, thought)
+			}
 			text(thought, n)
 			p = append(p, `"}`...)
 		}

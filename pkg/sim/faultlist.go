@@ -144,9 +144,10 @@ var grammar = map[string]fault{
 			"chunk (merged); or its content is null (null) or missing (bare)",
 		set: func(q *quirks, f Fault) { q.role = f.Word },
 	},
-	"reasoning": {count: true, words: []string{"reasoning", "reasoning_content"},
-		about: "the first N tokens are reasoning, the last of them its end mark, " +
-			"in the field reasoning or reasoning_content",
+	"reasoning": {count: true, words: reasoningWords,
+		about: "the first N tokens are reasoning, the last of them its end mark, in that field " +
+			"(reasoning, reasoning_content, reasoning_details, thinking, thinking_blocks), or in " +
+			"the content: in <think> tags (tagged), or with the closing one alone (open)",
 		set: func(q *quirks, f Fault) { q.reasoning, q.reasoningField = f.N, f.Word },
 	},
 	"tools": {

@@ -1,0 +1,88 @@
+package openai
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"multiturn/internal/jsonseq"
+)
+
+// Reasoning stands in a field of its own, as a string or as a list of parts:
+//
+//	reasoning          vLLM, OpenRouter, Groq
+//	reasoning_content  DeepSeek, SGLang, llama.cpp, older vLLM
+//	reasoning_text     GitHub
+//	thinking           Ollama's own form
+//	reasoning_details  OpenRouter: {"type":"reasoning.text","text":...}, or summary
+//	thinking_blocks    LiteLLM: {"type":"thinking","thinking":...}
+//
+// or in a part of the content (Mistral). A server that fills several fields fills
+// them with the same text. Encrypted reasoning has no text.
+
+// isReasoning reports whether a field of a message has reasoning.
+func isReasoning(field []byte) bool {
+	switch string(field) {
+	case "reasoning", "reasoning_content", "reasoning_text", "thinking",
+		"reasoning_details", "thinking_blocks":
+		return true
+	}
+	return false
+}
+
+// readReasoning reads such a field.
+func readReasoning(cur *jsonseq.Cursor, c *chunk) bool {
+	switch cur.Peek() {
+	case '[', '{':
+		if v := cur.Skip(); len(v) > len("[]") {
+			c.details = v
+		}
+		return true
+	}
+	var t textSpan
+	ok := readText(cur, &t, nil)
+	if !t.empty() {
+		c.reasoning = t
+	}
+	return ok
+}
+
+// eachThought calls add with the JSON strings of reasoning that is no string.
+func eachThought(v gjson.Result, add func(quoted string)) {
+	switch {
+	case v.Type == gjson.String:
+		add(v.Raw)
+	case v.IsArray():
+		v.ForEach(func(_, item gjson.Result) bool {
+			eachThought(item, add)
+			return true
+		})
+	case v.IsObject():
+		for _, name := range []string{"text", "summary", "thinking", "content"} {
+			if t := v.Get(name); t.Exists() && t.Type != gjson.Null {
+				eachThought(t, add)
+				return
+			}
+		}
+	}
+}
+
+// eachPart calls said and thought with the JSON strings of content that is a list
+// of parts.
+func eachPart(parts []byte, said, thought func(quoted string)) {
+	gjson.ParseBytes(parts).ForEach(func(_, part gjson.Result) bool {
+		kind := part.Get("type").String()
+		switch text := part.Get("text"); {
+		case part.Type == gjson.String:
+			said(part.Raw)
+		case strings.Contains(kind, "think") || strings.Contains(kind, "reason"):
+			eachThought(part, thought)
+		default:
+			if text.Type == gjson.String {
+				said(text.Raw)
+			}
+			eachThought(part.Get("thinking"), thought)
+		}
+		return true
+	})
+}
