@@ -16,28 +16,31 @@ func command() *cli.Command {
 	return &cli.Command{
 		Name:  "genconv",
 		Usage: "make multi-turn conversations of chosen lengths out of any text",
-		Description: "Without a subcommand it makes conversations: `genconv --text book.txt`. " +
-			"`genconv describe FILE` shows what a dataset is like.",
+		Description: about +
+			"\n\n`genconv describe FILE` shows what a dataset of conversations is like.",
 		Commands: []*cli.Command{makeCommand(), describeCommand()},
 		Default:  "make",
 	}
 }
 
+// about is what --help says of making conversations.
+const about = "CONFIG is the generator config of vLLM's benchmarks/multi_turn " +
+	"(JSON; - is stdin). Without one it is the reference's generate_multi_turn.json. " +
+	"Conversations go to stdout, one a line. The text files that a config names are " +
+	"looked for in the working directory, then in the config's folder.\n\n" +
+	"User messages have a few words that are not of the text: the number of the " +
+	"conversation, so that no two are alike, and an instruction. --print-config shows " +
+	"these (fillers) and all lengths; the config can be changed and given back."
+
 func makeCommand() *cli.Command {
 	var f flags
 	return &cli.Command{
-		Name:  "make",
-		Usage: "make multi-turn conversations of chosen lengths out of any text",
-		Description: "CONFIG is the generator config of vLLM's benchmarks/multi_turn " +
-			"(JSON; - is stdin). Without one it is the reference's generate_multi_turn.json. " +
-			"Conversations go to stdout, one a line. The text files that a config names are " +
-			"looked for in the working directory, then in the config's folder.\n\n" +
-			"User messages have a few words that are not of the text: the number of the " +
-			"conversation, so that no two are alike, and an instruction. --print-config shows " +
-			"these (fillers) and all lengths; the config can be changed and given back.",
-		Args:    "[CONFIG]",
-		Groups:  f.groups(),
-		Options: []any{&f.options},
+		Name:        "make",
+		Usage:       "make multi-turn conversations of chosen lengths out of any text",
+		Description: about,
+		Args:        "[CONFIG]",
+		Groups:      f.groups(),
+		Options:     []any{&f.options},
 		Examples: []cli.Example{
 			{About: "the reference's config on a text of yours",
 				Line: "genconv --text book.txt -o conversations.json"},

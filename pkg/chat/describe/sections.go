@@ -18,6 +18,14 @@ func (s *Summary) Document() render.Document {
 
 const factWidth = 18
 
+// counted writes a number with commas and what it counts.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return human.Thousands(n) + " " + noun
+}
+
 // facts returns how much there is, and what is shared.
 func (s *Summary) facts() render.Section {
 	out := render.List("dataset", render.Cells(s)...)
@@ -27,7 +35,7 @@ func (s *Summary) facts() render.Section {
 		for _, f := range s.factRows() {
 			facts = append(facts, render.Fact{Label: f[0], Lines: f[1:]})
 		}
-		return heading(s.Name+": "+human.Count(s.Conversations, "conversation")) + "\n" +
+		return heading(s.Name+": "+counted(s.Conversations, "conversation")) + "\n" +
 			render.Facts(factWidth, facts...)(heading) + "\n"
 	}
 	return out
@@ -51,13 +59,13 @@ func (s *Summary) factRows() [][2]string {
 	}
 	rows = append(rows, [2]string{"System prompts", fmt.Sprintf("%s%s different; %s without one",
 		atLeast, human.Thousands(p.SystemPrompts),
-		human.Count(p.WithoutSystem, "conversation"))})
-	rows = append(rows, [2]string{"Duplicates", human.Count(s.Duplicates, "conversation") +
+		counted(p.WithoutSystem, "conversation"))})
+	rows = append(rows, [2]string{"Duplicates", counted(s.Duplicates, "conversation") +
 		" with the messages of an earlier one"})
 	if t := s.Tools; t != (Tools{}) {
 		rows = append(rows, [2]string{"Tools", fmt.Sprintf("%s; %s, %s; %s with descriptions",
-			human.Count(t.Conversations, "conversation"), human.Count(t.Calls, "call"),
-			human.Count(t.Results, "result"), human.Thousands(t.Described))})
+			counted(t.Conversations, "conversation"), counted(t.Calls, "call"),
+			counted(t.Results, "result"), human.Thousands(t.Described))})
 	}
 	if len(s.Media) > 0 {
 		rows = append(rows, [2]string{"Media", list(s.Media)})
