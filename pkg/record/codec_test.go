@@ -38,8 +38,8 @@ func TestAppendTurnIsEncodingJSON(t *testing.T) {
 
 // turnKeys is the order of a turn's fields in the format. The struct has another.
 var turnKeys = strings.Fields(`
-	type conversation client turn messages warmup arm batch attempts outcome status error finish verify
-	history
+	type conversation client turn messages warmup arm batch replica attempts outcome status error
+	finish verify history
 	scheduled_ms issued_ms first_issued_ms paused_ms sent_ms written_ms headers_ms first_event_ms
 	first_token_ms first_answer_ms last_token_ms end_ms
 	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged

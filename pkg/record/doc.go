@@ -99,6 +99,13 @@
 //	  "connections_opened":2,"reconnects":0,"max_in_flight":2,
 //	  "dropped_writes":0}}
 //
+// # Replicas
+//
+// Several servers can share the turns of a run. The header has them in "replicas",
+// and how they share in the load's "balance"; turns and readings of metrics have the
+// number of theirs in "replica". In a run against one server all these are absent,
+// as they are before version 1.3.
+//
 // # Control arms
 //
 // A run with a control (Run.Control) plays every conversation twice, once in each

@@ -22,6 +22,7 @@ func AppendTurn(dst []byte, t *Turn) []byte {
 	e.optBool("warmup", t.Warmup)
 	e.optString("arm", t.Arm)
 	e.optInt("batch", int64(t.Batch))
+	e.optInt("replica", int64(t.Replica))
 	e.int("attempts", int64(t.Attempts))
 	e.string("outcome", string(t.Outcome))
 	e.optInt("status", int64(t.Status))

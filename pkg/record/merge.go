@@ -79,6 +79,7 @@ func Merge(logs ...*Log) (*Log, error) {
 		client = 0
 	)
 	for _, l := range logs {
+		number := out.Run.replicaNumbers(l.Run)
 		shift := Clock(l.Run.Start.Sub(out.Run.Start))
 		clients := l.Run.Clients
 		for _, t := range l.Turns {
@@ -89,6 +90,7 @@ func Merge(logs ...*Log) (*Log, error) {
 			}
 			clients = max(clients, t.Client+1)
 			t.Client += client
+			t.Replica = number(t.Replica)
 			if shared[t.Conversation] {
 				t.Conversation = l.Run.ID + "/" + t.Conversation
 			}
@@ -102,6 +104,7 @@ func Merge(logs ...*Log) (*Log, error) {
 		}
 		for _, s := range l.Scrapes {
 			s.At += shift
+			s.Replica = number(s.Replica)
 			out.Scrapes = append(out.Scrapes, s)
 		}
 		client += clients
@@ -216,11 +219,49 @@ func mergeRuns(logs []*Log) *Run {
 		}
 		same(&run.Tokenizer, r.Tokenizer)
 	}
+	run.Replicas = mergeReplicas(logs)
 	if run.URL == "" { // which the sizes are sums over is unknown
 		run.Server.GPUBlocks, run.Server.CPUTokens = 0, 0
 	}
 	run.ID, run.Host.Name = strings.Join(ids, "+"), strings.Join(hosts, ",")
 	return &run
+}
+
+// mergeReplicas returns the replicas of all parts, each once; nil if no part has
+// several.
+func mergeReplicas(logs []*Log) []Replica {
+	if !slices.ContainsFunc(logs, func(l *Log) bool { return len(l.Run.Replicas) > 0 }) {
+		return nil
+	}
+	var all []Replica
+	for _, l := range logs {
+		for _, r := range l.Run.servers() {
+			if !slices.ContainsFunc(all, func(o Replica) bool { return o.URL == r.URL }) {
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
+// servers returns the replicas of a run, or its only server as one.
+func (r *Run) servers() []Replica {
+	if len(r.Replicas) > 0 {
+		return r.Replicas
+	}
+	return []Replica{{URL: r.URL, Server: r.Server}}
+}
+
+// replicaNumbers returns what numbers of replicas in a part are in the merged run.
+func (r *Run) replicaNumbers(part *Run) func(int) int {
+	of := part.servers()
+	return func(n int) int {
+		if len(r.Replicas) == 0 || n > len(of) || n == 0 && len(of) > 1 {
+			return 0
+		}
+		url := of[max(n, 1)-1].URL
+		return 1 + slices.IndexFunc(r.Replicas, func(o Replica) bool { return o.URL == url })
+	}
 }
 
 // same sets all to the zero value if one differs from it.
@@ -267,15 +308,6 @@ func (t *Tally) add(o Tally) {
 	t.Abandoned += o.Abandoned
 }
 
-// clocksRank orders sources of times of arrival from the best to the worst.
-func clocksRank(clocks ClockSource) int {
-	best := []ClockSource{ClockPackets, ClockKernel, ClockUser}
-	if i := slices.Index(best, clocks); i >= 0 {
-		return i
-	}
-	return len(best)
-}
-
 // add adds counts, and takes the worst of shares and times.
 func (c *Certificate) add(o Certificate, of *Run) {
 	who := of.ID
@@ -288,7 +320,7 @@ func (c *Certificate) add(o Certificate, of *Run) {
 	if c.Verdict == "" || c.Verdict == VerdictOK {
 		c.Verdict = o.Verdict
 	}
-	if c.Clocks == "" || clocksRank(o.Clocks) > clocksRank(c.Clocks) {
+	if c.Clocks == "" || o.Clocks.WorseThan(c.Clocks) {
 		c.Clocks = o.Clocks
 	}
 	c.Lag.add(o.Lag)

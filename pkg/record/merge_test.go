@@ -86,6 +86,45 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// Replicas of several parts are numbered anew, by their addresses.
+func TestMergeReplicas(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	one, two, three := part("A", start, "a"), part("B", start, "b", "c", "d"), part("C", start, "e")
+	two.Run.Replicas = []Replica{{URL: "http://b"}, {URL: "http://a"}}
+	for i, turn := range two.Turns {
+		turn.Replica = i + 1 // 3 is a broken record's
+	}
+	three.Run.Replicas = []Replica{{URL: "http://c"}, {URL: "http://b"}}
+	three.Turns[0].Replica, three.Scrapes[0].Replica = 2, 1
+	got, err := Merge(one, two, three)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var urls []string
+	for _, r := range got.Run.Replicas {
+		urls = append(urls, r.URL)
+	}
+	if want := []string{"http://a", "http://b", "http://c"}; !slices.Equal(urls, want) {
+		t.Fatalf("replicas %v, want %v", urls, want)
+	}
+	numbers := map[string]int{}
+	for _, turn := range got.Turns {
+		numbers[turn.Conversation] = turn.Replica
+	}
+	want := map[string]int{"a": 1, "b": 2, "c": 1, "d": 0, "e": 2}
+	if !reflect.DeepEqual(numbers, want) {
+		t.Errorf("turns are of %v, want %v", numbers, want)
+	}
+	var scrapes []int
+	for _, s := range got.Scrapes {
+		scrapes = append(scrapes, s.Replica)
+	}
+	if want := []int{1, 0, 3}; !slices.Equal(scrapes, want) {
+		t.Errorf("readings are of %v, want %v", scrapes, want)
+	}
+}
+
 func TestMergeAll(t *testing.T) {
 	t.Parallel()
 	if _, err := Merge(); err == nil {

@@ -2,10 +2,12 @@ package record
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
-// Run is the header of a run's records. Load and Cache came with version 1.1.
+// Run is the header of a run's records. Load and Cache came with version 1.1,
+// Replicas with 1.3.
 type Run struct {
 	Type    string `json:"type"`    // TypeRun
 	Format  string `json:"format"`  // Format
@@ -33,6 +35,9 @@ type Run struct {
 	Clocks ClockSource `json:"clocks,omitempty"`
 	Host   Host        `json:"host"`
 	Server Server      `json:"server"`
+	// Replicas are the servers that shared the turns, if there was more than one. URL
+	// and Server are then of the first, but for the sizes in Server, which are sums.
+	Replicas []Replica `json:"replicas,omitempty"`
 	// Control is one of the Control constants; empty in a run without control arms.
 	Control string `json:"control,omitempty"`
 	// CacheSalt is one of the Salt constants; empty if the run was not set apart
@@ -80,6 +85,19 @@ const (
 	ClockUser    ClockSource = "user"    // the client's time after each read
 )
 
+// WorseThan reports whether the source is worse than another. The empty source,
+// which is unknown, is worse than none.
+func (c ClockSource) WorseThan(o ClockSource) bool {
+	rank := func(c ClockSource) int {
+		all := []ClockSource{"", ClockPackets, ClockKernel, ClockUser}
+		if i := slices.Index(all, c); i >= 0 {
+			return i
+		}
+		return len(all)
+	}
+	return rank(c) > rank(o)
+}
+
 // Load is the load that was asked for, beside what the header's other fields say.
 type Load struct {
 	// MaxRequests ends the run; warm-up does not count. 0 = no limit.
@@ -114,6 +132,9 @@ type Load struct {
 	// ReasoningField is the field of an answer's message in which its reasoning was
 	// sent back; empty: it was not.
 	ReasoningField string `json:"reasoning_field,omitempty"`
+	// Balance is how replicas share the turns, one of the Balance constants; empty
+	// with one server.
+	Balance string `json:"balance,omitempty"`
 	// ControlMix is how control arms share the run: batch or conversation.
 	ControlMix string `json:"control_mix,omitempty"`
 }
@@ -122,6 +143,16 @@ type Load struct {
 const (
 	HistoryServer  = "server"
 	HistoryDataset = "dataset"
+)
+
+// Values of Load.Balance.
+const (
+	// BalanceSticky sends all turns of a conversation to one replica.
+	BalanceSticky = "sticky"
+	// BalanceRoundRobin sends each turn to the next replica in turn.
+	BalanceRoundRobin = "round-robin"
+	// BalanceLeast sends each turn to the replica with the fewest turns in flight.
+	BalanceLeast = "least"
 )
 
 // Dataset is the conversations that were sent.
@@ -177,4 +208,12 @@ type Server struct {
 	GPUBlocks        int `json:"gpu_blocks,omitempty"`
 	CPUTokens        int `json:"cpu_tokens,omitempty"`
 	OffloadBlockSize int `json:"offload_block_size,omitempty"`
+}
+
+// Replica is one of the servers that shared the turns of a run.
+type Replica struct {
+	URL string `json:"url,omitempty"` // without user, password and query
+	Server
+	// Preflight is as in Run, whose own is that of the first replica.
+	Preflight *Preflight `json:"preflight,omitempty"`
 }

@@ -5,6 +5,9 @@ type Scrape struct {
 	Type string `json:"type"`  // TypeScrape
 	At   Clock  `json:"at_ms"` // when it was read
 	URL  string `json:"url"`   // of the metrics
+	// Replica is the number of the server in Run.Replicas, from 1; 0 if there was one
+	// server only, or if these metrics are no single replica's.
+	Replica int `json:"replica,omitempty"`
 	// When is before, during or after the measured turns.
 	When  string `json:"when"`
 	Error string `json:"error,omitempty"` // why there are no values

@@ -14,6 +14,9 @@ type Turn struct {
 	// Batch numbers, from 1, the pairs of batches in which arms were played one
 	// after the other. It is 0 if they were played side by side, and without arms.
 	Batch int `json:"batch,omitempty"`
+	// Replica is the number of the server in Run.Replicas, from 1; 0 if there was one
+	// server only. All attempts go to the same.
+	Replica int `json:"replica,omitempty"`
 	// Attempts is 1 unless failures were retried. The exchange is the last attempt,
 	// and so are all clocks but FirstIssued: no time of a turn has a pause in it.
 	Attempts int `json:"attempts"`
