@@ -18,6 +18,7 @@ func (r *run) play(ctx context.Context, d load.Dispatch, scheduled record.Clock,
 	r.prepare(p)
 	t := p.ask(d.Turn)
 	req := r.request(p, t)
+	req.Replica = d.Replica
 	a := r.send(ctx, d, req, scheduled, jitter)
 	rec := r.record(d, req, &a)
 
@@ -84,6 +85,9 @@ func (r *run) record(d load.Dispatch, req *Request, a *attempts) *record.Turn {
 		Scheduled: a.scheduled, Issued: a.issued, Exchange: a.reply.Exchange,
 		FirstIssued: a.first, PausedMS: float64(a.paused) / 1e6,
 		MaxTokens: req.MaxTokens, MinTokens: req.MinTokens,
+	}
+	if r.opt.Replicas > 1 {
+		rec.Replica = d.Replica + 1
 	}
 	if answer := p.turns[d.Turn].Answer; r.opt.Verify && rec.Outcome.OK() && answer >= 0 {
 		rec.Verify = record.VerifyMatch

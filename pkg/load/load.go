@@ -39,6 +39,14 @@
 // difference within pairs. Which arm of a pair goes first is balanced (each in
 // half of the pairs) and drawn from the seed. See Control and Mix.
 //
+// # Replicas
+//
+// A server may have several replicas. Which of them gets a turn is decided when
+// the turn is sent; see Balance. Nothing is drawn for that: the same turns with
+// the same times go to the same replicas. A turn that is sent again after a
+// failure stays on its replica. Turns of an arm that may hit nothing go where the
+// Balance sends them, as all others.
+//
 // # Random numbers
 //
 // The seed decides everything that is drawn. The order of turns, that of a
@@ -82,6 +90,11 @@ type Options struct {
 	Control Control // "" = NoControl
 	Mix     Mix     // "" = ByBatch
 
+	// Replicas is how many replicas of the server share the turns; 0 = 1. Balance is
+	// how they do; "" = BalanceSticky.
+	Replicas int
+	Balance  Balance
+
 	// Arrivals decides when conversations begin, except those of a warm-up; nil =
 	// as soon as fewer than Active are in progress.
 	Arrivals Arrivals
@@ -95,6 +108,7 @@ func (o Options) withDefaults() Options {
 	if o.Active == 0 {
 		o.Active = o.Clients
 	}
+	o.Replicas = max(o.Replicas, 1)
 	if o.Order == "" {
 		o.Order = RoundRobin
 	}
@@ -129,5 +143,6 @@ func (o Options) Validate() error {
 		errs.Addf("Order", "is %q; it must be %s or %s", o.Order, RoundRobin, Random)
 	}
 	o.validateControl(&errs)
+	o.validateReplicas(&errs)
 	return errs.Err()
 }

@@ -26,6 +26,7 @@ type Scheduler struct {
 	went    []progress // by play
 	stopped string     // why the run was stopped; "" = it was not
 	rests   []*pyrand.Numpy
+	balance *balancer
 
 	// Of the phase.
 	warming bool
@@ -48,6 +49,7 @@ type Scheduler struct {
 type progress struct {
 	next   int // turns[:next] have ended well
 	failed bool
+	begun  bool // a turn of it was sent in this phase, and it is not over
 }
 
 // turn is a turn of a play.
@@ -85,6 +87,7 @@ type Dispatch struct {
 	Client     int
 	Play, Turn int // indices of Plays, and of its Turns
 	Warmup     bool
+	Replica    int // that it is sent to, from 0
 	// Scheduled is the time since when both the turn and the client were ready.
 	Scheduled time.Duration
 	// Empty is set if the server's cache has to be emptied first.
@@ -102,6 +105,7 @@ func New(o Options, conversations []chat.Conversation) (*Scheduler, error) {
 		return nil, errNothing
 	}
 	s.went = make([]progress, len(s.plays))
+	s.balance = newBalancer(&o, len(conversations))
 	if o.Rate > 0 {
 		for i := range s.Clients() {
 			// The reference's stream of client i.
@@ -170,6 +174,9 @@ func (s *Scheduler) dispatch(w waiting, c resting) Dispatch {
 		Empty:     cold && (s.opening || s.plays[w.play].Arm.Cold),
 	}
 	s.opening = false
+	begun := &s.went[w.play].begun
+	d.Replica = s.balance.send(s.plays[w.play].Conversation, !*begun)
+	*begun = true
 	return d
 }
 
@@ -185,7 +192,10 @@ func (s *Scheduler) Ended(d Dispatch, end, now time.Duration, ok bool) {
 	} else {
 		p.failed = true
 	}
-	if s.playable(d.Play) {
+	goesOn := s.playable(d.Play)
+	p.begun = goesOn
+	s.balance.ended(d.Replica, !goesOn)
+	if goesOn {
 		s.release(turn{d.Play, p.next}, end)
 	} else {
 		s.active--
