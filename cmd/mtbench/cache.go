@@ -92,25 +92,28 @@ func (f *runFlags) preflights() bool {
 		})
 }
 
-// runPreflight finds out what the server reports of its cache. Its requests have
+// runPreflight finds out what a replica reports of its cache. Its requests have
 // a client of their own, so they are in none of the run's numbers.
 func runPreflight(
-	ctx context.Context, c *cli.Call, f *runFlags, s *salts, id server.Identity, m *metrics,
+	ctx context.Context, c *cli.Call, f *runFlags, s *salts, replica int, k *knowledge,
 	source *load.Salts,
 ) (*record.Preflight, error) {
-	o, err := f.clientOptions(time.Now())
+	all, err := f.clientOptions(time.Now())
 	if err != nil {
 		return nil, err
 	}
+	o := all.Of(replica)
 	o.Transport, o.Fields = openai.NetHTTP, s.fields(f, token())
 	client, err := openai.New(o)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	target := probe.Target{Server: id}
-	if m != nil {
-		target.Counters = m.cached
+	target := probe.Target{Server: k.servers[replica]}
+	if k.metrics != nil {
+		target.Counters = func(ctx context.Context) (float64, bool) {
+			return k.metrics.cached(ctx, replica)
+		}
 	}
 	target.Ask = func(ctx context.Context, text string) *record.Exchange {
 		return askOnce(ctx, client, text, f.bench.Timeout)
@@ -119,8 +122,20 @@ func runPreflight(
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	c.Remarkf("%s", probe.PreflightText(p))
+	c.Remarkf("%s%s", f.of(replica), probe.PreflightText(p))
 	return p, nil
+}
+
+// preflighted puts what was learnt of each replica's cache into the header.
+func (k *knowledge) preflighted(h *record.Run) {
+	for i, p := range k.preflight {
+		if i == 0 {
+			h.Preflight = p
+		}
+		if len(h.Replicas) > 0 {
+			h.Replicas[i].Preflight = p
+		}
+	}
 }
 
 // keep adds a turn to the transcripts for the prefix check.

@@ -15,7 +15,8 @@ func (s *setup) conclude(p *played) error {
 	err := p.err
 	if drain := s.call.Drain(); p.texts != nil && err == nil && drain.Err() == nil {
 		// An interrupt ends the check, and the report is still written.
-		err = checkPrefixes(drain, s.call, p.texts, s.client, s.out.prefix)
+		// Replicas have the same template: one is asked.
+		err = checkPrefixes(drain, s.call, p.texts, s.clients[0], s.out.prefix)
 	}
 	if ferr := s.out.finish(p.end); err == nil {
 		err = ferr

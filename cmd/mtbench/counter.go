@@ -21,13 +21,13 @@ func (s *setup) openCounter(ctx context.Context, k *knowledge) error {
 		s.cache.Turns.Texts, s.cache.Turns.Tokenizer = k.data.byID(), k.tokenizer
 		return nil
 	}
-	form, err := s.tokenizeForm(ctx, k.server.Name)
+	form, err := s.tokenizeForm(ctx, k.servers[0].Name)
 	if err != nil {
 		return err
 	}
 	c := &remote.Counter{
 		Ask: func(ctx context.Context, text string) (int, error) {
-			return s.client.CountText(ctx, form, text)
+			return s.clients[0].CountText(ctx, form, text)
 		},
 		Progress: func(n int) (add, done func()) {
 			p := s.call.Progress("counting tokens", "texts", int64(n))
@@ -53,7 +53,7 @@ func (s *setup) tokenizeForm(ctx context.Context, name string) (server.Tokenize,
 	}
 	var first error
 	for _, f := range forms {
-		_, err := s.client.CountText(ctx, f, "Hello, world")
+		_, err := s.clients[0].CountText(ctx, f, "Hello, world")
 		if err == nil {
 			return f, nil
 		}

@@ -18,7 +18,7 @@ import (
 
 // header returns the header of a run's records.
 func header(
-	c *cli.Call, f *runFlags, o *bench.Options, d *dataset, s server.Identity, who record.Tokenizer,
+	c *cli.Call, f *runFlags, o *bench.Options, d *dataset, ids []server.Identity, who record.Tokenizer,
 	clocks record.ClockSource,
 ) (*record.Run, error) {
 	options, err := json.Marshal(c.Options())
@@ -28,7 +28,7 @@ func header(
 	name, _ := os.Hostname() // a header without a name is no reason not to run
 	h := &record.Run{
 		ID: runID(o.Start), Start: o.Start, Program: "mtbench " + cli.Version(), Label: f.label,
-		Options: options, Model: f.model, URL: cli.PlainURL(f.openai.URL),
+		Options: options, Model: f.model, URL: cli.PlainURL(f.openai.URL[0]),
 		Seed: int64(f.bench.Seed), Clients: f.bench.Clients,
 		ActiveConversations: max(f.bench.Active, f.bench.Clients),
 		OutputLength:        string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
@@ -36,10 +36,16 @@ func header(
 			Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(),
 			Go: runtime.Version(),
 		},
-		Server: record.Server{
-			Kind: s.Name, Version: s.Version, Models: s.Models, MaxModelLen: s.MaxModelLen,
-		},
-		Load: askedLoad(o, d),
+		Server: described(&ids[0]),
+		Load:   askedLoad(o, d),
+	}
+	if len(ids) > 1 {
+		h.Load.Balance = string(o.Balance)
+		for i := range ids {
+			h.Replicas = append(h.Replicas, record.Replica{
+				URL: cli.PlainURL(f.openai.URL[i]), Server: described(&ids[i]),
+			})
+		}
 	}
 	h.Load.NoStream, h.Load.NoUsage = f.openai.NoStream, f.openai.NoUsage
 	if o.Control != load.NoControl {
@@ -52,6 +58,13 @@ func header(
 		h.OutputLength = string(lengthExact)
 	}
 	return h, nil
+}
+
+// described is a server as a header has it.
+func described(id *server.Identity) record.Server {
+	return record.Server{
+		Kind: id.Name, Version: id.Version, Models: id.Models, MaxModelLen: id.MaxModelLen,
+	}
 }
 
 // askedLoad is what a header says of the load that o asks for.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
@@ -20,9 +21,9 @@ type knowledge struct {
 	tokenizer *tokenizer.Tokenizer // nil: the server counts
 	found     string               // where the tokenizer was
 	counter   bench.Counter
-	server    server.Identity
-	metrics   *metrics // nil: none are read
-	preflight *record.Preflight
+	servers   []server.Identity   // of each replica
+	metrics   *metrics            // nil: none are read
+	preflight []*record.Preflight // of each replica; nil: there were none
 }
 
 // learn reads the conversations, opens the tokenizer and asks the server what it
@@ -53,7 +54,7 @@ func (s *setup) learn(ctx context.Context) (*knowledge, error) {
 	s.out.collector.SetCache(s.cache)
 	s.options.Counter = k.counter
 	s.options.Exact = s.length == lengthExact ||
-		s.length == lengthAuto && server.Of(k.server.Name).ExactLength
+		s.length == lengthAuto && !slices.ContainsFunc(k.servers, inexact)
 	return k, s.readyServer(ctx, k)
 }
 
@@ -65,12 +66,14 @@ func (s *setup) gather(ctx context.Context, k *knowledge) error {
 	err := inOrder(ctx, s.call.Drain(),
 		func(ctx context.Context) (err error) {
 			if !s.identify {
+				k.servers = make([]server.Identity, len(s.clients))
 				return nil
 			}
-			if k.server, err = s.client.Identify(ctx); err != nil {
+			if k.servers, err = s.clients.Identify(ctx); err != nil {
 				return cli.Exit(cli.Failed, err)
 			}
-			return s.checkModel(ctx, k.server)
+			s.remarkDifferent(k.servers)
+			return s.checkModel(ctx, k.servers)
 		},
 		func(ctx context.Context) (err error) {
 			k.metrics, err = newMetrics(ctx, s.call, s.runFlags)
@@ -93,9 +96,12 @@ func (s *setup) gather(ctx context.Context, k *knowledge) error {
 	return err
 }
 
+// inexact reports whether a server is not known to support exact lengths.
+func inexact(id server.Identity) bool { return !server.Of(id.Name).ExactLength }
+
 func (s *setup) remarkNoMetrics(k *knowledge) {
 	advice := ""
-	if a := server.Of(k.server.Name).Advice.Metrics; a != "" {
+	if a := server.Of(k.servers[0].Name).Advice.Metrics; a != "" {
 		advice = "; to have them, " + a
 	}
 	s.call.Remarkf("no metrics of the server (%v): the report cannot compare with its counters%s",
@@ -110,26 +116,29 @@ func (s *setup) readyServer(ctx context.Context, k *knowledge) (err error) {
 		return cli.Exit(cli.Failed, fmt.Errorf("--tokenizer %s: %w", cli.ServerTokenizer, err))
 	}
 	if s.options.Control == load.Cold {
-		reset, err := s.client.ResetCache(ctx)
+		resets, err := s.clients.ResetCache(ctx)
 		if err != nil {
 			return fmt.Errorf("--control %s: %w", load.Cold, err)
 		}
-		if reset.Keeps != "" {
+		keeps := func(r server.Reset) bool { return r.Keeps != "" }
+		if i := slices.IndexFunc(resets, keeps); i >= 0 {
 			s.call.Remarkf("--control %s: POST %s does not empty %s", load.Cold,
-				reset.Path, reset.Keeps)
+				resets[i].Path, resets[i].Keeps)
 		}
 	}
 	if s.preflights() {
-		k.preflight, err = runPreflight(ctx, s.call, s.runFlags, s.salts, k.server,
-			k.metrics, source)
-		if err != nil {
-			return err
+		for i := range s.clients {
+			p, err := runPreflight(ctx, s.call, s.runFlags, s.salts, i, k, source)
+			if err != nil {
+				return err
+			}
+			k.preflight = append(k.preflight, p)
 		}
 	}
 	if s.preconnect {
 		arms := s.options.Control.Arms()
 		n := min(s.options.Clients, arms*len(k.data.conversations))
-		return cli.Exit(cli.Failed, s.client.Preconnect(ctx, n))
+		return cli.Exit(cli.Failed, s.clients.Preconnect(ctx, n))
 	}
 	return nil
 }

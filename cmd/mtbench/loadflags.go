@@ -53,3 +53,14 @@ func limitFlags(least, most *int, note string) []cli.Flag {
 			Usage: "most tokens of every answer" + note},
 	}
 }
+
+// balanceFlag is --balance, which run and plan share. when adds to its usage.
+func balanceFlag(p *load.Balance, when string) cli.Flag {
+	return cli.Flag{
+		Name: "balance", Value: cli.Enum(p, load.BalanceSticky, load.BalanceRoundRobin,
+			load.BalanceLeast),
+		Usage: when + ": where a turn goes: sticky: where its conversation's first turn went, " +
+			"to the replica with the fewest conversations in progress; round-robin: to the next " +
+			"in turn; least: to the one with the fewest turns in flight",
+	}
+}

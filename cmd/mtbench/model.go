@@ -16,14 +16,24 @@ import (
 	"multiturn/pkg/server"
 )
 
-// checkModel returns an error if the server lacks the model. Its list of models
-// may lack names that it takes, as llama.cpp takes any, so it is asked for a
-// short answer of a model that is not in the list.
-func (s *setup) checkModel(ctx context.Context, id server.Identity) error {
+// checkModel returns an error if a replica lacks the model.
+func (s *setup) checkModel(ctx context.Context, ids []server.Identity) error {
 	o, err := s.clientOptions(time.Now())
 	if err != nil {
 		return err
 	}
+	for i := range ids {
+		if err := s.checkModelOf(ctx, o.Of(i), &ids[i]); err != nil {
+			return fmt.Errorf("%s%w", s.of(i), err)
+		}
+	}
+	return nil
+}
+
+// checkModelOf returns an error if a server lacks the model. Its list of models
+// may lack names that it takes, as llama.cpp takes any, so it is asked for a
+// short answer of a model that is not in the list.
+func (s *setup) checkModelOf(ctx context.Context, o openai.Options, id *server.Identity) error {
 	if len(id.Models) == 0 || slices.Contains(id.Models, o.Model) {
 		return nil
 	}

@@ -25,12 +25,13 @@ type played struct {
 // play writes the header and sends the conversations. The error is one with
 // which the run did not begin.
 func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
-	h, err := header(s.call, s.runFlags, &s.options, k.data, k.server, s.who(k), s.client.Clocks())
+	h, err := header(s.call, s.runFlags, &s.options, k.data, k.servers, s.who(k), s.clients.Clocks())
 	if err != nil {
 		return nil, err
 	}
-	h.Cache, h.Preflight, h.Salt = s.cache.Stated, k.preflight, s.salts.used
-	k.metrics.describe(&h.Server)
+	h.Cache, h.Salt = s.cache.Stated, s.salts.used
+	k.preflighted(h)
+	k.metrics.describe(h)
 	if err := s.out.begin(h); err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	l := &live{}
 	progress.Note(l.note)
 	o := s.options
-	o.Encoder = s.client.Encoder()
+	o.Encoder = s.clients[0].Encoder() // replicas have one API
 	o.OnMeasured = func() { k.metrics.begin(ctx, o.Start, s.out.scrape) }
 	o.OnEnded = func(t *record.Turn) {
 		progress.Add(1)
@@ -68,13 +69,13 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 	if s.out.convs != nil {
 		o.OnConversation = s.out.convs.Write
 	}
-	send := &sender{client: s.client, exact: o.Exact, live: l}
+	send := &sender{clients: s.clients, exact: o.Exact, live: l}
 	p.end, p.err = bench.Run(ctx, o, send, conversations, s.call.Drain().Done())
 	if p.end == nil {
 		progress.Done()
 		return nil, p.err
 	}
-	p.end.Certificate.Clocks = s.client.Clocks()
+	p.end.Certificate.Clocks = s.clients.Clocks()
 	if p.err != nil {
 		p.end.Error = p.err.Error()
 	}

@@ -17,7 +17,7 @@ type setup struct {
 	*runFlags
 	call    *cli.Call
 	options bench.Options
-	client  *openai.Client
+	clients openai.Replicas
 	salts   *salts
 	cache   report.CacheOptions
 	out     *outputs
@@ -37,9 +37,10 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 		s.options.GiveUp = giveUpAfter
 	}
 	s.options.Reset = func(ctx context.Context) error {
-		_, err := s.client.ResetCache(ctx)
+		_, err := s.clients.ResetCache(ctx)
 		return err
 	}
+	s.options.Replicas = len(f.openai.URL)
 	s.salts.apply(f, &s.options, nil) // once more when there is a tokenizer
 	if err := s.options.Validate(); err != nil {
 		return nil, cli.Exit(cli.Usage, err)
@@ -52,7 +53,7 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	}
 	c.HTTP = f.openai.Elsewhere()
 	s.options.Start = time.Now()
-	if s.client, err = s.newClient(); err != nil {
+	if s.clients, err = s.newClients(); err != nil {
 		s.out.close()
 		return nil, cli.Exit(cli.Usage, err)
 	}
@@ -75,17 +76,17 @@ func (s *setup) stateCache() (err error) {
 	return f.refused(err)
 }
 
-// newClient returns the client of the measured requests.
-func (s *setup) newClient() (*openai.Client, error) {
+// newClients returns the clients of the measured requests.
+func (s *setup) newClients() (openai.Replicas, error) {
 	o, err := s.clientOptions(s.options.Start)
 	if err != nil {
 		return nil, err
 	}
 	o.Fields = s.salts.fields(s.runFlags, s.salts.used)
-	return openai.New(o)
+	return openai.NewReplicas(o)
 }
 
 func (s *setup) close() {
-	s.client.Close()
+	s.clients.Close()
 	s.out.close()
 }

@@ -20,7 +20,7 @@ import (
 // reference's newest runner have its names, short forms and defaults.
 type runFlags struct {
 	bench  bench.Options
-	openai openai.Options // Model is empty unless the server's name differs
+	openai openai.ReplicaOptions // Model is empty unless the server's name differs
 	report report.Options
 	cache  cacheFlags
 
@@ -80,13 +80,16 @@ func newRunFlags() *runFlags {
 		bench: bench.Options{
 			Options: load.Options{
 				Clients: 1, Order: load.RoundRobin, Control: load.NoControl, Mix: load.ByBatch,
+				Balance: load.BalanceSticky,
 			},
 			History: bench.ServerAnswers, Failure: bench.EndConversation,
 			Timeout: bench.DefaultTimeout,
 		},
-		openai: openai.Options{
-			URL: "http://localhost:8000", Config: httpclient.Config{Header: http.Header{}},
-			Think: openai.ThinkOff,
+		openai: openai.ReplicaOptions{
+			URL: []string{"http://localhost:8000"},
+			Options: openai.Options{
+				Config: httpclient.Config{Header: http.Header{}}, Think: openai.ThinkOff,
+			},
 		},
 		report: newReportOptions(), cache: newCacheFlags(), view: view{format: render.Text},
 		preconnect: true, identify: true, length: lengthAuto,
@@ -119,8 +122,10 @@ func (f *runFlags) groups() []cli.Group {
 func (f *runFlags) serverFlags() []cli.Flag {
 	o := &f.openai
 	return []cli.Flag{
-		{Name: "url", Short: "u", Essential: true, Value: cli.URL(&o.URL),
-			Usage: "the server, also as HOST:PORT; /v1/chat/completions is appended"},
+		{Name: "url", Short: "u", Essential: true, Value: cli.URLs(&o.URL),
+			Usage: "the server, also as HOST:PORT; /v1/chat/completions is appended; " +
+				"repeatable: replicas of one server, which share the turns as --balance has it"},
+		balanceFlag(&f.bench.Balance, "with several --url"),
 		{Name: "model", Short: "m", Essential: true, Value: cli.String(&f.model), Required: true,
 			Usage: "model to ask for, which also names the tokenizer"},
 		{Name: "served-model-name", Value: cli.String(&o.Model), DefaultText: "--model",
@@ -215,9 +220,9 @@ func (f *runFlags) cacheFlags() []cli.Flag {
 		{Name: "metrics", Value: cli.Enum(&f.metrics, auto, on, off),
 			Usage: "read the server's /metrics before, during and after the run; " +
 				"auto: if there are any; on: there must be"},
-		{Name: "metrics-url", Value: cli.URLs(&f.metricsURLs), DefaultText: "/metrics of --url",
-			Usage: "address of metrics, if elsewhere; repeatable (replicas, a separate cache); " +
-				"each must answer"},
+		{Name: "metrics-url", Value: cli.URLs(&f.metricsURLs), DefaultText: "/metrics of each --url",
+			Usage: "address of metrics, if elsewhere; repeatable (a separate cache; replicas, one for " +
+				"each --url in their order); each must answer"},
 		{Name: "metrics-interval", Value: cli.Duration(&f.metricsInterval),
 			Usage: "time between readings during the run; 0 is none"},
 		{Name: "preflight", Value: cli.Enum(&f.preflight, auto, on, off),
@@ -262,8 +267,8 @@ func (f *runFlags) outputFlags() []cli.Flag {
 	})
 }
 
-// clientOptions returns the options of the run's client.
-func (f *runFlags) clientOptions(start time.Time) (openai.Options, error) {
+// clientOptions returns the options of the run's clients.
+func (f *runFlags) clientOptions(start time.Time) (openai.ReplicaOptions, error) {
 	o := f.openai
 	o.Start = start
 	if o.Model == "" {

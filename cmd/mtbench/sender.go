@@ -7,11 +7,11 @@ import (
 	"multiturn/pkg/openai"
 )
 
-// sender sends the requests of a run through an openai.Client.
+// sender sends the requests of a run, each to its replica.
 type sender struct {
-	client *openai.Client
-	exact  bool // send ignore_eos with requests for an exact length
-	live   *live
+	clients openai.Replicas
+	exact   bool // send ignore_eos with requests for an exact length
+	live    *live
 }
 
 var _ bench.Sender = (*sender)(nil)
@@ -19,7 +19,7 @@ var _ bench.Sender = (*sender)(nil)
 func (s *sender) Send(ctx context.Context, r *bench.Request) *bench.Reply {
 	s.live.inFlight.Add(1)
 	defer s.live.inFlight.Add(-1)
-	res := s.client.Do(ctx, &openai.Request{
+	res := s.clients[r.Replica].Do(ctx, &openai.Request{
 		Messages: r.Messages, Fields: r.Fields, Session: r.Conversation, MaxTokens: r.MaxTokens,
 		MinTokens: r.MinTokens, IgnoreEOS: s.exact && r.MinTokens > 0 && r.MinTokens == r.MaxTokens,
 		Timeout: r.Timeout,

@@ -70,7 +70,7 @@ type Request struct {
 	// Conversation is the conversation's id, followed by a slash and the arm in a
 	// run with control arms.
 	Conversation string
-// Replica is the one to send it to, from 0; see load.Options.
+	// Replica is the one to send it to, from 0; see load.Options.
 	Replica int
 	// Messages, concatenated, are the messages as Options.Encoder encodes them. The
 	// pieces belong to the conversation and must not be changed.
