@@ -40,6 +40,7 @@ func planCommand() *cli.Command {
 		format: render.Text, output: "-",
 	}
 	f.load.Clients, f.load.Order = 1, load.RoundRobin
+	f.load.Replicas, f.load.Balance = 1, load.BalanceSticky
 	f.load.AnswerTokens = plan.DefaultAnswerTokens
 	return &cli.Command{
 		Name: "plan",
@@ -103,6 +104,9 @@ func (f *planFlags) answerFlags() []cli.Flag {
 	o := &f.load
 	limits := limitFlags(&o.LimitMin, &o.LimitMax, "")
 	return slices.Concat([]cli.Flag{
+		{Name: "replicas", Value: cli.Int(&o.Replicas, 1),
+			Usage: "servers that share the turns, each with a cache of the stated size"},
+		balanceFlag(&o.Balance, "with several replicas"),
 		historyFlag(&f.history, " (the server's have the dataset's length; "+
 			"with the dataset's, what is generated is lost)"),
 	}, limits, []cli.Flag{

@@ -133,7 +133,7 @@ func (p *planner) unsent(
 func (p *planner) one(
 	w *plan.Workload, title string, kind plan.Kind, s *plan.Shape,
 ) (*plan.Summary, error) {
-	a, err := plan.Analyse(w, s.Config, s.Store)
+	a, err := plan.Analyse(w, s.Caches, s.Store)
 	if err != nil {
 		return nil, err
 	}

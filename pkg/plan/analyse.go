@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"multiturn/pkg/kvcache"
@@ -29,6 +31,19 @@ func (t *Turn) Predicted() int {
 	return t.Hit[kvcache.GPU] + t.Hit[kvcache.CPU] + t.Hit[kvcache.Disk]
 }
 
+// Caches are the shapes of the caches of replicas, in their order. The last one is
+// that of all further replicas. Without any, nothing is predicted. All have the same
+// block size.
+type Caches []kvcache.Config
+
+// of returns the cache of a replica, numbered as in Request; nil without any.
+func (c Caches) of(replica int) *kvcache.Config {
+	if len(c) == 0 {
+		return nil
+	}
+	return &c[min(max(replica, 1), len(c))-1]
+}
+
 // Compare returns what caches would have done for the turns of one run. Config is
 // the shape of a cache, whose block size replaces that of o. If it is nil,
 // Predicted is 0.
@@ -40,11 +55,13 @@ func (t *Turn) Predicted() int {
 // each.
 func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*Turn,
 	notes []string, err error) {
+	var caches Caches
 	if config != nil {
 		o.BlockSize = config.BlockSize
+		caches = Caches{*config}
 	}
 	w := FromTurns(turns, o)
-	a, err := Analyse(w, config, kvcache.PromptAndOutput)
+	a, err := Analyse(w, caches, kvcache.PromptAndOutput)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,17 +78,20 @@ type Analysis struct {
 	// Store is what the caches keep of a request.
 	Store kvcache.Store
 	// Curve is the hits of an LRU cache against its capacity, with nothing pinned.
-	// Its last point is the unlimited cache.
+	// Its last point is the unlimited cache. With replicas it is the sum of their
+	// hits against the capacity of each.
 	Curve *kvcache.Curve
-	// Config is the stated shape, nil if none was.
-	Config *kvcache.Config
+	// Caches are the stated shapes.
+	Caches Caches
 	// Turns are by request, in the workload's order.
 	Turns []Turn
-	// Pinned is the most blocks that running requests need at one time. A block
-	// that several of them share counts for each.
+	// Pinned is the most blocks that running requests need at one time, on one
+	// replica. A block that several of them share counts for each.
 	Pinned int
-	// WorkingSet is by request, when it ends.
+	// WorkingSet is by request, when it ends. It is that of the request's replica.
 	WorkingSet []Use
+	// parts are the analyses of the replicas, if there are several.
+	parts []*Analysis
 }
 
 // Use is how many blocks are in use at a time.
@@ -83,10 +103,75 @@ type Use struct {
 }
 
 // Analyse replays a workload in an unlimited cache and in LRU caches of every
-// capacity, all of which keep store of a request, and in a cache of the shape
-// config if that is not nil. The block size of config must be the workload's.
-func Analyse(w *Workload, config *kvcache.Config, store kvcache.Store) (*Analysis, error) {
-	a := &Analysis{Workload: w, Store: store, Config: config, Turns: make([]Turn, len(w.Requests))}
+// capacity, all of which keep store of a request, and in caches of the stated shapes
+// if there are any. Their block size must be the workload's. Each replica has caches
+// of its own.
+func Analyse(w *Workload, caches Caches, store kvcache.Store) (*Analysis, error) {
+	parts := w.byReplica()
+	if len(parts) == 1 {
+		return analyseOne(w, parts[0].replica, caches, store)
+	}
+	a := &Analysis{Workload: w, Store: store, Caches: caches, Turns: make([]Turn, len(w.Requests))}
+	var curves []*kvcache.Curve
+	for _, p := range parts {
+		one, err := analyseOne(&p.Workload, p.replica, caches, store)
+		if err != nil {
+			return nil, err
+		}
+		for i := range one.Turns {
+			a.Turns[p.requests[i]] = one.Turns[i]
+		}
+		a.Pinned = max(a.Pinned, one.Pinned)
+		a.WorkingSet = append(a.WorkingSet, one.WorkingSet...)
+		curves = append(curves, one.Curve)
+		a.parts = append(a.parts, one)
+	}
+	a.Curve = kvcache.Together(curves...)
+	slices.SortStableFunc(a.WorkingSet, func(x, y Use) int { return cmp.Compare(x.At, y.At) })
+	return a, nil
+}
+
+// part is the requests of one replica.
+type part struct {
+	Workload
+	replica  int
+	requests []int // their indices in the whole workload
+}
+
+// byReplica returns the parts of the workload, at least one.
+func (w *Workload) byReplica() []*part {
+	var parts []*part
+	of := map[int]*part{}
+	for i := range w.Requests {
+		n := w.Requests[i].Replica
+		if of[n] == nil {
+			of[n] = &part{replica: n, Workload: Workload{
+				BlockSize: w.BlockSize, Timed: w.Timed, PartialBlocks: w.PartialBlocks,
+			}}
+			parts = append(parts, of[n])
+		}
+		of[n].requests = append(of[n].requests, i)
+	}
+	if len(parts) < 2 { // nothing is copied
+		return append(parts, &part{})[:1]
+	}
+	for _, p := range parts {
+		p.Requests = make([]Request, len(p.requests))
+		for i, n := range p.requests {
+			p.Requests[i] = w.Requests[n]
+		}
+	}
+	slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.replica, b.replica) })
+	return parts
+}
+
+// analyseOne is Analyse for the requests of one replica.
+func analyseOne(w *Workload, replica int, caches Caches, store kvcache.Store) (*Analysis, error) {
+	config := caches.of(replica)
+	a := &Analysis{Workload: w, Store: store, Turns: make([]Turn, len(w.Requests))}
+	if config != nil {
+		a.Caches = Caches{*config}
+	}
 	plays := w.plays()
 	for i := range w.Requests {
 		r := &w.Requests[i]
@@ -110,14 +195,26 @@ func Analyse(w *Workload, config *kvcache.Config, store kvcache.Store) (*Analysi
 	return a, nil
 }
 
-// gpuAlone returns the hits, in tokens, that the GPU's tier of the stated shape would
-// have without the tiers below it; nil if there are none.
+// gpuAlone returns the hits, in tokens, that the GPU's tiers of the stated shapes
+// would have without the tiers below them; nil if there are none.
 func (a *Analysis) gpuAlone() *int64 {
-	config := kvcache.Config{BlockSize: a.Config.BlockSize}
-	if a.Config.Tiers[kvcache.CPU].Blocks == 0 && a.Config.Tiers[kvcache.Disk].Blocks == 0 {
+	stated := a.Caches[0]
+	config := kvcache.Config{BlockSize: stated.BlockSize}
+	if stated.Tiers[kvcache.CPU].Blocks == 0 && stated.Tiers[kvcache.Disk].Blocks == 0 {
 		return nil
 	}
-	config.Tiers[kvcache.GPU] = a.Config.Tiers[kvcache.GPU]
+	if a.parts != nil {
+		var sum int64
+		for _, p := range a.parts {
+			n := p.gpuAlone()
+			if n == nil {
+				return nil
+			}
+			sum += *n
+		}
+		return &sum
+	}
+	config.Tiers[kvcache.GPU] = stated.Tiers[kvcache.GPU]
 	cache, err := kvcache.New(config)
 	if err != nil {
 		return nil // the tiers below it are all there is

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"math"
 	"strings"
 
@@ -17,6 +18,7 @@ type Evidence struct {
 	blocks    map[string]int         // of the metrics, as exposed, by URL
 	lower     map[lowerTier]capacity // of tiers below the GPU, by the metrics
 	offload   int                    // of the metrics: the GPU's blocks in an offloaded one
+	replica   map[string]int         // whose metrics are at a URL, from 1; 0 = unknown
 	hits      map[string]bool        // tiers, by our names, that had hits
 	counters  map[lowerTier]float64  // the first reading of each tier's counter of hits
 	cached    unit
@@ -44,6 +46,10 @@ func (e *Evidence) Add(rec any) {
 }
 
 func (e *Evidence) scrape(r *record.Scrape) {
+	if e.replica == nil {
+		e.replica = map[string]int{}
+	}
+	e.replica[r.URL] = r.Replica
 	if n := whole(r.Values["block_size"]); n > 0 {
 		e.blockSize = n
 	}
@@ -109,23 +115,71 @@ func (e *Evidence) hit(tier string, n float64) {
 	e.hits[tier] = true
 }
 
-// room returns the size of a lower tier by the metrics of all servers, in blocks
-// of that many tokens; 0 = unknown.
-func (e *Evidence) room(tier kvcache.Tier, blockSize int) int {
-	sum := 0
+// replicas returns how many replicas shared the turns, at least 1.
+func (e *Evidence) replicas() int {
+	if e.header == nil {
+		return 1
+	}
+	return max(1, len(e.header.Replicas))
+}
+
+// room returns the size of a lower tier by the metrics, in blocks of that many
+// tokens, by replica; 0 = unknown.
+func (e *Evidence) room(tier kvcache.Tier, blockSize int) []int {
+	byURL := make(map[string]int)
 	for of, c := range e.lower {
 		switch {
 		case of.tier != tier:
 		case c.tokens > 0:
-			sum += c.tokens / blockSize
+			byURL[of.url] = c.tokens / blockSize
 		default:
-			sum += c.blocks
+			byURL[of.url] = c.blocks
 		}
 	}
-	if sum == 0 && tier == kvcache.CPU && e.header != nil {
-		return e.header.Server.CPUTokens / blockSize
+	sizes, _ := e.share(byURL, func(s *record.Server) int {
+		if tier != kvcache.CPU {
+			return 0
+		}
+		return s.CPUTokens / blockSize
+	})
+	return sizes
+}
+
+// share returns a size by replica, as the metrics at each URL have it, or else the
+// header, and of how many servers it is known. A size whose replica is not known is
+// shared by all in equal parts, and a replica without a size is like the others.
+func (e *Evidence) share(byURL map[string]int, of func(*record.Server) int) (sizes []int, servers int) {
+	sizes = make([]int, e.replicas())
+	several := len(sizes) > 1
+	common := 0
+	for url, n := range byURL {
+		servers++
+		if r := e.replica[url]; !several {
+			sizes[0] += n
+		} else if r >= 1 && r <= len(sizes) {
+			sizes[r-1] += n
+		} else {
+			common += n
+		}
 	}
-	return sum
+	if servers == 0 && e.header != nil {
+		common = of(&e.header.Server)
+		servers = min(common, 1)
+		for i := range e.header.Replicas {
+			if n := of(&e.header.Replicas[i].Server); n > 0 {
+				sizes[i], common, servers = n, 0, len(sizes)
+			}
+		}
+	}
+	known := 0
+	for i := range sizes {
+		sizes[i] += common / len(sizes)
+		known = cmp.Or(known, sizes[i])
+	}
+	for i := range sizes {
+		sizes[i] = cmp.Or(sizes[i], known)
+	}
+	return sizes, servers
 }
 
 // offloaded returns the tokens that tiers below the GPU store and load at once,
@@ -198,20 +252,20 @@ func (e *Evidence) block(stated int) (int, Source) {
 	return e.server().BlockSize, FromHabit
 }
 
-// pool returns the usable blocks of all servers' GPUs, 0 if they are unknown, and
-// the number of servers.
-func (e *Evidence) pool() (blocks, servers int) {
-	exposed := e.blocks
-	if len(exposed) == 0 && e.header != nil && e.header.Server.GPUBlocks > 0 {
-		exposed = map[string]int{"": e.header.Server.GPUBlocks}
-	}
-	for _, n := range exposed {
-		if e.server().NullBlock {
-			n = max(1, n-1)
+// pools returns the usable blocks of the GPUs by replica, 0 if they are unknown, and
+// of how many servers they are.
+func (e *Evidence) pools() (blocks []int, servers int) {
+	usable := func(n int) int {
+		if e.server().NullBlock && n > 0 {
+			return max(1, n-1)
 		}
-		blocks += n
+		return n
 	}
-	return blocks, len(exposed)
+	exposed := make(map[string]int)
+	for url, n := range e.blocks {
+		exposed[url] = usable(n)
+	}
+	return e.share(exposed, func(s *record.Server) int { return usable(s.GPUBlocks) })
 }
 
 // minCounts is how many different counts of cached tokens show the size of a

@@ -19,6 +19,7 @@
 // Analyse replays a workload in an unlimited cache, in an LRU cache of every
 // capacity at once (both in one pass, see kvcache.Reuse), and, if a shape is
 // stated, in a cache of that shape with running requests pinned (kvcache.Replay).
+// Replicas have caches of their own: each hits only what was sent to it.
 // Summarise turns the result into a form that can be printed, drawn and written as
 // JSON.
 //
@@ -38,6 +39,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"multiturn/pkg/kvcache"
@@ -54,6 +56,9 @@ type Request struct {
 	// the prompt continues it, its answer. No server can have New tokens from this
 	// conversation.
 	New int
+	// Replica is the number of the replica that had the request, from 1; 0 if there was
+	// one server. Each has caches of its own.
+	Replica int
 	// Source is the index of the request's turn among those given to FromTurns.
 	Source int
 	// Warmup requests fill caches and are not counted.
@@ -77,6 +82,16 @@ type Workload struct {
 	How string
 	// Notes are the assumptions, and what was left out.
 	Notes []string
+}
+
+// replicasNote is the note on numbers of a workload whose replicas have caches of
+// their own; nil if there is one.
+func replicasNote(n int) []string {
+	if n < 2 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d replicas, each with a cache of its own: sizes are of each, hits of "+
+		"all together", n)}
 }
 
 // sort sorts requests by start. Requests of the same time keep their order.

@@ -64,7 +64,11 @@ func simulate(t *testing.T, conversations []chat.Conversation, l Simulation) *Wo
 
 func analyse(t *testing.T, w *Workload, c *kvcache.Config) *Analysis {
 	t.Helper()
-	a, err := Analyse(w, c, kvcache.PromptAndOutput)
+	var caches Caches
+	if c != nil {
+		caches = Caches{*c}
+	}
+	a, err := Analyse(w, caches, kvcache.PromptAndOutput)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +379,7 @@ func TestPrediction(t *testing.T) {
 	if waited == 0 || large == 0 {
 		t.Errorf("%d waited, %d too large", waited, large)
 	}
-	if _, err := Analyse(w, gpu(0, 5), kvcache.PromptAndOutput); err == nil {
+	if _, err := Analyse(w, Caches{*gpu(0, 5)}, kvcache.PromptAndOutput); err == nil {
 		t.Error("blocks of no tokens are taken")
 	}
 }
@@ -832,7 +836,7 @@ func BenchmarkAnalyse(b *testing.B) {
 	w := &Workload{BlockSize: 16, Requests: s.play(scheduler, scripts, nil)}
 	b.ReportAllocs()
 	for b.Loop() {
-		a, err := Analyse(w, gpu(16, 8000), kvcache.PromptAndOutput)
+		a, err := Analyse(w, Caches{*gpu(16, 8000)}, kvcache.PromptAndOutput)
 		if err != nil {
 			b.Fatal(err)
 		}

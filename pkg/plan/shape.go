@@ -41,8 +41,13 @@ type Shape struct {
 
 	// Sizes turn blocks into bytes.
 	Sizes Sizes `json:"-"`
-	// Config is the cache itself; nil if there are no tiers.
+	// Replicas is how many servers have such a cache each; 0 if there is one. If their
+	// sizes differ, the shape is that of the smallest.
+	Replicas int `json:"replicas,omitempty"`
+	// Config is the cache itself; nil if there are no tiers. Caches are those of all
+	// replicas, in their order.
 	Config *kvcache.Config `json:"-"`
+	Caches Caches          `json:"-"`
 	// Store is the policy of the tier that keeps most: what an unlimited cache of
 	// this shape would keep.
 	Store kvcache.Store `json:"-"`
@@ -89,6 +94,9 @@ var (
 // lower tier that had hits and whose size is unknown has no limit. Other lower
 // tiers are stated or do not exist.
 //
+// Of replicas each has a cache of its own. What is stated is the size of each, and
+// the metrics have them one by one.
+//
 // Model names the model whose keys and values fill sizes in GiB, unless one is
 // stated; "" is the run's.
 //
@@ -132,6 +140,7 @@ func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
 		return err
 	}
 	s.Store = stores[kvcache.GPU]
+	caches := slices.Repeat(Caches{config}, e.replicas())
 	var tiers []ShapeTier
 	for t := range config.Tiers {
 		tier, from := kvcache.Tier(t), FromStated
@@ -139,14 +148,17 @@ func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
 		if err != nil {
 			return err
 		}
+		each := slices.Repeat([]int{n}, len(caches))
 		if n == 0 {
-			n, from = s.learnt(tier, e)
+			each, from = s.learnt(tier, e)
 		}
-		if n == 0 {
+		if n = slices.Min(each); n == 0 {
 			continue
 		}
 		s.Store = min(s.Store, stores[t])
-		config.Tiers[t] = kvcache.TierConfig{Blocks: n, Store: stores[t]}
+		for i := range caches {
+			caches[i].Tiers[t] = kvcache.TierConfig{Blocks: each[i], Store: stores[t]}
+		}
 		tiers = append(tiers, ShapeTier{tier.String(), n, stores[t].String(), from})
 	}
 	switch {
@@ -154,17 +166,23 @@ func (s *Shape) size(stated *record.StatedCache, e *Evidence) error {
 		return t.From == FromStated || t.Tier == kvcache.GPU.String()
 	}):
 		return nil
-	case config.Tiers[kvcache.GPU].Blocks == 0:
+	case caches[0].Tiers[kvcache.GPU].Blocks == 0:
 		return fmt.Errorf("a %s tier is stated, but %w", tiers[0].Tier, ErrNoGPU)
 	}
 	if len(tiers) > 1 {
 		s.OffloadBlockSize = s.offloaded(stated, e)
 	}
-	config.OffloadBlockSize = s.OffloadBlockSize
-	if err := config.Validate(); err != nil {
-		return err
+	for i := range caches {
+		caches[i].OffloadBlockSize = s.OffloadBlockSize
+		if err := caches[i].Validate(); err != nil {
+			return err
+		}
 	}
-	s.Tiers, s.Config = tiers, &config
+	s.Tiers, s.Caches = tiers, caches
+	s.Config = &s.Caches[s.Caches.smallest()]
+	if len(caches) > 1 {
+		s.Replicas = len(caches)
+	}
 	return nil
 }
 
@@ -180,31 +198,47 @@ func (s *Shape) offloaded(stated *record.StatedCache, e *Evidence) int {
 	return e.offloaded(s.BlockSize)
 }
 
-// learnt returns the size of a tier that is not stated, in blocks, and where it
-// comes from; 0 = there is none, as far as is known.
-func (s *Shape) learnt(tier kvcache.Tier, e *Evidence) (int, Source) {
-	if tier == kvcache.GPU {
-		return s.pool(e), FromServer
+// smallest returns the index of the cache with the smallest GPU tier.
+func (c Caches) smallest() int {
+	least := 0
+	for i := range c {
+		if c[i].Tiers[kvcache.GPU].Blocks < c[least].Tiers[kvcache.GPU].Blocks {
+			least = i
+		}
 	}
-	if n := e.room(tier, s.BlockSize); n > 0 {
-		return n, FromServer
+	return least
+}
+
+// learnt returns the size of a tier that is not stated, in blocks by replica, and
+// where it comes from; 0 = there is none, as far as is known.
+func (s *Shape) learnt(tier kvcache.Tier, e *Evidence) ([]int, Source) {
+	if tier == kvcache.GPU {
+		return s.pools(e), FromServer
+	}
+	each := e.room(tier, s.BlockSize)
+	if slices.Min(each) > 0 {
+		return each, FromServer
 	}
 	if !e.hits[tier.String()] {
-		return 0, ""
+		return make([]int, len(each)), ""
 	}
 	s.Notes = append(s.Notes, fmt.Sprintf("the server has a %v tier of unknown size: predicted hits "+
 		"are those of one without limit", tier))
-	return kvcache.Unlimited, FromHits
+	return slices.Repeat([]int{kvcache.Unlimited}, len(each)), FromHits
 }
 
-// pool returns the blocks of the servers' GPUs; 0 = unknown.
-func (s *Shape) pool(e *Evidence) int {
-	blocks, servers := e.pool()
-	if servers > 1 {
+// pools returns the blocks of the GPUs by replica; 0 = unknown.
+func (s *Shape) pools(e *Evidence) []int {
+	each, servers := e.pools()
+	switch least, most := slices.Min(each), slices.Max(each); {
+	case servers > 1 && len(each) == 1:
 		s.Notes = append(s.Notes, fmt.Sprintf("the pools of %d servers are taken for one: "+
 			"a prediction for requests that are spread at random is lower", servers))
+	case least < most:
+		s.Notes = append(s.Notes, fmt.Sprintf("the GPUs of the replicas have %s to %s blocks: each "+
+			"is predicted for its own", human.Thousands(least), human.Thousands(most)))
 	}
-	return blocks
+	return each
 }
 
 // blocks returns the stated size of a tier; 0 = not stated.

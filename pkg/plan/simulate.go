@@ -185,7 +185,7 @@ func (s *Simulation) notes(scripts []script) []string {
 		notes = append(notes, fmt.Sprintf("%s with tools: their JSON is counted as a system message "+
 			"before all others", human.Count(tools, "conversation")))
 	}
-	return notes
+	return append(notes, replicasNote(s.Replicas)...)
 }
 
 // play returns the requests of the scripts in the order in which they are sent.
@@ -201,6 +201,9 @@ func (s *Simulation) play(scheduler *load.Scheduler, scripts []script,
 		ok := true
 		if vary != nil {
 			took, ok = vary(d, took)
+		}
+		if s.Replicas > 1 {
+			r.Replica = d.Replica + 1
 		}
 		r.Warmup, r.Start, r.First, r.End = d.Warmup, now, now+first, now+took
 		out = append(out, r)
@@ -220,6 +223,9 @@ func (s Simulation) String() string {
 		clients, cmp.Or(s.Active, clients), order)
 	if s.Control.Arms() > 1 {
 		text += fmt.Sprintf(", control %s", s.Control)
+	}
+	if s.Replicas > 1 {
+		text += fmt.Sprintf(", %d replicas (%s)", s.Replicas, cmp.Or(s.Balance, load.BalanceSticky))
 	}
 	if s.Speed == (Speed{}) {
 		return text + ", order only"

@@ -10,12 +10,15 @@ import (
 // Summary is what a plan says, for every format (Document) or drawn (SVG).
 // Rates are shares of the prompt tokens, 0 to 1.
 type Summary struct {
-	Name          string     `json:"name"`
-	Kind          Kind       `json:"kind"`
-	How           string     `json:"interleaving"`
-	BlockSize     int        `json:"block_size"`
-	Requests      int        `json:"requests"`      // warm-up not counted
-	Conversations int        `json:"conversations"` // 0 where they are not known
+	Name          string `json:"name"`
+	Kind          Kind   `json:"kind"`
+	How           string `json:"interleaving"`
+	BlockSize     int    `json:"block_size"`
+	Requests      int    `json:"requests"`      // warm-up not counted
+	Conversations int    `json:"conversations"` // 0 where they are not known
+	// Replicas is how many had requests, 0 if there was one server. Each has a cache of
+	// its own: sizes are of each, and hits are added.
+	Replicas      int        `json:"replicas,omitempty"`
 	PromptTokens  int64      `json:"prompt_tokens"`
 	NewTokens     int64      `json:"new_tokens"` // of them new in their conversation
 	OutputTokens  int64      `json:"output_tokens"`
@@ -190,7 +193,7 @@ func Summarise(a *Analysis, v View) *Summary {
 		BlockAccesses: a.Curve.Accesses, UniqueBlocks: a.Curve.Unique,
 		LargestBlocks: a.Curve.Largest, PinnedBlocks: a.Pinned,
 		PromptTokens: a.Curve.PromptTokens, All: Row{Turn: -1}, timed: w.Timed,
-		blockBytes: v.Sizes.block(w.BlockSize), points: a.Curve.Points(curvePoints),
+		Replicas: len(a.parts), blockBytes: v.Sizes.block(w.BlockSize), points: a.Curve.Points(curvePoints),
 	}
 	if m := v.Sizes.Model; m != nil {
 		s.Model = &ModelSize{
@@ -222,7 +225,7 @@ func Summarise(a *Analysis, v View) *Summary {
 		}
 	}
 	s.cutWorkingSet(a)
-	if c := a.Config; c != nil {
+	if c := a.Caches.of(1); c != nil {
 		p := &Prediction{Exclusive: c.Exclusive, OffloadBlockSize: c.OffloadBlockSize,
 			GPUAlone: a.gpuAlone()}
 		for t, tier := range c.Tiers {
@@ -343,8 +346,8 @@ func (s *Summary) cutWorkingSet(a *Analysis) {
 		var p WorkingSet
 		for at < n && part(at) == part(i) {
 			u := a.WorkingSet[at]
-			p.LiveBlocks, p.UniqueBlocks, p.RunningBlocks = max(p.LiveBlocks, u.Live), u.Unique,
-				max(p.RunningBlocks, u.Running)
+			p.LiveBlocks, p.UniqueBlocks = max(p.LiveBlocks, u.Live), max(p.UniqueBlocks, u.Unique)
+			p.RunningBlocks = max(p.RunningBlocks, u.Running)
 			at++
 		}
 		p.Requests, p.LiveGiB = at, s.gib(p.LiveBlocks)

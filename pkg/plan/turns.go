@@ -54,6 +54,9 @@ func (o Executed) Of(h *record.Run) Executed {
 // nothing, because its prompt was computed by then. Turns that no server saw, and turns whose tokens are unknown,
 // are left out.
 //
+// A conversation that goes from replica to replica finds there only what it sent to
+// that one before.
+//
 // In a run with control arms, each arm of a conversation is a conversation of its
 // own. In arms whose prompts each have their own salt, or whose cache was emptied
 // before every turn, no turn shares anything.
@@ -67,7 +70,9 @@ func FromTurns(turns []*record.Turn, o Executed) *Workload {
 func FromTurnsAt(n int, at func(i int) *record.Turn, o Executed) *Workload {
 	o.BlockSize = cmp.Or(o.BlockSize, server.AssumedBlock)
 	o.Template = cmp.Or(o.Template, template.ChatML)
-	x := executed{Executed: &o, at: at, byDialogue: map[dialogue][]visit{}}
+	x := executed{
+		Executed: &o, at: at, byDialogue: map[dialogue][]visit{}, replicas: map[int]bool{},
+	}
 	for i := range n {
 		x.sort(i, at(i))
 	}
@@ -97,7 +102,8 @@ type executed struct {
 	at         func(i int) *record.Turn
 	dialogues  []dialogue // in the order in which they were seen
 	byDialogue map[dialogue][]visit
-	visits     int // in all dialogues
+	visits     int          // in all dialogues
+	replicas   map[int]bool // by their numbers
 
 	unseen, unknown, estimated int // turns
 	textless                   int // dialogues
@@ -140,6 +146,8 @@ func (x *executed) appendRequests(requests []Request, n int, d dialogue) []Reque
 	for _, v := range list {
 		q := r.add(x.at(v.source))
 		q.Source = v.source
+		q.Replica = x.at(v.source).Replica
+		x.replicas[q.Replica] = true
 		requests = append(requests, q)
 	}
 	x.broken.add(r.broken)
@@ -172,7 +180,7 @@ func (x *executed) notes() []string {
 			notes = append(notes, human.Count(n.count, n.noun)+" "+n.text)
 		}
 	}
-	return notes
+	return append(notes, replicasNote(len(x.replicas))...)
 }
 
 // tokens returns the tokens of a turn's prompt and answer, and whether the

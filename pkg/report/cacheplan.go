@@ -79,7 +79,7 @@ func (c *Collector) cachePlan() *CachePlan {
 	p := &CachePlan{}
 	p.shape(c)
 	e := c.executed(p)
-	config, step := c.coarsen(p)
+	caches, step := c.coarsen(p)
 	e.BlockSize *= step
 	var scratch planned
 	w := plan.FromTurnsAt(len(c.turns), func(i int) *record.Turn {
@@ -88,7 +88,7 @@ func (c *Collector) cachePlan() *CachePlan {
 	if len(w.Requests) == 0 {
 		return nil
 	}
-	a, err := plan.Analyse(w, config, kvcache.PromptAndOutput)
+	a, err := plan.Analyse(w, caches, kvcache.PromptAndOutput)
 	if err != nil {
 		return nil // the shape was validated: no error is left
 	}
@@ -136,21 +136,22 @@ func (p *CachePlan) analysed(a *plan.Analysis, n, step int) {
 // bytes for each, so this is under 500 MB.
 const maxBlocks = 4 << 20
 
-// coarsen returns the cache to predict for, nil if it is unknown, and how many
+// coarsen returns the caches to predict for, nil if they are unknown, and how many
 // blocks are followed as one so that the run has at most maxBlocks.
-func (c *Collector) coarsen(p *CachePlan) (*kvcache.Config, int) {
+func (c *Collector) coarsen(p *CachePlan) (plan.Caches, int) {
 	step := c.stride(p.Shape.BlockSize)
 	if step == 1 {
-		return p.Shape.Config, step
+		return p.Shape.Caches, step
 	}
 	lost := human.Count((step-1)*p.Shape.BlockSize, "token")
 	p.Notes = append(p.Notes, fmt.Sprintf("the run used too many blocks to follow each: they are "+
 		"followed %d at a time, and possible and predicted hits are up to %s a turn too low",
 		step, lost))
-	if p.Shape.Config == nil {
-		return nil, step
+	var caches plan.Caches
+	for _, config := range p.Shape.Caches {
+		caches = append(caches, *coarse(config, step))
 	}
-	return coarse(*p.Shape.Config, step), step
+	return caches, step
 }
 
 // stride returns how many blocks to follow as one, a power of two.

@@ -169,6 +169,37 @@ func TestShape(t *testing.T) {
 				at("b", map[string]float64{"gpu_blocks": 20})},
 			"blocks of 16 tokens (assumed), gpu 30 blocks (the server says; keeps " +
 				"prompt+output)", "the pools of 2 servers"},
+		{"replicas by their metrics", CacheOptions{},
+			[]any{replicas(record.Server{}, record.Server{}),
+				ofReplica(1, at("a", map[string]float64{"gpu_blocks": 20})),
+				ofReplica(2, at("b", map[string]float64{"gpu_blocks": 20}))},
+			"blocks of 16 tokens (assumed), gpu 20 blocks (the server says; keeps " +
+				"prompt+output) on each of 2 replicas", ""},
+		{"replicas that differ", CacheOptions{},
+			[]any{replicas(record.Server{}, record.Server{}),
+				ofReplica(1, at("a", map[string]float64{"gpu_blocks": 20, "cpu_tokens": 160})),
+				ofReplica(2, at("b", map[string]float64{"gpu_blocks": 10, "cpu_tokens": 320}))},
+			"blocks of 16 tokens (assumed), gpu 10 blocks (the server says; keeps " +
+				"prompt+output), cpu 10 blocks (the server says; keeps prompt) on each of 2 replicas",
+			"have 10 to 20 blocks"},
+		{"replicas by the header", CacheOptions{},
+			[]any{replicas(record.Server{GPUBlocks: 20}, record.Server{GPUBlocks: 20})},
+			"blocks of 16 tokens (assumed), gpu 20 blocks (the server says; keeps " +
+				"prompt+output) on each of 2 replicas", ""},
+		{"metrics of nobody in particular", CacheOptions{},
+			[]any{replicas(record.Server{}, record.Server{}),
+				at("a", map[string]float64{"gpu_blocks": 40})},
+			"blocks of 16 tokens (assumed), gpu 20 blocks (the server says; keeps " +
+				"prompt+output) on each of 2 replicas", ""},
+		{"metrics of one only", CacheOptions{},
+			[]any{replicas(record.Server{}, record.Server{}),
+				ofReplica(2, at("b", map[string]float64{"gpu_blocks": 40}))},
+			"blocks of 16 tokens (assumed), gpu 40 blocks (the server says; keeps " +
+				"prompt+output) on each of 2 replicas", ""},
+		{"stated of each", stated(kvcache.Config{BlockSize: 8, Tiers: shape(7, 0, 0).Tiers}),
+			[]any{replicas(record.Server{}, record.Server{})},
+			"blocks of 8 tokens (stated), gpu 7 blocks (stated; keeps prompt+output) on each of " +
+				"2 replicas", ""},
 		{"stated", stated(kvcache.Config{BlockSize: 8, Tiers: shape(7, 9, -1).Tiers}),
 			[]any{at("a", map[string]float64{"block_size": 32, "gpu_blocks": 96})},
 			"blocks of 8 tokens (stated), gpu 7 blocks (stated; keeps " +
@@ -218,6 +249,21 @@ func TestShape(t *testing.T) {
 			}
 		})
 	}
+}
+
+// replicas is the header of a run whose turns these servers shared.
+func replicas(servers ...record.Server) *record.Run {
+	h := &record.Run{Server: servers[0]}
+	for _, s := range servers {
+		h.Replicas = append(h.Replicas, record.Replica{Server: s})
+	}
+	return h
+}
+
+// ofReplica is a reading of a replica.
+func ofReplica(replica int, s *record.Scrape) *record.Scrape {
+	s.Replica = replica
+	return s
 }
 
 // Runs of more blocks than can be followed are followed in larger ones.

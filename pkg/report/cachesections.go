@@ -228,7 +228,7 @@ func shapeText(s *plan.Shape) string {
 		parts = append(parts, fmt.Sprintf("%s (%s; keeps %s)", sizeText(&t), by(t.From), t.Store))
 	}
 	line := fmt.Sprintf("blocks of %s (%s), %s", human.Count(s.BlockSize, "token"),
-		by(s.BlockSizeFrom), strings.Join(parts, ", "))
+		by(s.BlockSizeFrom), strings.Join(parts, ", ")+eachText(s))
 	if s.OffloadBlockSize > 0 {
 		line += ", offloaded by " + human.Count(s.OffloadBlockSize, "token")
 	}

@@ -110,7 +110,15 @@ func sizesText(s *plan.Shape) string {
 	for i := range s.Tiers {
 		parts = append(parts, sizeText(&s.Tiers[i]))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ", ") + eachText(s)
+}
+
+// eachText says that each of several replicas has the tiers of a shape.
+func eachText(s *plan.Shape) string {
+	if s.Replicas == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" on each of %d replicas", s.Replicas)
 }
 
 // sizeText names a tier with its blocks.

@@ -13,7 +13,7 @@ import (
 // turns of a run are kept. What follows from it is a method.
 type turn struct {
 	*talk   // conversation and arm
-	*ending // outcome, connection, verify
+	*ending // outcome, connection, verify, replica
 
 	// sent is when the request went out, as far as that was seen.
 	scheduled, sent, headers, firstToken, firstAnswer, lastToken, end record.Clock
@@ -47,18 +47,21 @@ type turn struct {
 // talk is a conversation in one arm. Its turns share one.
 type talk struct{ conversation, arm string }
 
-// ending is how a turn ended, and what stands in the history for its answer. All turns that ended alike share one.
+// ending is where a turn went, how it ended, and what stands in the history for its
+// answer. All turns that ended alike share one.
 type ending struct {
 	outcome            record.Outcome
 	connection, verify string
 	history            string
+	replica            int // from 1; 0 is the only one
 }
 
 // reduce returns what is kept of a turn.
 func (c *Collector) reduce(t *record.Turn) turn {
 	k := turn{
-		talk:      shared(c.talks, talk{t.Conversation, t.Arm}),
-		ending:    shared(c.endings, ending{t.Outcome, t.Connection, t.Verify, t.History}),
+		talk: shared(c.talks, talk{t.Conversation, t.Arm}),
+		ending: shared(c.endings, ending{t.Outcome, t.Connection, t.Verify, t.History,
+			t.Replica}),
 		scheduled: t.Scheduled, sent: start(t), headers: t.Headers,
 		firstToken: t.FirstToken, firstAnswer: t.FirstAnswer, lastToken: t.LastToken,
 		end:     t.End,
@@ -278,7 +281,7 @@ type planned struct {
 func (p *planned) of(t *turn) *record.Turn {
 	p.Turn = record.Turn{
 		Conversation: t.conversation, Turn: int(t.index), Messages: int(t.messages), Warmup: t.warmup,
-		Arm: t.arm, History: t.history,
+		Arm: t.arm, History: t.history, Replica: t.replica,
 		Exchange: record.Exchange{
 			Outcome: t.outcome, Chunks: int(t.chunks), ChunksReasoning: int(t.reasoningChunks),
 			Sent: t.sent, FirstToken: t.firstToken, LastToken: t.lastToken, End: t.end,
