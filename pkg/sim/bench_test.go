@@ -37,7 +37,7 @@ func bigStream(tb testing.TB) *stream {
 	tb.Cleanup(func() { _ = s.Close(); _ = null.Close() })
 	k := &sink{raw: nowhere{null.Fd()}, wg: &s.wg, stop: s.closed}
 	k.attempt = func(fd uintptr) bool { k.n, k.errno = writeNow(fd, k.b); return true }
-	st := &stream{srv: s, req: &request{chat: true, stream: true}, q: plain, sink: k, chunked: true,
+	st := &stream{srv: s, req: &request{stream: true}, q: plain, sink: k, chunked: true,
 		id: "chatcmpl-0123456789abcdef", done: make(chan struct{})}
 	st.seq = engine.Sequence{PromptTokens: 100, OutputTokens: 1 << 40}
 	st.appendHead()
@@ -95,7 +95,7 @@ func BenchmarkTurn(b *testing.B) {
 				i++
 				st := &stream{srv: s, q: plain}
 				if fail := st.prepare([]byte(history+`{"role":"user","content":"`+fmt.Sprint(i)+
-					`"}]}`), true); fail != nil {
+					`"}]}`), chatAPI); fail != nil {
 					b.Fatal(fail)
 				}
 			}

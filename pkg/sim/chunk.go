@@ -16,7 +16,7 @@ var doneMarker = []byte("[DONE]")
 // appendHead sets the beginning of all chunks of the stream.
 func (st *stream) appendHead() {
 	object := "text_completion"
-	if st.req.chat {
+	if st.req.api == chatAPI {
 		object = "chat.completion.chunk"
 		if st.whole {
 			object = "chat.completion"
@@ -70,15 +70,24 @@ func (st *stream) frame(e *encoder, text string) {
 }
 
 // event appends a server-sent event as one chunk of the transfer coding.
-func (st *stream) event(e *encoder, data []byte) {
+func (st *stream) event(e *encoder, data []byte) { st.named(e, "", data) }
+
+// named is event for events with a type, unless kind is "".
+func (st *stream) named(e *encoder, kind string, data []byte) {
 	if !st.q.none {
-		st.oddEvent(e, data)
+		st.oddEvent(e, kind, data)
 		return
 	}
+	head := ""
+	if kind != "" {
+		head = "event: " + kind + "\n"
+	}
 	if st.chunked {
-		e.out = strconv.AppendUint(e.out, uint64(len("data: ")+len(data)+len("\n\n")), 16)
+		n := len(head) + len("data: ") + len(data) + len("\n\n")
+		e.out = strconv.AppendUint(e.out, uint64(n), 16)
 		e.out = append(e.out, "\r\n"...)
 	}
+	e.out = append(e.out, head...)
 	e.out = append(e.out, "data: "...)
 	e.out = append(e.out, data...)
 	e.out = append(e.out, "\n\n"...)
@@ -88,11 +97,18 @@ func (st *stream) event(e *encoder, data []byte) {
 }
 
 // oddEvent is event for streams with quirks.
-func (st *stream) oddEvent(e *encoder, data []byte) {
+func (st *stream) oddEvent(e *encoder, kind string, data []byte) {
 	end := st.q.lineEnd
-	text := "data: "
+	space := " "
 	if st.q.noSpace {
-		text = "data:"
+		space = ""
+	}
+	text := "data:" + space
+	if kind != "" {
+		text = "event:" + space + kind + end + text
+	}
+	if st.broken {
+		data = data[:len(data)/2]
 	}
 	if st.q.comments {
 		text = ": comment" + end + end + text
@@ -238,10 +254,14 @@ func appendIDs(p []byte, ids []int32) []byte {
 
 // tokenChunk appends the chunk of the tokens from up to to-1.
 func (st *stream) tokenChunk(e *encoder, from, to int) {
+	if st.req.api == responsesAPI {
+		st.responseChunk(e, from, to)
+		return
+	}
 	p := append(e.event[:0], st.head...)
 	hidden := false
 	switch {
-	case !st.req.chat:
+	case st.req.api == completionsAPI:
 		p = append(p, `{"index":0,"text":"`...)
 	case st.q.none:
 		p = append(p, `{"index":0,"delta":{"content":"`...)
@@ -249,11 +269,9 @@ func (st *stream) tokenChunk(e *encoder, from, to int) {
 		p, hidden = st.appendDelta(p, from, to)
 	}
 	if !hidden {
-		for i := from; i < to; i++ {
-			p = st.appendWord(p, i)
-		}
+		p = st.appendWords(p, from, to)
 		switch {
-		case !st.req.chat:
+		case st.req.api == completionsAPI:
 			p = append(p, '"')
 		case st.q.tools:
 			p = append(p, st.toolTail(to)...)
@@ -292,6 +310,15 @@ func (st *stream) tokenChunk(e *encoder, from, to int) {
 	st.chunks++
 	e.tokens = true
 	st.event(e, p)
+}
+
+// appendWords appends the text of the tokens from up to to-1, as it is in a JSON
+// string.
+func (st *stream) appendWords(p []byte, from, to int) []byte {
+	for i := from; i < to; i++ {
+		p = st.appendWord(p, i)
+	}
+	return p
 }
 
 // callHead opens the arguments of a tool call.
@@ -339,7 +366,7 @@ func (st *stream) toolTail(to int) string {
 
 func (st *stream) finishChunk(e *encoder) {
 	delta := `"delta":{}`
-	if !st.req.chat {
+	if st.req.api == completionsAPI {
 		delta = `"text":""`
 	}
 	st.choice(e, delta, st.reason, st.seq.Generated)
@@ -428,7 +455,7 @@ func (st *stream) appendUsage(p []byte, generated int, details bool) []byte {
 	p = append(p, `,"completion_tokens":`...)
 	p = strconv.AppendInt(p, int64(generated), 10)
 	if details {
-		p = st.appendDetails(p)
+		p = st.appendCached(p, "prompt_tokens_details", "created_cache_tokens")
 	}
 	switch {
 	case st.q.reasoning > 0:
@@ -441,21 +468,23 @@ func (st *stream) appendUsage(p []byte, generated int, details bool) []byte {
 	return append(p, '}')
 }
 
-// appendDetails appends what was cached, and how many tokens of full blocks
-// were put into the cache.
-func (st *stream) appendDetails(p []byte) []byte {
+// appendCached appends a field with what was cached, and how many tokens of full
+// blocks were put into the cache.
+func (st *stream) appendCached(p []byte, name, created string) []byte {
 	cached := st.seq.CachedTokens()
-	switch {
-	case st.q.usage == "details-null":
-		return append(p, `,"prompt_tokens_details":null`...)
-	case st.q.usage == "cached-null":
-		return append(p, `,"prompt_tokens_details":{"cached_tokens":null}`...)
-	case st.q.usage == "zero-omitted" && cached == 0:
+	if st.q.usage == "zero-omitted" && cached == 0 {
 		return p
 	}
-	p = append(p, `,"prompt_tokens_details":{"cached_tokens":`...)
+	p = append(append(append(p, `,"`...), name...), `":`...)
+	switch st.q.usage {
+	case "details-null":
+		return append(p, `null`...)
+	case "cached-null":
+		return append(p, `{"cached_tokens":null}`...)
+	}
+	p = append(p, `{"cached_tokens":`...)
 	p = strconv.AppendInt(p, int64(cached), 10)
-	p = append(p, `,"created_cache_tokens":`...)
+	p = append(append(append(p, `,"`...), created...), `":`...)
 	size := st.srv.o.Cache.BlockSize
 	p = strconv.AppendInt(p, int64(st.seq.PromptTokens/size*size-cached), 10)
 	return append(p, '}')
@@ -463,15 +492,14 @@ func (st *stream) appendDetails(p []byte) []byte {
 
 // appendAnswer appends the body of an answer that is not streamed.
 func (st *stream) appendAnswer(p []byte) []byte {
-	p = append(p, st.head...)
-	text := func(from, to int) {
-		for i := from; i < to; i++ {
-			p = st.appendWord(p, i)
-		}
+	if st.req.api == responsesAPI {
+		return st.appendWhole(p)
 	}
+	p = append(p, st.head...)
+	text := func(from, to int) { p = st.appendWords(p, from, to) }
 	n := st.seq.Generated
 	thought := min(st.q.reasoning, n)
-	if st.req.chat {
+	if st.req.api == chatAPI {
 		p = append(p, `{"index":0,"message":{"role":"assistant",`...)
 		form := reasoningForms[st.q.reasoningField]
 		tagged := thought > 0 && form.close != ""

@@ -11,7 +11,7 @@
 //
 // # Endpoints
 //
-//	POST /v1/chat/completions, /v1/completions   streamed or not
+//	POST /v1/chat/completions, /v1/completions, /v1/responses   streamed or not
 //	POST /tokenize, /detokenize                  a prompt or messages to ids, and back
 //	POST /reset_prefix_cache                     503 while requests run
 //	GET  /v1/models                              owned_by is Owner, with max_model_len
@@ -19,8 +19,9 @@
 //	GET  /metrics                                in vLLM's, SGLang's or llama.cpp's names
 //
 // Invalid requests get the statuses and error objects of vLLM 0.32. These
-// fields of a request are supported: model, messages or prompt (a text or token
-// ids), max_tokens, max_completion_tokens, min_tokens, ignore_eos, stream,
+// fields of a request are supported: model, messages, prompt (a text or token
+// ids) or input with instructions, max_tokens, max_completion_tokens,
+// max_output_tokens (of /v1/responses), add_special_tokens, min_tokens, ignore_eos, stream,
 // stream_options, cache_salt, include_reasoning, return_token_ids,
 // return_cached_tokens_details, conversation_id and request_id; and the headers
 // Authorization, X-Request-Id, X-Session-Id and X-Sim-Fault. Other fields are
@@ -36,7 +37,9 @@
 // silently at the maximum context length, as in vLLM. The same prompt gets the
 // same answer. Ids depend on the seed and the order of requests.
 //
-// Prompts are made by a chat template (package template) and counted by a
+// Prompts are made by a chat template (package template), and a prompt that is a
+// text is recognised if it is as the template makes it: the same messages have the
+// same tokens, answers and hits at every endpoint. They are counted by a
 // Tokenizer: Quad, with four bytes a token, unless another is given. The chains
 // of prompts are remembered, so the work of a turn depends on its new messages
 // only.
@@ -67,7 +70,7 @@
 // # Truth
 //
 // Options.Truth receives JSONL: a TruthHeader, a Truth for every request to one
-// of the two generating endpoints, in the order in which they end, and a
+// of the generating endpoints, in the order in which they end, and a
 // TruthEnd. The types document the fields. Lines are flushed every second. The
 // truth identifies a request by the id that is in its chunks and in the
 // response header x-request-id. It also has the client's own names for the

@@ -613,12 +613,19 @@ func FuzzParseRequest(f *testing.F) {
 	for _, s := range []string{`{}`, `{"messages":[{"role":"user","content":"x"}]}`,
 		`{"prompt":[1,2,3],"max_tokens":4,"min_tokens":5}`,
 		`{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image"}]}],` +
-			`"stream":true}`, `{"prompt":["a"]}`, `[`, `{"messages":`, `null`} {
-		f.Add([]byte(s), true)
-		f.Add([]byte(s), false)
+			`"stream":true}`, `{"prompt":["a"]}`, `[`, `{"messages":`, `null`,
+		`{"prompt":"<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n"}`,
+		`{"input":"x","instructions":"be","max_output_tokens":3}`,
+		`{"input":[{"role":"user","content":[{"type":"input_text","text":"a"}]},` +
+			`{"type":"reasoning","summary":[{"text":"hm"}]},{"role":"assistant","content":"b"},` +
+			`{"type":"function_call","call_id":"1"},{"type":"function_call_output","output":"c"}]}`,
+	} {
+		for api := range byte(3) {
+			f.Add([]byte(s), api)
+		}
 	}
-	f.Fuzz(func(t *testing.T, body []byte, chat bool) {
-		r, fail := parseRequest(body, chat)
+	f.Fuzz(func(t *testing.T, body []byte, kind byte) {
+		r, fail := parseRequest(body, api(kind%3))
 		if fail != nil {
 			if fail.status < 400 || !json.Valid(fail.json()) {
 				t.Errorf("status %d, %s", fail.status, fail.json())

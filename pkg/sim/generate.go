@@ -17,15 +17,15 @@ const (
 )
 
 func chatCompletions(c *conn, hr *http.Request, body []byte, keepAlive bool) *apiError {
-	return c.generate(hr, body, keepAlive, true)
+	return c.generate(hr, body, keepAlive, chatAPI)
 }
 
 func completions(c *conn, hr *http.Request, body []byte, keepAlive bool) *apiError {
-	return c.generate(hr, body, keepAlive, false)
+	return c.generate(hr, body, keepAlive, completionsAPI)
 }
 
 // generate starts an answer.
-func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *apiError {
+func (c *conn) generate(hr *http.Request, body []byte, keepAlive bool, api api) *apiError {
 	s := c.srv
 	n := s.requests.Add(1)
 	st := &stream{
@@ -33,10 +33,7 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *ap
 		done: make(chan struct{}),
 	}
 	ids := splitmix.Rand(uint64(s.o.Seed) ^ n<<32)
-	st.id = "cmpl-" + hex16(ids.Next())
-	if chat {
-		st.id = "chat" + st.id
-	}
+	st.id = idPrefix[api] + hex16(ids.Next())
 	st.truth.arrived, st.truth.stamped = c.arrived, c.stamped()
 	st.truth.received = s.loop.clock.Now()
 	st.truth.path = hr.URL.Path
@@ -54,7 +51,7 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *ap
 	}
 	chance := splitmix.Rand(uint64(s.o.Seed)*splitmix.Step + n)
 	st.q = draw(s.o.Faults, own, &chance)
-	fail := st.prepare(body, chat)
+	fail := st.prepare(body, api)
 	if fail != nil {
 		s.refused(st, fail)
 		return fail
@@ -67,9 +64,9 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive, chat bool) *ap
 }
 
 // prepare parses the request and sets up its sequence.
-func (st *stream) prepare(body []byte, chat bool) *apiError {
+func (st *stream) prepare(body []byte, api api) *apiError {
 	s := st.srv
-	req, fail := parseRequest(body, chat)
+	req, fail := parseRequest(body, api)
 	if fail != nil {
 		return fail
 	}
@@ -96,7 +93,7 @@ func (st *stream) prepare(body []byte, chat bool) *apiError {
 		s.metrics.rejected.Add(1)
 		return errBusy
 	}
-	if !chat && st.q.reasoning > 0 {
+	if api == completionsAPI && st.q.reasoning > 0 {
 		st.q.reasoning = 0
 	}
 	req.think = st.q.reasoning > 0
@@ -154,9 +151,9 @@ func end(text string) string { return text[max(0, len(text)-4096):] }
 // answerLength returns how many tokens to generate, and the finish_reason.
 func (s *Server) answerLength(r *request, prompt int) (int, string, *apiError) {
 	if r.max > s.o.MaxModelLen {
-		return 0, "", badRequest("max_tokens", "max_tokens=%d cannot be greater than "+
-			"max_model_len=%d. Please request fewer output tokens. (parameter=max_tokens, value=%d)",
-			r.max, s.o.MaxModelLen, r.max)
+		return 0, "", badRequest(maxTokens[r.api], "%s=%d cannot be greater than max_model_len=%d. "+
+			"Please request fewer output tokens. (parameter=%[1]s, value=%[2]d)",
+			maxTokens[r.api], r.max, s.o.MaxModelLen)
 	}
 	if prompt >= s.o.MaxModelLen {
 		return 0, "", errOverflow(s.o.MaxModelLen, max(prompt, s.o.MaxModelLen+1))

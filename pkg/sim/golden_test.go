@@ -144,7 +144,7 @@ func TestChatCache(t *testing.T) {
 // The chain of a prompt is the same whether or not its beginning is remembered.
 func TestPrompterMemory(t *testing.T) {
 	t.Parallel()
-	r := &request{chat: true}
+	r := &request{}
 	p := newPrompter(Quad{}, template.ChatML, 4)
 	for i := range 12 {
 		role := "user"
@@ -175,7 +175,7 @@ func TestPrompterForgets(t *testing.T) {
 	p := newPrompter(Quad{}, template.ChatML, 4)
 	p.memory = 1000
 	for i := range 500 {
-		r := &request{chat: true,
+		r := &request{
 			messages: []message{{role: "user", text: strings.Repeat(strconv.Itoa(i), 30)}}}
 		if got := p.chain(r).Tokens(); got != len(p.ids(r, true)) {
 			t.Fatalf("%d tokens", got)

@@ -16,6 +16,7 @@ import (
 type prompter struct {
 	tokenizer Tokenizer
 	template  *template.Template
+	kept      *template.Template // it, without leaving reasoning out: for prompts of text
 	blockSize int
 	memory    int
 	seed      maphash.Seed
@@ -32,8 +33,10 @@ type prompter struct {
 const promptMemory = 8 << 20
 
 func newPrompter(tok Tokenizer, t *template.Template, blockSize int) *prompter {
+	kept := *t
+	kept.DropReasoning = false
 	return &prompter{
-		tokenizer: tok, template: t, blockSize: blockSize, memory: promptMemory,
+		tokenizer: tok, template: t, kept: &kept, blockSize: blockSize, memory: promptMemory,
 		seed: maphash.MakeSeed(), known: map[uint64]*kvcache.Chain{},
 	}
 }
@@ -45,9 +48,10 @@ func (p *prompter) chain(r *request) *kvcache.Chain {
 		c.Append(r.promptIDs...)
 		return c
 	}
+	p.recognise(r)
 	keys := make([]uint64, len(r.messages)+1)
 	keys[0] = maphash.String(p.seed, r.salt)
-	if !r.chat {
+	if r.raw {
 		keys[0]++
 	}
 	var h maphash.Hash
@@ -74,7 +78,7 @@ func (p *prompter) chain(r *request) *kvcache.Chain {
 	if from < len(r.messages) {
 		p.remember(keys[len(keys)-1], c)
 	}
-	if r.chat {
+	if !r.raw {
 		c.Append(p.template.AppendAnswer(ids[:0], p.tokenizer, r.think)...)
 	}
 	return c
@@ -85,14 +89,44 @@ func (p *prompter) appendMessage(ids []int32, r *request, i int) []int32 {
 	m := &r.messages[i]
 	before := ""
 	if i == 0 {
-		ids = p.template.AppendBegin(ids)
+		if !r.bare {
+			ids = p.template.AppendBegin(ids)
+		}
 	} else {
 		before = r.messages[i-1].role
 	}
-	if !r.chat {
+	if r.raw {
 		return p.tokenizer.Append(ids, m.text)
 	}
-	return p.template.AppendMessage(ids, p.tokenizer, before, m.role, m.reasoning, m.text)
+	t := p.template
+	if r.api == completionsAPI {
+		t = p.kept
+	}
+	return t.AppendMessage(ids, p.tokenizer, before, m.role, m.reasoning, m.text)
+}
+
+// recognise finds the messages in a text that is as the template makes them, as
+// a server's tokenizer finds the template's marks. Messages that the template
+// joins become one.
+func (p *prompter) recognise(r *request) {
+	if r.raw && len(r.messages) == 1 {
+		messages, ok := p.kept.Parse(r.messages[0].text)
+		if !ok {
+			return
+		}
+		r.raw, r.messages = false, nil
+		for _, m := range messages {
+			r.messages = append(r.messages, message{role: m.Role, text: m.Text})
+		}
+	}
+	for i := len(r.messages) - 2; i >= 0; i-- {
+		m := &r.messages[i]
+		if f := p.template.Forms[m.role]; f.Joins && !r.raw {
+			_, between := p.template.Around("", m.role)
+			r.messages[i+1].text = m.text + between + r.messages[i+1].text
+			r.messages = slices.Delete(r.messages, i, i+1)
+		}
+	}
 }
 
 // ids returns the whole prompt, for /tokenize.
@@ -100,11 +134,12 @@ func (p *prompter) ids(r *request, generation bool) []int32 {
 	if r.promptIDs != nil {
 		return r.promptIDs
 	}
+	p.recognise(r)
 	ids := []int32{}
 	for i := range r.messages {
 		ids = p.appendMessage(ids, r, i)
 	}
-	if r.chat && generation {
+	if !r.raw && generation {
 		ids = p.template.AppendAnswer(ids, p.tokenizer, r.think)
 	}
 	return ids

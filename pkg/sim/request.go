@@ -10,7 +10,9 @@ import (
 
 // request is what a client asks for.
 type request struct {
-	chat   bool // /v1/chat/completions, else /v1/completions
+	api    api
+	raw    bool // messages is one text, which no template made
+	bare   bool // without what stands before a prompt (add_special_tokens false)
 	model  string
 	stream bool
 	// usage asks for a final chunk with usage, continuous for usage in every chunk.
@@ -44,14 +46,14 @@ type message struct {
 
 // parseRequest parses a body. It rejects what vLLM rejects, with the same
 // errors.
-func parseRequest(body []byte, chat bool) (*request, *apiError) {
+func parseRequest(body []byte, api api) (*request, *apiError) {
 	root, fail := parseObject(body)
 	if fail != nil {
 		return nil, fail
 	}
-	r := &request{chat: chat}
+	r := &request{api: api}
 	var max, maxCompletion gjson.Result
-	var messages, tools, prompt gjson.Result
+	var messages, tools, prompt, input, instructions gjson.Result
 	root.ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {
 		case "model":
@@ -65,23 +67,33 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 			tools = v
 		case "prompt":
 			prompt = v
+		case "input":
+			input = v
+		case "instructions":
+			instructions = v
 		case "stream":
 			r.stream = v.Bool()
 		case "stream_options":
 			r.usage = v.Get("include_usage").Bool()
 			r.continuous = v.Get("continuous_usage_stats").Bool()
-		case "max_tokens":
+		case maxTokens[api]:
 			max = v
 		case "max_completion_tokens":
-			maxCompletion = v
+			if api != responsesAPI {
+				maxCompletion = v
+			}
 		case "min_tokens":
-			r.min, fail = integer(v, "min_tokens", fail)
+			if api != responsesAPI { // vLLM has no such field there
+				r.min, fail = integer(v, "min_tokens", fail)
+			}
 		case "ignore_eos":
 			r.ignoreEOS = v.Bool()
 		case "cache_salt":
 			r.salt = v.Str
 		case "include_reasoning":
 			r.noReasoning = v.Type == gjson.False
+		case "add_special_tokens":
+			r.bare = api == completionsAPI && v.Type == gjson.False
 		case "return_token_ids":
 			r.tokenIDs = v.Bool()
 		case "return_cached_tokens_details":
@@ -106,10 +118,14 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 	if fail := r.takeLimits(max); fail != nil {
 		return nil, fail
 	}
-	if chat {
+	switch api {
+	case chatAPI:
 		r.takeTools(tools)
 		r.history = messages
 		return r, r.takeMessages(messages)
+	case responsesAPI:
+		r.takeTools(chatTools(tools))
+		return r, r.takeInput(instructions, input)
 	}
 	return r, r.takePrompt(prompt)
 }
@@ -117,10 +133,10 @@ func parseRequest(body []byte, chat bool) (*request, *apiError) {
 // takeLimits takes max_tokens and checks it with min_tokens.
 func (r *request) takeLimits(max gjson.Result) (fail *apiError) {
 	if set(max) {
-		if r.max, fail = integer(max, "max_tokens", nil); fail != nil {
+		if r.max, fail = integer(max, maxTokens[r.api], nil); fail != nil {
 			return fail
 		}
-		if r.max < 1 {
+		if r.max < 1 { // of this name in every API
 			return badRequest("max_tokens", "max_tokens must be at least 1, got %d. "+
 				"(parameter=max_tokens, value=%d)", r.max, r.max)
 		}
@@ -217,7 +233,7 @@ func content(v gjson.Result, at string) (string, *apiError) {
 	case v.IsArray():
 		text, sep := "", ""
 		v.ForEach(func(_, p gjson.Result) bool {
-			if p.Get("type").Str == "text" || p.Get("text").Exists() {
+			if p.Get("text").Exists() {
 				text += sep + p.Get("text").Str
 				sep = "\n"
 			}
@@ -229,6 +245,7 @@ func content(v gjson.Result, at string) (string, *apiError) {
 }
 
 func (r *request) takePrompt(v gjson.Result) *apiError {
+	r.raw = true
 	switch {
 	case !set(v):
 		return invalid("missing", "body.prompt", "Field required", "")

@@ -89,6 +89,7 @@ func New(o Options) (*Server, error) {
 	s.routes = map[string]route{
 		"/v1/chat/completions": {http.MethodPost, chatCompletions},
 		"/v1/completions":      {http.MethodPost, completions},
+		"/v1/responses":        {http.MethodPost, responses},
 		"/v1/models":           {http.MethodGet, models},
 		"/health":              {http.MethodGet, health},
 		"/version":             {http.MethodGet, version},

@@ -32,6 +32,8 @@ type stream struct {
 	sent      int           // tokens in them (of streams with quirks)
 	held      []byte        // bytes held back (buffer)
 	madeAt    time.Duration // when the engine made the newest token
+	out       output        // of /v1/responses
+	broken    bool          // the event is cut in the middle (bad-json)
 	over      bool          // cut short: further tokens are not sent
 	ended     bool          // complete, as far as HTTP goes
 
@@ -107,7 +109,10 @@ func (st *stream) begin() bool {
 	if st.q.bom {
 		st.frame(&e, "\ufeff")
 	}
-	if st.q.role == "early" {
+	switch {
+	case st.req.api == responsesAPI:
+		st.responseOpened(&e)
+	case st.q.role == "early":
 		st.roleChunk(&e)
 	}
 	if st.q.errorAt == 0 {
@@ -170,7 +175,7 @@ func (st *stream) emit(e *encoder, at time.Duration, n int) {
 	}
 	e.reset()
 	from := st.seq.Generated - n
-	if from == 0 && st.req.chat && st.roleFirst() {
+	if from == 0 && st.req.api == chatAPI && st.roleFirst() {
 		st.roleChunk(e)
 	}
 	if st.q.none {
@@ -200,7 +205,7 @@ func (st *stream) emitOddly(e *encoder, from int, at time.Duration) bool {
 		}
 		st.tokenChunk(e, st.sent, i+1)
 		st.sent = i + 1
-		if st.chunks == 1 && st.q.role == "late" {
+		if st.chunks == 1 && st.q.role == "late" && st.req.api == chatAPI {
 			st.roleChunk(e)
 		}
 		switch st.chunks {
@@ -257,6 +262,11 @@ func (st *stream) cutShort(e *encoder, at time.Duration, o op) {
 func (st *stream) fail(e *encoder) {
 	st.over = true
 	st.truth.setOutcome("error")
+	if st.req.api == responsesAPI {
+		st.responseFailed(e)
+		st.failed(e)
+		return
+	}
 	object := append(append([]byte(`{"error":`), errEngine.object()...), '}')
 	if st.q.errorKind == "error-text" {
 		object = []byte(`{"error":"the engine died"}`)
@@ -267,6 +277,11 @@ func (st *stream) fail(e *encoder) {
 		st.event(e, object)
 	}
 	st.event(e, doneMarker)
+	st.failed(e)
+}
+
+// failed delivers an error and takes the stream away from the engine.
+func (st *stream) failed(e *encoder) {
 	st.end(e)
 	st.deliver(e, false, 0)
 	st.sink.do(op{then: func() { st.srv.loop.abort(st) }})
@@ -274,6 +289,10 @@ func (st *stream) fail(e *encoder) {
 
 // closing appends what follows the last token.
 func (st *stream) closing(e *encoder) {
+	if st.req.api == responsesAPI {
+		st.responseClosed(e)
+		return
+	}
 	if st.q.finish == "own" {
 		st.finishChunk(e)
 	}

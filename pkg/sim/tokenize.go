@@ -27,15 +27,17 @@ func tokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError {
 		return c.tokenizeContent(r, root.Get("content"), keepAlive)
 	}
 	if messages := root.Get("messages"); messages.Exists() {
-		r.chat = true
 		if fail := r.takeMessages(messages); fail != nil {
 			return fail
 		}
 		if v := root.Get("add_generation_prompt"); v.Exists() {
 			generation = v.Bool()
 		}
-	} else if fail := r.takePrompt(root.Get("prompt")); fail != nil {
-		return fail
+	} else {
+		r.api, r.bare = completionsAPI, root.Get("add_special_tokens").Type == gjson.False
+		if fail := r.takePrompt(root.Get("prompt")); fail != nil {
+			return fail
+		}
 	}
 	ids := c.srv.prompts.ids(r, generation)
 	b := append([]byte(`{"count":`), strconv.Itoa(len(ids))...)

@@ -1,6 +1,10 @@
 package template
 
-import "multiturn/pkg/chat"
+import (
+	"strings"
+
+	"multiturn/pkg/chat"
+)
 
 // The marks that templates write. A tokenizer's ids are far below these, and
 // the bytes of an id are not UTF-8, so a tokenizer whose ids are the bytes of
@@ -52,6 +56,7 @@ var (
 // the content of an answer as <think>REASONING</think>.
 var ChatML = &Template{
 	Name:           "chatml",
+	Models:         []string{"qwen", "smollm", "hermes", "internlm", "yi-"},
 	Form:           Form{Open: []Piece{imStart, Role, newline}, Close: []Piece{imEnd, newline}},
 	Answer:         []Piece{imStart, Role, newline},
 	Think:          think,
@@ -76,8 +81,9 @@ var StripReasoning = &Template{
 // message with dates before the first message, even without one of the
 // conversation's own; it is not part of this template.
 var Llama3 = &Template{
-	Name:  "llama3",
-	Begin: []Piece{beginOfText},
+	Name:   "llama3",
+	Models: []string{"llama-3", "llama3"},
+	Begin:  []Piece{beginOfText},
 	Form: Form{
 		Open:  []Piece{headerOpen, Role, headerClose, emptyLine},
 		Close: []Piece{endOfTurn},
@@ -90,9 +96,10 @@ var Llama3 = &Template{
 // Mistral is the template of Mistral's instruction models with a tokenizer of
 // version 7, such as Mistral Small 3 and Mistral Large 2411.
 var Mistral = &Template{
-	Name:  "mistral",
-	Begin: []Piece{sequence},
-	Form:  Form{Open: []Piece{instOpen}, Close: []Piece{instClose}},
+	Name:   "mistral",
+	Models: []string{"mistral", "mixtral", "ministral"},
+	Begin:  []Piece{sequence},
+	Form:   Form{Open: []Piece{instOpen}, Close: []Piece{instClose}},
 	Forms: map[string]Form{
 		chat.System:    {Open: []Piece{systemOpen}, Close: []Piece{systemClose}},
 		chat.User:      {Open: []Piece{instOpen}, Close: []Piece{instClose}},
@@ -105,8 +112,9 @@ var Mistral = &Template{
 // Gemma is the template of Gemma 2 and 3. A system message stands before the text
 // of the message after it, as Gemma 3 has it.
 var Gemma = &Template{
-	Name:  "gemma",
-	Begin: []Piece{gemmaBegin},
+	Name:   "gemma",
+	Models: []string{"gemma-2", "gemma-3", "gemma2", "gemma3"},
+	Begin:  []Piece{gemmaBegin},
 	Form: Form{
 		Open:  []Piece{turnOpen, Role, newline},
 		Close: []Piece{turnClose, newline},
@@ -147,6 +155,20 @@ func Named(name string) *Template {
 	for _, t := range templates {
 		if t.Name == name {
 			return t
+		}
+	}
+	return nil
+}
+
+// OfModel returns the template that the name of a model shows, nil if it shows
+// none. It is a guess: a name says little of a model that was trained further.
+func OfModel(name string) *Template {
+	name = strings.ToLower(name)
+	for _, t := range templates {
+		for _, m := range t.Models {
+			if strings.Contains(name, m) {
+				return t
+			}
 		}
 	}
 	return nil

@@ -27,6 +27,9 @@ type Tokenizer interface {
 // Template is a chat template.
 type Template struct {
 	Name string
+	// Models are parts of the names of models that have this template, in lower
+	// case.
+	Models []string
 	// Begin stands before the first message. It is not in the text of a prompt:
 	// servers put it before every prompt that they tokenize, and would have it
 	// twice.

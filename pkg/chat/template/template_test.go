@@ -93,6 +93,19 @@ func TestNamed(t *testing.T) {
 	}
 }
 
+func TestOfModel(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]*Template{
+		"Qwen/Qwen3-8B": ChatML, "meta-llama/Llama-3.1-8B-Instruct": Llama3,
+		"mistralai/Mistral-Small-24B-Instruct-2501": Mistral, "google/gemma-3-27b-it": Gemma,
+		"gpt2": nil, "": nil,
+	} {
+		if got := OfModel(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestPrompts compares prompts, as tokens and as text, with those that the chat
 // templates of the models make. The text lacks what a server puts before it.
 func TestPrompts(t *testing.T) {
