@@ -35,7 +35,7 @@ func (e JSON) Split(before, m *Message) (head, tail []byte, quote func(string) [
 	c := gjson.GetBytes(text[from:], "content")
 	at := from + c.Index + 1
 	if !c.IsArray() {
-		return text[:at:at], text[at:], Quote
+		return text[:at:at], text[at:], quoted
 	}
 	end := "},"
 	if len(c.Array()) == 0 {
@@ -46,8 +46,4 @@ func (e JSON) Split(before, m *Message) (head, tail []byte, quote func(string) [
 	}
 }
 
-// Quote returns a text as it is inside of a JSON string.
-func Quote(text string) []byte {
-	quoted := AppendString(nil, text)
-	return quoted[1 : len(quoted)-1]
-}
+func quoted(text string) []byte { return AppendQuoted(nil, text) }

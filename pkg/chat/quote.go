@@ -10,7 +10,12 @@ const hex = "0123456789abcdef"
 // text is twice as long, and < > & stay as they are. A byte that is not UTF-8
 // becomes U+FFFD.
 func AppendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
+	return append(AppendQuoted(append(dst, '"'), s), '"')
+}
+
+// AppendQuoted is AppendString without the quotes, for a string that is made of
+// several texts.
+func AppendQuoted(dst []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
 		for i+8 <= len(s) && allPlain(s[i:i+8]) {
@@ -58,7 +63,7 @@ func AppendString(dst []byte, s string) []byte {
 		i++
 		from = i
 	}
-	return append(append(dst, s[from:]...), '"')
+	return append(dst, s[from:]...)
 }
 
 // allPlain reports whether none of eight bytes needs an escape, as is true for

@@ -1,22 +1,37 @@
 package openai
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
 	"multiturn/pkg/chat"
+	"multiturn/pkg/record"
+)
+
+// API is a kind of endpoint that generates text.
+type API string
+
+// APIs.
+const (
+	AutoAPI     API = "" // the one whose path the URL ends in, else Chat
+	Chat        API = record.APIChat
+	Completions API = record.APICompletions
+	Responses   API = record.APIResponses
 )
 
 // api is an endpoint that generates text: its path, the part of the body that is
 // its own, and how its answers are read. Each endpoint is a value of this type in
 // a file of its own.
 type api struct {
+	name API
 	path string // after /v1
 	// history returns how the body holds a history.
 	history   func(o *Options) history
 	maxTokens string   // default of Options.MaxTokensField
 	minTokens string   // body field for the fewest tokens; "" = there is none
 	usage     Field    // asks for usage in a stream; without a name it always comes
+	fields    []Field  // of every body, unless the user sets them
 	reserved  []string // body fields that Options.Fields cannot set
 	events    []string // types of the events of an answer, or their beginnings
 	// read reads the data of an event, or a whole answer in JSON, into c, which is
@@ -32,7 +47,7 @@ type history struct {
 }
 
 // apis are the endpoints, the default one first.
-var apis = []*api{&chatCompletions}
+var apis = []*api{&chatCompletions, &completions, &responses}
 
 // ownEvent reports whether events of a type belong to an answer. Of events of
 // other types, such as a gateway's ping or a tool's progress, only the chunks of
@@ -47,8 +62,23 @@ func (a *api) ownEvent(kind []byte) bool {
 	})
 }
 
-// api returns the endpoint in use.
-func (o *Options) api() *api { return endpoint(o.URL, apis) }
+// api returns the endpoint in use; nil if there is no such API.
+func (o *Options) api() *api {
+	if o.API == AutoAPI {
+		return endpoint(o.URL, apis)
+	}
+	i := slices.IndexFunc(apis, func(a *api) bool { return a.name == o.API })
+	if i < 0 {
+		return nil
+	}
+	return apis[i]
+}
+
+// Endpoint returns the API in use, never AutoAPI. The options are valid.
+func (o *Options) Endpoint() API { return o.api().name }
+
+// isDone reports whether the data of an event is the mark at the end of a stream.
+func isDone(data []byte) bool { return string(bytes.TrimSpace(data)) == "[DONE]" }
 
 // endpoint returns the one of apis whose path the URL ends in, else the first.
 func endpoint(url string, apis []*api) *api {

@@ -61,6 +61,11 @@ func newTemplate(o *Options, u *url.URL, api *api) *template {
 	} else if u := api.usage; u.Name != "" && !o.NoUsage && !t.own[u.Name] {
 		t.after = appendField(t.after, u)
 	}
+	for _, f := range api.fields {
+		if !t.own[f.Name] {
+			t.after = appendField(t.after, f)
+		}
+	}
 	if o.Temperature != nil && !t.own["temperature"] {
 		t.after = strconv.AppendFloat(append(t.after, `,"temperature":`...),
 			*o.Temperature, 'g', -1, 64)

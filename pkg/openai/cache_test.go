@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"multiturn/internal/httpclient"
+	"multiturn/pkg/chat"
 	"multiturn/pkg/server"
 )
 
@@ -105,7 +106,7 @@ func TestTokenize(t *testing.T) {
 		"/detokenize": `{"prompt":"a\nb"}`,
 	})
 	ids, err := c.Tokenize(t.Context(),
-		[][]byte{[]byte(`{"role":"user",`), []byte(`"content":"a"}`)}, true)
+		[]chat.Message{{Role: chat.User, Text: "a"}}, true)
 	if err != nil || !slices.Equal(ids, []int{5, 151643, 7}) {
 		t.Errorf("%v, %v", ids, err)
 	}
@@ -116,8 +117,8 @@ func TestTokenize(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 	want := []string{
-		`POST /tokenize Bearer sesame-1234 {"model":"m","messages":[{"role":"user",` +
-			`"content":"a"}],"add_generation_prompt":true}`,
+		`POST /tokenize Bearer sesame-1234 {"model":"m","messages":[{"role":"user","content":"a"}],` +
+			`"add_generation_prompt":true}`,
 		`POST /tokenize Bearer sesame-1234 {"model":"m","prompt":"a\"b","add_special_tokens":false}`,
 		`POST /detokenize Bearer sesame-1234 {"model":"m","tokens":[1,2]}`,
 	}
@@ -147,7 +148,7 @@ func TestTokenize(t *testing.T) {
 		!strings.Contains(err.Error(), "found no tokens in the field prompt") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := llama.Tokenize(t.Context(), [][]byte{[]byte(`{"role":"user","content":"a"}`)},
+	if _, err := llama.Tokenize(t.Context(), []chat.Message{{Role: chat.User, Text: "a"}},
 		true); err == nil || !strings.Contains(err.Error(), "does not take messages") {
 		t.Errorf("error %v", err)
 	}

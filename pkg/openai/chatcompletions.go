@@ -10,21 +10,24 @@ import (
 
 // chatCompletions is POST /v1/chat/completions.
 var chatCompletions = api{
-	path: "/chat/completions",
-	history: func(*Options) history {
-		return history{open: `"messages":[`, close: `]`, encoder: chat.JSON{}}
-	},
+	name: Chat, path: "/chat/completions",
+	history:   func(*Options) history { return chatHistory },
 	maxTokens: "max_tokens",
 	minTokens: "min_tokens",
 	usage:     Field{"stream_options", json.RawMessage(`{"include_usage":true}`)},
 	reserved:  []string{"messages", "stream", "model"},
-	events:    []string{"chat.completion", "completion", "chunk"},
+	events:    chatEvents,
 	read:      readChat,
 }
 
+// chatEvents are the types that some servers give to chunks.
+var chatEvents = []string{"chat.completion", "completion", "chunk"}
+
+var chatHistory = history{open: `"messages":[`, close: `]`, encoder: chat.JSON{}}
+
 // readChat reads an event of a stream, or a whole answer.
 func readChat(data []byte, c *chunk) bool {
-	if string(bytes.TrimSpace(data)) == "[DONE]" {
+	if isDone(data) {
 		c.done = true
 		return true
 	}

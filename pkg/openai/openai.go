@@ -127,7 +127,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{opts: o, clock: sockclock.New(o.Start), template: newTemplate(&o, target, o.api())}
 	c.secrets = c.template.secrets(&o, target)
 	target.User = nil
-	path := strings.TrimSuffix(strings.TrimRight(target.Path, "/"), o.api().path)
+	path := strings.TrimSuffix(strings.TrimRight(target.Path, "/"), endpoint(o.URL, apis).path)
 	path = strings.TrimSuffix(path, "/v1")
 	base := *target
 	base.Path, base.RawPath, base.RawQuery, base.Fragment = path, "", "", ""

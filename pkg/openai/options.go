@@ -11,6 +11,7 @@ import (
 
 	"multiturn/internal/field"
 	"multiturn/internal/httpclient"
+	prompts "multiturn/pkg/chat/template"
 	"multiturn/pkg/record"
 )
 
@@ -37,6 +38,12 @@ type Options struct {
 	// password in URL become basic authentication.
 	URL   string
 	Model string
+	// API is the endpoint; AutoAPI is the one of URL.
+	API API
+	// Format makes the prompts of Completions, which takes a text; nil =
+	// template.ChatML. What a server puts before every prompt by itself is not sent
+	// (template.Template.Begin).
+	Format *prompts.Template
 	// Config is how the server is reached: key, headers, certificates, proxy.
 	// {session} in the value of a header stands for Request.Session.
 	httpclient.Config
@@ -115,6 +122,9 @@ func (o *Options) Validate() error {
 		errs.Addf("Model", "is empty; the server needs a model's name")
 	}
 	o.validateTransport(&errs)
+	if o.api() == nil {
+		errs.Addf("API", "is %q; it must be %s, %s or %s", o.API, Chat, Completions, Responses)
+	}
 	for name, values := range o.Header {
 		for _, v := range values {
 			if !validHeader(name, v) {
@@ -127,7 +137,7 @@ func (o *Options) Validate() error {
 		switch {
 		case f.Name == "" || !json.Valid(f.Value):
 			errs.Addf("Fields", "%q needs a name and a JSON value", f.Name)
-		case slices.Contains(o.api().reserved, f.Name):
+		case o.api() != nil && slices.Contains(o.api().reserved, f.Name):
 			errs.Addf("Fields", "%q cannot be set: it has an option of its own", f.Name)
 		}
 	}

@@ -16,15 +16,31 @@ import (
 // tokenizeTimeout limits one question about tokens.
 const tokenizeTimeout = 60 * time.Second
 
-// Tokenize asks the server for the tokens of the prompt that its chat template
-// makes of messages, which are as in Request. opening adds what begins an answer,
-// as in a request for one. Not every server has this; see server.Server.
-func (c *Client) Tokenize(ctx context.Context, messages [][]byte, opening bool) ([]int, error) {
-	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), `,"messages":[`...)
-	for _, p := range messages {
-		body = append(body, p...)
+// Tokenize asks the server for the tokens of the prompt that its chat template,
+// or Options.Format, makes of messages. opening adds what begins an answer, as in
+// a request for one. Not every server has this; see server.Server.
+func (c *Client) Tokenize(ctx context.Context, messages []chat.Message, opening bool) ([]int, error) {
+	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), ',')
+	h := chatHistory
+	if c.opts.Endpoint() == Completions {
+		h = c.opts.api().history(&c.opts)
 	}
-	body = fmt.Appendf(body, `],"add_generation_prompt":%t}`, opening)
+	body = append(body, h.open...)
+	for i := range messages {
+		var before *chat.Message
+		if i > 0 {
+			before = &messages[i-1]
+		}
+		body = h.encoder.Append(body, before, &messages[i])
+	}
+	switch {
+	case c.opts.Endpoint() != Completions:
+		body = fmt.Appendf(body, `],"add_generation_prompt":%t}`, opening)
+	case opening:
+		body = append(append(body, h.close...), '}')
+	default:
+		body = append(body, `"}`...)
+	}
 	ids, err := c.tokens(ctx, body)
 	if err == nil && len(ids) == 0 {
 		// llama.cpp's endpoint of this name takes a text only, and finds none.

@@ -14,6 +14,13 @@ import (
 // cache, the preferred one first.
 var cachedFields = server.CachedFields()
 
+// createdFields are where servers report how many prompt tokens were put into the
+// cache.
+var createdFields = []string{
+	"prompt_tokens_details.created_cache_tokens", "cache_creation_input_tokens",
+	"input_tokens_details.cache_write_tokens",
+}
+
 const sglextField = "sglext.cached_tokens_details" // SGLang, split by tier
 
 // A server's usage stands at the top of an event (OpenAI), in its first choice
@@ -85,8 +92,13 @@ func newUsage(usage, timings, sglext []byte) *record.Usage {
 	}
 	u.Completion = int(completion.Int())
 	u.Reasoning = number(fields.Get("completion_tokens_details.reasoning_tokens"))
-	if u.Created = number(fields.Get("prompt_tokens_details.created_cache_tokens")); u.Created == nil {
-		u.Created = number(fields.Get("cache_creation_input_tokens"))
+	if u.Reasoning == nil {
+		u.Reasoning = number(fields.Get("output_tokens_details.reasoning_tokens"))
+	}
+	for _, name := range createdFields {
+		if u.Created = number(fields.Get(name)); u.Created != nil {
+			break
+		}
 	}
 	for _, name := range cachedFields {
 		if path, ok := strings.CutPrefix(name, "usage."); ok {

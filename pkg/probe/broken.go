@@ -80,7 +80,7 @@ func (c *checker) brokenPrompt(p *record.Prefix, before, prompt []int, answer in
 	// conversation that is cut short; the message is then unknown.
 	known := true
 	at := sort.Search(answer, func(n int) bool {
-		ids, err := c.t.Tokenize(c.ctx, pieces(c.messages[:n+1]), false)
+		ids, err := c.t.Tokenize(c.ctx, c.messages[:n+1], false)
 		known = known && err == nil
 		return len(ids) > p.Shared
 	})

@@ -12,9 +12,8 @@ import (
 // Tokenizer is the server's tokenizer.
 type Tokenizer interface {
 	// Tokenize returns the tokens of the prompt that the chat template makes of
-	// messages. Put together, the pieces are JSON objects with commas between
-	// them. opening adds what begins an answer.
-	Tokenize(ctx context.Context, messages [][]byte, opening bool) ([]int, error)
+	// messages. opening adds what begins an answer.
+	Tokenize(ctx context.Context, messages []chat.Message, opening bool) ([]int, error)
 	// TokenizeText returns the tokens of a text, without special tokens around it.
 	TokenizeText(ctx context.Context, text string) ([]int, error)
 	Detokenize(ctx context.Context, ids []int) (string, error)
@@ -56,7 +55,7 @@ func Prefixes(
 	)
 	for i := range turns {
 		c.messages = append(c.messages, turns[i].Asked...)
-		prompt, err := t.Tokenize(ctx, pieces(c.messages), true)
+		prompt, err := t.Tokenize(ctx, c.messages, true)
 		if err != nil {
 			return out, fmt.Errorf("conversation %s, turn %d: %w", conversation, i, err)
 		}
@@ -75,17 +74,6 @@ func Prefixes(
 		before = prompt
 	}
 	return out, nil
-}
-
-func pieces(messages []chat.Message) [][]byte {
-	out := make([][]byte, len(messages))
-	for i := range messages {
-		if i > 0 {
-			out[i] = []byte{','}
-		}
-		out[i] = messages[i].AppendJSON(out[i])
-	}
-	return out
 }
 
 type checker struct {

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -18,23 +17,11 @@ type prompts struct {
 	fails    string // the call that fails
 }
 
-func (s *prompts) Tokenize(_ context.Context, messages [][]byte, opening bool) ([]int, error) {
+func (s *prompts) Tokenize(_ context.Context, messages []chat.Message, opening bool) ([]int, error) {
 	if s.fails == "Tokenize" {
 		return nil, errors.New("status 404")
 	}
-	var all []byte
-	for _, p := range messages {
-		all = append(all, p...)
-	}
-	var list []chat.Message
-	var raw []struct{ Role, Content string }
-	if err := json.Unmarshal([]byte("["+string(all)+"]"), &raw); err != nil {
-		return nil, err
-	}
-	for _, m := range raw {
-		list = append(list, chat.Message{Role: m.Role, Text: m.Content})
-	}
-	text, err := s.template(list, opening)
+	text, err := s.template(messages, opening)
 	if err != nil {
 		return nil, err
 	}

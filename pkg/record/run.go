@@ -59,6 +59,13 @@ const (
 	LengthCap   = "cap"   // only the most tokens are asked for
 )
 
+// Values of Load.API.
+const (
+	APIChat        = "chat"        // /v1/chat/completions
+	APICompletions = "completions" // /v1/completions
+	APIResponses   = "responses"   // /v1/responses
+)
+
 // Values of Run.Control. The package comment describes the arms of each.
 const (
 	ControlNoReuse = "no-reuse"
@@ -100,6 +107,11 @@ func (c ClockSource) WorseThan(o ClockSource) bool {
 
 // Load is the load that was asked for, beside what the header's other fields say.
 type Load struct {
+	// API is APIChat, APICompletions or APIResponses; empty: unknown.
+	API string `json:"api,omitempty"`
+	// PromptFormat is how messages became the prompts of APICompletions: the name of
+	// a template.
+	PromptFormat string `json:"prompt_format,omitempty"`
 	// MaxRequests ends the run; warm-up does not count. 0 = no limit.
 	MaxRequests int `json:"max_requests,omitempty"`
 	// MaxMessages is how many messages of each conversation were played; 0 = all.

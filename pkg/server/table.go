@@ -145,7 +145,9 @@ var servers = []Server{
 var unknown = Server{
 	Title:     "the server",
 	BlockSize: AssumedBlock,
-	Cached:    []string{cachedDetails, "usage.cached_tokens"},
+	Cached: []string{
+		cachedDetails, "usage.input_tokens_details.cached_tokens", "usage.cached_tokens",
+	},
 	Advice: Advice{
 		Report: "vLLM has --enable-prompt-tokens-details for it, SGLang --enable-cache-report",
 	},
