@@ -108,6 +108,16 @@ func (d *dataset) check(f *runFlags) error {
 	if d.Turns == 0 {
 		return cli.UsageErrorf("%s: nothing to ask in it: no conversation has a user message", name)
 	}
+	api := f.openai.Endpoint()
+	for i := range d.conversations {
+		for j := range d.conversations[i].Messages {
+			if what := api.Lacks(&d.conversations[i].Messages[j]); what != "" {
+				return cli.UsageErrorf("%s: conversation %s, message %d has %s, which a prompt "+
+					"of --api %s cannot hold: use --api chat or responses, or leave it out",
+					name, d.conversations[i].ID, j, what, api)
+			}
+		}
+	}
 	return enough(name, d.Conversations, &f.bench.Options)
 }
 

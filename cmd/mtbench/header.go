@@ -12,6 +12,7 @@ import (
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/load"
+	"multiturn/pkg/openai"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
@@ -46,6 +47,10 @@ func header(
 				URL: cli.PlainURL(f.openai.URL[i]), Server: described(&ids[i]),
 			})
 		}
+	}
+	h.Load.API = string(f.openai.Endpoint())
+	if f.openai.Endpoint() == openai.Completions {
+		h.Load.PromptFormat = f.format().Name
 	}
 	h.Load.NoStream, h.Load.NoUsage = f.openai.NoStream, f.openai.NoUsage
 	if o.Control != load.NoControl {

@@ -21,9 +21,10 @@ type planner struct {
 	sent   sent
 }
 
+// template returns what the flags say of the chat template; nil = nothing.
 func (p *planner) template() *template.Template {
 	if p.overhead == templateBuiltIn {
-		return template.ChatML
+		return nil
 	}
 	return template.Opaque(p.overhead)
 }

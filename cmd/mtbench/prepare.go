@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"multiturn/pkg/bench"
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/openai"
 	"multiturn/pkg/plan"
@@ -57,7 +58,21 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 		s.out.close()
 		return nil, cli.Exit(cli.Usage, err)
 	}
+	s.remarkFormat()
 	return s, nil
+}
+
+// remarkFormat says which format of prompts was chosen.
+func (s *setup) remarkFormat() {
+	if s.runFlags.openai.Endpoint() != openai.Completions || s.promptFormat != "" {
+		return
+	}
+	why := "the model's name does not show another"
+	if template.OfModel(s.model) != nil {
+		why = "as the model's name shows"
+	}
+	s.call.Remarkf("prompts are in the format %s, %s; --prompt-format has others",
+		s.format().Name, why)
 }
 
 // stateCache takes what the flags state of the server's cache. The GPU's size may

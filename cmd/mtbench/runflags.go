@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"multiturn/internal/httpclient"
 	"multiturn/pkg/bench"
+	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/load"
 	"multiturn/pkg/openai"
@@ -28,6 +30,7 @@ type runFlags struct {
 	cleanUpSpaces bool
 	model         string
 	tokenizer     string
+	promptFormat  promptFormat
 	preconnect    bool
 	identify      bool
 	length        lengthMode
@@ -123,9 +126,14 @@ func (f *runFlags) serverFlags() []cli.Flag {
 	o := &f.openai
 	return []cli.Flag{
 		{Name: "url", Short: "u", Essential: true, Value: cli.URLs(&o.URL),
-			Usage: "the server, also as HOST:PORT; /v1/chat/completions is appended; " +
+			Usage: "the server, also as HOST:PORT; the path of --api is appended; " +
 				"repeatable: replicas of one server, which share the turns as --balance has it"},
 		balanceFlag(&f.bench.Balance, "with several --url"),
+		{Name: "api", Value: cli.AutoEnum(&o.API, openai.Chat, openai.Completions, openai.Responses),
+			Usage: "endpoint to measure; auto: the one that --url ends in, else chat"},
+		{Name: "prompt-format", Value: cli.AutoEnum(&f.promptFormat, promptFormats()...),
+			Usage: "with --api completions: how messages become the text of a prompt; " +
+				"auto: by the model's name, else chatml"},
 		{Name: "model", Short: "m", Essential: true, Value: cli.String(&f.model), Required: true,
 			Usage: "model to ask for, which also names the tokenizer"},
 		{Name: "served-model-name", Value: cli.String(&o.Model), DefaultText: "--model",
@@ -144,7 +152,7 @@ func (f *runFlags) serverFlags() []cli.Flag {
 			Usage: "ask for whole answers; the time to the first token is then the whole latency"},
 		{Name: "no-usage", Value: cli.Bool(&o.NoUsage),
 			Usage: "do not ask for usage, for servers that refuse stream_options"},
-		{Name: "max-tokens-field", Value: cli.String(&o.MaxTokensField), DefaultText: "max_tokens",
+		{Name: "max-tokens-field", Value: cli.String(&o.MaxTokensField), DefaultText: "that of --api",
 			Usage: "the body's name for the answer's length, such as max_completion_tokens"},
 		{Name: "temperature", Value: cli.OptionalFloat(&o.Temperature), DefaultText: "not sent",
 			Usage: "sampling temperature"},
@@ -267,6 +275,16 @@ func (f *runFlags) outputFlags() []cli.Flag {
 	})
 }
 
+// promptFormat is the name of a template; "" = by the model's name.
+type promptFormat string
+
+func promptFormats() (all []promptFormat) {
+	for _, name := range template.Names() {
+		all = append(all, promptFormat(name))
+	}
+	return all
+}
+
 // clientOptions returns the options of the run's clients.
 func (f *runFlags) clientOptions(start time.Time) (openai.ReplicaOptions, error) {
 	o := f.openai
@@ -274,5 +292,12 @@ func (f *runFlags) clientOptions(start time.Time) (openai.ReplicaOptions, error)
 	if o.Model == "" {
 		o.Model = f.model
 	}
+	o.Format = f.format()
 	return o, o.Validate()
+}
+
+// format returns the format of prompts, for an API whose prompt is a text.
+func (f *runFlags) format() *template.Template {
+	return cmp.Or(template.Named(string(f.promptFormat)), template.OfModel(f.model),
+		template.ChatML)
 }

@@ -31,6 +31,12 @@ func (o *ReplicaOptions) Of(replica int) Options {
 	return one
 }
 
+// Endpoint returns the API in use, which all replicas have in common.
+func (o *ReplicaOptions) Endpoint() API {
+	one := o.Of(0)
+	return one.Endpoint()
+}
+
 // Validate returns everything that is wrong with the options, each error with the
 // name of its field.
 func (o *ReplicaOptions) Validate() error {

@@ -15,7 +15,8 @@ import (
 type Executed struct {
 	BlockSize int // tokens; 0 = server.AssumedBlock
 	// Template stands in for the server's chat template if a turn has no usage: its
-	// tokens are added to the client's count of texts. Nil means template.ChatML.
+	// tokens are added to the client's count of texts. Nil is the run's format of
+	// prompts, else template.ChatML.
 	Template *template.Template
 	// DatasetHistory is set if the history held the dataset's answers, not the
 	// server's.
@@ -29,12 +30,15 @@ type Executed struct {
 	MaxMessages int
 }
 
-// Of returns o with the history and the limit on messages of a run's header, where
-// o has none. The header may be nil.
+// Of returns o with the history, the limit on messages and the format of prompts of
+// a run's header, where o has none. The header may be nil.
 func (o Executed) Of(h *record.Run) Executed {
 	if h != nil && h.Load != nil {
 		o.DatasetHistory = o.DatasetHistory || h.Load.History == record.HistoryDataset
 		o.MaxMessages = max(o.MaxMessages, h.Load.MaxMessages)
+		if o.Template == nil {
+			o.Template = template.Named(h.Load.PromptFormat)
+		}
 	}
 	return o
 }

@@ -70,6 +70,9 @@ func loadLines(r *record.Run, warmup int) []string {
 // loadLine has the load that was asked for, after a number of warm-up turns.
 func loadLine(r *record.Run, warmup int) string {
 	parts := []string{fmt.Sprintf("-p %d -k %d", r.Clients, r.ActiveConversations)}
+	if l := loadOf(r); l.API != "" && l.API != record.APIChat {
+		parts = append(parts, "API "+l.API+after(" in the format ", l.PromptFormat))
+	}
 	parts = append(parts, thinkText(r)...)
 	parts = append(parts, limitsText(loadOf(r))...)
 	if warmup > 0 {
