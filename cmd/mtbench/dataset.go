@@ -110,12 +110,10 @@ func (d *dataset) check(f *runFlags) error {
 	}
 	api := f.openai.Endpoint()
 	for i := range d.conversations {
-		for j := range d.conversations[i].Messages {
-			if what := api.Lacks(&d.conversations[i].Messages[j]); what != "" {
-				return cli.UsageErrorf("%s: conversation %s, message %d has %s, which a prompt "+
-					"of --api %s cannot hold: use --api chat or responses, or leave it out",
-					name, d.conversations[i].ID, j, what, api)
-			}
+		if what := api.Lacks(&d.conversations[i]); what != "" {
+			return cli.UsageErrorf("%s: conversation %s has what a prompt of --api %s cannot hold "+
+				"(%s): use --api chat or responses, or leave it out", name, d.conversations[i].ID,
+				api, what)
 		}
 	}
 	return enough(name, d.Conversations, &f.bench.Options)

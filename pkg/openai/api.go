@@ -34,6 +34,9 @@ type api struct {
 	fields    []Field  // of every body, unless the user sets them
 	reserved  []string // body fields that Options.Fields cannot set
 	events    []string // types of the events of an answer, or their beginnings
+	// own returns a field of a conversation, such as its tools, in the API's form; nil
+	// = as it is.
+	own func(chat.Field) chat.Field
 	// read reads the data of an event, or a whole answer in JSON, into c, which is
 	// zero. It returns false if data is not JSON, or not part of an answer.
 	read func(data []byte, c *chunk) bool

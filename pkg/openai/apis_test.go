@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,15 +104,33 @@ func TestCompletionsPrompt(t *testing.T) {
 		}
 	}
 	for what, m := range map[string]chat.Message{
-		"tool calls":                raw(chat.Assistant, "", `{"tool_calls":[{"id":"1"}]}`),
-		"content of type image_url": raw(chat.User, "", `{"content":[{"type":"image_url"}]}`),
-		"":                          messages[3],
+		"message 1: tool calls":                raw(chat.Assistant, "", `{"tool_calls":[{"id":"1"}]}`),
+		"message 1: content of type image_url": raw(chat.User, "", `{"content":[{"type":"image_url"}]}`),
+		"":                                     messages[3],
 	} {
-		if got := Completions.Lacks(&m); got != what {
+		c := chat.Conversation{Messages: []chat.Message{messages[1], m}}
+		if got := Completions.Lacks(&c); got != what {
 			t.Errorf("%s: lacks %q, want %q", m.Raw, got, what)
 		}
-		if got := Responses.Lacks(&m); got != "" {
+		if got := Responses.Lacks(&c); got != "" {
 			t.Errorf("%s: responses lack %q", m.Raw, got)
+		}
+	}
+}
+
+func TestFlatTools(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, value, want string }{
+		{"tools", `[{"type":"function","function":{"name":"f","parameters":{"a":[1]}}},{"type":"x"}]`,
+			`[{"type":"function","name":"f","parameters":{"a":[1]}},{"type":"x"}]`},
+		{"tool_choice", `{"type":"function","function":{"name":"f"}}`,
+			`{"type":"function","name":"f"}`},
+		{"tool_choice", `"auto"`, `"auto"`},
+		{"parallel_tool_calls", `false`, `false`},
+	} {
+		got := flatTools(chat.Field{Name: tc.name, Value: json.RawMessage(tc.value)})
+		if got.Name != tc.name || string(got.Value) != tc.want {
+			t.Errorf("%s %s: %s, want %s", tc.name, tc.value, got.Value, tc.want)
 		}
 	}
 }
@@ -379,8 +398,8 @@ func FuzzReadResponses(f *testing.F) {
 		if c.tools != nil && !json.Valid(c.tools) && strings.ToValidUTF8(string(data), "") == string(data) {
 			t.Errorf("tools %s of %s", c.tools, data)
 		}
-		if c.parts != nil {
-			partsText(c.parts)
+		if c.parts != nil && !json.Valid(c.parts) && strings.ToValidUTF8(string(data), "") == string(data) {
+			t.Errorf("parts %s of %s", c.parts, data)
 		}
 		var calls toolCalls
 		if c.tools != nil {
@@ -440,4 +459,81 @@ func (o *Options) content(m *chat.Message) bool {
 		return true
 	}
 	return false
+}
+
+// TestFaultsOnAPIs compares what becomes of a server's faults on each API.
+func TestFaultsOnAPIs(t *testing.T) {
+	t.Parallel()
+	s, err := sim.New(sim.Options{Fixed: engine.FixedOptions{Base: 1, Interval: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Skip("no loopback here: ", err)
+	}
+	go func() { _ = s.Serve(l) }()
+	for _, tc := range []struct {
+		faults string
+		want   string // outcome, finish, chunks of content, reasoning and calls, generated
+	}{
+		{"tokens=1", "ok length 6 0 0, 6"},
+		{"tokens=4", "ok length 2 0 0, 6"},
+		{"eos=3", "ok stop 2 0 0, 3"},
+		{"crlf", "ok length 6 0 0, 6"},
+		{"cr,no-space,comments", "ok length 6 0 0, 6"},
+		{"bom,split=3", "ok length 6 0 0, 6"},
+		{"json", "ok length 1 0 0, 6"},
+		{"cut=2", "truncated  2 0 0, -"},
+		{"truncate=2", "truncated  2 0 0, -"},
+		{"bad-json=2", "bad_event length 5 0 0, 6"},
+		{"error=2", "error_in_stream  2 0 0, -"},
+		{"error-text=2", "error_in_stream  2 0 0, -"},
+		{"error-type=2", "error_in_stream  2 0 0, -"},
+		{"status=429", "http_status  0 0 0, -"},
+		{"usage=absent", "ok length 6 0 0, -"},
+		{"usage=null", "ok length 6 0 0, -"},
+		{"usage=zero-omitted", "ok length 6 0 0, 6"},
+		{"timings=llamacpp", "ok length 6 0 0, 6"},
+		{"reasoning=3", "ok length 3 2 0, 6"},
+		{"tools", "ok tool_calls 0 0 6, 6"},
+	} {
+		for _, transport := range []Transport{NetHTTP, Auto} {
+			for _, api := range []API{Chat, Completions, Responses} {
+				t.Run(fmt.Sprintf("%s/%s/%s", tc.faults, api, transport), func(t *testing.T) {
+					t.Parallel()
+					want := tc.want
+					switch {
+					case api == Completions && (tc.faults == "tools" || tc.faults == "reasoning=3"):
+						t.Skip("a text has neither")
+					case api == Responses && tc.faults == "tools":
+						want = "ok stop 0 0 7, 6" // no word for it, and an event for the name
+					}
+					o := Options{URL: "http://" + l.Addr().String(), API: api, Transport: transport}
+					o.Header = http.Header{sim.FaultHeader: {tc.faults}}
+					c := newClient(t, o)
+					question := chat.Message{Role: chat.User, Text: "hello"}
+					r := c.Do(t.Context(), &Request{MaxTokens: 6,
+						Messages: [][]byte{c.Encoder().Append(nil, nil, &question)}})
+					generated := "-"
+					if r.Usage != nil {
+						generated = fmt.Sprint(r.Usage.Completion)
+					}
+					finish := r.Finish
+					if r.Outcome == record.ErrorInStream {
+						finish = "" // responses have one, chats do not
+					}
+					got := fmt.Sprintf("%s %s %d %d %d, %s", r.Outcome, finish, r.ChunksContent,
+						r.ChunksReasoning, r.ChunksTool, generated)
+					if got != want {
+						t.Errorf("%s (%s), want %s", got, r.Error, want)
+					}
+					if tc.faults == "timings=llamacpp" && len(r.ServerTimings) == 0 {
+						t.Error("no timings")
+					}
+				})
+			}
+		}
+	}
 }

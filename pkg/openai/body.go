@@ -19,10 +19,11 @@ const sessionMark = httpclient.SessionMark
 // template is what all requests of a client have in common: the body around the
 // messages, and the header.
 type template struct {
-	before []byte      // the body before the messages
-	model  int         // length of its part with the model, which other fields may follow
-	after  []byte      // the body after the messages, before the fields of the request
-	header http.Header // without the headers that have the session
+	before []byte                      // the body before the messages
+	model  int                         // length of its part with the model, which other fields may follow
+	form   func(chat.Field) chat.Field // of fields of a conversation; nil = as they are
+	after  []byte                      // the body after the messages, before the fields of the request
+	header http.Header                 // without the headers that have the session
 	// sessionHeader and sessionFields are those with {session}.
 	sessionHeader  http.Header
 	sessionFields  []byte
@@ -37,6 +38,7 @@ func newTemplate(o *Options, u *url.URL, api *api) *template {
 	t := &template{
 		own: map[string]bool{}, header: http.Header{}, sessionHeader: http.Header{},
 		maxTokensField: cmp.Or(o.MaxTokensField, api.maxTokens), minTokensField: api.minTokens,
+		form: api.own,
 	}
 	var fields []byte
 	for _, f := range o.Fields {
@@ -183,9 +185,13 @@ func (t *template) body(r *Request) *body {
 func (t *template) beforeWith(fields []chat.Field) []byte {
 	before := bytes.Clone(t.before[:t.model])
 	for _, f := range fields {
-		if !t.own[f.Name] {
-			before = chat.AppendField(before, f)
+		if t.own[f.Name] {
+			continue
 		}
+		if t.form != nil {
+			f = t.form(f)
+		}
+		before = chat.AppendField(before, f)
 	}
 	return append(before, t.before[t.model:]...)
 }

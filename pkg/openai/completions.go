@@ -3,6 +3,7 @@ package openai
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 
 	"github.com/tidwall/gjson"
 
@@ -58,10 +59,26 @@ func (e promptEncoder) content(m *chat.Message) string {
 	return e.format.Content(m.Role, reasoningOf(m), m.Text)
 }
 
-// Lacks returns what of a message an API cannot send, such as "tool calls"; "" if
-// it sends everything.
-func (a API) Lacks(m *chat.Message) string {
-	if a != Completions || m.Raw == nil {
+// Lacks returns what of a conversation an API cannot send, such as "message 3:
+// tool calls"; "" if it sends everything.
+func (a API) Lacks(c *chat.Conversation) string {
+	if a != Completions {
+		return ""
+	}
+	if c.Tools() != "" {
+		return "tools"
+	}
+	for i := range c.Messages {
+		if what := notText(&c.Messages[i]); what != "" {
+			return fmt.Sprintf("message %d: %s", i, what)
+		}
+	}
+	return ""
+}
+
+// notText returns what of a message is no text; "" = nothing.
+func notText(m *chat.Message) string {
+	if m.Raw == nil {
 		return ""
 	}
 	if calls := gjson.GetBytes(m.Raw, "tool_calls"); calls.IsArray() && len(calls.Array()) > 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"strconv"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -22,7 +23,37 @@ var responses = api{
 	fields:    []Field{{"store", json.RawMessage(`false`)}},
 	reserved:  []string{"input", "stream", "model"},
 	events:    []string{"response."},
+	own:       flatTools,
 	read:      readResponses,
+}
+
+// flatTools returns a field of a conversation as this API has it: what chats have
+// in "function" stands in the tool itself, and in the choice of one.
+func flatTools(f chat.Field) chat.Field {
+	flat := func(v gjson.Result) string {
+		function := v.Get("function")
+		if !function.IsObject() {
+			return v.Raw
+		}
+		text := `{"type":"function"`
+		function.ForEach(func(name, value gjson.Result) bool {
+			text += "," + name.Raw + ":" + value.Raw
+			return true
+		})
+		return text + "}"
+	}
+	v := gjson.ParseBytes(f.Value)
+	switch {
+	case f.Name == "tool_choice" && v.IsObject():
+		f.Value = json.RawMessage(flat(v))
+	case f.Name == "tools" && v.IsArray():
+		var all []string
+		for _, tool := range v.Array() {
+			all = append(all, flat(tool))
+		}
+		f.Value = json.RawMessage("[" + strings.Join(all, ",") + "]")
+	}
+	return f
 }
 
 // inputEncoder encodes messages as items of an input: an assistant's message may
