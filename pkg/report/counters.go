@@ -55,12 +55,12 @@ func (k *Counters) name(quantity string) string {
 	return cmp.Or(k.Names[quantity], "the server's counters")
 }
 
-// counters reduces the readings of the server's metrics.
-func (c *Collector) counters() *Counters {
+// counters reduces readings of the server's metrics.
+func (c *Collector) counters(scrapes []*record.Scrape) *Counters {
 	k := &Counters{Absent: "the server's metrics were not read"}
 	byURL := make(map[string][]*record.Scrape)
 	var failed string
-	for _, r := range c.scrapes {
+	for _, r := range scrapes {
 		if r.Error != "" {
 			failed = r.Error
 			continue

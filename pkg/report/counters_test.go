@@ -134,7 +134,7 @@ func TestCounters(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			k := collected(Options{}, tc.recs...).counters()
+			k := countersOf(tc.recs...)
 			if !strings.Contains(k.Absent, tc.absent) || (tc.absent == "") != (k.Absent == "") ||
 				!strings.Contains(k.Invalid, tc.bad) || (tc.bad == "") != (k.Invalid == "") {
 				t.Fatalf("absent %q, invalid %q", k.Absent, k.Invalid)
@@ -152,4 +152,10 @@ func TestCounters(t *testing.T) {
 			}
 		})
 	}
+}
+
+// countersOf returns the counters of a run's records.
+func countersOf(recs ...any) *Counters {
+	c := collected(Options{}, recs...)
+	return c.counters(c.scrapes)
 }

@@ -42,6 +42,7 @@ func TestOwnFormats(t *testing.T) {
 	full := collected(Options{Goodput: limits, Verbose: true}, exampleRun(10, 4)...).Summary()
 	recs := exampleRun(3, 20)
 	cut := collected(Options{}, recs[:len(recs)-1]...).Summary() // killed: no end
+	replicas := twoReplicas(Options{}, 24, true)
 	for _, tc := range []struct {
 		file  string
 		write func(*bytes.Buffer) error
@@ -62,6 +63,15 @@ func TestOwnFormats(t *testing.T) {
 			return write(b, render.JSON, []*Summary{full})
 		}},
 		{"full.csv", func(b *bytes.Buffer) error { return write(b, render.CSV, []*Summary{full}) }},
+		{"replicas.txt", func(b *bytes.Buffer) error {
+			return write(b, render.Text, []*Summary{replicas})
+		}},
+		{"replicas-short.txt", func(b *bytes.Buffer) error {
+			return render.WriteText(b, []render.Document{replicas.Short()}, false)
+		}},
+		{"replicas.csv", func(b *bytes.Buffer) error {
+			return write(b, render.CSV, []*Summary{replicas})
+		}},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			t.Parallel()

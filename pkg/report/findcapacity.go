@@ -225,7 +225,7 @@ func (f *finder) lossCauses(p *CachePlan) []string {
 		causes = append(causes, "it is smaller than stated")
 	}
 	k := f.d.Counters
-	if k.Servers != 1 || k.foreign() || !k.value("prompt_tokens").OK() {
+	if k.Servers != max(1, p.Shape.Replicas) || k.foreign() || !k.value("prompt_tokens").OK() {
 		causes = append(causes, "other clients use it", "several servers share the load")
 	}
 	if len(f.c.prefixes) == 0 || f.has(prefixBroken) {

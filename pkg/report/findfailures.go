@@ -56,6 +56,9 @@ func (f *finder) failedTurns() {
 	if len(f.d.Failures) > 0 {
 		text += ", most often: " + f.d.Failures[0].what()
 	}
+	if one := f.d.Replicas.failedOnly(); one != nil {
+		text += ", all at " + one.name()
+	}
 	if abandoned > 0 {
 		text += fmt.Sprintf("; %d more were not sent", abandoned)
 	}

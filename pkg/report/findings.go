@@ -53,6 +53,7 @@ const (
 	notReported      = "not_reported"      // no turn has a number of cached tokens
 	partlyReported   = "partly_reported"   // only some turns have one
 
+	movedTurns     = "moved_turns"      // turns lost hits on another replica than the one before
 	noLaterTurns   = "no_later_turns"   // no conversation had a second turn
 	cacheOff       = "cache_off"        // no hits, though tokens were in the cache
 	prefixBroken   = "prefix_broken"    // prompts do not begin with the previous turn
@@ -68,8 +69,10 @@ const (
 	fitsGPU        = "fits_gpu"         // the GPU tier alone has nearly all possible hits
 	allHeld        = "all_held"         // nearly all possible hits; the tiers are unknown
 
-	autocorrelated = "autocorrelated" // times change with something that all turns share
-	preemptions    = "preemptions"    // the server ran out of blocks for running requests
+	autocorrelated = "autocorrelated"  // times change with something that all turns share
+	slowReplica    = "slow_replica"    // one is slower than the others
+	unevenReplicas = "uneven_replicas" // one had far more turns in flight
+	preemptions    = "preemptions"     // the server ran out of blocks for running requests
 )
 
 // ranking are the kinds of each severity, the worst first.
@@ -86,10 +89,11 @@ var ranking = []struct {
 		countersDisagree, statedTooSmall, notReported, partlyReported,
 	}},
 	{SeverityVerdict, []string{
-		noLaterTurns, cacheOff, prefixBroken, belowPredicted, abovePredicted, cacheTooSmall, belowPossible, slowTier,
-		effectFound, effectNotFound, tierWorth, idleTier, fitsGPU, allHeld,
+		noLaterTurns, cacheOff, movedTurns, prefixBroken, belowPredicted, abovePredicted,
+		cacheTooSmall, belowPossible, slowTier, effectFound, effectNotFound, tierWorth, idleTier,
+		fitsGPU, allHeld,
 	}},
-	{SeverityHint, []string{preemptions, autocorrelated}},
+	{SeverityHint, []string{slowReplica, unevenReplicas, preemptions, autocorrelated}},
 }
 
 // ranked returns the findings with their severities, the worst first.
@@ -160,7 +164,8 @@ const (
 // cacheDetails computes the blocks about the cache, and the findings from them.
 func (c *Collector) cacheDetails(d *Details) {
 	d.Prediction = c.cachePlan()
-	d.Counters = c.counters()
+	d.Counters = c.counters(c.scrapes)
+	d.Replicas = c.replicas(d.Prediction)
 	d.Cost = c.costModel(d.Prediction)
 	d.Arms = c.arms()
 	d.Worth = c.worth(d)
@@ -177,6 +182,7 @@ func (c *Collector) findings(d *Details) []Finding {
 	f.counters()
 	f.preemptions()
 	f.autocorrelated()
+	f.replicas()
 	if !d.tooManyFailed() && !d.prompts.found() {
 		f.cache()
 	}
@@ -193,6 +199,7 @@ func (f *finder) cache() {
 	f.effects()
 	f.off()
 	f.noLaterTurns()
+	f.movedTurns()
 	if record.SharesNothing(f.c.arm) {
 		return // its turns hit nothing by design
 	}

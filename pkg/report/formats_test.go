@@ -46,7 +46,7 @@ func fullSummaries(t *testing.T) []*Summary {
 	both := w.summary(o)
 	o.Window = Window{Steady: true}
 	w.arms = nil
-	return []*Summary{full, both, w.summary(o)}
+	return []*Summary{full, both, w.summary(o), twoReplicas(o, 24, false)}
 }
 
 // Between them the summaries have everything that a summary can have.

@@ -80,11 +80,11 @@ func TestStates(t *testing.T) {
 			Values: map[string]float64{"running": running, "kv_usage": usage},
 		}
 	}
-	k := collected(Options{},
+	k := countersOf(
 		at(1, "a", record.Before, 90, 0.9), at(1, "b", record.Before, 90, 0.9),
 		at(2, "a", record.During, 1, 0.1), at(2, "b", record.During, 3, 0.3),
 		at(3, "a", record.During, 8, 0.4), at(3, "b", record.During, 0, 0.2),
-	).counters()
+	)
 	if s := k.States["running"]; s != (State{Mean: 6, Max: 8}) {
 		t.Errorf("running: %+v, want the sum of both servers", s)
 	}

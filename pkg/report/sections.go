@@ -62,6 +62,7 @@ var questions = []struct {
 		of((*Details).steadyPart),
 		of((*Details).distributions),
 		of((*Details).groups),
+		of((*Details).replicas),
 		of((*Details).intervals),
 	}},
 	{"What did the cache do?", []func(*Summary) []render.Section{

@@ -36,6 +36,7 @@ var below = []func(*Summary) render.Fact{
 	(*Summary).workFact,
 	(*Summary).goodputFact,
 	(*Summary).cacheFact,
+	(*Summary).replicasFact,
 	(*Summary).controlFact,
 	(*Summary).intervalsFact,
 	(*Summary).firstEventsFact,

@@ -141,8 +141,9 @@ func TestShortFitsAScreen(t *testing.T) {
 		"everything": full[0], "arms and tiers": full[1], "arms, limits, three tiers": arms.summary(asked),
 		"a tier that was not stated": tiers.summary(Options{}), "a silent server": silent.summary(asked),
 		"a warm server": warm.summary(Options{}), "failures": collected(asked, manyFailures()...).Summary(),
-		"killed":  collected(asked, killed[:len(killed)-1]...).Summary(),
-		"nothing": collected(asked, exampleRun(3, 2)[0]).Summary(),
+		"killed":   collected(asked, killed[:len(killed)-1]...).Summary(),
+		"replicas": collected(asked, replicated(24, true, func(*record.Turn) {})...).Summary(),
+		"nothing":  collected(asked, exampleRun(3, 2)[0]).Summary(),
 	} {
 		text := shortOf(t, s)
 		below := text[strings.LastIndex(text, separator)+len(separator):]

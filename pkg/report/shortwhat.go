@@ -37,7 +37,18 @@ func runLine(r *record.Run) string {
 
 func serverLine(r *record.Run) string {
 	kind := strings.TrimSpace(cmp.Or(r.Server.Kind, "of unknown kind") + " " + r.Server.Version)
-	return fmt.Sprintf("%s%s, model %s", kind, after(" at ", r.URL), cmp.Or(r.Model, render.Unknown))
+	return fmt.Sprintf("%s%s, model %s", kind, after(" at ", addresses(r)), cmp.Or(r.Model, render.Unknown))
+}
+
+// addresses names the servers: one, both, or the first and how many more.
+func addresses(r *record.Run) string {
+	switch n := len(r.Replicas); {
+	case n == 2:
+		return r.Replicas[0].URL + " and " + r.Replicas[1].URL
+	case n > 2:
+		return fmt.Sprintf("%s and %d more", r.Replicas[0].URL, n-1)
+	}
+	return r.URL
 }
 
 func datasetLine(r *record.Run) string {

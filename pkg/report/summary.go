@@ -44,6 +44,7 @@ type Details struct {
 	Turns         []Group        `json:"by_turn"`   // From and To are numbers of turns, from 1
 	Contexts      []Group        `json:"by_prompt"` // From and To are tokens of input
 	Cache         Cache          `json:"cache"`
+	Replicas      *Replicas      `json:"replicas,omitempty"` // nil: there was one server
 	// Findings are what the records show of the cache, in words; the blocks
 	// below are their evidence.
 	Findings   []Finding  `json:"findings"`

@@ -12,30 +12,34 @@ func (c *Collector) throughput() Throughput {
 		Seconds: unknown, DrainSec: unknown, Requests: unknown, Input: unknown, NewInput: unknown,
 		Output: unknown, InFlight: unknown,
 	}
-	p.MaxInFlight = maxInFlight(slices.DeleteFunc(slices.Clone(c.turns), func(t turn) bool {
+	beside := slices.DeleteFunc(slices.Clone(c.turns), func(t turn) bool {
 		return !t.beside(c.arm)
-	}))
+	})
+	p.MaxInFlight = maxInFlight(beside)
 	busy := c.stretches(c.arm, 0)
 	busyTime := length(busy)
 	if busyTime <= 0 {
 		return p
 	}
-	var drain, open record.Clock
+	var drain record.Clock
 	for i := range busy {
 		drain += busy[i].to - busy[i].lastSent
 	}
-	for i := range c.turns {
-		t := &c.turns[i]
-		for k := range busy {
-			if t.beside(c.arm) {
-				open += max(0, min(t.end, busy[k].to)-max(t.sent, busy[k].from))
-			}
-		}
-	}
 	p.Seconds, p.DrainSec = Number(busyTime.MS()/1000), Number(drain.MS()/1000)
-	p.InFlight = Number(open) / Number(busyTime)
+	p.InFlight = Number(inFlight(beside, busy)) / Number(busyTime)
 	p.rates(c.turns)
 	return p
+}
+
+// inFlight returns how long turns were in flight within stretches, added.
+func inFlight(turns []turn, busy []stretch) (open record.Clock) {
+	for i := range turns {
+		t := &turns[i]
+		for k := range busy {
+			open += max(0, min(t.end, busy[k].to)-max(t.sent, busy[k].from))
+		}
+	}
+	return open
 }
 
 // rates sets what went through the server in Seconds.
