@@ -40,6 +40,8 @@
 // Version 1.3 added "history", "first_issued_ms", "paused_ms" and "usage_zeros" to
 // turns, and the outcome aborted: in older records such a turn is ok, and a usage
 // of zeros stands there as it was sent.
+// It added "api" and "prompt_format" to the load; before, every run was one of
+// chats.
 //
 // # Examples
 //
