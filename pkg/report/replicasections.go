@@ -69,17 +69,22 @@ func (s *Summary) replicasFact() render.Fact {
 	if r == nil {
 		return answer("Replicas")
 	}
-	line := fmt.Sprintf("%d%s: %s turns", len(r.Each), after(", ", r.Balance),
-		r.span(func(one *Replica) Number { return Number(one.Turns) }, func(n Number) string {
-			return human.Thousands(int64(n))
-		}))
+	turns := r.span(func(one *Replica) Number { return Number(one.Turns) }, func(n Number) string {
+		return human.Thousands(int64(n))
+	})
 	ttft := r.span(func(one *Replica) Number { return one.TTFT50 }, func(n Number) string {
 		return render.Short(float64(n))
 	})
+	hits := r.span(func(one *Replica) Number { return one.CachedShare }, func(n Number) string {
+		return fixed(100*n, 1)
+	})
+	line := fmt.Sprintf("%d: %s turns", len(r.Each), turns)
 	if ttft != "" {
 		line += ", TTFT p50 " + ttft + " ms"
 	}
-	line += after(", hit ", r.span(func(one *Replica) Number { return one.CachedShare }, percent))
+	if hits != "" {
+		line += ", hit " + hits + " %"
+	}
 	if r.Conversations > 0 {
 		line += fmt.Sprintf("; %d of %d stayed", r.Stayed, r.Conversations)
 	}

@@ -89,6 +89,9 @@ func loadLine(r *record.Run, warmup int) string {
 	if warmup > 0 {
 		parts = append(parts, human.Count(warmup, "warm-up turn"))
 	}
+	if l := loadOf(r); l.Balance != "" {
+		parts = append(parts, fmt.Sprintf("%d replicas (%s)", len(r.Replicas), l.Balance))
+	}
 	if r.Control != "" {
 		parts = append(parts, "control "+r.Control)
 	}
