@@ -24,6 +24,7 @@ package sse
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // DefaultLimit is the value of Parser.Limit if that is 0: far above any event
@@ -64,7 +65,11 @@ type Parser struct {
 	event   Event
 	err     error
 	events  int
+	stray   []byte
 }
+
+// maxStray is the most that is kept of lines that are no fields, in bytes.
+const maxStray = 4 << 10
 
 // Feed passes the bytes of a read to the parser. All events of the read before
 // must have been taken: call Next until it returns false. After that the parser
@@ -86,7 +91,8 @@ func (p *Parser) Feed(b []byte) {
 
 // Reset prepares the parser for another stream. It keeps its buffers.
 func (p *Parser) Reset() {
-	*p = Parser{Limit: p.Limit, line: p.line[:0], own: p.own[:0], typ: p.typ[:0]}
+	*p = Parser{Limit: p.Limit, line: p.line[:0], own: p.own[:0], typ: p.typ[:0],
+		stray: p.stray[:0]}
 }
 
 // Close marks the end of the stream. Next then returns the event that is still
@@ -148,6 +154,11 @@ func (p *Parser) Event() Event { return p.event }
 // Err returns the error that stopped the parser, if any.
 func (p *Parser) Err() error { return p.err }
 
+// Stray returns the discarded lines that have none of the format's fields, each
+// with an LF at its end; of many, the first 4 KiB. Servers and gateways that fail
+// write such lines into a stream. It is valid until the next call of Next.
+func (p *Parser) Stray() []byte { return p.stray }
+
 // flush delivers the event that is open at the end of the stream, once.
 func (p *Parser) flush() bool {
 	if p.cut {
@@ -201,6 +212,22 @@ func (p *Parser) take(line []byte, inPlace bool) bool {
 		p.hasData = true
 	case "event":
 		p.typ, p.hasType = append(p.typ[:0], value...), true
+	case "id", "retry":
+	default:
+		if n := maxStray - len(p.stray); n > 0 && (hasColon || !beginsField(name)) {
+			p.stray = append(append(p.stray, line[:min(len(line), n)]...), '\n')
+		}
+	}
+	return false
+}
+
+// beginsField reports whether a line without a colon, at the end of a stream that
+// was cut, can be the beginning of a field.
+func beginsField(line []byte) bool {
+	for _, name := range []string{"data", "event", "retry"} {
+		if strings.HasPrefix(name, string(line)) {
+			return true
+		}
 	}
 	return false
 }

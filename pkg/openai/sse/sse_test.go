@@ -100,6 +100,26 @@ func TestParser(t *testing.T) {
 	}
 }
 
+func TestStray(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", maxStray)
+	for in, want := range map[string]string{
+		"data: a\nid: 1\nretry: 2\nevent: x\n: hi\n\ndata: b\n\n": "",
+		"data: a\n\nerror: b\n\n{\n1}":                            "error: b\n{\n1}\n",
+		"data: a\n\neven":                                         "",
+		long + "\n" + long + "\n":                                 long + "\n",
+	} {
+		var p Parser
+		parse(&p, []byte(in))
+		if got := string(p.Stray()); got != want {
+			t.Errorf("%.40q: %.40q, want %.40q", in, got, want)
+		}
+		if p.Reset(); len(p.Stray()) > 0 {
+			t.Errorf("%.40q: lines after Reset", in)
+		}
+	}
+}
+
 func TestZeroCopy(t *testing.T) {
 	in := []byte("data: abc\n\ndata: def\n\n")
 	var p Parser
