@@ -50,6 +50,7 @@ type answer struct {
 	firstText int // length of the first event's content
 	tools     toolCalls
 	usage     []byte // the last of the answer with numbers, as it was sent
+	output    int    // completion tokens of a later one, which has no others
 	zeros     bool   // there was one without
 	timings   []byte
 	sglext    []byte
@@ -114,11 +115,9 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 			r.Header[http.CanonicalHeaderKey(name)] = v
 		}
 	}
-	if status != http.StatusOK {
-		r.RetryAfter = retryAfter(h, time.Now())
-	}
 	a.promised = formOfType(h.Get("Content-Type"))
-	if status != http.StatusOK {
+	if !answers200(status) {
+		r.RetryAfter = retryAfter(h, time.Now())
 		a.form = formError
 	}
 	e := h.Get("Content-Encoding")
@@ -126,6 +125,16 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 		a.form, a.badEvent = formJSON,
 			"the server compressed the answer ("+e+"), which was not asked for"
 	}
+}
+
+// answers200 reports whether a status is that of an answer: 200, and what some
+// frameworks (201, of every POST) and proxies (203) make of it.
+func answers200(status int) bool {
+	switch status {
+	case http.StatusOK, http.StatusCreated, http.StatusNonAuthoritativeInfo:
+		return true
+	}
+	return false
 }
 
 // read begins a read: when its bytes arrived, and when the read returned. With
@@ -181,6 +190,9 @@ func (a *answer) decide(f form) { a.form, a.res.Stream = f, f == formStream }
 // comments do.
 func (a *answer) event(e sse.Event, frame int) {
 	isError := string(e.Type) == "error"
+	if rest, again := bytes.CutPrefix(e.Data, []byte("data:")); again {
+		e.Data = bytes.TrimSpace(rest) // a gateway made an event of an event
+	}
 	if a.done || !isError && len(bytes.TrimSpace(e.Data)) == 0 {
 		return
 	}
@@ -215,6 +227,9 @@ func (a *answer) event(e sse.Event, frame int) {
 		a.fail(failureText(e.Data))
 		return
 	case !ok && e.Open: // cut off in the middle: the outcome is that of a missing finish_reason
+		if bytes.Contains(e.Data, []byte("}\n")) {
+			a.badEvent = "the stream has no blank lines between its events"
+		}
 		return
 	case !ok:
 		if a.badEvent == "" {
@@ -246,6 +261,9 @@ func (a *answer) clip(b []byte) string {
 }
 
 func (a *answer) fail(text string) {
+	if text == "" {
+		text = "(no text)"
+	}
 	if a.failure == "" {
 		a.failure = "error in the stream: " + text
 	}
@@ -284,9 +302,13 @@ func (a *answer) chunk(c *chunk, data []byte, frame int) {
 		a.res.Finish = finishText(c.finish)
 	}
 	if c.usage != nil && hasTokens(c.usage) {
-		a.usage = replace(a.usage, c.usage)
+		a.usage, a.output = replace(a.usage, c.usage), 0
 	} else if c.usage != nil {
 		a.zeros = true
+		// Gateways to Anthropic's API send the prompt's tokens first, the answer's last.
+		if n := completionTokens(gjson.ParseBytes(c.usage)); n > 0 {
+			a.output = n
+		}
 	}
 	a.timings = replace(a.timings, c.timings)
 	a.sglext = replace(a.sglext, c.sglext)
@@ -396,6 +418,11 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	if a.form == formStream && a.parser.Err() != nil && a.badEvent == "" {
 		a.badEvent = a.parser.Err().Error()
 	}
+	if a.form == formStream && !a.finished && !a.done {
+		if text, ok := strayFailure(a.parser.Stray()); ok {
+			a.fail(text)
+		}
+	}
 	if a.form == formJSON && cause == nil && a.badEvent == "" {
 		a.json(at)
 	}
@@ -416,6 +443,9 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 		r.ToolCalls = a.tools.appendJSON(nil)
 	}
 	r.Usage = newUsage(a.usage, a.timings, a.sglext)
+	if a.output > 0 && len(a.usage) > 0 {
+		r.Usage.Completion = a.output
+	}
 	r.UsageZeros = a.zeros && r.Usage == nil
 	if len(a.timings) > 0 {
 		r.ServerTimings = bytes.Clone(a.timings)
@@ -481,6 +511,9 @@ func (a *answer) outcome(cause error) (record.Outcome, string) {
 	case a.finished || proper && a.form == formJSON:
 	case cause != nil:
 		return record.Truncated, "no finish_reason: " + cause.Error()
+	case len(a.parser.Stray()) > 0:
+		return record.Truncated, "the stream ended without a finish_reason, and has a line that " +
+			"is no event: " + a.clip(bytes.TrimSpace(a.parser.Stray()))
 	default:
 		return record.Truncated, "the stream ended without a finish_reason"
 	}

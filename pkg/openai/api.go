@@ -80,8 +80,13 @@ func (o *Options) api() *api {
 // Endpoint returns the API in use, never AutoAPI. The options are valid.
 func (o *Options) Endpoint() API { return o.api().name }
 
-// isDone reports whether the data of an event is the mark at the end of a stream.
-func isDone(data []byte) bool { return string(bytes.TrimSpace(data)) == "[DONE]" }
+// isDone reports whether the data of an event is [DONE], the mark at the end of a
+// stream, which some gateways write in quotes or small letters.
+func isDone(data []byte) bool {
+	const most = 16 // longer data is none, whatever stands in it
+	return len(data) < most &&
+		bytes.EqualFold(bytes.Trim(data, " \t\r\n\""), []byte("[DONE]"))
+}
 
 // endpoint returns the one of apis whose path the URL ends in, else the first.
 func endpoint(url string, apis []*api) *api {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 
+	"github.com/tidwall/gjson"
+
 	"multiturn/internal/jsonseq"
 	"multiturn/pkg/chat"
 )
@@ -51,7 +53,7 @@ func readChat(data []byte, c *chunk) bool {
 		case "usage":
 			c.takeUsage(cur.Skip())
 		case "error":
-			if v := present(cur.Skip()); v != nil && string(v) != "false" {
+			if v := cur.Skip(); !noError(gjson.ParseBytes(v)) {
 				c.failure = v
 			}
 		case "detail", "message":
@@ -101,14 +103,22 @@ func readChoice(cur *jsonseq.Cursor, c *chunk) bool {
 		return false
 	}
 	var mine chunk
-	index, ok := []byte(nil), true
+	index, ok, isDelta := []byte(nil), true, false
 	for name := range cur.Object {
 		switch string(name) {
 		case "index":
-			index = cur.Skip()
+			index = present(cur.Skip())
 		case "delta", "message":
 			if cur.Peek() != '{' {
 				ok = present(cur.Skip()) == nil && ok
+				continue
+			}
+			// Perplexity and others have all text so far in message, beside delta.
+			if string(name) == "delta" {
+				isDelta = true
+				mine.clearMessage()
+			} else if isDelta {
+				cur.Skip()
 				continue
 			}
 			ok = readMessage(cur, &mine) && ok
@@ -147,19 +157,31 @@ func readChoice(cur *jsonseq.Cursor, c *chunk) bool {
 // readMessage reads a delta or a message.
 func readMessage(cur *jsonseq.Cursor, c *chunk) bool {
 	ok := true
+	var refusal textSpan
 	for name := range cur.Object {
 		switch string(name) {
 		case "content":
 			ok = readText(cur, &c.content, &c.parts) && ok
+		case "refusal": // is said in place of content
+			ok = readText(cur, &refusal, nil) && ok
+		case "function_call": // the older form of a tool call
+			if v := present(cur.Skip()); c.tools == nil {
+				c.tools = v
+			}
 		case "tool_calls":
 			v := present(cur.Skip())
 			ok = (v == nil || v[0] == '[') && ok
-			c.tools = v
+			if v != nil {
+				c.tools = v
+			}
 		default:
 			if isReasoning(name) {
 				ok = readReasoning(cur, c) && ok
 			}
 		}
+	}
+	if c.content.empty() {
+		c.content = refusal
 	}
 	return ok
 }

@@ -12,7 +12,7 @@ type chunk struct {
 	content, reasoning textSpan
 	details            []byte // reasoning that is no string; see eachThought
 	parts              []byte // content given as an array of parts
-	tools              []byte // tool_calls
+	tools              []byte // tool_calls, or the object of function_call
 	finish             []byte
 	usage              []byte // see takeUsage
 	failure            []byte // the error object or string
@@ -29,6 +29,12 @@ type textSpan struct {
 }
 
 func (t textSpan) empty() bool { return t.start == t.end }
+
+// clearMessage removes what a message has.
+func (c *chunk) clearMessage() {
+	c.content, c.reasoning = textSpan{}, textSpan{}
+	c.details, c.parts, c.tools = nil, nil, nil
+}
 
 // ofAnswer reports whether the chunk has a part of an answer, or its end.
 func (c *chunk) ofAnswer() bool { return c.done || c.choices > 0 || c.usage != nil }

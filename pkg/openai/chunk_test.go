@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -105,11 +107,28 @@ func TestChunk(t *testing.T) {
 				`"delta":{"content":"x"}}]}`, content: "x"},
 		{name: "message", data: `{"choices":[{"message":{"role":"assistant","content":"x"}}]}`,
 			content: "x"},
+		{name: "no index", data: `{"choices":[{"index":null,"delta":{"content":"x"}}]}`,
+			content: "x"},
+		{name: "all so far beside the delta",
+			data: `{"choices":[{"delta":{"content":"x"},"message":{"content":"wx"}}]}`, content: "x"},
+		{name: "all so far before the delta",
+			data: `{"choices":[{"message":{"content":"wx"},"delta":{"content":"x"}}]}`, content: "x"},
+		{name: "all in the end", data: `{"choices":[{"message":{"content":"wx"},"delta":{},` +
+			`"finish_reason":"stop"}]}`, finish: "stop"},
+		{name: "refusal", data: `{"choices":[{"delta":{"refusal":"no","content":null}}]}`,
+			content: "no"},
+		{name: "no refusal", data: `{"choices":[{"delta":{"content":"x","refusal":null}}]}`,
+			content: "x"},
+		{name: "null in a text", data: `{"choices":[{"delta":{"content":"x"},"finish_reason":"null"}]}`,
+			content: "x"},
 		{name: "legacy text", data: `{"choices":[{"text":"x","index":0}]}`, content: "x"},
 		{name: "a ping", data: `{"type":"ping"}`},
 		{name: "error object", data: `{"error":{"message":"x"}}`, failure: true},
 		{name: "error text", data: `{"error":"x"}`, failure: true},
 		{name: "error false", data: `{"error":false,"choices":[]}`},
+		{name: "error without a text", data: `{"error":"","choices":[]}`},
+		{name: "error without anything", data: `{"error":{"code":0,"message":"","details":[]},"choices":[]}`},
+		{name: "error with a code", data: `{"error":{"code":1,"message":""},"choices":[]}`, failure: true},
 		{name: "detail", data: `{"detail":"Not Found"}`, failure: true},
 		{name: "object error", data: `{"object":"error","message":"x"}`, failure: true},
 
@@ -225,6 +244,75 @@ func TestToolCalls(t *testing.T) {
 		`{"id":"b","type":"function","function":{"name":"g","arguments":"{\"y\":1}"}}]`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestToolCallsOfGateways reads calls that have no index of their own, ids that
+// change, and the older form.
+func TestToolCallsOfGateways(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		deltas []string
+		want   []string // id, name and arguments of each call
+	}{
+		{"no index", []string{
+			`[{"id":"a","function":{"name":"f","arguments":"{}"}}]`,
+			`[{"id":"b","function":{"name":"g","arguments":"{\"x\":1}"}}]`,
+		}, []string{"a f {}", `b g {"x":1}`}},
+		{"index 0 for all, in pieces", []string{
+			`[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]`,
+			`[{"index":0,"function":{"arguments":"}"}}]`,
+			`[{"index":0,"id":"b","function":{"name":"f","arguments":"["}}]`,
+			`[{"index":0,"function":{"arguments":"]"}}]`,
+		}, []string{"a f {}", "b f []"}},
+		{"another id in every delta", []string{
+			`[{"index":0,"id":"a","function":{"name":"f"}}]`,
+			`[{"index":0,"id":"b","function":{"arguments":"{}"}}]`,
+		}, []string{"a f {}"}},
+		{"function_call", []string{`{"name":"f","arguments":""}`, `{"arguments":"{}"}`},
+			[]string{" f {}"}},
+	} {
+		var calls toolCalls
+		for _, d := range c.deltas {
+			if !calls.add([]byte(d)) {
+				t.Errorf("%s: %s has no text", c.name, d)
+			}
+		}
+		var got []string
+		for _, call := range calls {
+			got = append(got, call.id+" "+call.name+" "+string(call.arguments.buf))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestUsageInPieces reads usage whose prompt and answer come apart.
+func TestUsageInPieces(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		usages []string
+		want   string
+	}{
+		{"zeros for what was said", []string{`{"prompt_tokens":5,"completion_tokens":1}`,
+			`{"prompt_tokens":0,"completion_tokens":3}`}, "5 3"},
+		{"as Anthropic", []string{`{"input_tokens":1,"cache_read_input_tokens":4,"output_tokens":1}`,
+			`{"output_tokens":3}`}, "5 3"},
+		{"zeros at last", []string{`{"prompt_tokens":5,"completion_tokens":3}`,
+			`{"prompt_tokens":0,"completion_tokens":0}`}, "5 3"},
+		{"all at last", []string{`{"output_tokens":9}`, `{"prompt_tokens":5,"completion_tokens":3}`}, "5 3"},
+	} {
+		a := newAnswer(&Options{}, sockclock.New(time.Now()), nil)
+		a.decide(formStream)
+		for _, u := range c.usages {
+			a.body([]byte(`data: {"choices":[],"usage":`+u+"}\n\n"), 0)
+		}
+		if u := a.finish(errCut, 1).Usage; u == nil || fmt.Sprint(u.Prompt, u.Completion) != c.want {
+			t.Errorf("%s: %+v, want %s", c.name, u, c.want)
+		}
 	}
 }
 
@@ -460,7 +548,11 @@ func TestRetryAfter(t *testing.T) {
 		{"0", "0", "", 0},
 		{"-1", "-1", "", 0},
 		{"NaN", "Inf", "", 0},
-		{"1e300", "1e300", "", 0},
+		{"1e300", "", "", 1e9 * time.Second},
+		{"99999999999", "", "", 1e9 * time.Second},
+		// A time since 1970, now and in two minutes.
+		{strconv.FormatInt(now.Unix(), 10), "", "", 0},
+		{strconv.FormatInt(now.Unix()+120, 10), "", "", 2 * time.Minute},
 		{"soon", "", "", 0},
 		// Dates have whole seconds: 10 s from the second in which now is.
 		{date(10 * time.Second), "", "", 9500 * time.Millisecond},

@@ -1,8 +1,10 @@
 package openai
 
 import (
+	"bytes"
 	"fmt"
 	"html"
+	"math"
 	"net/http"
 	"regexp"
 	"sort"
@@ -32,6 +34,12 @@ func failureText(body []byte) string {
 	if v.Type == gjson.String {
 		return v.Str
 	}
+	if v.IsArray() && v.Get("0").IsObject() {
+		v = v.Get("0") // Google: a list of one
+	}
+	if first := v.Get("errors.0"); first.IsObject() && !v.Get("error").Exists() {
+		v = first // Cloudflare
+	}
 	if !v.IsObject() {
 		return text
 	}
@@ -41,8 +49,10 @@ func failureText(body []byte) string {
 		return withKind(e.Str, v.Get("error_type").String())
 	}
 	message := v.Get("message")
-	if !message.Exists() {
-		message = v.Get("detail")
+	for _, name := range []string{"detail", "msg"} {
+		if !message.Exists() {
+			message = v.Get(name)
+		}
 	}
 	if message.IsArray() { // FastAPI: one object for each wrong field
 		var all []string
@@ -72,6 +82,38 @@ func failureText(body []byte) string {
 		}
 	}
 	return withKind(message.String(), kinds...)
+}
+
+// strayFailure returns the message of an error in lines of a stream that are no
+// events: llama.cpp's older error: {...}, or the JSON or the page with which a
+// gateway ends a stream. ok is false if there is none.
+func strayFailure(lines []byte) (text string, ok bool) {
+	lines = bytes.TrimSpace(lines)
+	if value, own := bytes.CutPrefix(lines, []byte("error:")); own {
+		return failureText(value), true
+	}
+	if len(lines) == 0 || lines[0] != '{' && lines[0] != '[' && lines[0] != '<' {
+		return "", false
+	}
+	return failureText(lines), true
+}
+
+// noError reports whether the value of an error field says that there is none:
+// null, false, 0, an empty text, or an object or a list of such values. Some
+// gateways have the field in every chunk.
+func noError(v gjson.Result) bool {
+	switch {
+	case v.IsObject() || v.IsArray():
+		none := true
+		v.ForEach(func(_, item gjson.Result) bool {
+			none = none && noError(item)
+			return none
+		})
+		return none
+	case v.Type == gjson.String:
+		return v.Str == ""
+	}
+	return v.Type != gjson.True && v.Num == 0
 }
 
 // withKind adds the kinds of an error, in parentheses.
@@ -159,14 +201,19 @@ func (s secrets) remove(text string) string {
 // retryAfter returns how long the server asks to wait before another try: by
 // Retry-After-Ms, which OpenAI and Azure send, or by Retry-After in seconds or as a
 // date. A date is compared with that of the response, as clocks differ. It is 0 if
-// there is neither, or the time has passed.
+// there is neither, or the time has passed. A number of more than 30 years is a time
+// since 1970, which some gateways send.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	number := func(name string, unit time.Duration) time.Duration {
+		const most = 1e9 // seconds
 		n, err := strconv.ParseFloat(strings.TrimSpace(h.Get(name)), 64)
-		if err != nil || !(n >= 0 && n*unit.Seconds() < 1e9) {
+		if n *= unit.Seconds(); err != nil || !(n >= 0) || math.IsInf(n, 1) {
 			return 0
 		}
-		return time.Duration(n * float64(unit))
+		if n > most {
+			n = min(max(0, n-float64(now.Unix())), most)
+		}
+		return time.Duration(n * float64(time.Second))
 	}
 	if d := number("Retry-After-Ms", time.Millisecond); d > 0 {
 		return d

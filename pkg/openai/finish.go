@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -16,13 +17,13 @@ import (
 
 // failedWords are the words of a reason that says that the server gave up: abort
 // (vLLM, SGLang), error (vLLM, OpenRouter, Mistral), cancelled (Dynamo),
-// network_error (GLM), insufficient_system_resource (DeepSeek) and their like.
+// network_error (GLM), insufficient_system_resource (DeepSeek), timed_out (TensorRT-LLM) and their like.
 var failedWords = map[string]bool{
 	"abort": true, "aborted": true,
 	"cancel": true, "canceled": true, "cancelled": true,
 	"error": true, "errored": true, "exception": true,
 	"fail": true, "failed": true, "failure": true,
-	"timeout": true, "overloaded": true, "unavailable": true,
+	"timeout": true, "timed": true, "expired": true, "killed": true, "overloaded": true, "unavailable": true,
 	"insufficient": true, "exhausted": true, "preempted": true, "interrupted": true,
 }
 
@@ -39,10 +40,12 @@ func gaveUp(reason string) bool {
 	return false
 }
 
-// finishValue returns a finish_reason as a chunk has it: nil for null, and for the
-// empty string that some servers send in its place.
+// finishValue returns a finish_reason as a chunk has it: nil for null, and for what
+// some servers send in its place: an empty string, the word null (DashScope) or
+// None, and not_finished (TensorRT-LLM).
 func finishValue(v []byte) []byte {
-	if s := string(v); s == "null" || s == `""` {
+	switch string(bytes.ToLower(v)) {
+	case "null", `""`, `"null"`, `"none"`, `"not_finished"`:
 		return nil
 	}
 	return v

@@ -7,7 +7,7 @@ func TestGaveUp(t *testing.T) {
 	for _, reason := range []string{
 		"abort", "ABORT", "aborted", "error", "error: the engine died", "cancelled", "canceled",
 		"network_error", "server-error", "insufficient_system_resource", "timeout", "FAILED",
-		"engine_overloaded",
+		"engine_overloaded", "timed_out",
 	} {
 		if !gaveUp(reason) {
 			t.Errorf("%q is taken for the end of a whole answer", reason)
@@ -34,7 +34,7 @@ func TestFinishText(t *testing.T) {
 			t.Errorf("%s: %q", v, got)
 		}
 	}
-	for _, v := range []string{"null", `""`} {
+	for _, v := range []string{"null", `""`, `"null"`, `"None"`, `"not_finished"`} {
 		if finishValue([]byte(v)) != nil {
 			t.Errorf("%s is a finish_reason", v)
 		}

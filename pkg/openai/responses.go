@@ -227,7 +227,7 @@ func readResponses(data []byte, c *chunk) bool {
 		case "incomplete_details":
 			e.incomplete = present(cur.Skip())
 		case "error":
-			if v := present(cur.Skip()); v != nil && string(v) != "false" {
+			if v := cur.Skip(); !noError(gjson.ParseBytes(v)) {
 				c.failure = v
 			}
 		case "detail", "message":
@@ -296,7 +296,9 @@ func readEnd(response []byte, c *chunk) bool {
 		case "incomplete_details":
 			e.incomplete = present(cur.Skip())
 		case "error":
-			c.failure = present(cur.Skip())
+			if v := cur.Skip(); !noError(gjson.ParseBytes(v)) {
+				c.failure = v
+			}
 		case "timings", "metrics":
 			c.timings = present(cur.Skip())
 		}

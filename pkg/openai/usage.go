@@ -86,11 +86,7 @@ func newUsage(usage, timings, sglext []byte) *record.Usage {
 		u.Prompt = int(fields.Get("input_tokens").Int() + fields.Get("cache_read_input_tokens").Int() +
 			fields.Get("cache_creation_input_tokens").Int())
 	}
-	completion := fields.Get("completion_tokens")
-	if completion.Type != gjson.Number {
-		completion = fields.Get("output_tokens")
-	}
-	u.Completion = int(completion.Int())
+	u.Completion = completionTokens(fields)
 	u.Reasoning = number(fields.Get("completion_tokens_details.reasoning_tokens"))
 	if u.Reasoning == nil {
 		u.Reasoning = number(fields.Get("output_tokens_details.reasoning_tokens"))
@@ -126,6 +122,15 @@ func newUsage(usage, timings, sglext []byte) *record.Usage {
 		u.Cached, u.CachedField = &sum, sglextField
 	}
 	return u
+}
+
+// completionTokens returns the tokens of the answer by a usage object; 0 is unknown.
+func completionTokens(usage gjson.Result) int {
+	n := usage.Get("completion_tokens")
+	if n.Type != gjson.Number {
+		n = usage.Get("output_tokens")
+	}
+	return int(n.Int())
 }
 
 // newTimed returns the tokens of llama.cpp's timings, which it sends unasked; nil if
