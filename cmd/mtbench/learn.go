@@ -97,7 +97,7 @@ func (s *setup) gather(ctx context.Context, k *knowledge) error {
 }
 
 // inexact reports whether a server is not known to support exact lengths.
-func inexact(id server.Identity) bool { return !server.Of(id.Name).ExactLength }
+func inexact(id server.Identity) bool { return !server.Of(id.Name).ExactLength() }
 
 func (s *setup) remarkNoMetrics(k *knowledge) {
 	advice := ""

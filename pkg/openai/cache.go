@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -31,7 +32,8 @@ func (c *Client) ResetCache(ctx context.Context) (server.Reset, error) {
 			return server.Reset{}, err
 		case a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed:
 			continue
-		case a.status == http.StatusOK && a.json.Get("success").Type != gjson.False:
+		case a.status == http.StatusOK && a.json.Get("success").Type != gjson.False &&
+			!slices.ContainsFunc(r.Fails, func(name string) bool { return a.json.Get(name).Exists() }):
 			return r, nil
 		case a.status == http.StatusOK:
 			refused = fmt.Errorf("POST %s: the server reports that it did not succeed", r.Path)

@@ -73,10 +73,18 @@ func TestResetCache(t *testing.T) {
 		{"busy",
 			map[string]string{"/reset_prefix_cache?reset_external=true": `503!{"success":false}`,
 				"/reset_prefix_cache": `503!{"success":false}`},
-			"POST /reset_prefix_cache: status 503", 3},
+			"POST /reset_prefix_cache: status 503", 4},
+		{"Dynamo", map[string]string{"/clear_kv_blocks": `{"cleared_workers":[{}],"failed_workers":[]}`},
+			"", 4},
+		{"Dynamo with a worker that failed",
+			map[string]string{"/clear_kv_blocks": `{"cleared_workers":[],"failed_workers":[{}]}`},
+			"POST /clear_kv_blocks: the server reports that it did not succeed", 4},
+		{"Dynamo without workers",
+			map[string]string{"/clear_kv_blocks": `{"message":"No active worker groups found"}`},
+			"did not succeed", 4},
 		{"refused", map[string]string{"/reset_prefix_cache": `{"success":false}`},
-			"did not succeed", 3},
-		{"no endpoint", nil, "VLLM_SERVER_DEV_MODE=1", 3},
+			"did not succeed", 4},
+		{"no endpoint", nil, "VLLM_SERVER_DEV_MODE=1, SGLang always has one and Dynamo", 4},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -36,7 +36,7 @@ func (c *Client) Identify(ctx context.Context) (server.Identity, error) {
 		}
 		return server.Page{Header: a.header, JSON: a.json}
 	}
-	id := server.Identify(get, c.opts.Model)
+	id := server.Identify(c.base.Hostname(), get, c.opts.Model)
 	if refused != nil {
 		return server.Identity{}, refused
 	}

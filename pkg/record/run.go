@@ -208,7 +208,8 @@ type Host struct {
 
 // Server is what the server reported before the run.
 type Server struct {
-	// Kind is vllm, sglang, llamacpp, sim or another server; empty if unknown.
+	// Kind is vllm, sglang, llamacpp, litellm, sim or another server that is known, else
+	// its own word for itself; empty if it has none.
 	Kind        string   `json:"kind,omitempty"`
 	Version     string   `json:"version,omitempty"`       // by its own account
 	Models      []string `json:"models,omitempty"`        // that it lists

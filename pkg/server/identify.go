@@ -29,10 +29,10 @@ type Page struct {
 	JSON   gjson.Result
 }
 
-// Identify finds out what a server is. get returns the page at a path; it
-// returns an empty Page for one that the server does not have. model is the
-// model that is asked for.
-func Identify(get func(path string) Page, model string) Identity {
+// Identify finds out what a server is. host is its name, without a port. get
+// returns the page at a path; it returns an empty Page for one that the server
+// does not have. model is the model that is asked for.
+func Identify(host string, get func(path string) Page, model string) Identity {
 	pages := map[string]Page{}
 	a := asked{get: func(path string) Page {
 		if _, ok := pages[path]; !ok {
@@ -42,7 +42,7 @@ func Identify(get func(path string) Page, model string) Identity {
 	}}
 	models := a.get("/v1/models")
 	id := readModels(models.JSON, model)
-	s := a.find(models.Header, id.Name)
+	s := a.find(host, models.Header, id.Name)
 	if s == nil {
 		id.Version = a.text(Field{"/version", "version"})
 		return id
@@ -68,30 +68,53 @@ type asked struct {
 
 func (a asked) text(f Field) string { return a.get(f.Path).JSON.Get(f.Name).String() }
 
-// find returns the entry of a server, nil if it has none.
-func (a asked) find(header http.Header, owner string) *Server {
-	for i := range servers {
-		if slices.Contains(servers[i].Owners, owner) {
-			return &servers[i]
-		}
-	}
-	for i := range servers {
-		s := &servers[i]
-		if s.Header != "" && strings.HasPrefix(header.Get(s.Header), s.HeaderPrefix) {
-			return s
-		}
-	}
-	// Signs of unowned servers are the weakest.
-	for _, unowned := range []bool{false, true} {
+// find returns the entry of a server, nil if it has none. The package comment has
+// the order.
+func (a asked) find(host string, header http.Header, owner string) *Server {
+	for _, is := range []func(*Server) bool{
+		func(s *Server) bool { return s.isHost(host) },
+		func(s *Server) bool { return s.Shares != nil && s.hasHeader(header) },
+		func(s *Server) bool { return slices.Contains(s.Shares, owner) && a.signed(s, false) },
+		func(s *Server) bool { return slices.Contains(s.Owners, owner) },
+		func(s *Server) bool { return s.hasHeader(header) },
+		func(s *Server) bool { return a.signed(s, false) },
+		// Signs of unowned servers are the weakest.
+		func(s *Server) bool { return owner == "" && a.signed(s, true) },
+	} {
 		for i := range servers {
-			for _, sign := range servers[i].Signs {
-				if sign.Unowned == unowned && (!unowned || owner == "") && a.has(sign) {
-					return &servers[i]
-				}
+			if is(&servers[i]) {
+				return &servers[i]
 			}
 		}
 	}
 	return nil
+}
+
+func (s *Server) isHost(host string) bool {
+	return slices.ContainsFunc(s.Hosts, func(h string) bool {
+		return host == h || strings.HasPrefix(h, ".") && strings.HasSuffix(host, h)
+	})
+}
+
+// hasHeader reports whether one of the server's headers is in an answer.
+func (s *Server) hasHeader(header http.Header) bool {
+	for _, h := range s.Headers {
+		prefix, star := strings.CutSuffix(http.CanonicalHeaderKey(h.Name), "*")
+		for name, values := range header {
+			if (name == prefix || star && strings.HasPrefix(name, prefix)) && len(values) > 0 &&
+				strings.HasPrefix(values[0], h.Prefix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// signed reports whether the server has one of an entry's pages.
+func (a asked) signed(s *Server, unowned bool) bool {
+	return slices.ContainsFunc(s.Signs, func(sign Sign) bool {
+		return sign.Unowned == unowned && a.has(sign)
+	})
 }
 
 func (a asked) has(s Sign) bool {
@@ -104,7 +127,7 @@ func (a asked) has(s Sign) bool {
 // lengths are the fields of a model in /v1/models that hold its longest prompt
 // and answer: vLLM's and SGLang's, llama.cpp's, and those of routers.
 var lengths = []string{
-	"max_model_len", "meta.n_ctx", "context_length", "max_context_length",
+	"max_model_len", "meta.n_ctx", "context_length", "max_context_length", "context_window",
 }
 
 // readModels reads the answer of /v1/models.

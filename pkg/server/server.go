@@ -4,10 +4,19 @@
 //
 // # Servers
 //
-// table.go has one [Server] for each. Nothing else in this module branches on a
+// Engines are in engines.go, routers in routers.go, and the APIs of companies in
+// hosted.go: one [Server] for each. Nothing else in this module branches on a
 // server's name: to add a server, add an entry there, and its metrics to the
 // catalogue. [Identify] finds the entry of a server that can be asked, [Of] the
-// entry of a name in a record.
+// entry of a name in a record. docs/servers.md has all entries as tables.
+//
+// # Which entry wins
+//
+// Routers list the models of the servers behind them as they are, so owned_by is
+// theirs. An entry says in Shares which owners it has in common with others; its
+// headers and pages are asked for before an owner decides. The order is: host,
+// header of an entry that shares, page of an entry that shares the owner, owner,
+// header, page.
 //
 // # The catalogue of metrics
 //
@@ -28,14 +37,23 @@ type Server struct {
 	// sentences.
 	Name  string
 	Title string
+	// Router reports whether it passes requests on to other servers.
+	Router bool
+	// Source is where its facts come from: a release of its source, or its
+	// documentation. Seen is the release that was run for this entry; "" if none was.
+	Source, Seen string
 
+	// Hosts are names of hosts, or what these end in if it begins with a dot.
+	Hosts []string
 	// Owners are the values of owned_by in /v1/models that identify the server.
 	Owners []string
-	// Header is a response header of /v1/models that identifies the server, and
-	// HeaderPrefix how its value begins. It is used if the owner is unknown.
-	Header, HeaderPrefix string
-	// Signs are pages that only this server has. They are requested if neither the
-	// owner nor the header identifies the server; any one of them suffices.
+	// Shares are owners that other entries have, too: those of the servers that a
+	// router lists, or of the one that a simulator plays.
+	Shares []string
+	// Headers are response headers of /v1/models that identify the server; any one
+	// of them suffices.
+	Headers []Header
+	// Signs are pages that only this server has; any one of them suffices.
 	Signs []Sign
 
 	// Version is where the server's version stands, the preferred page first.
@@ -45,8 +63,9 @@ type Server struct {
 	// have stands, if that is not what /v1/models says.
 	MaxModelLen Field
 
-	// ExactLength reports whether the server takes min_tokens and ignore_eos.
-	ExactLength bool
+	// ExactFields are the fields of a request that make an answer as long as asked.
+	// There are none if answers cannot be made so.
+	ExactFields []string
 	// Tokenizes reports whether the server has /tokenize for messages, and
 	// /detokenize.
 	Tokenizes bool
@@ -61,15 +80,19 @@ type Server struct {
 	// no tokens.
 	NullBlock bool
 	// Cached are the fields of an answer that hold the number of cached tokens,
-	// the preferred one first: OBJECT.PATH, where OBJECT is usage or timings.
+	// the preferred one first: OBJECT.PATH, where OBJECT is usage or timings. Without
+	// one the server never reports it.
 	Cached []string
 	// OmitsZero reports whether some releases leave the field out if it is 0.
 	OmitsZero bool
 
 	// Resets are the requests that empty its prefix cache, the most thorough
-	// first. ResetAdvice says how to get one, if it is not always there.
+	// first. ResetAdvice says how to get one, or what does so if there is none.
 	Resets      []Reset
 	ResetAdvice string
+
+	// Metrics is the path of its metrics; "" if it has none.
+	Metrics string
 
 	Advice Advice
 }
@@ -81,6 +104,17 @@ type Tokenize struct {
 	// Special is the field that leaves out special tokens around the text if it is
 	// false.
 	Special string
+}
+
+// ExactLength reports whether answers can be made as long as asked.
+func (s *Server) ExactLength() bool { return len(s.ExactFields) > 0 }
+
+// Header is a response header that identifies a server.
+type Header struct {
+	// Name is that of the header, or what it begins with if it ends in a star.
+	Name string
+	// Prefix is how its value begins.
+	Prefix string
 }
 
 // Sign is a page that identifies a server.
@@ -103,6 +137,8 @@ type Reset struct {
 	Path string // of the POST
 	// Keeps is what the request does not empty; "" if it empties everything.
 	Keeps string
+	// Fails are fields of the answer that it has if it failed.
+	Fails []string
 }
 
 // Advice is what the server's user can do, each as a clause that begins with a
@@ -112,6 +148,10 @@ type Advice struct {
 	Cache   string // to have prefixes cached
 	Metrics string // to have metrics exposed
 }
+
+// servers are the known servers. Their order matters where a server is not
+// known and everything is tried: for Signs, Resets and Cached.
+var servers = slices.Concat(engines, routers, hosted)
 
 // Of returns the entry of a name. The entry of an unknown name has the habits
 // that are assumed of any server.
@@ -180,7 +220,7 @@ func Resets() []Reset {
 func ResetAdvice() string {
 	var all []string
 	for i := range servers {
-		if s := &servers[i]; s.ResetAdvice != "" {
+		if s := &servers[i]; len(s.Resets) > 0 && s.ResetAdvice != "" {
 			all = append(all, s.ResetAdvice)
 		}
 	}

@@ -14,10 +14,10 @@ func TestServers(t *testing.T) {
 	t.Parallel()
 	var names, owners []string
 	for _, s := range servers {
-		if s.Name == "" || s.Title == "" || s.BlockSize < 1 || len(s.Cached) == 0 {
+		if s.Name == "" || s.Title == "" || s.BlockSize < 1 || s.Source == "" {
 			t.Errorf("%s: incomplete: %+v", s.Name, s)
 		}
-		if len(s.Owners) == 0 && s.Header == "" && len(s.Signs) == 0 {
+		if len(s.Owners)+len(s.Headers)+len(s.Signs)+len(s.Hosts) == 0 {
 			t.Errorf("%s: nothing identifies it", s.Name)
 		}
 		for _, o := range s.Owners {
@@ -49,34 +49,97 @@ func TestServers(t *testing.T) {
 			t.Errorf("Of(%s) is another entry", s.Name)
 		}
 	}
-	if s := Of("one that nobody knows"); s.BlockSize != AssumedBlock || s.ExactLength {
+	if s := Of("one that nobody knows"); s.BlockSize != AssumedBlock || s.ExactLength() {
 		t.Errorf("unknown server: %+v", s)
 	}
 }
 
-func TestIdentifyByHeader(t *testing.T) {
+// Each server is told from the others by what it says. A router wins over the
+// servers behind it, whose owner it lists.
+func TestIdentify(t *testing.T) {
 	t.Parallel()
-	get := func(path string) Page {
-		switch path {
-		case "/v1/models":
-			return Page{
-				Header: http.Header{"Server": {"llama.cpp"}},
-				JSON:   gjson.Parse(`{"data":[{"id":"m","owned_by":"me"}]}`),
-			}
-		case "/props":
-			return Page{JSON: gjson.Parse(`{"build_info":"b1"}`)}
-		}
-		return Page{}
+	models := func(owner string) string { return `{"data":[{"id":"m","owned_by":"` + owner + `"}]}` }
+	header := func(name, value string) http.Header {
+		return http.Header{http.CanonicalHeaderKey(name): {value}}
 	}
-	if id := Identify(get, "m"); id.Name != "llamacpp" || id.Version != "b1" {
-		t.Errorf("%+v", id)
+	const (
+		engines = `[{"engine_id":"e","serving_models":["m"],"created":1}]`
+		health  = `{"status":"healthy","endpoints":[],"instances":[]}`
+		ready   = `{"status":"healthy","litellm_version":"1.110.2"}`
+	)
+	type pages = map[string]string
+	for _, tc := range []struct {
+		name   string
+		host   string
+		header http.Header
+		pages  pages
+		want   string // name and version
+	}{
+		{"vLLM", "h", nil, pages{"/v1/models": models("vllm"), "/version": `{"version":"0.33.0"}`}, "vllm 0.33.0"},
+		{"vLLM behind the production stack", "h", nil, pages{"/v1/models": models("vllm"),
+			"/engines": engines, "/version": `{"version":"0.1.9"}`}, "production-stack 0.1.9"},
+		{"SGLang behind it", "h", nil, pages{"/v1/models": models("sglang"), "/engines": engines},
+			"production-stack "},
+		{"vLLM behind llm-d", "h", header("x-went-into-resp-headers", "true"),
+			pages{"/v1/models": models("vllm")}, "llm-d "},
+		{"SGLang behind llm-d", "h", header("x-went-into-resp-headers", "true"),
+			pages{"/v1/models": models("sglang")}, "llm-d "},
+		{"llm-d's simulator by its page", "h", nil, pages{"/v1/models": models("vllm"),
+			"/admin/config": `{"max-model-len":1024}`}, "llmdsim "},
+		{"llm-d's simulator in a pod", "h", header("x-inference-pod", "p"),
+			pages{"/v1/models": models("vllm")}, "llmdsim "},
+		{"LiteLLM by its page", "h", nil, pages{"/v1/models": models("openai"),
+			"/health/readiness": ready}, "litellm 1.110.2"},
+		{"LiteLLM by a header", "h", header("x-litellm-version", "1.110.2"),
+			pages{"/v1/models": models("vllm")}, "litellm "},
+		{"LiteLLM with another owner", "h", nil, pages{"/v1/models": models("me"),
+			"/health/readiness": ready}, "litellm 1.110.2"},
+		{"Dynamo", "h", nil, pages{"/v1/models": models("nvidia"), "/health": health}, "dynamo "},
+		{"an owner that is not Dynamo", "h", nil, pages{"/v1/models": models("nvidia"),
+			"/health": `{"status":"ok"}`}, "nvidia "},
+		{"SGLang", "h", nil, pages{"/v1/models": models("sglang"),
+			"/server_info": `{"version":"0.5.23","model_path":"m"}`}, "sglang 0.5.23"},
+		{"llama.cpp by its header", "h", header("Server", "llama.cpp"),
+			pages{"/v1/models": models("me"), "/props": `{"build_info":"b1"}`}, "llamacpp b1"},
+		{"another Server header", "h", header("Server", "uvicorn"),
+			pages{"/v1/models": models("me")}, "me "},
+		{"TensorRT-LLM", "h", nil, pages{"/v1/models": models("tensorrt_llm"),
+			"/version": `{"version":"1.2"}`}, "trtllm 1.2"},
+		{"Ollama", "h", nil, pages{"/v1/models": models("library"),
+			"/api/version": `{"version":"0.13"}`}, "ollama 0.13"},
+		{"Ollama with a model of somebody", "h", nil, pages{"/v1/models": models("somebody"),
+			"/api/version": `{"version":"0.13"}`}, "ollama 0.13"},
+		{"LMDeploy", "h", nil, pages{"/v1/models": models("lmdeploy")}, "lmdeploy "},
+		{"TGI", "h", nil, pages{"/v1/models": models("org/model"),
+			"/info": `{"model_id":"m","max_total_tokens":4096,"version":"3.3"}`}, "tgi 3.3"},
+		{"OpenAI by its host", "api.openai.com", nil, pages{"/v1/models": models("system")}, "openai-api "},
+		{"OpenAI by a header", "proxy", header("openai-version", "2020-10-01"),
+			pages{"/v1/models": models("system")}, "openai-api "},
+		{"a server that says that it is OpenAI's", "h", nil, pages{"/v1/models": models("openai")}, "openai "},
+		{"Azure", "me.openai.azure.com", nil, nil, "azure-openai "},
+		{"DeepSeek", "api.deepseek.com", nil, pages{"/v1/models": models("deepseek")}, "deepseek "},
+		{"vLLM without an owner", "h", nil, pages{"/version": `{"version":"0.9"}`}, "vllm 0.9"},
+		{"nothing", "h", nil, nil, " "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			id := Identify(tc.host, func(path string) Page {
+				return Page{Header: tc.header, JSON: gjson.Parse(tc.pages[path])}
+			}, "m")
+			if got := id.Name + " " + id.Version; got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+	if Of("openai").Name != "" {
+		t.Error("the owner openai is taken for OpenAI's API")
 	}
 }
 
 func TestLists(t *testing.T) {
 	t.Parallel()
 	tokenizes := func(s *Server) bool { return s.Tokenizes }
-	if got := Titles(tokenizes); got != "vLLM and mtbench sim" {
+	if got := Titles(tokenizes); got != "vLLM, mtbench sim and vLLM's production-stack router" {
 		t.Errorf("tokenizing servers: %q", got)
 	}
 	got := join([]string{"a", "b", "c"}, "or")
