@@ -91,28 +91,69 @@ func (c *Collector) counters(scrapes []*record.Scrape) *Counters {
 // readings that all servers have; ok is false if one lacks a reading before or
 // after the run.
 func (k *Counters) windows(byURL map[string][]*record.Scrape) (from, to record.Clock, ok bool) {
-	missing := make(map[string]bool)
-	for _, url := range slices.Sorted(maps.Keys(byURL)) {
-		list := byURL[url]
-		slices.SortStableFunc(list, func(a, b *record.Scrape) int { return cmp.Compare(a.At, b.At) })
-		first, last := around(list)
-		if first < 0 || last < 0 {
-			return 0, 0, false
+	for _, kind := range kinds(byURL) {
+		of, missing := &Counters{}, make(map[string]bool)
+		for _, list := range kind {
+			slices.SortStableFunc(list, func(a, b *record.Scrape) int { return cmp.Compare(a.At, b.At) })
+			first, last := around(list)
+			if first < 0 || last < 0 {
+				return 0, 0, false
+			}
+			k.Servers++
+			if k.Servers == 1 || list[first].At > from {
+				from = list[first].At
+			}
+			if k.Servers == 1 || list[last].At < to {
+				to = list[last].At
+			}
+			of.window(list[:last+1], first, missing)
 		}
-		k.Servers++
-		if k.Servers == 1 || list[first].At > from {
-			from = list[first].At
+		for name := range missing {
+			delete(of.Values, name)
+			delete(of.Names, name)
 		}
-		if k.Servers == 1 || list[last].At < to {
-			to = list[last].At
-		}
-		k.window(list[:last+1], first, missing)
-	}
-	for name := range missing {
-		delete(k.Values, name)
-		delete(k.Names, name)
+		k.beside(of)
 	}
 	return from, to, true
+}
+
+// kinds returns the readings of each address: first of the servers that answer
+// requests, then of caches beside them, which expose nothing of prompts.
+func kinds(byURL map[string][]*record.Scrape) (out [][][]*record.Scrape) {
+	prompts := func(r *record.Scrape) bool { _, ok := r.Values["prompt_tokens"]; return ok }
+	var engines, caches [][]*record.Scrape
+	for _, url := range slices.Sorted(maps.Keys(byURL)) {
+		if list := byURL[url]; slices.ContainsFunc(list, prompts) {
+			engines = append(engines, list)
+		} else {
+			caches = append(caches, list)
+		}
+	}
+	for _, kind := range [][][]*record.Scrape{engines, caches} {
+		if len(kind) > 0 {
+			out = append(out, kind)
+		}
+	}
+	return out
+}
+
+// beside adds the counters of servers of another kind. They count the same hits
+// from the other side, so nothing is added up: the larger number counts, since one
+// of the two may not know of tiers.
+func (k *Counters) beside(other *Counters) {
+	if k.Values == nil {
+		k.Values, k.Names = make(map[string]float64), make(map[string]string)
+	}
+	k.Invalid = cmp.Or(k.Invalid, other.Invalid)
+	for name, v := range other.Values {
+		if old, ok := k.Values[name]; ok && old >= v {
+			continue
+		}
+		k.Values[name] = v
+		if metric := other.Names[name]; metric != "" {
+			k.Names[name] = metric
+		}
+	}
 }
 
 // around returns the last reading before the turns and the last one after them,

@@ -159,3 +159,35 @@ func countersOf(recs ...any) *Counters {
 	c := collected(Options{}, recs...)
 	return c.counters(c.scrapes)
 }
+
+// A cache beside the servers neither hides what only they expose, nor is added to
+// it; tiers that only the cache knows are its own.
+func TestCacheBeside(t *testing.T) {
+	t.Parallel()
+	at := func(ms int, url, when string, values map[string]float64) *record.Scrape {
+		return &record.Scrape{At: record.Clock(ms) * 1e6, URL: url, When: when, Values: values}
+	}
+	engine := func(prompt, external float64) map[string]float64 {
+		return map[string]float64{"prompt_tokens": prompt, "cached_tokens_external": external,
+			"cached_tokens_cpu": 0, "cached_tokens_gpu": 0, "gpu_blocks": 9}
+	}
+	cache := func(external, cpu float64) map[string]float64 {
+		return map[string]float64{"cached_tokens_external": external, "cached_tokens_cpu": cpu,
+			"cpu_used_bytes": 7}
+	}
+	k := countersOf(
+		at(1, "a", record.Before, engine(10, 0)), at(1, "b", record.Before, engine(0, 0)),
+		at(1, "cache", record.Before, cache(100, 50)),
+		at(9, "a", record.After, engine(40, 12)), at(9, "b", record.After, engine(20, 8)),
+		at(9, "cache", record.After, cache(120, 65)),
+	)
+	if p, e := k.value("prompt_tokens"), k.value("cached_tokens_external"); p != 50 || e != 20 {
+		t.Errorf("%v prompt tokens, %v of them external: want 50 and 20", p, e)
+	}
+	if tiers := k.tiers(); tiers["cpu"] != 15 || tiers["external"] != 5 || k.Servers != 3 {
+		t.Errorf("tiers %v of %d addresses", tiers, k.Servers)
+	}
+	if k.States["gpu_blocks"].Max != 18 || k.States["cpu_used_bytes"].Max != 7 {
+		t.Errorf("states %v", k.States)
+	}
+}

@@ -20,29 +20,38 @@ type State struct {
 	Max  Number `json:"max"`
 }
 
-// statesOf returns the gauges that all servers expose, over the readings between
+// statesOf returns the gauges that all servers of a kind expose, over the readings between
 // the last one before the run and the first one after it, or over those two if
 // there are none between.
 func statesOf(byURL map[string][]*record.Scrape) map[string]State {
-	var series [][]*record.Scrape
-	for _, list := range byURL {
-		list = slices.Clone(list)
-		slices.SortStableFunc(list, func(a, b *record.Scrape) int { return cmp.Compare(a.At, b.At) })
-		during := slices.DeleteFunc(slices.Clone(list), func(r *record.Scrape) bool {
-			return r.When != record.During
-		})
-		if len(during) == 0 {
-			during = list
-		}
-		series = append(series, during)
-	}
 	states := make(map[string]State)
-	for _, q := range server.Quantities() {
-		if s, ok := stateOf(&q, series); q.Gauge && ok {
-			states[q.Name] = s
+	for _, kind := range kinds(byURL) {
+		var series [][]*record.Scrape
+		for _, list := range kind {
+			series = append(series, during(list))
+		}
+		for _, q := range server.Quantities() {
+			_, known := states[q.Name]
+			if s, ok := stateOf(&q, series); q.Gauge && ok && !known {
+				states[q.Name] = s
+			}
 		}
 	}
 	return states
+}
+
+// during returns the readings of an address during the run, in order, or all if
+// there are none.
+func during(list []*record.Scrape) []*record.Scrape {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b *record.Scrape) int { return cmp.Compare(a.At, b.At) })
+	between := slices.DeleteFunc(slices.Clone(list), func(r *record.Scrape) bool {
+		return r.When != record.During
+	})
+	if len(between) == 0 {
+		return list
+	}
+	return between
 }
 
 // stateOf puts the servers' readings together one by one: all servers are read
