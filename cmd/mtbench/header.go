@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
@@ -29,7 +30,7 @@ func header(
 	name, _ := os.Hostname() // a header without a name is no reason not to run
 	h := &record.Run{
 		ID: runID(o.Start), Start: o.Start, Program: "mtbench " + cli.Version(), Label: f.label,
-		Options: options, Model: f.model, URL: cli.PlainURL(f.openai.URL[0]),
+		Options: options, Model: f.model, URL: httpclient.ShownText(f.openai.URL[0]),
 		Seed: int64(f.bench.Seed), Clients: f.bench.Clients,
 		ActiveConversations: max(f.bench.Active, f.bench.Clients),
 		OutputLength:        string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
@@ -44,7 +45,7 @@ func header(
 		h.Load.Balance = string(o.Balance)
 		for i := range ids {
 			h.Replicas = append(h.Replicas, record.Replica{
-				URL: cli.PlainURL(f.openai.URL[i]), Server: described(&ids[i]),
+				URL: httpclient.ShownText(f.openai.URL[i]), Server: described(&ids[i]),
 			})
 		}
 	}

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 	"multiturn/pkg/server/scrape"
 )
 
@@ -64,11 +66,11 @@ func newMetrics(ctx context.Context, c *cli.Call, f *runFlags) (*metrics, error)
 func (m *metrics) address(servers []string) error {
 	if len(m.urls) == 0 {
 		for _, s := range servers {
-			u, err := scrape.URLOf(s)
+			a, err := server.ParseAddress(s)
 			if err != nil {
 				return err
 			}
-			m.urls = append(m.urls, u)
+			m.urls = append(m.urls, scrape.URLOf(a))
 		}
 	}
 	if len(servers) == 1 || len(m.urls) != len(servers) {
@@ -76,7 +78,7 @@ func (m *metrics) address(servers []string) error {
 	}
 	m.replica = map[string]int{}
 	for i, u := range m.urls {
-		m.replica[cli.PlainURL(u)] = i + 1
+		m.replica[httpclient.ShownText(u)] = i + 1
 	}
 	return nil
 }

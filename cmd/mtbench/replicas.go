@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"multiturn/pkg/cli"
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/server"
 )
 
@@ -16,7 +16,7 @@ func (f *runFlags) of(replica int) string {
 	if len(f.openai.URL) == 1 {
 		return ""
 	}
-	return cli.PlainURL(f.openai.URL[replica]) + ": "
+	return httpclient.ShownText(f.openai.URL[replica]) + ": "
 }
 
 // remarkDifferent remarks what replicas say otherwise of themselves than the
@@ -24,7 +24,7 @@ func (f *runFlags) of(replica int) string {
 func (s *setup) remarkDifferent(ids []server.Identity) {
 	for i := range ids {
 		if text := different(&ids[i], &ids[0]); text != "" {
-			s.call.Remarkf("%snot as %s: %s", s.of(i), cli.PlainURL(s.runFlags.openai.URL[0]), text)
+			s.call.Remarkf("%snot as %s: %s", s.of(i), httpclient.ShownText(s.runFlags.openai.URL[0]), text)
 		}
 	}
 }

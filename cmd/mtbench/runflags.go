@@ -126,7 +126,8 @@ func (f *runFlags) serverFlags() []cli.Flag {
 	o := &f.openai
 	return []cli.Flag{
 		{Name: "url", Short: "u", Essential: true, Value: cli.URLs(&o.URL),
-			Usage: "the server, also as HOST:PORT; the path of --api is appended; " +
+			Usage: "the server, also as HOST:PORT; /v1 is added unless it ends in a version, such as " +
+				"/v4; an address that ends in the path of an endpoint is used as it stands; " +
 				"repeatable: replicas of one server, which share the turns as --balance has it"},
 		balanceFlag(&f.bench.Balance, "with several --url"),
 		{Name: "api", Value: cli.AutoEnum(&o.API, openai.Chat, openai.Completions, openai.Responses),

@@ -4,9 +4,9 @@
 //
 // # Secrets
 //
-// The key and the headers are meant for the server. [Config.Client] sends them
-// to no other host, even if the server redirects there, and [Config.Elsewhere]
-// is the configuration for any other host.
+// The key and the headers are meant for the server. No request follows a
+// redirect to another origin, and [Config.Elsewhere] is the configuration for any
+// other host. [Shown] is an address without its secrets.
 package httpclient
 
 import (
@@ -95,25 +95,35 @@ func (c *Config) Transport() *http.Transport {
 }
 
 // Client returns a client of which each request takes limit at most; 0 means no
-// limit. [Config.Apply] adds the headers to a request. The client takes them
-// from a request that is redirected to another host.
+// limit. [Config.Apply] adds the headers to a request. The client follows
+// redirects by [WithinOrigin].
 func (c *Config) Client(limit time.Duration) *http.Client {
 	return &http.Client{
-		Transport: c.Transport(), Timeout: limit,
-		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			if len(via) >= maxRedirects {
-				return errors.New("too many redirects")
-			}
-			first := via[0].URL
-			if req.URL.Host != first.Host || req.URL.Scheme != first.Scheme {
-				for name := range c.Header {
-					req.Header.Del(name)
-				}
-				req.Header.Del("Authorization")
-			}
-			return nil
-		},
+		Transport: c.Transport(), Timeout: limit, CheckRedirect: WithinOrigin,
 	}
+}
+
+// WithinOrigin is the rule for redirects of requests that are not measured: they
+// are followed to the same scheme, host and port. The error of any other is a
+// *RedirectError.
+func WithinOrigin(req *http.Request, via []*http.Request) error {
+	first := via[0].URL
+	switch {
+	case len(via) >= maxRedirects:
+		return errors.New("too many redirects")
+	case req.URL.Host != first.Host || req.URL.Scheme != first.Scheme:
+		return &RedirectError{To: Shown(req.URL)}
+	}
+	return nil
+}
+
+// RedirectError is a redirect that is not followed.
+type RedirectError struct {
+	To string // the target, without its secrets
+}
+
+func (e *RedirectError) Error() string {
+	return "it redirects to " + e.To + ", which is not followed"
 }
 
 // Apply sets the headers of a request to the server, the key among them, except

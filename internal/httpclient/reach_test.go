@@ -183,31 +183,49 @@ func TestProxyReachesAll(t *testing.T) {
 	}
 }
 
-// A redirect to another host carries neither the key nor the headers there.
-func TestRedirectsCarryNoSecrets(t *testing.T) {
+// A redirect is followed within the server, and never to another one.
+func TestRedirectsStayWithinTheServer(t *testing.T) {
 	t.Parallel()
-	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization")+r.Header.Get("X-Api-Key") != "" {
-			t.Errorf("secrets arrived elsewhere: %v", r.Header)
-		}
-		fmt.Fprint(w, "vllm:prompt_tokens_total 1\n")
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was asked elsewhere, with %v", r.URL, r.Header)
 	}))
 	defer other.Close()
-	var same bool
-	mux := http.NewServeMux()
-	mux.HandleFunc("/metrics", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/here", http.StatusFound)
-	})
-	mux.HandleFunc("/here", func(w http.ResponseWriter, r *http.Request) {
-		same = r.Header.Get("X-Api-Key") == "k" && r.Header.Get("Authorization") == "Bearer sesame"
-		http.Redirect(w, r, other.URL, http.StatusFound)
-	})
-	srv := httptest.NewServer(mux)
-	defer srv.Close()
-	c := httpclient.Config{APIKey: "sesame", Header: http.Header{"x-api-key": {"k"}}}
-	r := scrape.New([]string{srv.URL + "/metrics"}, c, time.Now()).Scrape(t.Context(),
-		record.Before)
-	if r[0].Error != "" || !same {
-		t.Errorf("%+v; secrets arrived at the server itself: %v", r[0], same)
+	for name, leads := range map[string]string{"here": "/moved", "elsewhere": other.URL + "?key=k"} {
+		srv := httptest.NewServer(handler(func(r *http.Request) {
+			key := r.Header.Get("X-Api-Key") + r.Header.Get("Authorization")
+			if key != "kBearer sesame" && !strings.HasPrefix(r.URL.Path, "/org/") {
+				t.Errorf("%s was asked with %v", r.URL, r.Header)
+			}
+		}))
+		defer srv.Close()
+		inner := srv.Config.Handler
+		srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if path, ok := strings.CutPrefix(r.URL.Path, "/moved"); ok {
+				r.URL.Path = path
+				inner.ServeHTTP(w, r)
+				return
+			}
+			to := leads
+			if to == "/moved" {
+				to += r.URL.Path
+			}
+			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+		})
+		c := httpclient.Config{APIKey: "sesame", Header: http.Header{"x-api-key": {"k"}}}
+		for what, send := range senders(t, srv.URL, c) {
+			err := send()
+			switch {
+			case what == "preconnect" || what == "hub":
+			case name == "here" && what != "measured" && what != "preflight":
+				if err != nil {
+					t.Errorf("%s, redirected within the server: %v", what, err)
+				}
+			case err == nil:
+				t.Errorf("%s, redirected %s: no error", what, name)
+			case !strings.Contains(err.Error(), "which is not followed") ||
+				name == "elsewhere" && !strings.Contains(err.Error(), other.URL+"?key=***"):
+				t.Errorf("%s, redirected %s: %v", what, name, err)
+			}
+		}
 	}
 }

@@ -5,8 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+
+	"multiturn/internal/httpclient"
 )
 
 // commaList is a list that is given as a whole.
@@ -66,69 +67,35 @@ func texts(p *[]string, meta string) Value {
 }
 
 // URL is an http or https address with a host; without a scheme it is http. A
-// password in it is never shown.
+// password and the secrets of its query are masked wherever it is shown.
 func URL(p *string) Value {
-	get := func(s string) any { return withoutPassword(s) }
-	return &value[string]{p: p, meta: "URL", parse: parseURL, show: withoutPassword, get: get}
-}
-
-// URLs is a list of addresses that grows with every use of the flag. Only
-// scheme, host and path are shown: the rest may hold keys.
-func URLs(p *[]string) Value { return List(p, "URL", parseURL, PlainURL) }
-
-// PlainURL returns an address without user, password, query and fragment, which
-// may hold keys.
-func PlainURL(s string) string {
-	u, err := url.Parse(s)
-	if err != nil {
-		return ""
+	get := func(s string) any { return httpclient.ShownText(s) }
+	return &value[string]{
+		p: p, meta: "URL", parse: parseURL, show: httpclient.ShownText, get: get,
 	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
 }
+
+// URLs is a list of addresses that grows with every use of the flag. A password
+// and the secrets of a query are masked.
+func URLs(p *[]string) Value { return List(p, "URL", parseURL, httpclient.ShownText) }
 
 // ParsedURL is an address that may be absent.
 func ParsedURL(p **url.URL) Value {
-	parse := func(s string) (*url.URL, error) {
-		s, err := parseURL(s)
-		if err != nil {
-			return nil, err
-		}
-		return url.Parse(s)
-	}
 	show := func(u *url.URL) string {
 		if u == nil {
 			return ""
 		}
-		return u.Redacted()
+		return httpclient.Shown(u)
 	}
-	return Parsed(p, "URL", parse, show)
+	return Parsed(p, "URL", httpclient.ParseURL, show)
 }
 
 func parseURL(s string) (string, error) {
-	s = strings.TrimSpace(s)
-	if !strings.Contains(s, "://") {
-		s = "http://" + s
+	u, err := httpclient.ParseURL(s)
+	if err != nil {
+		return "", err
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
-		!isPort(u.Port()) {
-		return "", errors.New("is not an address like http://localhost:8000")
-	}
-	return s, nil
-}
-
-// isPort reports whether s is a port, or "" for the scheme's own.
-func isPort(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 16)
-	return s == "" || err == nil
-}
-
-func withoutPassword(s string) string {
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		return u.Redacted()
-	}
-	return s
+	return u.String(), nil
 }
 
 // Headers is HTTP headers, "Name: value" or "Name=value", one for each use of
@@ -137,9 +104,6 @@ func withoutPassword(s string) string {
 func Headers(p *http.Header) Value { return headers{p} }
 
 type headers struct{ p *http.Header }
-
-// masked stands for a secret.
-const masked = "***"
 
 var errNoHeader = errors.New("this is not a header: write 'Name: value' or Name=value")
 
@@ -152,7 +116,7 @@ func (v headers) Bound() any     { return v.p }
 func (v headers) Get() any {
 	names := []string{}
 	for name := range *v.p {
-		names = append(names, name+": "+masked)
+		names = append(names, name+": "+httpclient.Masked)
 	}
 	slices.Sort(names)
 	return names

@@ -33,8 +33,8 @@ var (
 type answer struct {
 	res      *Result
 	maxEvent int
-	secrets  secrets
-	keep     []string // headers to return
+	to       *endpoint // that was asked
+	keep     []string  // headers to return
 
 	form      form
 	promised  form   // by the Content-Type
@@ -55,6 +55,7 @@ type answer struct {
 	timings   []byte
 	sglext    []byte
 	failure   string // of the first error event
+	location  string // that a redirect leads to
 	badEvent  string // what is wrong with the first bad event
 	done      bool   // [DONE] was seen
 	finished  bool   // a finish_reason was seen
@@ -76,12 +77,12 @@ var answers = sync.Pool{New: func() any { return new(answer) }}
 
 // newAnswer returns an answer for one response; free returns its buffers to the
 // pool.
-func newAnswer(o *Options, c *sockclock.Clock, s secrets) *answer {
+func newAnswer(o *Options, to *endpoint, c *sockclock.Clock) *answer {
 	a := answers.Get().(*answer)
 	a.res = &Result{}
-	a.clock, a.secrets, a.maxEvent, a.keep = c, s, o.MaxEvent, o.KeepHeaders
+	a.clock, a.to, a.maxEvent, a.keep = c, to, o.MaxEvent, o.KeepHeaders
 	a.think.reset(o.Think)
-	a.parser.Limit, a.decoder.api = o.MaxEvent, o.api()
+	a.parser.Limit, a.decoder.api = o.MaxEvent, to.api
 	return a
 }
 
@@ -119,6 +120,9 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 	if !answers200(status) {
 		r.RetryAfter = retryAfter(h, time.Now())
 		a.form = formError
+		if status/100 == 3 {
+			a.location = h.Get("Location")
+		}
 	}
 	e := h.Get("Content-Encoding")
 	if e != "" && !strings.EqualFold(e, "identity") && a.form != formError {
@@ -253,7 +257,7 @@ func (a *answer) event(e sse.Event, frame int) {
 // of a secret would not be found.
 func (a *answer) clip(b []byte) string {
 	const most = 80
-	s := a.secrets.remove(string(b[:min(len(b), 4096)]))
+	s := a.to.secrets.remove(string(b[:min(len(b), 4096)]))
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
@@ -433,7 +437,7 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	a.settleFirst()
 	r.Outcome, r.Error = a.outcome(cause)
 	r.ReadLateUS = a.late.Microseconds()
-	r.Error = oneLine(a.secrets.remove(r.Error))
+	r.Error = oneLine(a.to.secrets.remove(r.Error))
 
 	// Copies, because the buffers are for the next answer.
 	r.Text, r.Reasoning = string(a.text.buf), string(a.reasoning.buf)
@@ -501,7 +505,7 @@ func (a *answer) outcome(cause error) (record.Outcome, string) {
 		}
 		return record.Connect, cause.Error()
 	case a.form == formError:
-		return record.HTTPStatus, statusLine(r.Status, a.whole, r.RetryAfter)
+		return record.HTTPStatus, a.statusLine()
 	case a.failure != "":
 		return record.ErrorInStream, a.failure
 	case a.badEvent != "":

@@ -49,7 +49,8 @@ func FuzzAnswer(f *testing.F) {
 			cause = errCut
 		}
 		run := func(pieces ...[]byte) *Result {
-			answer := newAnswer(&Options{MaxEvent: 1 << 20}, sockclock.New(time.Now()), nil)
+			answer := newAnswer(&Options{MaxEvent: 1 << 20}, &endpoint{api: &chatCompletions},
+				sockclock.New(time.Now()))
 			answer.head(status, header, 1)
 			for _, p := range pieces {
 				answer.read(1e6, 1e6, false)

@@ -2,11 +2,13 @@ package openai
 
 import (
 	"bytes"
+	"net/url"
 	"slices"
-	"strings"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 // API is a kind of endpoint that generates text.
@@ -25,7 +27,7 @@ const (
 // a file of its own.
 type api struct {
 	name API
-	path string // after /v1
+	path string // after the version, one of the constants of package server
 	// history returns how the body holds a history.
 	history   func(o *Options) history
 	maxTokens string   // default of Options.MaxTokensField
@@ -67,10 +69,15 @@ func (a *api) ownEvent(kind []byte) bool {
 
 // api returns the endpoint in use; nil if there is no such API.
 func (o *Options) api() *api {
+	in := func(a *api) bool { return a.name == o.API }
 	if o.API == AutoAPI {
-		return endpoint(o.URL, apis)
+		address, err := server.ParseAddress(o.URL)
+		if err != nil || address.Endpoint() == "" {
+			return apis[0]
+		}
+		in = func(a *api) bool { return a.path == address.Endpoint() }
 	}
-	i := slices.IndexFunc(apis, func(a *api) bool { return a.name == o.API })
+	i := slices.IndexFunc(apis, in)
 	if i < 0 {
 		return nil
 	}
@@ -88,14 +95,28 @@ func isDone(data []byte) bool {
 		bytes.EqualFold(bytes.Trim(data, " \t\r\n\""), []byte("[DONE]"))
 }
 
-// endpoint returns the one of apis whose path the URL ends in, else the first.
-func endpoint(url string, apis []*api) *api {
-	path, _, _ := strings.Cut(url, "?")
-	path = strings.TrimRight(path, "/")
-	for _, a := range apis {
-		if strings.HasSuffix(path, a.path) {
-			return a
-		}
+// endpoint is where the measured requests of a client go.
+type endpoint struct {
+	api     *api
+	url     *url.URL // without user and password
+	shown   string   // path and query, for errors
+	secrets secrets
+}
+
+func newEndpoint(a server.Address, api *api, s secrets) *endpoint {
+	u := a.Of(api.path)
+	shown := u.EscapedPath()
+	if u.RawQuery != "" {
+		shown += "?" + httpclient.ShownQuery(u.RawQuery)
 	}
-	return apis[0]
+	return &endpoint{api, u, shown, s}
+}
+
+// target returns where a redirect leads, as it may be shown.
+func (e *endpoint) target(location string) string {
+	u, err := e.url.Parse(location)
+	if err != nil {
+		return "a place that is not a URL"
+	}
+	return httpclient.Shown(u)
 }

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -25,17 +24,24 @@ var other = api{
 
 func TestEndpoint(t *testing.T) {
 	t.Parallel()
-	all := []*api{&chatCompletions, &other}
-	for url, want := range map[string]*api{
-		"http://h":                      &chatCompletions,
-		"http://h/v1/":                  &chatCompletions,
-		"http://h/v1/chat/completions":  &chatCompletions,
-		"http://h/v1/others":            &other,
-		"http://h/x/v1/others/?key=v/x": &other,
-		"http://h/v1?others":            &chatCompletions,
+	for text, want := range map[string]*api{
+		"http://h":                         &chatCompletions,
+		"http://h/v1/":                     &chatCompletions,
+		"http://h/v1/chat/completions":     &chatCompletions,
+		"http://h/v4/completions":          &completions,
+		"http://h/x/v1/responses/?key=v/x": &responses,
+		"http://h/v1?responses":            &chatCompletions,
+		"no address at all":                &chatCompletions,
 	} {
-		if got := endpoint(url, all); got != want {
-			t.Errorf("%s: %s", url, got.path)
+		o := Options{URL: text}
+		if got := o.api(); got != want {
+			t.Errorf("%s: %s", text, got.path)
+		}
+		if o.API = Responses; o.api() != &responses {
+			t.Errorf("%s: not the API that was asked for", text)
+		}
+		if o.API = "x"; o.api() != nil {
+			t.Errorf("%s: there is no such API", text)
 		}
 	}
 }
@@ -45,17 +51,12 @@ func TestEndpoint(t *testing.T) {
 func TestOwnUsage(t *testing.T) {
 	t.Parallel()
 	o := Options{URL: "http://h", Model: "m"}
-	u, err := url.Parse(o.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for a, want := range map[*api]bool{&chatCompletions: true, &other: false} {
-		if body := newTemplate(&o, u, a).after; strings.Contains(string(body), "include_usage") != want {
+		if body := newTemplate(&o, nil, a).after; strings.Contains(string(body), "include_usage") != want {
 			t.Errorf("%s: %s", a.path, body)
 		}
 	}
-	answer := newAnswer(&o, sockclock.New(time.Now()), nil)
-	answer.decoder.api = &other
+	answer := newAnswer(&o, &endpoint{api: &other}, sockclock.New(time.Now()))
 	answer.head(http.StatusOK, http.Header{"Content-Type": {"text/event-stream"}}, 1)
 	answer.read(2, 2, true)
 	answer.body([]byte("data: {\"input_tokens\":3}\n\n"), 1)

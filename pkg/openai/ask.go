@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/internal/httpclient"
 )
 
 // question is a request beside the measured ones.
@@ -31,14 +34,14 @@ type reply struct {
 // some MB.
 const longestReply = 256 << 20
 
-// ask sends a question, with the headers of the measured requests. It follows no
-// redirect. No secret is in its error.
+// ask sends a question, with the headers of the measured requests. It follows
+// redirects within the server. No secret is in its error.
 func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.limit)
 	defer cancel()
-	url := c.base.String() + q.path
+	at := c.address.At(q.path).String()
 	met := &contact{}
-	req, err := http.NewRequestWithContext(met.trace(ctx), q.method, url, bytes.NewReader(q.body))
+	req, err := http.NewRequestWithContext(met.trace(ctx), q.method, at, bytes.NewReader(q.body))
 	if err != nil {
 		return reply{}, errors.New("not a valid URL")
 	}
@@ -48,8 +51,15 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 		}
 		req.Header[name] = values
 	}
-	resp, err := c.questions.transport.RoundTrip(req)
+	client := http.Client{
+		Transport: c.questions.transport, CheckRedirect: httpclient.WithinOrigin,
+	}
+	resp, err := client.Do(req)
 	if err != nil {
+		// url.Error repeats the address, with the secrets in its query.
+		if ue := (*url.Error)(nil); errors.As(err, &ue) {
+			err = ue.Err
+		}
 		return reply{}, c.noAnswer(ctx, q, met, err)
 	}
 	defer resp.Body.Close()

@@ -52,7 +52,7 @@ func BenchmarkChunk(b *testing.B) {
 			o := &Options{}
 			b.ReportAllocs()
 			for b.Loop() {
-				a := newAnswer(o, sockclock.New(time.Now()), nil)
+				a := newAnswer(o, &endpoint{api: &chatCompletions}, sockclock.New(time.Now()))
 				a.form = formStream
 				a.res.Status = 200
 				for i, r := range reads {
@@ -75,7 +75,7 @@ func BenchmarkChunk(b *testing.B) {
 func TestChunkCost(t *testing.T) {
 	read := []byte(vllmChunk(" word", "null", ""))
 	n := testing.AllocsPerRun(20, func() {
-		a := newAnswer(&Options{}, sockclock.New(time.Now()), nil)
+		a := newAnswer(&Options{}, &endpoint{api: &chatCompletions}, sockclock.New(time.Now()))
 		a.form, a.res.Status = formStream, 200
 		for i := range 1000 {
 			a.read(record.Clock(i+1), record.Clock(i+1), false)

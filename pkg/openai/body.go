@@ -12,6 +12,7 @@ import (
 
 	"multiturn/internal/httpclient"
 	"multiturn/pkg/chat"
+	"multiturn/pkg/server"
 )
 
 const sessionMark = httpclient.SessionMark
@@ -32,9 +33,9 @@ type template struct {
 	own            map[string]bool // body fields that the user set, which override ours
 }
 
-// newTemplate returns the template of requests to an endpoint with options o; u
-// is the parsed URL.
-func newTemplate(o *Options, u *url.URL, api *api) *template {
+// newTemplate returns the template of requests to an endpoint with options o.
+// user, if it is not nil, becomes basic authentication.
+func newTemplate(o *Options, user *url.Userinfo, api *api) *template {
 	t := &template{
 		own: map[string]bool{}, header: http.Header{}, sessionHeader: http.Header{},
 		maxTokensField: cmp.Or(o.MaxTokensField, api.maxTokens), minTokensField: api.minTokens,
@@ -82,9 +83,9 @@ func newTemplate(o *Options, u *url.URL, api *api) *template {
 		t.header.Set("Accept", "application/json")
 	}
 	t.header.Set("Content-Type", "application/json")
-	if u.User != nil {
-		password, _ := u.User.Password()
-		login := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password))
+	if user != nil {
+		password, _ := user.Password()
+		login := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
 		t.header.Set("Authorization", "Basic "+login)
 	}
 	o.Apply(t.header)
@@ -112,12 +113,8 @@ func appendField(dst []byte, f Field) []byte {
 }
 
 // secrets returns the texts that no error may show.
-func (t *template) secrets(o *Options, u *url.URL) secrets {
-	texts := []string{o.APIKey}
-	if u.User != nil {
-		password, _ := u.User.Password()
-		texts = append(texts, password)
-	}
+func (t *template) secrets(o *Options, a server.Address) secrets {
+	texts := append(a.Secrets(), o.APIKey)
 	add := func(values []string) {
 		for _, v := range values {
 			if strings.Contains(v, sessionMark) {

@@ -8,11 +8,12 @@ import (
 
 	"multiturn/internal/jsonseq"
 	"multiturn/pkg/chat"
+	"multiturn/pkg/server"
 )
 
 // chatCompletions is POST /v1/chat/completions.
 var chatCompletions = api{
-	name: Chat, path: "/chat/completions",
+	name: Chat, path: server.ChatCompletions,
 	history:   func(*Options) history { return chatHistory },
 	maxTokens: "max_tokens",
 	minTokens: "min_tokens",

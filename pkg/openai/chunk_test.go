@@ -399,7 +399,7 @@ func TestUsagePlaces(t *testing.T) {
 		{"timings alone", []string{`{"choices":[],"timings":{"cache_n":3,"prompt_n":4,"predicted_n":2}}`}, "7"},
 		{"timings and zeros", []string{`{"choices":[],"usage":{},"timings":{"prompt_n":4,"predicted_n":2}}`}, "4"},
 	} {
-		a := newAnswer(&Options{}, sockclock.New(time.Now()), nil)
+		a := newAnswer(&Options{}, &endpoint{api: &chatCompletions}, sockclock.New(time.Now()))
 		a.decide(formStream)
 		a.res.Status = 200
 		for _, e := range append([]string{`{"choices":[{"delta":{"content":"x"}}]}`}, c.events...) {
@@ -506,9 +506,10 @@ func TestValidate(t *testing.T) {
 		{Options{URL: "http://h", Model: "m"}, ""},
 		{Options{}, "URL: is empty"},
 		{Options{URL: "http://h"}, "Model: is empty"},
-		{Options{URL: "localhost:8000", Model: "m"}, "URL: is not a server's address; want"},
-		{Options{URL: "http://u:pass word@h", Model: "m"}, "URL: cannot be parsed: "},
-		{Options{URL: "ftp://h", Model: "m"}, "URL: is not a server's address; want"},
+		{Options{URL: "localhost:8000", Model: "m"}, ""},
+		{Options{URL: "http://h/v1/responses", Model: "m"}, ""},
+		{Options{URL: "http://u:pass word@h", Model: "m"}, "URL: is not an address"},
+		{Options{URL: "ftp://h", Model: "m"}, "URL: is not an address"},
 		{Options{URL: "http://h", Model: "m",
 			Config: httpclient.Config{Header: map[string][]string{"A b": {"x"}}}}, `Header: "A b"`},
 		{Options{URL: "http://h", Model: "m",

@@ -9,12 +9,13 @@ import (
 
 	"multiturn/pkg/chat"
 	prompts "multiturn/pkg/chat/template"
+	"multiturn/pkg/server"
 )
 
 // completions is POST /v1/completions, whose prompt is a text that
 // Options.Format makes of the messages. Its answers are read as those of chats.
 var completions = api{
-	name: Completions, path: "/completions",
+	name: Completions, path: server.Completions,
 	history: func(o *Options) history {
 		e := promptEncoder{o.format()}
 		return history{

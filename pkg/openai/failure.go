@@ -143,13 +143,23 @@ func pageText(page string) string {
 	return "a page: " + html.UnescapeString(pageTag.ReplaceAllString(page, " "))
 }
 
-// statusLine returns the error for a status other than 200.
-func statusLine(status int, body []byte, retryAfter time.Duration) string {
+// statusLine returns the error for a status other than 200. It names the path
+// that was asked if that may be what is wrong.
+func (a *answer) statusLine() string {
+	status, retryAfter := a.res.Status, a.res.RetryAfter
 	s := "HTTP " + strconv.Itoa(status)
 	if t := http.StatusText(status); t != "" {
 		s += " " + t
 	}
-	if text := failureText(body); text != "" {
+	switch {
+	case a.location != "":
+		s += " of POST " + a.to.shown + " to " + a.to.target(a.location) +
+			", which is not followed"
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed,
+		status == http.StatusGone, status == http.StatusNotImplemented:
+		s += " for POST " + a.to.shown
+	}
+	if text := failureText(a.whole); text != "" {
 		s += ": " + text
 	}
 	if retryAfter > 0 {

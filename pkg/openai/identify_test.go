@@ -77,7 +77,10 @@ func TestTarget(t *testing.T) {
 		"http://h:1/v1/chat/completions":  "/v1/chat/completions",
 		"http://h:1/some/proxy":           "/some/proxy/v1/chat/completions",
 		"http://h:1/some/proxy/v1?a=b":    "/some/proxy/v1/chat/completions?a=b",
-		"http://u:p@h:1/chat/completions": "/v1/chat/completions",
+		"http://u:p@h:1/chat/completions": "/chat/completions",
+		"http://h:1/api/paas/v4":          "/api/paas/v4/chat/completions",
+		"http://h:1/x/chat/completions?api-version=2024-10-21": "/x/chat/completions?" +
+			"api-version=2024-10-21",
 	} {
 		c := newClient(t, Options{URL: in})
 		if got := c.questions.target.RequestURI(); got != want || c.questions.target.User != nil {

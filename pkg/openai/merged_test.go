@@ -18,7 +18,7 @@ type reading struct {
 
 // answered feeds an answer whose head came after a millisecond.
 func answered(c *sockclock.Clock, reads ...reading) *Result {
-	a := newAnswer(&Options{MaxEvent: 1 << 20}, c, nil)
+	a := newAnswer(&Options{MaxEvent: 1 << 20}, &endpoint{api: &chatCompletions}, c)
 	defer a.free()
 	a.res.Sent = record.Clock(200 * time.Microsecond)
 	a.read(record.Clock(time.Millisecond), record.Clock(time.Millisecond), false)

@@ -41,6 +41,7 @@ import (
 	"multiturn/pkg/chat"
 	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 	"multiturn/pkg/sockclock"
 )
 
@@ -74,7 +75,8 @@ type Stats struct {
 // Client sends requests to one server. It is safe for concurrent use.
 type Client struct {
 	opts      Options
-	base      *url.URL // of the server, without /v1, user and password
+	address   server.Address
+	endpoint  *endpoint
 	clock     *sockclock.Clock
 	template  *template
 	secrets   secrets
@@ -106,7 +108,12 @@ func (c *call) host(target *url.URL) string {
 	if h := c.header.Get("Host"); h != "" {
 		return h
 	}
-	return target.Host
+	// The zone of an IPv6 literal means something on this machine only.
+	host, rest, ok := strings.Cut(target.Host, "%")
+	if _, port, closed := strings.Cut(rest, "]"); ok && closed {
+		host += "]" + port
+	}
+	return host
 }
 
 // New returns a client. It does not connect.
@@ -120,19 +127,16 @@ func New(o Options) (*Client, error) {
 	if o.MaxEvent <= 0 {
 		o.MaxEvent = sse.DefaultLimit
 	}
-	target, err := url.Parse(o.URL)
+	address, err := server.ParseAddress(o.URL)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{opts: o, clock: sockclock.New(o.Start), template: newTemplate(&o, target, o.api())}
-	c.secrets = c.template.secrets(&o, target)
-	target.User = nil
-	path := strings.TrimSuffix(strings.TrimRight(target.Path, "/"), endpoint(o.URL, apis).path)
-	path = strings.TrimSuffix(path, "/v1")
-	base := *target
-	base.Path, base.RawPath, base.RawQuery, base.Fragment = path, "", "", ""
-	c.base = &base
-	target.Path, target.RawPath, target.Fragment = path+"/v1"+o.api().path, "", ""
+	c := &Client{opts: o, address: address, clock: sockclock.New(o.Start)}
+	api := o.api()
+	c.template = newTemplate(&o, address.User(), api)
+	c.secrets = c.template.secrets(&o, address)
+	c.endpoint = newEndpoint(address, api, c.secrets)
+	target := c.endpoint.url
 	c.questions = newNetHTTP(&c.opts, c.clock, target)
 	c.transport, c.opts.Transport = c.questions, NetHTTP
 	plain := target.Scheme == "http" && !o.Proxied() && !o.HTTP2
@@ -168,7 +172,7 @@ func (c *Client) Do(ctx context.Context, r *Request) *Result {
 		defer cancel()
 		ctx = limited
 	}
-	a := newAnswer(&c.opts, c.clock, c.secrets)
+	a := newAnswer(&c.opts, c.endpoint, c.clock)
 	body := c.template.body(r)
 	var err error
 	if ctx.Err() != nil {
@@ -196,7 +200,7 @@ func (c *Client) Preconnect(ctx context.Context, n int) error {
 }
 
 // Encoder returns what encodes the messages of requests.
-func (c *Client) Encoder() chat.Encoder { return c.opts.api().history(&c.opts).encoder }
+func (c *Client) Encoder() chat.Encoder { return c.endpoint.api.history(&c.opts).encoder }
 
 // Clocks returns where the times of arrival come from. It is known once there was
 // a connection.

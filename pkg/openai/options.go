@@ -2,9 +2,7 @@ package openai
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"multiturn/internal/httpclient"
 	prompts "multiturn/pkg/chat/template"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 // Transport is the code that moves the bytes.
@@ -33,9 +32,9 @@ const (
 // Options describe a server and what all requests to it have in common. URL and
 // Model are required.
 type Options struct {
-	// URL is the server's base address. It may end in /v1, or in the path of an
-	// endpoint, which is then used; /v1/chat/completions is the default. A user and
-	// password in URL become basic authentication.
+	// URL is the server's address, as server.Address reads it: a base address, one
+	// that ends in a version such as /v1, or an endpoint's, which is then used as it
+	// stands. A user and password in URL become basic authentication.
 	URL   string
 	Model string
 	// API is the endpoint; AutoAPI is the one of URL.
@@ -122,9 +121,6 @@ func (o *Options) Validate() error {
 		errs.Addf("Model", "is empty; the server needs a model's name")
 	}
 	o.validateTransport(&errs)
-	if o.api() == nil {
-		errs.Addf("API", "is %q; it must be %s, %s or %s", o.API, Chat, Completions, Responses)
-	}
 	for name, values := range o.Header {
 		for _, v := range values {
 			if !validHeader(name, v) {
@@ -134,11 +130,8 @@ func (o *Options) Validate() error {
 		}
 	}
 	for _, f := range o.Fields {
-		switch {
-		case f.Name == "" || !json.Valid(f.Value):
+		if f.Name == "" || !json.Valid(f.Value) {
 			errs.Addf("Fields", "%q needs a name and a JSON value", f.Name)
-		case o.api() != nil && slices.Contains(o.api().reserved, f.Name):
-			errs.Addf("Fields", "%q cannot be set: it has an option of its own", f.Name)
 		}
 	}
 	switch o.Think {
@@ -156,24 +149,23 @@ func (o *Options) Validate() error {
 }
 
 func (o *Options) validateURL(errs *field.Errors) {
-	if o.URL == "" {
-		errs.Addf("URL", "is empty; want http://host:port or https://host")
-		return
-	}
-	u, err := url.Parse(o.URL)
+	a, err := server.ParseAddress(o.URL)
 	if err != nil {
-		// url.Error repeats the text it could not parse, password included.
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err
-		}
-		errs.Addf("URL", "cannot be parsed: %v", err)
+		errs.Addf("URL", "%v", err)
 		return
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		errs.Addf("URL", "is not a server's address; want http://host:port or https://host")
-	} else if o.Transport == Reactor && (u.Scheme != "http" || o.Proxied() || o.HTTP2) {
+	api := o.api()
+	if api == nil {
+		errs.Addf("API", "is %q; it must be %s, %s or %s", o.API, Chat, Completions, Responses)
+		return
+	}
+	if o.Transport == Reactor && (a.Secure() || o.Proxied() || o.HTTP2) {
 		errs.Addf("Transport", "%s is only for plain HTTP/1.1 without a proxy", Reactor)
+	}
+	for _, f := range o.Fields {
+		if slices.Contains(api.reserved, f.Name) {
+			errs.Addf("Fields", "%q cannot be set: it has an option of its own", f.Name)
+		}
 	}
 }
 

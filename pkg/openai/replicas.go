@@ -87,12 +87,12 @@ func (r Replicas) check() error {
 		same := func(o *Client) bool { return o.questions.target.String() == c.questions.target.String() }
 		switch {
 		case slices.ContainsFunc(r[:i], same):
-			return &field.Error{Field: "URL", Problem: c.base.Redacted() +
+			return &field.Error{Field: "URL", Problem: c.address.Base() +
 				" is given twice; give each replica once"}
-		case c.opts.api() != r[0].opts.api():
+		case c.endpoint.api != r[0].endpoint.api:
 			return &field.Error{Field: "URL", Problem: fmt.Sprintf("%s is asked at %s, and %s at %s: "+
-				"replicas have the same endpoint", r[0].base.Redacted(), r[0].opts.api().path,
-				c.base.Redacted(), c.opts.api().path)}
+				"replicas have the same endpoint", r[0].address.Base(), r[0].endpoint.api.path,
+				c.address.Base(), c.endpoint.api.path)}
 		}
 	}
 	return nil
@@ -147,7 +147,7 @@ func (r Replicas) named(c *Client, err error) error {
 	if err == nil || len(r) == 1 {
 		return err
 	}
-	return fmt.Errorf("%s: %w", c.base.Redacted(), err)
+	return fmt.Errorf("%s: %w", c.address.Base(), err)
 }
 
 // Clocks returns the worst of the sources of the replicas' times of arrival.

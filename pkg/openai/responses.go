@@ -10,12 +10,13 @@ import (
 
 	"multiturn/internal/jsonseq"
 	"multiturn/pkg/chat"
+	"multiturn/pkg/server"
 )
 
 // responses is POST /v1/responses. The whole history goes with every request, as
 // the body's input: servers are asked not to store answers.
 var responses = api{
-	name: Responses, path: "/responses",
+	name: Responses, path: server.Responses,
 	history: func(*Options) history {
 		return history{open: `"input":[`, close: `]`, encoder: inputEncoder{}}
 	},

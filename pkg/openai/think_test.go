@@ -14,7 +14,7 @@ import (
 // thinkAnswer plays an answer whose content comes in these chunks, a millisecond
 // apart.
 func thinkAnswer(mode Think, chunks []string) *Result {
-	a := newAnswer(&Options{Think: mode}, sockclock.New(time.Now()), nil)
+	a := newAnswer(&Options{Think: mode}, &endpoint{api: &chatCompletions}, sockclock.New(time.Now()))
 	a.decide(formStream)
 	a.res.Status = 200
 	for i, c := range append(chunks, "") {

@@ -23,7 +23,7 @@ func (c *Client) Tokenize(ctx context.Context, messages []chat.Message, opening 
 	body := append(chat.AppendString([]byte(`{"model":`), c.opts.Model), ',')
 	h := chatHistory
 	if c.opts.Endpoint() == Completions {
-		h = c.opts.api().history(&c.opts)
+		h = c.endpoint.api.history(&c.opts)
 	}
 	body = append(body, h.open...)
 	for i := range messages {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"multiturn/internal/field"
+	"multiturn/internal/httpclient"
 )
 
 // unanswered is the error of a question without an answer: a text without
@@ -54,10 +55,11 @@ func (c *Client) unreachable(err error) error {
 		name   *net.DNSError
 		record tls.RecordHeaderError
 		cert   *tls.CertificateVerificationError
+		moved  *httpclient.RedirectError
 		asked  = &unanswered{contact: &contact{}}
 	)
 	errors.As(err, &asked)
-	switch secure := c.base.Scheme == "https"; {
+	switch secure := c.address.Secure(); {
 	case errors.Is(err, context.DeadlineExceeded):
 		advice = "is it overloaded, or this not its port?"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -69,6 +71,8 @@ func (c *Client) unreachable(err error) error {
 	case errors.As(err, &cert):
 		text = cert.Err.Error()
 		advice = "Insecure accepts any certificate"
+	case errors.As(err, &moved):
+		text, advice = moved.Error(), "is that the server's address?"
 	case errors.Is(err, context.Canceled):
 	case asked.contact.heard(secure):
 		text, advice = "what answers there does not speak HTTP", "is this the server's port?"
@@ -78,6 +82,6 @@ func (c *Client) unreachable(err error) error {
 	}
 	return &field.Error{
 		Field:   "URL",
-		Problem: fmt.Sprintf("%s cannot be reached: %s; %s", c.base.Redacted(), text, advice),
+		Problem: fmt.Sprintf("%s cannot be reached: %s; %s", c.address.Base(), text, advice),
 	}
 }

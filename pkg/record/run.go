@@ -21,7 +21,9 @@ type Run struct {
 	// people: what a program needs from them has a field of its own.
 	Options json.RawMessage `json:"options,omitempty"`
 	Model   string          `json:"model,omitempty"` // as requests have it
-	URL     string          `json:"url,omitempty"`   // without user, password and query
+	// URL is the address of the server, with *** for a password and for the secrets
+	// in its query.
+	URL string `json:"url,omitempty"`
 	// Seed is that of the generator, of the random order and of rests.
 	Seed    int64 `json:"seed"`
 	Clients int   `json:"clients"` // requests in flight at most
@@ -225,7 +227,7 @@ type Server struct {
 
 // Replica is one of the servers that shared the turns of a run.
 type Replica struct {
-	URL string `json:"url,omitempty"` // without user, password and query
+	URL string `json:"url,omitempty"` // as in Run
 	Server
 	// Preflight is as in Run, whose own is that of the first replica.
 	Preflight *Preflight `json:"preflight,omitempty"`

@@ -15,6 +15,7 @@ import (
 
 	"multiturn/internal/httpclient"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 // maxBody is the longest exposition that is read, in bytes; a busy router's has
@@ -46,19 +47,12 @@ func New(urls []string, config httpclient.Config, start time.Time) *Scraper {
 	}
 }
 
-// URLOf derives the address of a server's metrics from its base address: the
-// last /v1 and what follows it is dropped.
-func URLOf(base string) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" {
-		return "", fmt.Errorf("%q is not an address", base)
-	}
-	if i := strings.LastIndex(u.Path, "/v1"); i >= 0 {
-		u.Path = u.Path[:i]
-	}
-	u.Path = strings.TrimSuffix(u.Path, "/") + "/metrics"
-	u.RawQuery, u.Fragment = "", ""
-	return u.String(), nil
+// URLOf returns where the metrics of the server at an address are, with the
+// address's user and password.
+func URLOf(a server.Address) string {
+	u := a.At("/metrics")
+	u.User = a.User()
+	return u.String()
 }
 
 // Scrape reads all addresses at once. An address that cannot be read gives a
@@ -70,7 +64,7 @@ func (s *Scraper) Scrape(ctx context.Context, when string) []record.Scrape {
 		wg.Go(func() {
 			r, err := s.read(ctx, u)
 			out[i] = record.Scrape{
-				At: record.At(s.start, time.Now()), URL: plain(u), When: when, Values: r.Values,
+				At: record.At(s.start, time.Now()), URL: httpclient.ShownText(u), When: when, Values: r.Values,
 			}
 			if err != nil {
 				out[i].Error = err.Error()
@@ -119,12 +113,12 @@ func (s *Scraper) read(ctx context.Context, address string) (Reading, error) {
 	}
 	e, err := Parse(strings.NewReader(string(body)))
 	if err != nil {
-		return Reading{}, fmt.Errorf("%s: %w", plain(address), err)
+		return Reading{}, fmt.Errorf("%s: %w", httpclient.ShownText(address), err)
 	}
 	r := Read(e)
 	if len(r.Values) == 0 {
 		return r, fmt.Errorf("%s: none of its %d metrics is in the catalogue",
-			plain(address), len(e.Series))
+			httpclient.ShownText(address), len(e.Series))
 	}
 	return r, nil
 }
@@ -133,13 +127,18 @@ func (s *Scraper) read(ctx context.Context, address string) (Reading, error) {
 // TensorRT-LLM has an array of statistics there.
 func textBeside(address string) (at string, ok bool) {
 	const text = "/prometheus/metrics"
-	return strings.TrimSuffix(address, "/metrics") + text, !strings.HasSuffix(address, text)
+	u, err := url.Parse(address)
+	if err != nil || strings.HasSuffix(u.Path, text) {
+		return "", false
+	}
+	u.Path, u.RawPath = strings.TrimSuffix(u.Path, "/metrics")+text, ""
+	return u.String(), true
 }
 
 func (s *Scraper) get(ctx context.Context, address string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not an address", plain(address))
+		return nil, fmt.Errorf("%q is not an address", httpclient.ShownText(address))
 	}
 	s.config.Apply(req.Header)
 	req.Header.Set("Accept", "text/plain")
@@ -150,25 +149,15 @@ func (s *Scraper) get(ctx context.Context, address string) ([]byte, error) {
 		if errors.As(err, &ue) {
 			err = ue.Err
 		}
-		return nil, fmt.Errorf("%s: %w", plain(address), err)
+		return nil, fmt.Errorf("%s: %w", httpclient.ShownText(address), err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", plain(address), err)
+		return nil, fmt.Errorf("%s: %w", httpclient.ShownText(address), err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: status %d", plain(address), resp.StatusCode)
+		return nil, fmt.Errorf("%s: status %d", httpclient.ShownText(address), resp.StatusCode)
 	}
 	return body, nil
-}
-
-// plain returns an address without user, password and query.
-func plain(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "(an address that cannot be read)"
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
 }

@@ -12,24 +12,22 @@ import (
 
 	"multiturn/internal/httpclient"
 	"multiturn/pkg/record"
+	"multiturn/pkg/server"
 )
 
 func TestURLOf(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"http://h:8000":                        "http://h:8000/metrics",
-		"http://h:8000/":                       "http://h:8000/metrics",
-		"http://h/v1":                          "http://h/metrics",
-		"https://u:p@h/proxy/v1/x?key=1":       "https://u:p@h/proxy/metrics",
-		"http://h:8000/v1/chat/completions":    "http://h:8000/metrics",
-		"http://h:8000/engine/v1/chat/endless": "http://h:8000/engine/metrics",
+		"http://h:8000":                     "http://h:8000/metrics",
+		"http://h:8000/":                    "http://h:8000/metrics",
+		"http://h/v1":                       "http://h/metrics",
+		"https://u:p@h/proxy/v4?key=1":      "https://u:p@h/proxy/metrics?key=1",
+		"http://h:8000/v1/chat/completions": "http://h:8000/metrics",
 	} {
-		if got, err := URLOf(in); err != nil || got != want {
+		a, err := server.ParseAddress(in)
+		if got := URLOf(a); err != nil || got != want {
 			t.Errorf("URLOf(%s) = %s, %v; want %s", in, got, err, want)
 		}
-	}
-	if _, err := URLOf("localhost"); err == nil {
-		t.Error("an address without host is accepted")
 	}
 }
 
