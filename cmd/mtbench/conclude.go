@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -22,27 +23,30 @@ func (s *setup) conclude(p *played) error {
 		err = ferr
 	}
 	if errors.As(err, new(*bench.AllFailedError)) {
-		err = fmt.Errorf("%w; --keep-going goes on all the same", err)
+		err = cli.Exit(cli.Failed, fmt.Errorf("%w; --keep-going goes on all the same",
+			s.advise(err, p.failed)))
 	}
 	if err != nil {
 		return err
 	}
-	return verdict(p)
+	return s.verdict(p)
 }
 
 // verdict returns the exit code of a run that was reported, as an error.
-func verdict(p *played) error {
+func (s *setup) verdict(p *played) error {
 	end, turns := p.end, p.end.Turns
 	switch {
 	case end.Why == record.WhyInterrupted || end.Why == record.WhyCancelled:
 		return cli.Exit(cli.Interrupted,
 			fmt.Errorf("interrupted: %d of %d turns finished", turns.Finished, turns.Planned))
 	case turns.Finished == 0:
-		return cli.Exit(cli.Failed, fmt.Errorf(
-			"no turn of %d succeeded, the last one failed so: %s", turns.Planned, p.failure))
+		return cli.Exit(cli.Failed, s.advise(fmt.Errorf(
+			"no turn of %d succeeded, the last one failed so: %s", turns.Planned,
+			cmp.Or(p.failed.Error, string(p.failed.Outcome))), p.failed))
 	case turns.Failed > 0 || turns.Abandoned > 0:
-		return cli.Exit(cli.Missed, fmt.Errorf("%d of %d turns failed and %d were not reached",
-			turns.Failed, turns.Planned, turns.Abandoned))
+		return cli.Exit(cli.Missed, s.advise(fmt.Errorf(
+			"%d of %d turns failed and %d were not reached",
+			turns.Failed, turns.Planned, turns.Abandoned), p.failed))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func header(
 	h := &record.Run{
 		ID: runID(o.Start), Start: o.Start, Program: "mtbench " + cli.Version(), Label: f.label,
 		Options: options, Model: f.model, URL: httpclient.ShownText(f.openai.URL[0]),
-		Seed: int64(f.bench.Seed), Clients: f.bench.Clients,
+		KeySource: f.keySource, Seed: int64(f.bench.Seed), Clients: f.bench.Clients,
 		ActiveConversations: max(f.bench.Active, f.bench.Clients),
 		OutputLength:        string(lengthCap), Dataset: d.Dataset, Tokenizer: who, Clocks: clocks,
 		Host: record.Host{

@@ -9,6 +9,7 @@ import (
 	"multiturn/pkg/bench"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/load"
+	"multiturn/pkg/openai"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 	"multiturn/pkg/synth"
@@ -63,20 +64,33 @@ func (s *setup) learn(ctx context.Context) (*knowledge, error) {
 // without a server nothing else matters, and the dataset may be a pipe that takes
 // its time.
 func (s *setup) gather(ctx context.Context, k *knowledge) error {
+	var waited bool // for the server, before known is closed
+	known := make(chan struct{})
 	err := inOrder(ctx, s.call.Drain(),
 		func(ctx context.Context) (err error) {
+			defer close(known)
 			if !s.identify {
 				k.servers = make([]server.Identity, len(s.clients))
 				return nil
 			}
-			if k.servers, err = s.clients.Identify(ctx); err != nil {
-				return cli.Exit(cli.Failed, err)
+			if waited, err = s.identifyServers(ctx, k); err != nil {
+				return cli.Exit(cli.Failed, keyAdvice(err))
 			}
 			s.remarkDifferent(k.servers)
 			return s.checkModel(ctx, k.servers)
 		},
 		func(ctx context.Context) (err error) {
 			k.metrics, err = newMetrics(ctx, s.call, s.runFlags)
+			if err == nil && (k.metrics == nil || k.metrics.failed == nil) {
+				return nil
+			}
+			select {
+			case <-known:
+			case <-ctx.Done():
+			}
+			if waited { // it was too early
+				k.metrics, err = newMetrics(ctx, s.call, s.runFlags)
+			}
 			return err
 		},
 		func(ctx context.Context) (err error) {
@@ -98,6 +112,21 @@ func (s *setup) gather(ctx context.Context, k *knowledge) error {
 
 // inexact reports whether a server is not known to support exact lengths.
 func inexact(id server.Identity) bool { return !server.Of(id.Name).ExactLength() }
+
+// identifyServers asks the servers what they are, and waits for those that are not
+// ready. One whose gateway answers in its place may be ready all the same, and
+// stays unknown.
+func (s *setup) identifyServers(ctx context.Context, k *knowledge) (waited bool, err error) {
+	waited, err = s.waiting.until(ctx, func() (err error) {
+		k.servers, err = s.clients.Identify(ctx)
+		return err
+	})
+	e := (*openai.NotReadyError)(nil)
+	if errors.As(err, &e) && e.Status != 0 && !e.Loading && !s.waiting.asked {
+		return waited, nil
+	}
+	return waited, err
+}
 
 func (s *setup) remarkNoMetrics(k *knowledge) {
 	advice := ""
@@ -138,7 +167,8 @@ func (s *setup) readyServer(ctx context.Context, k *knowledge) (err error) {
 	if s.preconnect {
 		arms := s.options.Control.Arms()
 		n := min(s.options.Clients, arms*len(k.data.conversations))
-		return cli.Exit(cli.Failed, s.clients.Preconnect(ctx, n))
+		_, err := s.waiting.until(ctx, func() error { return s.clients.Preconnect(ctx, n) })
+		return cli.Exit(cli.Failed, err)
 	}
 	return nil
 }

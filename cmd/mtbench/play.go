@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,11 +14,10 @@ import (
 
 // played is a run whose requests have all ended.
 type played struct {
-	end   *record.End
-	err   error              // that ended it early
-	texts *probe.Transcripts // nil unless prefixes are checked
-	// failure is how the last turn that failed did; "" if none did.
-	failure string
+	end    *record.End
+	err    error              // that ended it early
+	texts  *probe.Transcripts // nil unless prefixes are checked
+	failed *record.Exchange   // the last turn that did; nil: none did
 }
 
 // play writes the header and sends the conversations. The error is one with
@@ -50,7 +48,9 @@ func (s *setup) play(ctx context.Context, k *knowledge) (*played, error) {
 		progress.Add(1)
 		l.finished(t, time.Now())
 		if !t.Outcome.OK() {
-			p.failure = cmp.Or(t.Error, string(t.Outcome))
+			p.failed = &t.Exchange
+		} else {
+			s.waiting.ready(true)
 		}
 	}
 	o.OnPlayed = func() {

@@ -22,6 +22,7 @@ type setup struct {
 	salts   *salts
 	cache   report.CacheOptions
 	out     *outputs
+	waiting *waiting
 }
 
 // prepare checks the flags, opens the outputs and makes the client. Nothing is
@@ -31,9 +32,16 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	if err := f.view.check(); err != nil {
 		return nil, err
 	}
+	if f.keySource, err = f.findKey(c); err != nil {
+		return nil, err
+	}
 	if s.salts, err = newSalts(f); err != nil {
 		return nil, err
 	}
+	s.waiting = &waiting{
+		limit: f.wait, asked: c.IsSet("wait"), stop: c.Drain(), say: c.Remarkf,
+	}
+	s.options.NotReady = s.waiting.notReady
 	if !f.keepGoing {
 		s.options.GiveUp = giveUpAfter
 	}

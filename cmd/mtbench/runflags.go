@@ -29,10 +29,13 @@ type runFlags struct {
 	input         string
 	cleanUpSpaces bool
 	model         string
+	keyFile       string
+	keySource     string // as the header has it
 	tokenizer     string
 	promptFormat  promptFormat
 	preconnect    bool
 	identify      bool
+	wait          time.Duration
 	length        lengthMode
 	keepGoing     bool
 
@@ -95,7 +98,7 @@ func newRunFlags() *runFlags {
 			},
 		},
 		report: newReportOptions(), cache: newCacheFlags(), view: view{format: render.Text},
-		preconnect: true, identify: true, length: lengthAuto,
+		preconnect: true, identify: true, wait: 30 * time.Second, length: lengthAuto,
 		metrics: auto, metricsInterval: time.Second, preflight: auto,
 		cacheSalt: saltNone, prefixSample: 16,
 	}
@@ -140,7 +143,10 @@ func (f *runFlags) serverFlags() []cli.Flag {
 		{Name: "served-model-name", Value: cli.String(&o.Model), DefaultText: "--model",
 			Usage: "the model's name in requests, if the server's differs"},
 		{Name: "api-key", Essential: true, Value: cli.String(&o.APIKey), Secret: true,
-			Usage: "bearer key; wins over an Authorization header"},
+			DefaultText: "OPENAI_API_KEY, if set",
+			Usage:       "bearer key; wins over --api-key-file and over an Authorization header"},
+		{Name: "api-key-file", Value: cli.File(&f.keyFile),
+			Usage: "file with the key, in one line; wins over OPENAI_API_KEY"},
 		{Name: "header", Value: cli.Headers(&o.Header),
 			Usage: "header of every request, also as 'K=V'; {session} is the conversation's id"},
 		{Name: "body-field",
@@ -173,6 +179,9 @@ func (f *runFlags) serverFlags() []cli.Flag {
 		{Name: "preconnect", Value: cli.Bool(&f.preconnect),
 			Usage: "open the connections before the run; with --preconnect=false " +
 				"the first turns open them"},
+		{Name: "wait", Value: cli.Duration(&f.wait),
+			Usage: "longest wait for a server that answers that it is loading; " +
+				"if given, also for one that does not listen yet, or whose gateway answers 502 to 504"},
 		{Name: "identify", Value: cli.Bool(&f.identify),
 			Usage: "first ask the server what it is; --identify=false for servers that mind"},
 	}

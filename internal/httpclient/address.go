@@ -120,9 +120,13 @@ func Secrets(u *url.URL) []string {
 // secretNames are what the names of secrets in queries have in common: api-key,
 // subscription-key, access_token, sig, X-Amz-Signature, code (of Azure's
 // functions), client_secret.
-var secretNames = regexp.MustCompile(`(?i)key|token|sig|secret|pass|pwd|auth|cred|jwt|session|^code$`)
+var secretNames = regexp.MustCompile(`(?i)key|token|sig|secret|pass|pwd|auth|cred|jwt|^code$`)
+
+// SecretName reports whether the name of a header or of a value in a query is
+// one of a secret.
+func SecretName(name string) bool { return secretNames.MatchString(name) }
 
 func secretName(name string) bool {
 	plain, err := url.QueryUnescape(name)
-	return err != nil || secretNames.MatchString(plain)
+	return err != nil || SecretName(plain)
 }

@@ -68,6 +68,14 @@ func (c Config) Elsewhere() Config {
 	return c
 }
 
+// CheckKey returns an error if a key cannot be sent in a header: "must be ...".
+func CheckKey(key string) error {
+	if strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return errors.New("must be one line of text, without control characters")
+	}
+	return nil
+}
+
 // Proxied reports whether requests may go through a proxy.
 func (c *Config) Proxied() bool { return c.Proxy != nil || c.FindProxy != nil }
 

@@ -182,6 +182,12 @@ type Options struct {
 	// user message, where no salt is.
 	Marker string
 
+	// NotReady, unless nil, is asked about every attempt that failed, by the
+	// goroutine that sends it. If it returns true, the server was not ready yet and
+	// NotReady has waited: the turn is sent again, and what went before is no
+	// attempt and in no number.
+	NotReady func(context.Context, *record.Exchange) bool
+
 	// GiveUp ends the run with an AllFailedError if that many turns, from the
 	// first one on, all failed; 0 = never.
 	GiveUp int

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,47 @@ import (
 	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 )
+
+// A server that is not ready is waited for, which is no attempt and in no time of
+// the turn.
+func TestNotReady(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{start: time.Now(), take: time.Second,
+			reply: func(n int, _ *Request, rep *Reply) {
+				if n < 3 || n == 4 {
+					rep.Outcome, rep.Status = record.HTTPStatus, 503
+				}
+			}}
+		o := of(load.Options{Clients: 1, Active: 1})
+		asked := 0
+		o.Start, o.Retries = f.start, 1
+		o.NotReady = func(_ context.Context, x *record.Exchange) bool {
+			asked++
+			time.Sleep(time.Minute)
+			return x.Status == 503 && asked <= 3
+		}
+		var turns []record.Turn
+		o.OnFinished = func(e *Finished) error {
+			turns = append(turns, *e.Turn)
+			return nil
+		}
+		end, err := Run(t.Context(), o, f, conversations(1, 4), nil)
+		if err != nil || end.Turns.Failed != 0 || len(turns) != 2 || asked != 4 {
+			t.Fatalf("%+v, %v, %d turns, asked %d times", end, err, len(turns), asked)
+		}
+		first, second := &turns[0], &turns[1]
+		if waited := 3 * (time.Minute + time.Second); first.Attempts != 1 ||
+			time.Duration(first.Issued) < waited || first.Scheduled > first.Issued ||
+			time.Duration(first.Issued-first.Scheduled) > time.Second {
+			t.Errorf("first turn: %d attempts, scheduled %v, issued %v", first.Attempts,
+				first.Scheduled, first.Issued)
+		}
+		if second.Attempts != 2 {
+			t.Errorf("second turn: %d attempts", second.Attempts)
+		}
+	})
+}
 
 // A run is given up if all of its first turns failed, and not because of later
 // ones.

@@ -39,6 +39,11 @@ func (r *run) send(ctx context.Context, d load.Dispatch, req *Request,
 		}
 		a.issued = r.now()
 		a.reply = r.sender.Send(ctx, req)
+		if r.notReady(ctx, a.reply) {
+			a.number--
+			a.scheduled = r.now()
+			continue
+		}
 		if !a.reply.MayRetry() || a.number > r.opt.Retries || ctx.Err() != nil || r.stopped() {
 			return a
 		}
@@ -53,6 +58,13 @@ func (r *run) send(ctx context.Context, d load.Dispatch, req *Request,
 		a.scheduled = r.now()
 		a.paused += time.Duration(a.scheduled - from)
 	}
+}
+
+// notReady reports whether the server was not ready for a request, and has been
+// waited for.
+func (r *run) notReady(ctx context.Context, reply *Reply) bool {
+	return r.opt.NotReady != nil && !reply.Outcome.OK() && ctx.Err() == nil && !r.stopped() &&
+		r.opt.NotReady(ctx, &reply.Exchange)
 }
 
 // pauseAfter returns the pause after a failed attempt, counted from 1: the back-off,

@@ -28,6 +28,7 @@ type reply struct {
 	status int
 	header http.Header
 	json   gjson.Result
+	text   string // in one line, of an error
 }
 
 // longestReply is the most that is read of a reply: a long prompt's ids are
@@ -70,6 +71,9 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 	}
 	if gjson.ValidBytes(body) {
 		r.json = gjson.ParseBytes(body)
+	}
+	if r.status != http.StatusOK {
+		r.text = oneLine(c.secrets.remove(failureText(body[:min(len(body), maxErrorBody)])))
 	}
 	return r, nil
 }

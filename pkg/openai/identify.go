@@ -14,8 +14,8 @@ import (
 const identifyTimeout = 10 * time.Second
 
 // Identify asks the server what it is. What the server does not tell stays
-// empty; the error is for a server that cannot be reached at all, and for one
-// that refuses the key.
+// empty. The error is for a server that refuses the key, or that gives no answer
+// to use: a *NotReadyError if it may only need time.
 func (c *Client) Identify(ctx context.Context) (server.Identity, error) {
 	const first = "/v1/models"
 	var refused error
@@ -25,6 +25,8 @@ func (c *Client) Identify(ctx context.Context) (server.Identity, error) {
 		}
 		a, err := c.ask(ctx, question{method: http.MethodGet, path: path, limit: identifyTimeout})
 		switch {
+		case loading(a.status, a.text), path == first && unavailable(a.status):
+			refused = c.notReady(path, a)
 		case path != first:
 		case err != nil && a.status == 0:
 			refused = c.unreachable(err)
@@ -36,11 +38,23 @@ func (c *Client) Identify(ctx context.Context) (server.Identity, error) {
 		}
 		return server.Page{Header: a.header, JSON: a.json}
 	}
-	id := server.Identify(c.base.Hostname(), get, c.opts.Model)
+	id := server.Identify(c.endpoint.url.Hostname(), get, c.opts.Model)
 	if refused != nil {
 		return server.Identity{}, refused
 	}
 	return id, nil
+}
+
+// notReady is the error of a server that answers a question, but not as one that
+// is ready.
+func (c *Client) notReady(path string, a reply) error {
+	problem := fmt.Sprintf("%s is not ready: it answers %s with %d %s", c.address.Base(), path,
+		a.status, http.StatusText(a.status))
+	if a.text != "" {
+		problem += ", " + a.text
+	}
+	return &NotReadyError{&field.Error{Field: "URL", Problem: problem}, a.status,
+		loading(a.status, a.text)}
 }
 
 // unauthorized is the error of a server that answers 401.

@@ -120,6 +120,9 @@ func (o *Options) Validate() error {
 	if o.Model == "" {
 		errs.Addf("Model", "is empty; the server needs a model's name")
 	}
+	if err := httpclient.CheckKey(o.APIKey); err != nil {
+		errs.Addf("APIKey", "%v", err)
+	}
 	o.validateTransport(&errs)
 	for name, values := range o.Header {
 		for _, v := range values {

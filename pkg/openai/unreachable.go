@@ -50,6 +50,7 @@ func (c *contact) heard(secure bool) bool {
 // unreachable is the error of a server that gives no answer. It says what to do,
 // as far as the cause shows that. It is about the field URL.
 func (c *Client) unreachable(err error) error {
+	soon := true // it may only need time
 	text, advice := oneLine(c.secrets.remove(err.Error())), "is the server running?"
 	var (
 		name   *net.DNSError
@@ -67,21 +68,24 @@ func (c *Client) unreachable(err error) error {
 	case errors.As(err, &name) && name.IsNotFound:
 		text, advice = "there is no such host", "is its name right?"
 	case errors.As(err, &record):
-		text, advice = "it does not speak TLS", "use http:// in place of https://"
+		text, advice, soon = "it does not speak TLS", "use http:// in place of https://", false
 	case errors.As(err, &cert):
-		text = cert.Err.Error()
+		text, soon = cert.Err.Error(), false
 		advice = "Insecure accepts any certificate"
 	case errors.As(err, &moved):
-		text, advice = moved.Error(), "is that the server's address?"
+		text, advice, soon = moved.Error(), "is that the server's address?", false
 	case errors.Is(err, context.Canceled):
+		soon = false
 	case asked.contact.heard(secure):
 		text, advice = "what answers there does not speak HTTP", "is this the server's port?"
+		soon = false
 	case !secure && asked.contact.conn.Load() != nil:
 		text = "it closed the connection at once"
 		advice = "does it want https://, and is this the server's port?"
 	}
-	return &field.Error{
-		Field:   "URL",
-		Problem: fmt.Sprintf("%s cannot be reached: %s; %s", c.address.Base(), text, advice),
+	problem := fmt.Sprintf("%s cannot be reached: %s; %s", c.address.Base(), text, advice)
+	if err = (&field.Error{Field: "URL", Problem: problem}); soon {
+		err = &NotReadyError{Err: err}
 	}
+	return err
 }

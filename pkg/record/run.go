@@ -24,6 +24,9 @@ type Run struct {
 	// URL is the address of the server, with *** for a password and for the secrets
 	// in its query.
 	URL string `json:"url,omitempty"`
+	// KeySource is where the API key came from, one of the Key constants; empty:
+	// unknown. The key itself is in no record.
+	KeySource string `json:"key_source,omitempty"`
 	// Seed is that of the generator, of the random order and of rests.
 	Seed    int64 `json:"seed"`
 	Clients int   `json:"clients"` // requests in flight at most
@@ -54,6 +57,15 @@ type Run struct {
 	// Cache is the server's KV cache as the user stated it; nil: unknown.
 	Cache *StatedCache `json:"cache,omitempty"`
 }
+
+// Values of Run.KeySource.
+const (
+	KeyFlag        = "flag"
+	KeyFile        = "file"
+	KeyEnvironment = "OPENAI_API_KEY" // the variable of that name
+	// KeyNone may be a run with a header or an address that has a secret.
+	KeyNone = "none"
+)
 
 // Values of Run.OutputLength.
 const (

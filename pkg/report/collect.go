@@ -22,7 +22,7 @@ type Collector struct {
 	evidence plan.Evidence
 	prefixes []*record.Prefix
 	gaps     map[string]*gaps // by arm
-	errors   map[failure]int
+	errors   map[failure]*Failure
 	pausedMS float64 // before retries; NaN if some are unknown
 	// What turns share, once each.
 	talks   map[talk]*talk
@@ -38,7 +38,7 @@ type gaps struct{ chunk, token *measure.Histogram }
 // of the file.
 func NewCollector(name string, o Options) *Collector {
 	return &Collector{
-		name: name, o: o, gaps: make(map[string]*gaps), errors: make(map[failure]int),
+		name: name, o: o, gaps: make(map[string]*gaps), errors: make(map[failure]*Failure),
 		talks: make(map[talk]*talk), endings: make(map[ending]*ending),
 	}
 }
@@ -96,8 +96,10 @@ func (c *Collector) addTurn(t *record.Turn) {
 	}
 	if !t.Outcome.OK() {
 		f := failure{t.Outcome, t.Status, firstWords(t.Error)}
-		if len(c.errors) < maxFailures || c.errors[f] > 0 {
-			c.errors[f]++
+		if n, ok := c.errors[f]; ok {
+			n.N++
+		} else if len(c.errors) < maxFailures {
+			c.errors[f] = &Failure{t.Outcome, t.Status, t.Error, 1}
 		}
 	}
 	switch {

@@ -118,8 +118,8 @@ func (c *Collector) outcomes() []OutcomeCount {
 
 func (c *Collector) failures() []Failure {
 	var out []Failure
-	for f, n := range c.errors {
-		out = append(out, Failure{f.outcome, f.status, f.text, n})
+	for _, f := range c.errors {
+		out = append(out, *f)
 	}
 	slices.SortFunc(out, func(a, b Failure) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Status,

@@ -74,8 +74,10 @@ func (e *Failure) what() string {
 	if status := integer(e.Status); e.Status > 200 && !strings.Contains(e.Error, status) {
 		text += " " + status
 	}
-	if e.Error != "" {
-		text += " (" + strings.TrimSuffix(e.Error, ".") + ")"
+	if first := firstWords(e.Error); strings.HasSuffix(first, "...") {
+		text += " (" + first + ")"
+	} else if first != "" {
+		text += " (" + strings.TrimSuffix(first, ".") + ")"
 	}
 	return text
 }

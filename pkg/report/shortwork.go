@@ -127,8 +127,11 @@ func (d *Details) endedLine() string {
 // shownFailures is how many kinds of failures the short text has.
 const shownFailures = 2
 
-// failureLines has the commonest failures.
+// failureLines has the commonest failures, or the only one in full.
 func (d *Details) failureLines() (lines []string) {
+	if len(d.Failures) == 1 {
+		return []string{d.Failures[0].String()}
+	}
 	for i := range d.Failures[:min(len(d.Failures), shownFailures)] {
 		lines = append(lines, clipped(d.Failures[i].String(), failureWidth))
 	}

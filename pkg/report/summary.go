@@ -91,7 +91,8 @@ type OutcomeCount struct {
 	N       int            `json:"n"`
 }
 
-// Failure is one kind of failure and how often it was met.
+// Failure is one kind of failure and how often it was met. Error is the first
+// one of its kind, whole; a kind is told by the first words.
 type Failure struct {
 	Outcome record.Outcome `json:"outcome"`
 	Status  int            `json:"status,omitempty"`

@@ -73,8 +73,11 @@ func (d *Details) outcomes() []render.Section {
 
 	failures := render.Section{Name: "failures", About: "The commonest failures.",
 		Rows: numbered(d.Failures)}
-	for i := range d.Failures {
-		failures.Notes = append(failures.Notes, "  "+d.Failures[i].String())
+	for _, f := range d.Failures {
+		if len(d.Failures) > 1 {
+			f.Error = firstWords(f.Error)
+		}
+		failures.Notes = append(failures.Notes, "  "+f.String())
 	}
 	if d.Retried > 0 {
 		failures.Notes = append(failures.Notes, fmt.Sprintf(

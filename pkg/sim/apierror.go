@@ -74,6 +74,9 @@ var (
 		message: "The engine is currently busy and cannot accept new requests. " +
 			"Please try again later or on a different instance.",
 	}
+	errLoading = &apiError{
+		status: http.StatusServiceUnavailable, kind: "unavailable_error", message: "Loading model",
+	}
 	errEngine = &apiError{
 		status: http.StatusInternalServerError, kind: "InternalServerError",
 		message: "EngineCore encountered an issue. See stack trace (above) for the root cause.",
@@ -83,6 +86,16 @@ var (
 		message: "the request body is too large",
 	}
 )
+
+// errUnsupported is OpenAI's error for a field that a model does not take.
+func errUnsupported(name string) *apiError {
+	e := badRequest(name, "Unsupported parameter: '%s' is not supported with this model.", name)
+	e.kind = "invalid_request_error"
+	if name == "max_tokens" {
+		e.message += " Use 'max_completion_tokens' instead."
+	}
+	return e
+}
 
 func errModel(name string) *apiError {
 	return &apiError{

@@ -144,6 +144,8 @@ func (c *conn) one(hr *http.Request) bool {
 	}
 	route, ok := c.srv.routes[hr.URL.Path]
 	switch {
+	case c.srv.loading():
+		c.reply(keepAlive, errLoading)
 	case strings.HasPrefix(hr.URL.Path, "/v1") && !c.srv.authorized(hr):
 		c.reply(keepAlive, errUnauthorized)
 	case !ok:

@@ -94,8 +94,8 @@
 // seed. A request's own faults take precedence over the server's. Chunks are
 // counted from 0, and only those with text.
 //
-//	connection  refuse close idle=TIME reset=N cut=N
-//	head        status=N retry-after=N headers=TIME json type=WORD chunked=WORD html
+//	connection  refuse loading=TIME close idle=TIME reset=N cut=N
+//	head        status=N unsupported=WORD retry-after=N headers=TIME json type=WORD chunked=WORD html
 //	course      stall=N/TIME truncate=N error=N error-text=N error-type=N bad-json=N buffer
 //	content     clip=N eos=N abort=N[/WORD] role=WORD reasoning=N[/WORD] tools tokens=N
 //	            finish=WORD usage=WORD timings=WORD no-done

@@ -139,6 +139,13 @@ func TestFaults(t *testing.T) {
 			return w.res.StatusCode == 429 && w.res.Header.Get("Retry-After") == "2" &&
 				json.Valid([]byte(w.body))
 		}},
+		{"unsupported=seed,unsupported=max_tokens", "", false, func(w *wire) bool {
+			return w.res.StatusCode == 400 && w.count(`"param":"max_tokens"`) == 1 &&
+				w.count("Use 'max_completion_tokens' instead.") == 1
+		}},
+		{"unsupported=temperature", "", true, func(w *wire) bool { // which is not asked for
+			return w.res.StatusCode == 200
+		}},
 		{"status=502,html", "", false, func(w *wire) bool {
 			return w.res.StatusCode == 502 && strings.HasPrefix(w.body, "<html>") &&
 				w.res.Header.Get("Content-Type") == "text/html"
@@ -353,8 +360,8 @@ func TestFaults(t *testing.T) {
 		}},
 		{"cut=3@0.000000001", "", true, func(w *wire) bool { return w.end == nil }},
 	}
-	// Of the server: TestRefuse, TestTokenizeFaults.
-	seen := map[string]bool{"refuse": true, "tokenize": true}
+	// Of the server: TestRefuse, TestLoading, TestTokenizeFaults.
+	seen := map[string]bool{"refuse": true, "loading": true, "tokenize": true}
 	for _, tc := range tests {
 		list, err := ParseFaults(tc.faults)
 		if err != nil {
@@ -472,6 +479,33 @@ func TestTokenizeFaults(t *testing.T) {
 			}
 		}
 	}
+}
+
+// With the fault loading, every request gets 503 until the time has come.
+func TestLoading(t *testing.T) {
+	t.Parallel()
+	faults, err := ParseFaults("loading=3s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		_, c := start(t, Options{Faults: faults})
+		for _, want := range []int{503, 200} {
+			for _, path := range []string{"/health", "/v1/models", "/metrics"} {
+				res, err := c.Get("http://sim" + path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, _ := io.ReadAll(res.Body)
+				res.Body.Close()
+				if res.StatusCode != want ||
+					want == 503 && !strings.Contains(string(body), `"message":"Loading model"`) {
+					t.Errorf("%s: %d %s, want %d", path, res.StatusCode, body, want)
+				}
+			}
+			time.Sleep(3 * time.Second)
+		}
+	})
 }
 
 // With the fault refuse, connections are reset before a byte is read.

@@ -11,6 +11,7 @@ type fault struct {
 	wait  bool          // takes a time, after a slash if there is a number too
 	pause time.Duration // the time if it is left out; 0 = it must not be
 	words []string      // takes one of these, after a slash if there is a number too
+	whole bool          // a fault of the server, not of a request
 	about string
 	set   func(q *quirks, f Fault)
 }
@@ -30,8 +31,12 @@ var habits = map[string]string{
 // grammar has every fault. "like" is set by take.
 var grammar = map[string]fault{
 	// connection
-	"refuse": {
+	"refuse": {whole: true,
 		about: "the connection is reset before a byte is read; only for the whole server",
+	},
+	"loading": {wait: true, whole: true,
+		about: "every request gets status 503, Loading model, until TIME after the start, as from " +
+			"llama.cpp; only for the whole server",
 	},
 	"close": {
 		about: "the connection is closed after the answer, although keep-alive was promised",
@@ -51,7 +56,7 @@ var grammar = map[string]fault{
 	},
 
 	// beside the answers
-	"tokenize": {words: []string{"content", "none"},
+	"tokenize": {words: []string{"content", "none"}, whole: true,
 		about: "/tokenize takes a text in the field content and no messages, as llama.cpp's " +
 			"(content), or is missing (none); only for the whole server",
 		set: func(q *quirks, f Fault) { q.tokenize = f.Word },
@@ -61,6 +66,15 @@ var grammar = map[string]fault{
 	"status": {count: true, least: 400, most: 599,
 		about: "the answer is an error object with HTTP status N",
 		set:   func(q *quirks, f Fault) { q.status = f.N },
+	},
+	"unsupported": {
+		words: []string{
+			"max_tokens", "stream_options", "min_tokens", "ignore_eos", "temperature", "seed",
+			"stream",
+		},
+		about: "a request with the field WORD gets status 400, as from a server that does not know " +
+			"it; may be repeated",
+		set: func(q *quirks, f Fault) { q.unsupported = append(q.unsupported, f.Word) },
 	},
 	"retry-after": {count: true, least: 1,
 		about: "an error status has a Retry-After header of N seconds",

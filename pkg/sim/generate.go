@@ -3,6 +3,9 @@ package sim
 import (
 	"hash/fnv"
 	"net/http"
+	"slices"
+
+	"github.com/tidwall/gjson"
 
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
@@ -44,10 +47,8 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive bool, api api) 
 	if err != nil {
 		return badRequest("", "header %s: %v", FaultHeader, err)
 	}
-	for _, f := range own {
-		if f.Name == "refuse" || f.Name == "tokenize" {
-			return badRequest("", "header %s: %s is a fault of the whole server", FaultHeader, f.Name)
-		}
+	if i := slices.IndexFunc(own, func(f Fault) bool { return grammar[f.Name].whole }); i >= 0 {
+		return badRequest("", "header %s: %s is a fault of the whole server", FaultHeader, own[i].Name)
 	}
 	chance := splitmix.Rand(uint64(s.o.Seed)*splitmix.Step + n)
 	st.q = draw(s.o.Faults, own, &chance)
@@ -84,6 +85,11 @@ func (st *stream) prepare(body []byte, api api) *apiError {
 	if st.q.strict {
 		if fail := brokenHistory(req.history); fail != nil {
 			return fail
+		}
+	}
+	for _, name := range st.q.unsupported {
+		if gjson.GetBytes(body, name).Exists() {
+			return errUnsupported(name)
 		}
 	}
 	if s.o.Model != "" && req.model != "" && req.model != s.o.Model {

@@ -16,6 +16,7 @@ type quirks struct {
 	idle                              time.Duration
 	reset, cut                        int
 	status, retryAfter                int
+	unsupported                       []string // fields of the body
 	headers                           time.Duration
 	json, html, strict                bool
 	contentType, coding               string
@@ -65,7 +66,7 @@ func draw(server, own Faults, rng *splitmix.Rand) *quirks {
 	var q *quirks
 	for _, list := range []Faults{server, own} {
 		for _, f := range list {
-			if f.Share < 1 && !rng.Chance(f.Share) || f.Name == "refuse" {
+			if f.Share < 1 && !rng.Chance(f.Share) || f.connection() {
 				continue
 			}
 			if q == nil {
@@ -79,6 +80,10 @@ func draw(server, own Faults, rng *splitmix.Rand) *quirks {
 	}
 	return q
 }
+
+// connection reports whether a fault is met before a request is read, so that no
+// request has it.
+func (f Fault) connection() bool { return grammar[f.Name].whole && grammar[f.Name].set == nil }
 
 // take adds a fault.
 func (q *quirks) take(f Fault) {

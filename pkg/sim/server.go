@@ -134,6 +134,16 @@ func isTemporary(err error) bool {
 		strings.Contains(err.Error(), "connection aborted")
 }
 
+// loading reports whether the model is still being loaded.
+func (s *Server) loading() bool {
+	for _, f := range s.o.Faults {
+		if f.Name == "loading" {
+			return time.Since(s.started) < f.Wait
+		}
+	}
+	return false
+}
+
 // refuses decides whether the next connection is reset.
 func (s *Server) refuses() bool {
 	share := s.o.Faults.share("refuse")
