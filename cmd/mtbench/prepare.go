@@ -35,6 +35,9 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	if f.keySource, err = f.findKey(c); err != nil {
 		return nil, err
 	}
+	if err := errors.Join(f.readCertificate(c), f.findProxy(c)); err != nil {
+		return nil, err
+	}
 	if s.salts, err = newSalts(f); err != nil {
 		return nil, err
 	}

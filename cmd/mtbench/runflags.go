@@ -30,6 +30,10 @@ type runFlags struct {
 	cleanUpSpaces bool
 	model         string
 	keyFile       string
+	caFile        string
+	clientCert    string
+	clientKey     string
+	proxyByEnv    bool
 	keySource     string // as the header has it
 	tokenizer     string
 	promptFormat  promptFormat
@@ -169,7 +173,15 @@ func (f *runFlags) serverFlags() []cli.Flag {
 			Usage: "do not verify the server's certificate"},
 		{Name: "http2", Value: cli.Bool(&o.HTTP2),
 			Usage: "allow HTTP/2, where streams share one connection"},
-		{Name: "proxy", Value: cli.ParsedURL(&o.Proxy), Usage: "HTTP proxy"},
+		{Name: "ca", Value: f.caFlag(), DefaultText: "the system's",
+			Usage: "PEM file of certificates to trust besides the system's"},
+		{Name: "client-cert", Value: cli.File(&f.clientCert),
+			Usage: "PEM file with the certificate to show to the server"},
+		{Name: "client-key", Value: cli.File(&f.clientKey), DefaultText: "in --client-cert",
+			Usage: "PEM file with the key of --client-cert"},
+		{Name: "proxy", Value: f.proxyFlag(),
+			Usage: "HTTP proxy; env: the one that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name, which " +
+				"are not used unless asked for"},
 		{Name: "transport", Value: cli.AutoEnum(&o.Transport, openai.Reactor, openai.NetHTTP),
 			Usage: "code that moves the bytes; auto is the best available"},
 		{Name: "clocks", Value: cli.AutoEnum(&o.Clocks, record.ClockPackets, record.ClockKernel),

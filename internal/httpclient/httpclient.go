@@ -43,8 +43,11 @@ type Config struct {
 	// requests of a conversation only.
 	Header http.Header
 
-	// CA are the certificates to trust; nil means the system's.
+	// CA are the certificates to trust; nil means the system's. [ParseCA] adds to
+	// these.
 	CA *x509.CertPool
+	// Certificates are shown to a server that asks for one.
+	Certificates []tls.Certificate
 	// Insecure accepts any certificate.
 	Insecure bool
 
@@ -61,10 +64,10 @@ type Config struct {
 }
 
 // Elsewhere returns the configuration for a host other than the server: without
-// the key, the headers, and the leave to accept any certificate, which are meant
-// for the server.
+// the key, the headers, the client's certificates, and the leave to accept any
+// certificate, which are meant for the server.
 func (c Config) Elsewhere() Config {
-	c.APIKey, c.Header, c.Insecure = "", nil, false
+	c.APIKey, c.Header, c.Certificates, c.Insecure = "", nil, nil, false
 	return c
 }
 
@@ -76,8 +79,20 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// Proxied reports whether requests may go through a proxy.
-func (c *Config) Proxied() bool { return c.Proxy != nil || c.FindProxy != nil }
+// ProxyOf returns the proxy of requests to a URL; nil if there is none.
+func (c *Config) ProxyOf(u *url.URL) (*url.URL, error) {
+	if c.Proxy != nil || c.FindProxy == nil {
+		return c.Proxy, nil
+	}
+	return c.FindProxy(&http.Request{URL: u})
+}
+
+// Proxied reports whether requests to a URL go through a proxy. It does if the
+// proxy cannot be found out: the request has the error.
+func (c *Config) Proxied(u *url.URL) bool {
+	proxy, err := c.ProxyOf(u)
+	return proxy != nil || err != nil
+}
 
 // Dialer returns the dialer of connections.
 func (c *Config) Dialer() *net.Dialer {
@@ -90,7 +105,8 @@ func (c *Config) Transport() *http.Transport {
 		Proxy:       c.FindProxy,
 		DialContext: c.Dialer().DialContext,
 		TLSClientConfig: &tls.Config{
-			RootCAs: c.CA, InsecureSkipVerify: c.Insecure, MinVersion: tls.VersionTLS12,
+			RootCAs: c.CA, Certificates: c.Certificates, InsecureSkipVerify: c.Insecure,
+			MinVersion: tls.VersionTLS12,
 		},
 		TLSHandshakeTimeout:   cmp.Or(c.DialTimeout, DefaultDialTimeout),
 		ResponseHeaderTimeout: c.HeaderTimeout,

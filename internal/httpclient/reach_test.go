@@ -2,11 +2,19 @@ package httpclient_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -227,5 +235,118 @@ func TestRedirectsStayWithinTheServer(t *testing.T) {
 				t.Errorf("%s, redirected %s: %v", what, name, err)
 			}
 		}
+	}
+}
+
+// authority is a certificate authority of the test, and a certificate that it
+// signed, in PEM form.
+func authority(t *testing.T) (ca []byte, sign func(name string) (certificate, key []byte)) {
+	t.Helper()
+	now := time.Now()
+	template := func(serial int64, name string) *x509.Certificate {
+		return &x509.Certificate{
+			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name},
+			NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		}
+	}
+	newKey := func() *ecdsa.PrivateKey {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	root, rootKey := template(1, "authority"), newKey()
+	root.IsCA, root.BasicConstraintsValid, root.KeyUsage = true, true, x509.KeyUsageCertSign
+	create := func(c *x509.Certificate, public any) []byte {
+		der, err := x509.CreateCertificate(rand.Reader, c, root, public, rootKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	}
+	return create(root, &rootKey.PublicKey), func(name string) (certificate, key []byte) {
+		c, private := template(2, name), newKey()
+		c.DNSNames = []string{"localhost"}
+		c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+		der, err := x509.MarshalPKCS8PrivateKey(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return create(c, &private.PublicKey),
+			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	}
+}
+
+// A client certificate is set in one place and reaches the server, and it alone.
+func TestClientCertificateReachesAll(t *testing.T) {
+	t.Parallel()
+	root, sign := authority(t)
+	pool, err := httpclient.ParseCA(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := func(name string, oneFile bool) tls.Certificate {
+		certificate, key := sign(name)
+		if oneFile {
+			certificate = append(key, certificate...)
+			key = certificate
+		}
+		c, err := httpclient.ParseCertificate(certificate, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	srv := httptest.NewUnstartedServer(handler(func(r *http.Request) {
+		if who := r.TLS.PeerCertificates[0].Subject.CommonName; who != "client" {
+			t.Errorf("%s came from %q", r.URL, who)
+		}
+	}))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.TLS = &tls.Config{
+		Certificates: []tls.Certificate{pair("server", false)}, ClientCAs: pool,
+		ClientAuth: tls.RequireAndVerifyClientCert,
+	}
+	srv.StartTLS()
+	defer srv.Close()
+	// Over TLS 1.3 a client finishes the handshake before the server refuses.
+	late := map[string]bool{"preconnect": true}
+	c := httpclient.Config{CA: pool, Certificates: []tls.Certificate{pair("client", true)}}
+	for name, send := range senders(t, srv.URL, c) {
+		if err := send(); (err != nil) != (name == "hub") {
+			t.Errorf("%s, with the certificate: %v", name, err)
+		}
+	}
+	for name, send := range senders(t, srv.URL, httpclient.Config{CA: pool}) {
+		if err := send(); err == nil && !late[name] {
+			t.Errorf("%s, without the certificate: no error", name)
+		}
+	}
+}
+
+func TestBadCertificates(t *testing.T) {
+	t.Parallel()
+	_, sign := authority(t)
+	certificate, key := sign("client")
+	_, other := sign("other")
+	locked := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte{1}})
+	for name, c := range map[string]struct {
+		certificate, key []byte
+		want             string
+	}{
+		"no key":         {certificate, certificate, "the private key is missing"},
+		"a locked key":   {certificate, locked, "has a passphrase"},
+		"another's key":  {certificate, other, "does not match"},
+		"no certificate": {key, key, "failed to find"},
+	} {
+		_, err := httpclient.ParseCertificate(c.certificate, c.key)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := httpclient.ParseCA([]byte("no PEM")); err == nil {
+		t.Error("an authority without a certificate is accepted")
 	}
 }

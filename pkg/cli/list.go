@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -78,17 +77,6 @@ func URL(p *string) Value {
 // URLs is a list of addresses that grows with every use of the flag. A password
 // and the secrets of a query are masked.
 func URLs(p *[]string) Value { return List(p, "URL", parseURL, httpclient.ShownText) }
-
-// ParsedURL is an address that may be absent.
-func ParsedURL(p **url.URL) Value {
-	show := func(u *url.URL) string {
-		if u == nil {
-			return ""
-		}
-		return httpclient.Shown(u)
-	}
-	return Parsed(p, "URL", httpclient.ParseURL, show)
-}
 
 func parseURL(s string) (string, error) {
 	u, err := httpclient.ParseURL(s)

@@ -64,7 +64,7 @@ func (c *Call) Tokenizer(ctx context.Context, name, model string) (
 	}
 	o := c.hub()
 	o.HTTP = c.HTTP
-	if !o.HTTP.Proxied() {
+	if o.HTTP.Proxy == nil && o.HTTP.FindProxy == nil {
 		o.HTTP.FindProxy = http.ProxyFromEnvironment
 	}
 	d := download{call: c, name: name}

@@ -113,8 +113,11 @@ func appendField(dst []byte, f Field) []byte {
 }
 
 // secrets returns the texts that no error may show.
-func (t *template) secrets(o *Options, a server.Address) secrets {
+func (t *template) secrets(o *Options, a server.Address, api *api) secrets {
 	texts := append(a.Secrets(), o.APIKey)
+	if proxy, err := o.ProxyOf(a.Of(api.path)); err == nil && proxy != nil {
+		texts = append(texts, httpclient.Secrets(proxy)...)
+	}
 	add := func(values []string) {
 		for _, v := range values {
 			if strings.Contains(v, sessionMark) {

@@ -305,7 +305,7 @@ func TestUsageInPieces(t *testing.T) {
 			`{"prompt_tokens":0,"completion_tokens":0}`}, "5 3"},
 		{"all at last", []string{`{"output_tokens":9}`, `{"prompt_tokens":5,"completion_tokens":3}`}, "5 3"},
 	} {
-		a := newAnswer(&Options{}, sockclock.New(time.Now()), nil)
+		a := newAnswer(&Options{}, &endpoint{api: &chatCompletions}, sockclock.New(time.Now()))
 		a.decide(formStream)
 		for _, u := range c.usages {
 			a.body([]byte(`data: {"choices":[],"usage":`+u+"}\n\n"), 0)

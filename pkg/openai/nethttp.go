@@ -35,6 +35,7 @@ type netHTTP struct {
 	opened    atomic.Int64
 	retried   atomic.Int64
 	user      atomic.Bool // some connection has no kernel stamps
+	proxied   bool        // a proxy stands before the target
 
 	mu    sync.Mutex
 	spare []net.Conn // opened ahead, not yet the transport's
@@ -65,7 +66,9 @@ func (c *mended) Read(b []byte) (int, error) {
 }
 
 func newNetHTTP(o *Options, clock *sockclock.Clock, target *url.URL) *netHTTP {
-	t := &netHTTP{clock: clock, target: target, net: o.Dialer().DialContext}
+	t := &netHTTP{
+		clock: clock, target: target, net: o.Dialer().DialContext, proxied: o.Proxied(target),
+	}
 	h := o.Config.Transport()
 	h.DialContext = t.dial
 	h.DisableCompression = true
@@ -76,7 +79,7 @@ func newNetHTTP(o *Options, clock *sockclock.Clock, target *url.URL) *netHTTP {
 	h.Protocols = new(http.Protocols)
 	h.Protocols.SetHTTP1(true)
 	h.Protocols.SetHTTP2(o.HTTP2)
-	if !o.Proxied() {
+	if !t.proxied {
 		h.DialTLSContext = t.dialTLS
 	}
 	t.transport = h
@@ -106,7 +109,8 @@ func (t *netHTTP) openTLS(ctx context.Context, network, addr string) (net.Conn, 
 	start := time.Now()
 	config := t.transport.TLSClientConfig.Clone()
 	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(addr)
+		host, _, _ := net.SplitHostPort(addr)
+		config.ServerName, _, _ = strings.Cut(host, "%") // no certificate has a zone
 	}
 	if len(config.NextProtos) == 0 {
 		config.NextProtos = []string{"http/1.1"}
@@ -162,7 +166,7 @@ func (t *netHTTP) takeSpare() net.Conn {
 }
 
 func (t *netHTTP) preconnect(ctx context.Context, n int) error {
-	if t.transport.Proxy != nil || t.transport.ForceAttemptHTTP2 {
+	if t.proxied || t.transport.ForceAttemptHTTP2 {
 		return nil // the transport's own business
 	}
 	t.mu.Lock()

@@ -134,12 +134,12 @@ func New(o Options) (*Client, error) {
 	c := &Client{opts: o, address: address, clock: sockclock.New(o.Start)}
 	api := o.api()
 	c.template = newTemplate(&o, address.User(), api)
-	c.secrets = c.template.secrets(&o, address)
+	c.secrets = c.template.secrets(&o, address, api)
 	c.endpoint = newEndpoint(address, api, c.secrets)
 	target := c.endpoint.url
 	c.questions = newNetHTTP(&c.opts, c.clock, target)
 	c.transport, c.opts.Transport = c.questions, NetHTTP
-	plain := target.Scheme == "http" && !o.Proxied() && !o.HTTP2
+	plain := target.Scheme == "http" && !o.Proxied(target) && !o.HTTP2
 	if o.Transport == Reactor || o.Transport == Auto && plain {
 		r, err := newReacting(&c.opts, c.clock, target)
 		if err == nil {

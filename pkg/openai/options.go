@@ -162,7 +162,7 @@ func (o *Options) validateURL(errs *field.Errors) {
 		errs.Addf("API", "is %q; it must be %s, %s or %s", o.API, Chat, Completions, Responses)
 		return
 	}
-	if o.Transport == Reactor && (a.Secure() || o.Proxied() || o.HTTP2) {
+	if o.Transport == Reactor && (a.Secure() || o.Proxied(a.Of(api.path)) || o.HTTP2) {
 		errs.Addf("Transport", "%s is only for plain HTTP/1.1 without a proxy", Reactor)
 	}
 	for _, f := range o.Fields {

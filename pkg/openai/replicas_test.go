@@ -106,7 +106,7 @@ func TestReplicasErrors(t *testing.T) {
 		want string
 	}{
 		{"no address", nil, nil, "URL: is empty"},
-		{"one is no address", []string{good, "x"}, nil, "URL: is not a server's address"},
+		{"one is no address", []string{good, "ftp://x"}, nil, "URL: is not an address"},
 		{"the same twice", []string{good, good}, nil, good + " is given twice"},
 		{"the same in other words", []string{good, good + "/v1/"}, nil, good + " is given twice"},
 		{"nobody is there", []string{good, dead}, identify, dead + " cannot be reached"},

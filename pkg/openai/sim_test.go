@@ -202,8 +202,11 @@ var faultCases = []faultCase{
 // With -v it prints the table of faults and outcomes.
 func TestSimulatedFaults(t *testing.T) {
 	t.Parallel()
-	// Of the server as a whole: TestRefused, and the script count.txtar of mtbench.
-	known := map[string]bool{"refuse": true, "tokenize": true}
+	// Of the server as a whole: TestRefused, and the scripts count.txtar and reach.txtar
+	// of mtbench. The latter has unsupported, too.
+	known := map[string]bool{
+		"refuse": true, "tokenize": true, "loading": true, "unsupported": true,
+	}
 	for _, c := range faultCases {
 		for f := range strings.SplitSeq(c.fault, ",") {
 			name, _, _ := strings.Cut(f, "=")

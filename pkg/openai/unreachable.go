@@ -71,7 +71,7 @@ func (c *Client) unreachable(err error) error {
 		text, advice, soon = "it does not speak TLS", "use http:// in place of https://", false
 	case errors.As(err, &cert):
 		text, soon = cert.Err.Error(), false
-		advice = "Insecure accepts any certificate"
+		advice = "CA trusts an authority of your own, Insecure accepts any certificate"
 	case errors.As(err, &moved):
 		text, advice, soon = moved.Error(), "is that the server's address?", false
 	case errors.Is(err, context.Canceled):
