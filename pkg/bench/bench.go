@@ -108,6 +108,8 @@ type Counter interface {
 type Fetcher interface {
 	Counter
 	Fetch(ctx context.Context, texts []string) error
+	// Known reports whether the count of a text is known.
+	Known(text string) bool
 }
 
 // Finished is one finished request and its texts, as the ledger hands it on.

@@ -27,8 +27,10 @@ func Fetch(ctx context.Context, o Options, conversations []chat.Conversation) er
 		for _, p := range plays {
 			c := &conversations[p.Conversation]
 			for _, t := range p.Turns {
-				if t.Answer >= 0 && c.Messages[t.Answer].OutputTokens == 0 {
-					texts = append(texts, c.Messages[t.Answer].Text)
+				for _, m := range c.Answer(t) {
+					if m.OutputTokens == 0 {
+						texts = append(texts, m.AllText())
+					}
 				}
 			}
 		}

@@ -18,7 +18,8 @@ import (
 // asker is a Fetcher that counts words, of texts that were fetched.
 type asker struct {
 	t      *testing.T
-	fail   error // of Fetch, after the run
+	fail   error  // of Fetch, after the run
+	never  string // a text that is not counted
 	played bool
 
 	mu      sync.Mutex
@@ -38,9 +39,17 @@ func (a *asker) Fetch(_ context.Context, texts []string) error {
 	}
 	a.fetched = append(a.fetched, texts)
 	for _, s := range texts {
-		a.known[s] = true
+		if s != a.never || s == "" {
+			a.known[s] = true
+		}
 	}
 	return nil
+}
+
+func (a *asker) Known(text string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.known[text] || text == ""
 }
 
 func (a *asker) Count(text string) int {
@@ -110,6 +119,60 @@ func TestFetcher(t *testing.T) {
 			}
 			if second.Counted != want {
 				t.Errorf("%+v, want %+v", second.Counted, want)
+			}
+			said := "the texts of 12 of 12 turns could not be counted, their records have no counts"
+			if fail != nil && !strings.Contains(err.Error(), said) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// What is counted was fetched: calls of tools, and the dataset's answers in a
+// history. What is unknown stays so for all later turns of a conversation.
+func TestFetchedTexts(t *testing.T) {
+	t.Parallel()
+	call := chat.Message{Role: chat.Assistant, Raw: []byte(`{"role":"assistant","content":null,` +
+		`"tool_calls":[{"id":"c","type":"function","function":{"name":"add","arguments":"{1 2 3}"}}]}`)}
+	cs := []chat.Conversation{{ID: "a", Messages: []chat.Message{
+		{Role: chat.User, Text: "one two"}, call,
+		{Role: chat.Tool, Text: "three", Raw: []byte(`{"role":"tool","tool_call_id":"c","content":"three"}`)},
+		{Role: chat.Assistant, Text: "last answer"}, {Role: chat.User, Text: "four"},
+	}}}
+	if n := (words{}).Count(call.AllText()); n < 3 {
+		t.Fatal(n, call.AllText())
+	}
+	for _, unknown := range []string{"", "three"} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &asker{t: t, known: map[string]bool{}, never: unknown}
+			o := of(load.Options{Clients: 1})
+			o.Counter, o.Start = a, time.Now()
+			if err := Fetch(t.Context(), o, cs); err != nil {
+				t.Fatal(err)
+			}
+			var turns []*record.Turn
+			o.OnFinished = func(f *Finished) error {
+				turns = append(turns, f.Turn)
+				return nil
+			}
+			f := &fake{take: time.Second, start: o.Start}
+			if _, err := Run(t.Context(), o, f, cs, nil); err != nil || len(turns) != 3 {
+				t.Fatal(len(turns), err)
+			}
+			calls := words{}.Count(call.AllText())
+			if n := f.requests[0].MaxTokens; n != calls {
+				t.Errorf("%d tokens asked for, want %d", n, calls)
+			}
+			if turns[0].Counted.Input != 2 {
+				t.Errorf("%+v", turns[0].Counted)
+			}
+			for i, want := range []int{2 + calls + 1, 2 + calls + 1 + turns[1].Counted.Output + 1} {
+				if unknown != "" {
+					want = 0
+				}
+				if got := turns[i+1].Counted; got.Input != want || want == 0 && got != (record.Counted{}) {
+					t.Errorf("turn %d: %+v, want an input of %d", i+1, got, want)
+				}
 			}
 		})
 	}

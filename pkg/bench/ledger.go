@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"multiturn/pkg/chat"
@@ -29,7 +30,8 @@ type ledger struct {
 	// The rest belongs to the goroutine until it has stopped.
 	err            error
 	held           []entry // of a Fetcher: they wait to be counted
-	input          []int   // by play: tokens of all its messages so far
+	input          []int   // by play: tokens of all its messages so far; -1 = unknown
+	uncounted      int     // entries whose tokens are unknown
 	turns, turnsOK int     // without warm-up
 	early          early
 }
@@ -112,28 +114,42 @@ func (l *ledger) run() {
 }
 
 // count fetches the counts of the entries that wait for them, and hands these on.
-// Without the counts they are handed on all the same.
+// Those that cannot be counted are handed on all the same.
 func (l *ledger) count(ctx context.Context) error {
 	if len(l.held) == 0 {
 		return l.err
 	}
+	cancelled := ctx.Err() != nil
 	var texts []string
 	for i := range l.held {
-		e := &l.held[i]
-		for k := range e.asked {
-			texts = append(texts, e.asked[k].Text)
-		}
-		texts = append(texts, e.reply.Text, e.reply.First)
+		texts = l.held[i].appendTexts(texts)
 	}
 	err := l.opt.Counter.(Fetcher).Fetch(ctx, texts)
-	if err != nil {
-		err = fmt.Errorf("the tokens of texts are not counted: %w", err)
-	}
-	if ctx.Err() != nil {
-		err = nil // the run was cancelled, and its end says so
-	}
 	l.enterAll(l.held)
+	switch {
+	case cancelled:
+		err = nil // the end of the run says so
+	case err != nil:
+		err = fmt.Errorf("the texts of %d of %d turns could not be counted, their records "+
+			"have no counts: %w", l.uncounted, len(l.held), err)
+	}
 	return errors.Join(err, l.err)
+}
+
+// appendTexts appends the texts of an entry that are counted.
+func (e *entry) appendTexts(texts []string) []string {
+	for i := range e.asked {
+		texts = append(texts, e.asked[i].AllText())
+	}
+	for i := range e.history {
+		texts = append(texts, e.history[i].AllText())
+	}
+	return append(texts, e.reply.Text, e.reply.First)
+}
+
+// isKnown reports whether the counts of all texts of an entry were fetched.
+func (e *entry) isKnown(f Fetcher) bool {
+	return !slices.ContainsFunc(e.appendTexts(nil), func(s string) bool { return !f.Known(s) })
 }
 
 func (l *ledger) enterAll(entries []entry) {
@@ -162,24 +178,14 @@ func (l *ledger) note(t *record.Turn) {
 
 func (l *ledger) enter(e *entry) error {
 	t := e.turn
-	c := l.opt.Counter
-	fresh := e.marked
-	if c != nil {
-		for i := range e.asked {
-			fresh += c.Count(e.asked[i].AllText())
-		}
+	if f, ok := l.opt.Counter.(Fetcher); ok && !e.isKnown(f) {
+		l.input[e.play] = -1 // and for the turns after it
 	}
-	input := l.input[e.play] + fresh
-	t.Counted = record.Counted{Input: input, NewInput: fresh}
-	if c != nil {
-		t.Counted.Output = c.Count(e.reply.Text)
-		t.Counted.FirstChunk = t.Counted.Output
-		if len(e.reply.First) < len(e.reply.Text) {
-			t.Counted.FirstChunk = c.Count(e.reply.First)
-		}
+	if l.input[e.play] >= 0 {
+		l.tokens(e)
+	} else {
+		l.uncounted++
 	}
-	l.input[e.play] = input + l.kept(e)
-
 	if l.err != nil {
 		return nil
 	}
@@ -196,6 +202,28 @@ func (l *ledger) enter(e *entry) error {
 		return l.opt.OnConversation(e.finished)
 	}
 	return nil
+}
+
+// tokens counts the texts of a turn.
+func (l *ledger) tokens(e *entry) {
+	c := l.opt.Counter
+	fresh := e.marked
+	if c != nil {
+		for i := range e.asked {
+			fresh += c.Count(e.asked[i].AllText())
+		}
+	}
+	input := l.input[e.play] + fresh
+	counted := record.Counted{Input: input, NewInput: fresh}
+	if c != nil {
+		counted.Output = c.Count(e.reply.Text)
+		counted.FirstChunk = counted.Output
+		if len(e.reply.First) < len(e.reply.Text) {
+			counted.FirstChunk = c.Count(e.reply.First)
+		}
+	}
+	e.turn.Counted = counted
+	l.input[e.play] = input + l.kept(e)
 }
 
 // kept returns the tokens that stand for the answer in the history.

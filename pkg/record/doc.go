@@ -42,6 +42,8 @@
 // of zeros stands there as it was sent.
 // It added "api" and "prompt_format" to the load; before, every run was one of
 // chats.
+// "counted" is left out where nothing was counted; in older records it has zeros
+// there.
 //
 // # Examples
 //

@@ -66,7 +66,9 @@ func AppendTurn(dst []byte, t *Turn) []byte {
 		e.usage("usage", t.Usage)
 	}
 	e.optBool("usage_zeros", t.UsageZeros)
-	e.counted("counted", &t.Counted)
+	if t.Counted != (Counted{}) {
+		e.counted("counted", &t.Counted)
+	}
 	e.optInt("body_bytes", t.BodyBytes)
 	e.raw("server_timings", t.ServerTimings)
 	return append(e, '}')

@@ -40,7 +40,7 @@ type Turn struct {
 
 	MaxTokens int     `json:"max_tokens,omitempty"` // most tokens asked for; 0 = no limit
 	MinTokens int     `json:"min_tokens,omitempty"` // fewest tokens asked for; 0 = no limit
-	Counted   Counted `json:"counted"`
+	Counted   Counted `json:"counted,omitzero"`
 }
 
 // Arms of a turn. The package comment describes them.
@@ -78,7 +78,9 @@ const (
 )
 
 // Counted are counts by the client's tokenizer: texts only, without special
-// tokens and without the chat template, as the reference counts.
+// tokens and without the chat template, as the reference counts. They are absent if
+// the texts of the turn, or of one before it, could not be counted: the server was
+// to count them, and did not.
 type Counted struct {
 	Input      int `json:"input"`       // all messages sent
 	NewInput   int `json:"new_input"`   // the messages since the last answer

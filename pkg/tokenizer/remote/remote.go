@@ -44,6 +44,17 @@ func (c *Counter) Count(text string) int {
 	return c.known[k]
 }
 
+// Known reports whether the count of a text was fetched. That of "" is known.
+func (c *Counter) Known(text string) bool {
+	if text == "" {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.known[keyOf(text)]
+	return ok
+}
+
 // Fetch asks for the counts of texts, each once. The first error ends it.
 func (c *Counter) Fetch(ctx context.Context, texts []string) error {
 	wanted := c.unknown(texts)
