@@ -79,47 +79,82 @@ func (b *beside) readMedia(cur *jsonseq.Cursor, add func(name string)) {
 	}
 }
 
-// alpaca is an item of one question in fields: instruction, input, output, and a
-// history of pairs.
-type alpaca struct {
-	instruction, input, output string
-	has                        bool
-	history                    []byte
+// fields are an item of one question and its answer, each under a key of its own,
+// and of a history of pairs.
+type fields struct {
+	question, input, answer []byte // JSON: a text, or a list of messages
+	calls                   bool   // the answer is calls of tools
+	history                 []byte
 }
 
-func (a *alpaca) read(key string, cur *jsonseq.Cursor) {
-	if key == "history" {
-		if cur.Peek() == '[' {
-			a.history = bytes.Clone(cur.Skip())
-		}
-		return
-	}
-	if cur.Peek() != '"' {
-		return
-	}
-	text := string(cur.Unquoted())
+// read reads the value of a key, and reports whether the key is one of fields.
+func (f *fields) read(key string, cur *jsonseq.Cursor) bool {
+	var to *[]byte
+	calls := false
 	switch key {
-	case "instruction":
-		a.instruction, a.has = text, true
+	case "instruction", "prompt", "query", "question":
+		to = &f.question
 	case "input":
-		a.input = text
-	case "output":
-		a.output = text
+		to = &f.input
+	case "output", "response", "completion", "answer":
+		to = &f.answer
+	case "answers": // of xLAM
+		to, calls = &f.answer, true
+	case "history":
+		if cur.Peek() == '[' {
+			f.history = bytes.Clone(cur.Skip())
+		}
+		return true
+	default:
+		return false
+	}
+	if *to == nil && (cur.Peek() == '"' || isList(cur)) {
+		*to = bytes.Clone(cur.Skip())
+		f.calls = f.calls || calls
+	}
+	return true
+}
+
+// isQuestion reports whether the fields have something to ask.
+func (f *fields) isQuestion() bool {
+	return f.question != nil || len(f.input) > 0 && f.input[0] == '['
+}
+
+// readFields makes turns of the fields.
+func (it *item) readFields(f *fields) {
+	it.kind = '['
+	for _, list := range [][]byte{f.history, f.question, f.input} {
+		it.addList(list)
+	}
+	question := strings.Trim(textOf(f.question)+"\n"+textOf(f.input), "\n")
+	if question != "" {
+		it.addText(chat.User, question)
+	}
+	it.addList(f.answer)
+	switch answer := textOf(f.answer); {
+	case answer == "":
+	case f.calls:
+		it.addText("function_call", answer)
+	default:
+		it.addText(chat.Assistant, answer)
 	}
 }
 
-func (a *alpaca) isWhole() bool { return a.has && a.output != "" && a.instruction+a.input != "" }
+// textOf returns the text of a JSON string, and "" for anything else.
+func textOf(text []byte) string {
+	if len(text) == 0 || text[0] != '"' {
+		return ""
+	}
+	cur := jsonseq.Cursor{Text: text}
+	return string(cur.Unquoted())
+}
 
-// readAlpaca makes turns of the fields.
-func (it *item) readAlpaca(a *alpaca) {
-	it.kind = '['
-	if a.history != nil {
-		cur := jsonseq.Cursor{Text: a.history}
+// addList adds the messages of a JSON array, and nothing for anything else.
+func (it *item) addList(list []byte) {
+	if len(list) > 0 && list[0] == '[' {
+		cur := jsonseq.Cursor{Text: list}
 		it.readTurns(&cur, len(it.turns), false)
 	}
-	question := strings.Trim(a.instruction+"\n"+a.input, "\n")
-	it.addText(chat.User, question)
-	it.addText(chat.Assistant, a.output)
 }
 
 func (it *item) addText(role, text string) {

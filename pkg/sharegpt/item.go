@@ -90,7 +90,7 @@ func (it *item) parse(data []byte, parity bool) error {
 
 // readItem reads an item of any form that is known.
 func (it *item) readItem(cur *jsonseq.Cursor, begin int) {
-	var alpaca alpaca
+	var f fields
 	for key := range cur.Object {
 		switch string(key) {
 		case "id":
@@ -104,18 +104,18 @@ func (it *item) readItem(cur *jsonseq.Cursor, begin int) {
 			}
 		case "conversations", "conversation", "messages", "items":
 			it.readTurns(cur, begin, false)
-		case "data", "dialogue", "dialog": // of UltraChat; elsewhere they may be anything
+		case "data", "dialogue", "dialog", "trajectory": // elsewhere they may be anything
 			if it.kind == 0 && isList(cur) {
 				it.readTurns(cur, begin, false)
 			}
-		case "instruction", "input", "output", "history":
-			alpaca.read(string(key), cur)
 		default:
-			it.beside.read(string(key), cur)
+			if !f.read(string(key), cur) {
+				it.beside.read(string(key), cur)
+			}
 		}
 	}
-	if it.kind == 0 && alpaca.isWhole() {
-		it.readAlpaca(&alpaca)
+	if it.kind == 0 && f.isQuestion() {
+		it.readFields(&f)
 	}
 }
 
@@ -160,6 +160,15 @@ func (it *item) readID(cur *jsonseq.Cursor, rank int) {
 func (it *item) readTurns(cur *jsonseq.Cursor, begin int, parity bool) {
 	it.turns = it.turns[:begin]
 	it.kind = cur.Peek()
+	if it.kind == '"' && !parity { // JSON in a column of a table
+		list := jsonseq.Cursor{Text: bytes.Clone(cur.Unquoted())}
+		if check := list; check.Peek() == '[' {
+			if check.Skip(); check.End() == nil {
+				it.readTurns(&list, begin, false)
+			}
+		}
+		return
+	}
 	if it.kind != '[' {
 		cur.Skip()
 		return
@@ -206,7 +215,13 @@ func (it *item) readTurn(cur *jsonseq.Cursor) {
 		case "role":
 			it.readFrom(cur, &t)
 		case "value", "content":
-			it.readValue(cur, &t, false)
+			if t.kind != '"' || cur.Peek() != 'n' {
+				it.readValue(cur, &t, false)
+			}
+		case "text", "system_prompt", "refusal": // of SWE-agent's trajectories; of OpenAI
+			if (t.kind == 0 || t.kind == 'n') && cur.Peek() == '"' {
+				it.readValue(cur, &t, false)
+			}
 		case "tool_calls", "function_call":
 			if kind := cur.Peek(); kind == '[' || kind == '{' {
 				if calls := cur.Skip(); hasCall(calls) {

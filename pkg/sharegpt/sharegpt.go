@@ -17,7 +17,10 @@
 // The forms of other collections are read too: a list of texts in turn
 // (UltraChat, under data) or of pairs of texts, objects with a question and its
 // answer ({"human": "...", "assistant": "..."}), a list of messages that is the
-// whole item, and items with instruction, input, output and history (Alpaca).
+// whole item or a string that holds JSON, trajectories of SWE-agent, and items of
+// one question under instruction and input (Alpaca, with history), prompt, query or
+// question, with the answer under output, response, completion, answer or answers
+// (calls, as in xLAM). Each may be a list of messages instead of a text.
 //
 // A system prompt may stand beside the list, as system or system_prompt. It
 // becomes the first message, unless the list has one.
