@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"multiturn/internal/packed"
 )
 
 // Load reads a tokenizer from a file, or from the first of Files in the folder
@@ -68,6 +70,14 @@ func parseFile(b []byte, beside *folder) (*Tokenizer, error) {
 	case bytes.HasPrefix(b, []byte("GGUF")):
 		return nil, errors.New("this is a model of llama.cpp, which is not supported: " +
 			"look for a tokenizer.json of this model")
+	}
+	// A pointer of Git LFS, a page of HTML and the like name themselves.
+	var kind *packed.KindError
+	if _, err := packed.NewJSONReader(bytes.NewReader(b)); errors.As(err, &kind) {
+		return nil, kind
+	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, errors.New("the file is empty")
 	}
 	return Parse(b)
 }

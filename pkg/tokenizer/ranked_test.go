@@ -164,7 +164,7 @@ func TestMarks(t *testing.T) {
 			t.Parallel()
 			files := map[string]string{c.file: ranks}
 			if strings.HasSuffix(c.file, ".gz") {
-				files[c.file] = packed(t, ranks)
+				files[c.file] = zipped(t, ranks)
 			}
 			for name, text := range c.beside {
 				files[name] = text
@@ -349,7 +349,7 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-func packed(tb testing.TB, text string) string {
+func zipped(tb testing.TB, text string) string {
 	tb.Helper()
 	var b strings.Builder
 	z := gzip.NewWriter(&b)
@@ -358,4 +358,24 @@ func packed(tb testing.TB, text string) string {
 		tb.Fatal(err)
 	}
 	return b.String()
+}
+
+// A file that is none of a tokenizer says what it is.
+func TestNoTokenizer(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1\n": "Git LFS pointer",
+		"<!DOCTYPE html><html></html>":                                        "HTML page",
+		"PK\x03\x04" + strings.Repeat("\x00", 40):                             "zip archive",
+		" \n": "the file is empty",
+		`{}`:  "this is not a tokenizer.json",
+	} {
+		file := filepath.Join(t.TempDir(), "tokenizer.json")
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
 }
