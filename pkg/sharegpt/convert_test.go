@@ -106,9 +106,10 @@ func TestConvert(t *testing.T) {
 				`{"id": "w_0", "conversations": [{"from": "human", "value": null}, {"from": ` +
 				`"gpt", "value": 7}]}` + "\n" + `{"id": "e_0", "conversations": []}` +
 				"\n{broken}\n",
-			want: []string{"no-index: u 1 | a 2", "three_part_id: u 3 | a 4"},
-			drops: "not an object with a list of turns=4, a turn without role or text=2, id is " +
-				"neither text nor a number=1, no turns=1, not valid JSON=1, unknown role=1"},
+			want: []string{"704f7070348b9d97: u a | a b", "no-index: u 1 | a 2",
+				"three_part_id: u 3 | a 4"},
+			drops: "not an object with a list of turns=4, a turn without role or text=2, " +
+				"no turns=1, not valid JSON=1, unknown role=1"},
 		{name: "a leading system message (C5)", in: share("x_0", "s be kind|u a|a b"),
 			want: []string{"x: s be kind | u a | a b"}},
 		{name: "a leading answer", in: share("x_0", "a hello|u a|a b"),
@@ -233,9 +234,9 @@ func TestRejectsAndSummary(t *testing.T) {
 		t.Errorf("rejects\n%s\nwant\n%s", rejects.String(), want)
 	}
 	summary := `items read                                     5
-  dropped: not valid JSON                      2  (first: line 5: ` + lostQuote + `)
+  dropped: not valid JSON                      2  (first: line 5, item 4: ` + lostQuote + `)
 conversations                                  2
-  dropped: unknown role                        1  (first: line 4: turn 4 is from "robot")
+  dropped: unknown role                        1  (first: line 4, item 3: turn 4 is from "robot")
 conversations kept                             1  (2 messages)
   changed: roles renamed to user or assistant  1  (2 messages)
 `

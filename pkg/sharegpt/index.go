@@ -262,7 +262,7 @@ func (s *scanned) look(text []byte, it *item, parity bool) {
 	s.id, s.idKind, s.kind, s.isObject, s.hasFrom, s.turns = it.id, it.idKind, it.kind, it.isObject,
 		it.hasFrom, len(it.turns)
 	s.whole, s.hash = it.idRank > 0, ""
-	if !parity && (s.idKind == 0 || s.idKind == 'n' || s.id == "") {
+	if !parity && !s.isNamed() {
 		s.hash = hashID(text[s.from:s.to])
 	}
 	if s.turns == 0 {
@@ -274,6 +274,15 @@ func (s *scanned) look(text []byte, it *item, parity bool) {
 			s.ends[i] = r
 		}
 	}
+}
+
+// isNamed reports whether the item has an id: a text or a number.
+func (s *scanned) isNamed() bool {
+	switch s.idKind {
+	case 0, 'n', 't', 'f', '[', '{':
+		return false
+	}
+	return s.id != ""
 }
 
 // add puts an item into the index, or into the tally if it is unusable.
@@ -304,11 +313,9 @@ func (x *index) add(src *Source, s *scanned, text []byte) error {
 			return drop(BadJSON, syntaxDetail(s, text[s.from:s.to]))
 		case !s.isObject || s.kind != '[':
 			return drop(NotAnItem, "")
-		case s.idKind == '{' || s.idKind == '[' || s.idKind == 't' || s.idKind == 'f':
-			return drop(BadID, "")
 		case s.turns == 0:
 			return drop(Empty, "")
-		case s.idKind == 0 || s.idKind == 'n' || s.id == "":
+		case !s.isNamed():
 			x.madeUp = append(x.madeUp, madeUp{int32(len(x.entries)), s.hash})
 		default:
 			name, part := s.id, int64(0)

@@ -54,11 +54,11 @@
 // are joined to one conversation, NAME, unless Options.Separate is set. An item
 // with another id is a conversation of its own, and so is an item that is
 // named by conversation_id, conversation_hash, prompt_id or uuid. An item without
-// an id is called after the SHA-256 of its text, which is the same in any file. An item in which no turn has
-// the key from looks like one of a dataset of whole conversations (genconv's,
-// or one for the OpenAI API), whose ids often just count: CONV_ID_0, CONV_ID_1.
-// It is a conversation of its own under its whole id, unless Options.Join is
-// set.
+// an id that is a text or a number is called after the SHA-256 of its text, which
+// is the same in any file. An item in which no turn has the key from looks like one
+// of a dataset of whole conversations (genconv's, or one for the OpenAI API), whose
+// ids often just count: CONV_ID_0, CONV_ID_1. It is a conversation of its own under
+// its whole id, unless Options.Join is set.
 //
 // Input may be cut off, by a broken download for example. What came before is
 // converted, and Result.CutOff has the place where it ends. JSONL that is cut
@@ -267,7 +267,6 @@ type Reason string
 const (
 	BadJSON     Reason = "not valid JSON"
 	NotAnItem   Reason = "not an object with a list of turns"
-	BadID       Reason = "id is neither text nor a number"
 	Duplicate   Reason = "same id as an earlier item"
 	Empty       Reason = "no turns"
 	BadTurn     Reason = "a turn without role or text"

@@ -26,10 +26,13 @@ func newTally(rejects io.Writer) *tally {
 	return &tally{rejects: rejects, drops: map[Reason]*Drop{}}
 }
 
-func (t *tally) drop(reason Reason, line int, detail string) *Drop {
+func (t *tally) drop(reason Reason, line, number int, detail string) *Drop {
 	d := t.drops[reason]
 	if d == nil {
 		example := "line " + strconv.Itoa(line)
+		if number != line { // as in an array on one line
+			example += ", item " + strconv.Itoa(number)
+		}
 		if detail != "" {
 			example += ": " + detail
 		}
@@ -42,20 +45,21 @@ func (t *tally) drop(reason Reason, line int, detail string) *Drop {
 // dropItem leaves out an item that is not in the index.
 func (t *tally) dropItem(src *Source, item *jsonseq.Item, data []byte, reason Reason,
 	detail string) error {
-	t.drop(reason, item.Line, detail).Items++
+	t.drop(reason, item.Line, item.Number, detail).Items++
 	return t.reject(src, item.Line, item.Number, data, reason, detail)
 }
 
 // dropEntry leaves out an item of the index.
 func (t *tally) dropEntry(src *Source, e *entry, reason Reason, detail string) error {
-	t.drop(reason, int(e.line), detail).Items++
+	t.drop(reason, int(e.line), int(e.number), detail).Items++
 	return t.rejectEntry(src, e, reason, detail)
 }
 
 // dropConversation leaves out a conversation.
 func (t *tally) dropConversation(src *Source, x *index, parts []ref, reason Reason,
 	detail string) error {
-	t.drop(reason, int(x.entries[parts[0].entry].line), detail).Conversations++
+	first := &x.entries[parts[0].entry]
+	t.drop(reason, int(first.line), int(first.number), detail).Conversations++
 	for _, r := range parts {
 		if err := t.rejectEntry(src, &x.entries[r.entry], reason, detail); err != nil {
 			return err
