@@ -124,7 +124,7 @@ func TestSources(t *testing.T) {
 		{"SGLang, without the parts", "sglang:cached_tokens_total{cache_source=\"total\"} 7\n",
 			"cached_tokens", 7},
 		{"SGLang's part that has not counted yet",
-			"sglang:cached_tokens_total{cache_source=\"host\"} 4\n", "cached_tokens_gpu", 4 - 4},
+			"sglang:cached_tokens_total{cache_source=\"host\"} 4\n", "cached_tokens_gpu", 0},
 		{"SGLang's storage, which has no kind in newer releases",
 			"# TYPE sglang:cached_tokens_total counter\n" +
 				"sglang:cached_tokens_total{cache_source=\"storage\"} 7\n",
