@@ -31,8 +31,9 @@ var endpoints = []string{ChatCompletions, Completions, Responses}
 //	http://host/x/chat/completions?api-version=2024-10-21
 //	                              POST to the address as it stands  GET /x/metrics?api-version=...
 //
-// The version is v1 unless the address has another one, or ends in the path of an
-// endpoint without a version before it. The query goes with every request:
+// The version is v1 unless the address has another one, ends in the path of an
+// endpoint without a version before it, or has the version before a last segment
+// openai or openapi, as Gemini, DeepInfra and Cloudflare have it. The query goes with every request:
 // gateways choose a version or check a key by it. User and password are no part
 // of the URLs that an Address makes.
 type Address struct {
@@ -45,6 +46,11 @@ type Address struct {
 // lastVersion is a last segment that is the version of an API: v1, v4, v1.1,
 // v1beta, v1p1beta1.
 var lastVersion = regexp.MustCompile(`/[vV][0-9]+(\.[0-9]+)*([a-z][a-z0-9]*)?$`)
+
+// innerVersion is a path that has the version of the API in its middle:
+// /v1beta/openai, /v1/ACCOUNT/GATEWAY/openai. Any other path with a version there
+// can be that of a proxy, such as Kubernetes's /api/v1/namespaces/.../proxy.
+var innerVersion = regexp.MustCompile(`/[vV][0-9][a-z0-9.]*/(.*/)?open(ai|api)$`)
 
 // ParseAddress reads an address. It may lack the scheme, which is then http. The
 // error begins with a verb ("is not ...") and has no part of the text in it.
@@ -66,7 +72,7 @@ func ParseAddress(text string) (Address, error) {
 	}
 	a.version = lastVersion.FindString(path)
 	a.base = strings.TrimRight(strings.TrimSuffix(path, a.version), "/")
-	if a.version == "" && a.endpoint == "" {
+	if a.version == "" && a.endpoint == "" && !innerVersion.MatchString(path) {
 		a.version = "/v1"
 	}
 	return a, nil

@@ -33,12 +33,29 @@ func TestAddress(t *testing.T) {
 			"https://h/metrics", "", "", ""},
 		{"https://h/v1p1beta1", "", "https://h/v1p1beta1/chat/completions",
 			"https://h/v1p1beta1/models", "https://h/metrics", "", "", ""},
-		// A word that only begins like a version is a path, and so is a version that
-		// is not last.
+		// A word that only begins like a version is a path, and so is a version in the
+		// middle, with the exceptions below.
 		{"http://h/vllm", "", "http://h/vllm/v1/chat/completions", "http://h/vllm/v1/models",
 			"http://h/vllm/metrics", "", "", ""},
-		{"http://h/v1beta/openai", "", "http://h/v1beta/openai/v1/chat/completions",
-			"http://h/v1beta/openai/v1/models", "http://h/v1beta/openai/metrics", "", "", ""},
+		{"http://h/api/v1/namespaces/n/services/s:8000/proxy", "",
+			"http://h/api/v1/namespaces/n/services/s:8000/proxy/v1/chat/completions",
+			"http://h/api/v1/namespaces/n/services/s:8000/proxy/v1/models",
+			"http://h/api/v1/namespaces/n/services/s:8000/proxy/metrics", "", "", ""},
+		{"http://h/openai", "", "http://h/openai/v1/chat/completions",
+			"http://h/openai/v1/models", "http://h/openai/metrics", "", "", ""},
+		// Gemini, DeepInfra, Cloudflare, Vertex AI.
+		{"http://h/v1beta/openai/", "", "http://h/v1beta/openai/chat/completions",
+			"http://h/v1beta/openai/models", "http://h/v1beta/openai/metrics", "", "", ""},
+		{"http://h/v1/openai", "", "http://h/v1/openai/chat/completions",
+			"http://h/v1/openai/models", "http://h/v1/openai/metrics", "", "", ""},
+		{"http://h/v1/account/gateway/openai", "",
+			"http://h/v1/account/gateway/openai/chat/completions",
+			"http://h/v1/account/gateway/openai/models",
+			"http://h/v1/account/gateway/openai/metrics", "", "", ""},
+		{"http://h/v1/projects/p/endpoints/openapi", "",
+			"http://h/v1/projects/p/endpoints/openapi/chat/completions",
+			"http://h/v1/projects/p/endpoints/openapi/models",
+			"http://h/v1/projects/p/endpoints/openapi/metrics", "", "", ""},
 		{"http://h/v1beta/openai/chat/completions", ChatCompletions,
 			"http://h/v1beta/openai/chat/completions", "http://h/v1beta/openai/models",
 			"http://h/v1beta/openai/metrics", "", "", ""},
