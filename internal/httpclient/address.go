@@ -76,10 +76,10 @@ func Shown(u *url.URL) string {
 	return scheme + "//" + user + "@" + rest
 }
 
-// ShownText is Shown of an address in text; an address that cannot be read is
-// masked as a whole.
+// ShownText is Shown of an address in text, as ParseURL reads it; what it cannot
+// read is masked as a whole.
 func ShownText(address string) string {
-	u, err := url.Parse(address)
+	u, err := ParseURL(address)
 	if err != nil {
 		return Masked
 	}

@@ -18,6 +18,9 @@ func TestShown(t *testing.T) {
 		"http://h/?X-Amz-Signature=s&v":  "http://h/?X-Amz-Signature=***&v",
 		"http://h/?code=s&encode=1":      "http://h/?code=***&encode=1",
 		"http://h/?access_token=a%26b=c": "http://h/?access_token=***",
+		"me:sesame@h":                    "http://me:***@h",
+		"h:8000?key=s":                   "http://h:8000?key=***",
+		"me:sesame":                      "***",
 		"http://h/%zz":                   "***",
 	} {
 		if got := ShownText(in); got != want {
