@@ -86,7 +86,8 @@ func (s *setup) gather(ctx context.Context, k *knowledge) error {
 			}
 			select {
 			case <-known:
-			case <-ctx.Done():
+			case <-ctx.Done(): // the other task may still be at work on waited
+				return err
 			}
 			if waited { // it was too early
 				k.metrics, err = newMetrics(ctx, s.call, s.runFlags)
