@@ -18,7 +18,7 @@ type demo struct {
 	Seed           int
 	Rate           float64
 	Model, Key     string
-	URL            string
+	URL            []string
 	Wait           time.Duration
 	Warm           []float64
 	Size           int64
@@ -33,7 +33,7 @@ type demo struct {
 }
 
 func newDemo() *demo {
-	return &demo{Lang: "any", URL: "http://localhost:8000",
+	return &demo{Lang: "any", URL: []string{"http://localhost:8000"},
 		Wait: 2 * time.Minute}
 }
 
@@ -47,7 +47,7 @@ func (d *demo) groups() []Group {
 			{Name: "model", Short: "m", Value: String(&d.Model), Usage: "the model",
 				Names: func() []string { return []string{"large", "small"} }},
 			{Name: "api-key", Value: String(&d.Key), Secret: true, Usage: "the key"},
-			{Name: "url", Short: "u", Value: URL(&d.URL), Usage: "the server"},
+			{Name: "url", Short: "u", Value: URLs(&d.URL), Usage: "the server"},
 		}},
 		{"Aim", []Flag{
 			{Name: "wait", Value: Duration(&d.Wait), Usage: "how long to wait"},

@@ -65,17 +65,9 @@ func texts(p *[]string, meta string) Value {
 	return List(p, meta, parse, func(s string) string { return s })
 }
 
-// URL is an http or https address with a host; without a scheme it is http. A
-// password and the secrets of its query are masked wherever it is shown.
-func URL(p *string) Value {
-	get := func(s string) any { return httpclient.ShownText(s) }
-	return &value[string]{
-		p: p, meta: "URL", parse: parseURL, show: httpclient.ShownText, get: get,
-	}
-}
-
-// URLs is a list of addresses that grows with every use of the flag. A password
-// and the secrets of a query are masked.
+// URLs is a list of http or https addresses with a host, without a scheme http. It
+// grows with every use of the flag. A password and the secrets of a query are
+// masked wherever it is shown.
 func URLs(p *[]string) Value { return List(p, "URL", parseURL, httpclient.ShownText) }
 
 func parseURL(s string) (string, error) {
