@@ -233,7 +233,8 @@ func (f *runFlags) answerFlags() []cli.Flag {
 			DefaultText: "reasoning is not sent back",
 			Usage: "field of an answer's message in which its reasoning is sent back " +
 				"with the next turn: reasoning, reasoning_content"},
-		{Name: "think", Value: cli.Enum(&f.openai.Think, openai.ThinkOff, openai.ThinkTagged, openai.ThinkOpen),
+		{Name: "think",
+			Value: cli.Enum(&f.openai.Think, openai.ThinkOff, openai.ThinkTagged, openai.ThinkOpen),
 			Usage: "reasoning in the text of answers, where a server has no field for it: tagged: in " +
 				"<think>...</think>; open: as tagged, where the chat template has the opening tag"},
 		{Name: "verify-output", Value: cli.Bool(&o.Verify),
@@ -282,7 +283,8 @@ func (f *runFlags) cacheFlags() []cli.Flag {
 func (f *runFlags) outputFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		{Name: "records", Essential: true, Value: cli.File(&f.records),
-			Usage: "write every turn as a line of JSON; - is stdout (work, trust and findings then go to stderr)"},
+			Usage: "write every turn as a line of JSON; - is stdout " +
+				"(work, trust and findings then go to stderr)"},
 		{Name: "force", Essential: true, Value: cli.Bool(&f.force),
 			Usage: "overwrite the records of an earlier run; its Excel file, too"},
 		{Name: "output-file", Short: "o", Essential: true, Value: cli.File(&f.output),

@@ -76,7 +76,8 @@ func readChat(data []byte, c *chunk) bool {
 	if cur.End() != nil || wrong {
 		return false
 	}
-	if c.failure == nil && c.choices == 0 && (isError || message != nil && c.usage == nil && isErrorType(kind)) {
+	if c.failure == nil && c.choices == 0 &&
+		(isError || message != nil && c.usage == nil && isErrorType(kind)) {
 		c.failure = data // vLLM's older {"object":"error","message":...}, FastAPI's {"detail":...}
 	}
 	return true

@@ -14,6 +14,8 @@ import (
 	"unicode"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/internal/httpclient"
 )
 
 // maxErrorLine is the longest error, in characters: a few lines of a terminal.
@@ -143,8 +145,8 @@ func pageText(page string) string {
 	return "a page: " + html.UnescapeString(pageTag.ReplaceAllString(page, " "))
 }
 
-// statusLine returns the error for a status other than 200. It names the path
-// that was asked if that may be what is wrong.
+// statusLine returns the error for a status that is not of an answer. It names
+// the path that was asked if that may be what is wrong.
 func (a *answer) statusLine() string {
 	status, retryAfter := a.res.Status, a.res.RetryAfter
 	s := "HTTP " + strconv.Itoa(status)
@@ -203,7 +205,7 @@ func newSecrets(texts ...string) (s secrets) {
 
 func (s secrets) remove(text string) string {
 	for _, secret := range s {
-		text = strings.ReplaceAll(text, secret, "***")
+		text = strings.ReplaceAll(text, secret, httpclient.Masked)
 	}
 	return text
 }

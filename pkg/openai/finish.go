@@ -17,13 +17,15 @@ import (
 
 // failedWords are the words of a reason that says that the server gave up: abort
 // (vLLM, SGLang), error (vLLM, OpenRouter, Mistral), cancelled (Dynamo),
-// network_error (GLM), insufficient_system_resource (DeepSeek), timed_out (TensorRT-LLM) and their like.
+// network_error (GLM), insufficient_system_resource (DeepSeek), timed_out
+// (TensorRT-LLM) and their like.
 var failedWords = map[string]bool{
 	"abort": true, "aborted": true,
 	"cancel": true, "canceled": true, "cancelled": true,
 	"error": true, "errored": true, "exception": true,
 	"fail": true, "failed": true, "failure": true,
-	"timeout": true, "timed": true, "expired": true, "killed": true, "overloaded": true, "unavailable": true,
+	"timeout": true, "timed": true, "expired": true, "killed": true,
+	"overloaded": true, "unavailable": true,
 	"insufficient": true, "exhausted": true, "preempted": true, "interrupted": true,
 }
 

@@ -12,7 +12,7 @@ const (
 	formUnknown form = iota // until its first bytes have decided
 	formStream
 	formJSON
-	formError // the body of a status other than 200
+	formError // the body of a status that is not of an answer
 )
 
 // formOfType returns the form that a Content-Type promises. A missing or unknown

@@ -59,7 +59,8 @@ type Options struct {
 	// NoUsage does not ask for usage in streams, for servers that reject
 	// stream_options.
 	NoUsage bool
-	// MaxTokensField is the body field for the answer's length; default max_tokens.
+	// MaxTokensField is the body field for the answer's length; default: max_tokens,
+	// or max_output_tokens of Responses.
 	MaxTokensField string
 	Temperature    *float64 // nil: not sent
 	Seed           *int64   // nil: not sent

@@ -55,8 +55,8 @@ func (o Executed) Of(h *record.Run) Executed {
 // previous one, the turn shares nothing. Notes count such turns.
 //
 // A failed turn counts if the server had begun to answer, or has answered with
-// nothing, because its prompt was computed by then. Turns that no server saw, and turns whose tokens are unknown,
-// are left out.
+// nothing, because its prompt was computed by then. Turns that no server saw, and
+// turns whose tokens are unknown, are left out.
 //
 // A conversation that goes from replica to replica finds there only what it sent to
 // that one before.

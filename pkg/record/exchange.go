@@ -87,7 +87,7 @@ const (
 	Aborted       Outcome = "aborted"         // the finish_reason is that of a failure: abort, error
 	ErrorInStream Outcome = "error_in_stream" // an error object under status 200
 	BadEvent      Outcome = "bad_event"       // not JSON, or not part of an answer
-	HTTPStatus    Outcome = "http_status"     // a status other than 200
+	HTTPStatus    Outcome = "http_status"     // a status other than 200, 201 and 203
 	// no connection, or it broke before the response's head
 	Connect     Outcome = "connect"
 	Timeout     Outcome = "timeout"

@@ -28,7 +28,8 @@ type Turn struct {
 	History string `json:"history,omitempty"`
 
 	// Scheduled is when the turn should have started: the previous answer's end
-	// plus think time, or the end of a pause before a retry. Issued is when the run asked for it to be sent.
+	// plus think time, or the end of a pause before a retry. Issued is when the run
+	// asked for it to be sent.
 	Scheduled Clock `json:"scheduled_ms,omitzero"`
 	Issued    Clock `json:"issued_ms,omitzero"`
 	// FirstIssued is when the first attempt was issued, and PausedMS the sum of the
