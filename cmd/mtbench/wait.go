@@ -31,7 +31,8 @@ type waiting struct {
 	mu    sync.Mutex
 	since time.Time // zero: there was no wait
 	said  time.Time // the last remark
-	over  bool      // a turn succeeded, or the limit was reached
+	over  bool      // the limit was reached
+	done  bool      // a turn succeeded: there is no other wait
 }
 
 // again waits for a moment and reports whether to ask the server again.
@@ -53,6 +54,9 @@ func (w *waiting) again(ctx context.Context, e *openai.NotReadyError) bool {
 func (w *waiting) next(e *openai.NotReadyError, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.done {
+		return false
+	}
 	if w.since.IsZero() {
 		w.since = now
 	}
@@ -98,11 +102,13 @@ func (w *waiting) until(ctx context.Context, ask func() error) (waited bool, err
 	}
 }
 
-// explain adds to the error of a server what --wait has to do with it.
+// explain adds to the error of a server what --wait has to do with it: nothing
+// once a turn has succeeded.
 func (w *waiting) explain(err error, e *openai.NotReadyError) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
+	case w.done:
 	case w.over && w.limit > 0:
 		return fmt.Errorf("%w; it was waited for %v, --wait TIME waits longer", err, w.limit)
 	case e.Loading:
@@ -118,7 +124,7 @@ func (w *waiting) ready(turn bool) {
 	if !w.said.IsZero() && !w.over {
 		w.say("the server is ready after %v", time.Since(w.since).Round(time.Second))
 	}
-	w.since, w.said, w.over = time.Time{}, time.Time{}, w.over || turn
+	w.since, w.said, w.done = time.Time{}, time.Time{}, w.done || turn
 }
 
 // notReady is bench's question about a turn that failed.

@@ -98,3 +98,18 @@ func TestNoWaitAfterSuccess(t *testing.T) {
 		}
 	})
 }
+
+// A server that fails after turns have succeeded was not waited for.
+func TestNoAdviceAfterSuccess(t *testing.T) {
+	t.Parallel()
+	w := &waiting{limit: time.Minute, stop: t.Context(), say: func(string, ...any) {}}
+	w.ready(true)
+	err := errors.New("1 of 2 turns failed")
+	for _, e := range []*openai.NotReadyError{
+		{Err: err, Status: 502}, {Err: err, Status: 503, Loading: true}, {Err: err},
+	} {
+		if got := w.explain(err, e); got.Error() != err.Error() {
+			t.Errorf("status %d: %q", e.Status, got)
+		}
+	}
+}
