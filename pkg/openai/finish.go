@@ -46,11 +46,16 @@ func gaveUp(reason string) bool {
 // some servers send in its place: an empty string, the word null (DashScope) or
 // None, and not_finished (TensorRT-LLM).
 func finishValue(v []byte) []byte {
-	switch string(bytes.ToLower(v)) {
-	case "null", `""`, `"null"`, `"none"`, `"not_finished"`:
-		return nil
+	for _, word := range noFinish {
+		if bytes.EqualFold(v, word) { // no copy: nearly every chunk has a null
+			return nil
+		}
 	}
 	return v
+}
+
+var noFinish = [][]byte{
+	[]byte("null"), []byte(`""`), []byte(`"null"`), []byte(`"none"`), []byte(`"not_finished"`),
 }
 
 // finishText returns the text of a finish_reason: a string, or the type of
