@@ -32,7 +32,7 @@ func keep(all []observation, ok func(observation) bool) []observation {
 	return slices.DeleteFunc(slices.Clone(all), func(o observation) bool { return !ok(o) })
 }
 
-// wait is the begin or the end of a turn's wait for its first token.
+// wait is the start or the end of a turn's wait for its first token.
 type wait struct {
 	at   record.Clock
 	turn int

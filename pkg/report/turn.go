@@ -140,7 +140,7 @@ func (t *turn) begun() record.Clock {
 // time from its first attempt to the last, 0 if that is unknown; else it is -1.
 func (t *turn) retried() bool { return t.retriedMS >= 0 }
 
-// queueMS returns the time from a turn's sending to the begin of its prefill as
+// queueMS returns the time from a turn's sending to the start of its prefill as
 // the server reports it, NaN if it does not: vLLM reports that time, llama.cpp
 // how long the prefill took.
 func queueMS(t *record.Turn) float64 {

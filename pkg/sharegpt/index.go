@@ -390,7 +390,7 @@ func (x *index) role(name string) int32 {
 	return r
 }
 
-// hashID returns an id for an item: the begin of the SHA-256 of its text, which
+// hashID returns an id for an item: the beginning of the SHA-256 of its text, which
 // is the same in whatever file the item stands.
 func hashID(text []byte) string {
 	sum := sha256.Sum256(text)

@@ -20,7 +20,7 @@ type Facts struct {
 	script   string
 	digest   uint64 // of all messages and tools
 
-	system       string // the system prompt, or the begin of it
+	system       string // the system prompt, or the beginning of it
 	systemSum    uint64
 	systemTokens int
 	prefix       []uint64 // sums of the first prompt up to the end of each block
@@ -141,7 +141,7 @@ func sum64(text []byte) uint64 {
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// clip returns the begin of a text in one line.
+// clip returns the beginning of a text in one line.
 func clip(text string) string {
 	var out []rune
 	for _, r := range text {

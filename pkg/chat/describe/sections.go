@@ -48,8 +48,8 @@ func (s *Summary) factRows() [][2]string {
 		{"Turns", fmt.Sprintf("%s, %s messages", human.Thousands(s.Turns), human.Thousands(s.Messages))},
 		{"Tokens", fmt.Sprintf("%s by %s, without a chat template", human.Thousands(s.Tokens),
 			s.Tokenizer)},
-		{"Shared prefixes", fmt.Sprintf("%s of the bytes of first prompts stand at the begin of an "+
-			"earlier one, too", render.Percent(float64(p.Share)))},
+		{"Shared prefixes", fmt.Sprintf("%s of the bytes of first prompts stand at the beginning of "+
+			"an earlier one, too", render.Percent(float64(p.Share)))},
 		{"", fmt.Sprintf("in %s of %s conversations", human.Thousands(p.Conversations),
 			human.Thousands(s.Conversations))},
 	}

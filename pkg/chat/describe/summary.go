@@ -86,7 +86,7 @@ type Turn struct {
 // Prefixes describes what first prompts share.
 type Prefixes struct {
 	Bytes         int64  `json:"first_prompt_bytes"`
-	Shared        int64  `json:"shared_bytes"` // with the begin of an earlier first prompt
+	Shared        int64  `json:"shared_bytes"` // with the beginning of an earlier first prompt
 	Share         Number `json:"shared_share"`
 	Conversations int    `json:"conversations_that_share"`
 	SystemPrompts int    `json:"system_prompts"` // different ones
