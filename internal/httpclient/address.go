@@ -10,12 +10,14 @@ import (
 )
 
 // errNoAddress goes on from the quoted text that is no address.
-var errNoAddress = errors.New("is not an address like http://localhost:8000")
+var errNoAddress = errors.New("is not an address like http://localhost:8000, " +
+	"HOST:PORT or [::1]:8000")
 
 // ParseURL reads the address of a server as people write it: an http or https
 // URL, or one without its scheme, which is then http. An IPv6 literal without a
-// port may go without brackets, and its zone may follow a plain %. The fragment
-// is dropped. No part of the text is in the error, for it may hold a password.
+// port may go without brackets, and its zone may follow a plain %. A port alone
+// is no address. The fragment is dropped. No part of the text is in the error,
+// for it may hold a password.
 func ParseURL(text string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	scheme, rest, ok := strings.Cut(text, "://")
@@ -27,7 +29,7 @@ func ParseURL(text string) (*url.URL, error) {
 	}
 	u, err := url.Parse(scheme + "://" + escapedZone(rest))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
-		!isPort(u.Port()) {
+		!isPort(u.Port()) || !ok && isPort(u.Host) {
 		return nil, errNoAddress
 	}
 	u.Fragment, u.RawFragment = "", ""

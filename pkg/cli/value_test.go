@@ -101,6 +101,8 @@ func TestValues(t *testing.T) {
 		{"urls", URLs(new([]string)), "::1", []string{"http://[::1]"}, ""},
 		{"urls", URLs(new([]string)), "h?api-key=k1&v=2", []string{"http://h?api-key=***&v=2"}, ""},
 		{"urls", URLs(new([]string)), ":8000", nil, "is not an address"},
+		{"urls", URLs(new([]string)), "8000", nil,
+			"is not an address like http://localhost:8000, HOST:PORT or [::1]:8000"},
 		{"urls", URLs(new([]string)), "host:65536", nil, "is not an address"},
 		{"urls", URLs(new([]string)), "two words", nil, "is not an address"},
 		{"urls", URLs(new([]string)), "", nil, "is not an address"},

@@ -105,7 +105,7 @@ func TestAddress(t *testing.T) {
 func TestBadAddress(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{
-		"", " ", ":8000", "http://", "ftp://h", "http://h:99999", "http://[::1", "two words",
+		"", " ", ":8000", "8000", "8000/v1", "http://", "ftp://h", "http://h:99999", "http://[::1", "two words",
 		"http://me:sesame@h:x/", "unix:///run/x", "http://[%eth0]/",
 	} {
 		if a, err := ParseAddress(in); err == nil || strings.Contains(err.Error(), "sesame") {
