@@ -31,7 +31,7 @@ func (s *setup) advise(err error, x *record.Exchange) error {
 		strings.HasPrefix(about.Problem, saltFieldName+" "):
 		advice = fmt.Errorf("--cache-salt %s is for servers that refuse %s", saltText, saltFieldName)
 	default:
-		advice = keyAdvice(advice)
+		advice = s.keyAdvice(advice)
 	}
 	return fmt.Errorf("%w; %w", err, advice)
 }

@@ -82,11 +82,19 @@ func readKey(c *cli.Call, name string) (string, error) {
 	return key, nil
 }
 
-// keyAdvice adds to an error about the key where else one may be.
-func keyAdvice(err error) error {
-	if about := (*field.Error)(nil); errors.As(err, &about) && about.Field == "APIKey" {
-		return fmt.Errorf("%w (--api-key-file FILE and the variable %s hold one, too)",
-			err, keyVariable)
+// keyAdvice adds to an error about the key where it came from, or where else one
+// may be.
+func (f *runFlags) keyAdvice(err error) error {
+	about := (*field.Error)(nil)
+	if !errors.As(err, &about) || about.Field != "APIKey" {
+		return err
 	}
-	return err
+	switch f.keySource {
+	case record.KeyFile:
+		return fmt.Errorf("%w (the key is that of --api-key-file)", err)
+	case record.KeyEnvironment:
+		return fmt.Errorf("%w (the key is that of the variable %s)", err, keyVariable)
+	}
+	return fmt.Errorf("%w (--api-key-file FILE and the variable %s hold one, too)",
+		err, keyVariable)
 }

@@ -74,7 +74,7 @@ func (s *setup) gather(ctx context.Context, k *knowledge) error {
 				return nil
 			}
 			if waited, err = s.identifyServers(ctx, k); err != nil {
-				return cli.Exit(cli.Failed, keyAdvice(err))
+				return cli.Exit(cli.Failed, s.keyAdvice(err))
 			}
 			s.remarkDifferent(k.servers)
 			return s.checkModel(ctx, k.servers)

@@ -95,7 +95,7 @@ func (f *simFlags) serverGroups() []cli.Group {
 				Usage: "quad (four bytes are a token), or as for the other commands; " +
 					"quad costs no time"},
 			{Name: "template", Value: cli.Enum(&f.template, template.Names()...),
-				Usage: "how messages become a prompt: as they are, or without earlier reasoning"},
+				Usage: "how messages become the text of a prompt"},
 			{Name: "fault", Essential: true, Value: cli.String(&f.faults), Meta: "LIST",
 				Usage: "faults and habits of real servers, with commas: NAME[=VALUE][@SHARE], " +
 					"see --list-faults"},

@@ -110,7 +110,7 @@ func (w *waiting) explain(err error, e *openai.NotReadyError) error {
 	switch {
 	case w.done:
 	case w.over && w.limit > 0:
-		return fmt.Errorf("%w; it was waited for %v, --wait TIME waits longer", err, w.limit)
+		return fmt.Errorf("%w; not ready after %v: --wait TIME waits longer", err, w.limit)
 	case e.Loading:
 		return fmt.Errorf("%w; --wait TIME waits for it", err)
 	}

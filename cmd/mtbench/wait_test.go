@@ -32,7 +32,7 @@ func TestWaiting(t *testing.T) {
 	}{
 		{"loading", 30 * time.Second, false, loading, 5 * time.Second, 0, 5 * time.Second, 2, ""},
 		{"loading for longer than the limit", 30 * time.Second, false, loading, 0, 0,
-			30 * time.Second, 3, "loading; it was waited for 30s, --wait TIME waits longer"},
+			30 * time.Second, 3, "loading; not ready after 30s: --wait TIME waits longer"},
 		{"no wait", 0, true, loading, 0, 0, 0, 0, "loading; --wait TIME waits for it"},
 		{"refused, unasked", 30 * time.Second, false, refused, time.Second, 0, 0, 0, "refused"},
 		{"refused, asked", 5 * time.Minute, true, refused, time.Minute, 0, time.Minute, 7, ""},

@@ -124,7 +124,7 @@ func (v *helpView) addAllFlags(root, leaf *Command) {
 		shown := helpGroup{Title: g.Title}
 		for i := range g.Flags {
 			if f := &g.Flags[i]; !f.Hidden {
-				v.add(&shown, f, f.Usage, f.variables(root, leaf))
+				v.add(&shown, f, f.wholeUsage(), f.variables(root, leaf))
 			}
 		}
 		if len(shown.Rows) > 0 {
@@ -167,6 +167,17 @@ func (f *Flag) term() string {
 		s += " " + m
 	}
 	return s
+}
+
+// wholeUsage returns the usage, with the choices if the term has no room for
+// them.
+func (f *Flag) wholeUsage() string {
+	if m, ok := f.Value.(interface{ Choices() []string }); ok && f.meta() == manyChoices {
+		if names := m.Choices(); len(names) > 0 {
+			return f.Usage + "; one of " + orList(names)
+		}
+	}
+	return f.Usage
 }
 
 // explain returns the usage with the default and the variables.

@@ -135,3 +135,23 @@ func TestTerms(t *testing.T) {
 		"\n  longer  few\n          lines\n  "+strings.Repeat("x", 40)+"\n          below\n")
 	equal(t, "narrow", width(20).wrap(4, "one two three four five"), "one two three\n    four five")
 }
+
+// Choices that the term has no room for are in the whole help.
+func TestHelpChoices(t *testing.T) {
+	t.Parallel()
+	var s string
+	for _, c := range []struct {
+		value Value
+		term  string
+		usage string
+	}{
+		{Enum(&s, "any", "ascii"), "    --x any|ascii", "which"},
+		{AutoEnum(&s, "completions", "responses", "others"), "    --x NAME",
+			"which; one of auto, completions, responses or others"},
+		{String(&s), "    --x TEXT", "which"},
+	} {
+		f := &Flag{Name: "x", Value: c.value, Usage: "which"}
+		equal(t, "term", f.term(), c.term)
+		equal(t, "usage", f.wholeUsage(), c.usage)
+	}
+}

@@ -102,6 +102,9 @@ func (v boolValue) Set(s string) error {
 	return nil
 }
 
+// manyChoices stands for choices that are too long to be shown in the term.
+const manyChoices = "NAME"
+
 // Enum is one of the choices. The choice "" can be given, but is not shown.
 func Enum[T ~string](p *T, choices ...T) Value {
 	var names []string
@@ -118,7 +121,7 @@ func Enum[T ~string](p *T, choices ...T) Value {
 	}
 	meta := strings.Join(names, "|")
 	if len(meta) > 24 { // so that help keeps its columns
-		meta = "NAME"
+		meta = manyChoices
 	}
 	show := func(x T) string { return string(x) }
 	return &value[T]{p: p, meta: meta, parse: parse, show: show, choices: names}
