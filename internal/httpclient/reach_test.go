@@ -199,7 +199,7 @@ func TestRedirectsStayWithinTheServer(t *testing.T) {
 	}))
 	defer other.Close()
 	for name, leads := range map[string]string{"here": "/moved", "elsewhere": other.URL + "?key=k"} {
-		srv := httptest.NewServer(handler(func(r *http.Request) {
+		srv := httptest.NewUnstartedServer(handler(func(r *http.Request) {
 			key := r.Header.Get("X-Api-Key") + r.Header.Get("Authorization")
 			if key != "kBearer sesame" && !strings.HasPrefix(r.URL.Path, "/org/") {
 				t.Errorf("%s was asked with %v", r.URL, r.Header)
@@ -219,6 +219,7 @@ func TestRedirectsStayWithinTheServer(t *testing.T) {
 			}
 			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
 		})
+		srv.Start()
 		c := httpclient.Config{APIKey: "sesame", Header: http.Header{"x-api-key": {"k"}}}
 		for what, send := range senders(t, srv.URL, c) {
 			err := send()
