@@ -1,6 +1,9 @@
 package human
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Count returns "1 turn", "2 turns": the number and the noun, with an s unless
 // the number is 1.
@@ -18,4 +21,17 @@ func Thousands[T int | int64](n T) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// Bytes returns n bytes in a unit that suits the number, such as "64 MiB".
+func Bytes[T int | int64](n T) string {
+	for _, unit := range []struct {
+		name string
+		size T
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n >= unit.size {
+			return fmt.Sprintf("%.3g %s", float64(n)/float64(unit.size), unit.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
 }

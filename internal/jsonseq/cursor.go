@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"multiturn/internal/limits"
 )
 
 // Cursor reads one JSON text from front to back and checks it on the way. It
@@ -167,7 +169,7 @@ func (c *Cursor) enter(opening byte) bool {
 		c.fail(WantValue, c.pos)
 		return false
 	}
-	if c.depth == MaxDepth {
+	if c.depth == limits.Depth {
 		c.fail(TooDeep, c.pos)
 		return false
 	}

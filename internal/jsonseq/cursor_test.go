@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"multiturn/internal/limits"
 )
 
 func TestCheck(t *testing.T) {
@@ -42,7 +44,7 @@ func TestCheck(t *testing.T) {
 		{"[\"\xff\"]", BadUTF8, 1},
 		{"[\"\xed\xa0\x80\"]", BadUTF8, 1}, // a surrogate in UTF-8
 		{"{} {}", ExtraData, 3},
-		{strings.Repeat("[", MaxDepth+1), TooDeep, MaxDepth},
+		{strings.Repeat("[", limits.Depth+1), TooDeep, limits.Depth},
 	} {
 		err := Check([]byte(tc.in))
 		if tc.kind == 0 {

@@ -18,16 +18,14 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+
+	"multiturn/internal/limits"
 )
 
 // MaxItem is the default limit for the size of an item in bytes. It is far
 // above a conversation of a million tokens, and stops a stream that is not JSON
 // before it fills the memory.
 const MaxItem = 256 << 20
-
-// MaxDepth is how deep brackets may be nested in an item: far deeper than real
-// data, and not so deep that reading it overflows the stack.
-const MaxDepth = 1000
 
 // Item is a value of a stream.
 type Item struct {
@@ -83,7 +81,7 @@ const (
 	ExtraData                   // something behind the value
 	OpenItem                    // the text ends inside an array or object
 	OpenLine                    // a line of JSONL does
-	TooDeep                     // brackets nested deeper than MaxDepth
+	TooDeep                     // brackets nested deeper than limits.Depth
 	TooLarge                    // an item larger than the limit
 	LongNumber                  // an integer of more digits than Python takes (Cursor.Python)
 )
@@ -430,7 +428,7 @@ func (s *Scanner) measure(from int) (n int, kind Kind, at int) {
 					}
 					return 0, WantComma, i
 				}
-				if len(s.stack) == MaxDepth {
+				if len(s.stack) == limits.Depth {
 					return 0, TooDeep, i
 				}
 				s.stack = append(s.stack, c)

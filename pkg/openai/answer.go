@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
@@ -461,7 +462,7 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 func (a *answer) json(at record.Clock) {
 	body := bytes.TrimSpace(bytes.TrimPrefix(a.whole, []byte("\xef\xbb\xbf")))
 	if a.tooLong {
-		a.badEvent = "the answer is longer than the limit of " + mib(a.maxEvent)
+		a.badEvent = "the answer is longer than the limit of " + human.Bytes(a.maxEvent)
 		return
 	}
 	c, ok := a.decoder.chunk(body)

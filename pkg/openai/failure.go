@@ -244,5 +244,3 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
-
-func mib(n int) string { return fmt.Sprintf("%.3g MiB", float64(n)/(1<<20)) }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -14,13 +13,10 @@ import (
 	"time"
 
 	"multiturn/internal/httpclient"
+	"multiturn/internal/limits"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
-
-// maxBody is the longest exposition that is read, in bytes; a busy router's has
-// a few MB.
-const maxBody = 64 << 20
 
 // timeout limits one reading of one address. A server that takes longer would
 // delay the next reading.
@@ -152,7 +148,7 @@ func (s *Scraper) get(ctx context.Context, address string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", httpclient.ShownText(address), err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	body, err := limits.ReadAll(resp.Body, limits.Metrics, "the page")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", httpclient.ShownText(address), err)
 	}
