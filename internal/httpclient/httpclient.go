@@ -127,6 +127,15 @@ func (c *Config) Client(limit time.Duration) *http.Client {
 	}
 }
 
+// WithoutURL returns the cause of a request's error. A *url.Error around it
+// repeats the address, and with it the secrets of its user and its query.
+func WithoutURL(err error) error {
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
 // WithinOrigin is the rule for redirects of requests that are not measured: they
 // are followed to the same scheme, host and port. The error of any other is a
 // *RedirectError.

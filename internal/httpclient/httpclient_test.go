@@ -1,7 +1,10 @@
 package httpclient
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"testing"
 )
 
@@ -25,5 +28,19 @@ func TestApply(t *testing.T) {
 	}
 	if e := c.Elsewhere(); e.APIKey != "" || e.Header != nil {
 		t.Errorf("elsewhere: %+v", e)
+	}
+}
+
+func TestWithoutURL(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("refused")
+	wrapped := &url.Error{Op: "Get", URL: "http://user:sesame@host/?key=sesame", Err: cause}
+	for _, err := range []error{cause, wrapped, fmt.Errorf("page: %w", wrapped)} {
+		if got := WithoutURL(err); got != cause {
+			t.Errorf("WithoutURL(%v) = %v, want the cause", err, got)
+		}
+	}
+	if got := WithoutURL(nil); got != nil {
+		t.Errorf("WithoutURL(nil) = %v", got)
 	}
 }

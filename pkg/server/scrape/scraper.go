@@ -3,7 +3,6 @@ package scrape
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -140,12 +139,7 @@ func (s *Scraper) get(ctx context.Context, address string) ([]byte, error) {
 	req.Header.Set("Accept", "text/plain")
 	resp, err := s.client.Do(req)
 	if err != nil {
-		// url.Error repeats the address with its password.
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err
-		}
-		return nil, fmt.Errorf("%s: %w", httpclient.ShownText(address), err)
+		return nil, fmt.Errorf("%s: %w", httpclient.ShownText(address), httpclient.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	body, err := limits.ReadAll(resp.Body, limits.Metrics, "the page")

@@ -368,10 +368,7 @@ func (r *repo) do(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := r.client.Do(req)
 	// The signed URL of a store is a secret, too, so errors have no URL.
-	if u, ok := err.(*url.Error); ok {
-		err = u.Err
-	}
-	return resp, err
+	return resp, httpclient.WithoutURL(err)
 }
 
 // How long to wait for a hub that does not answer: for a connection, and for
