@@ -93,17 +93,4 @@ func notText(m *chat.Message) string {
 	return ""
 }
 
-// reasoningOf returns the reasoning that a message has beside its content.
-func reasoningOf(m *chat.Message) string {
-	if m.Raw == nil {
-		return ""
-	}
-	for _, name := range []string{"reasoning_content", "reasoning"} {
-		if v := gjson.GetBytes(m.Raw, name); v.Type == gjson.String {
-			return v.Str
-		}
-	}
-	return ""
-}
-
 func quoted(text string) []byte { return chat.AppendQuoted(nil, text) }

@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/pkg/chat"
 )
 
 // Reasoning stands in a field of its own, as a string or as a list of parts:
@@ -20,7 +21,8 @@ import (
 // or in a part of the content (Mistral). A server that fills several fields fills
 // them with the same text. Encrypted reasoning has no text.
 
-// isReasoning reports whether a field of a message has reasoning.
+// isReasoning reports whether a field of a delta, of a whole message, or of a message
+// of the history has reasoning.
 func isReasoning(field []byte) bool {
 	switch string(field) {
 	case "reasoning", "reasoning_content", "reasoning_text", "thinking",
@@ -65,6 +67,22 @@ func eachThought(v gjson.Result, add func(quoted string)) {
 			}
 		}
 	}
+}
+
+// reasoningOf returns the reasoning that a message has beside its content: that of
+// its first field with any.
+func reasoningOf(m *chat.Message) string {
+	if m.Raw == nil {
+		return ""
+	}
+	var t text
+	gjson.ParseBytes(m.Raw).ForEach(func(field, v gjson.Result) bool {
+		if isReasoning([]byte(field.Str)) {
+			eachThought(v, func(quoted string) { t.addQuoted([]byte(quoted)) })
+		}
+		return len(t.buf) == 0
+	})
+	return string(t.buf)
 }
 
 // eachPart calls said and thought with the JSON strings of content that is a list

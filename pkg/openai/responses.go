@@ -221,20 +221,10 @@ func readResponses(data []byte, c *chunk) bool {
 			e.response = present(cur.Skip())
 		case "output":
 			e.output = present(cur.Skip())
-		case "usage":
-			c.usage = present(cur.Skip())
-		case "status":
-			e.status = present(cur.Skip())
-		case "incomplete_details":
-			e.incomplete = present(cur.Skip())
-		case "error":
-			if v := cur.Skip(); !noError(gjson.ParseBytes(v)) {
-				c.failure = v
-			}
 		case "detail", "message":
 			e.message = present(cur.Skip())
-		case "timings", "metrics":
-			c.timings = present(cur.Skip())
+		default:
+			e.field(name, &cur, c)
 		}
 	}
 	if cur.End() != nil || wrong {
@@ -289,27 +279,39 @@ func readEnd(response []byte, c *chunk) bool {
 	var e responseEvent
 	cur := jsonseq.Cursor{Text: response, AnyBytes: true}
 	for name := range cur.Object {
-		switch string(name) {
-		case "usage":
-			c.usage = present(cur.Skip())
-		case "status":
-			e.status = present(cur.Skip())
-		case "incomplete_details":
-			e.incomplete = present(cur.Skip())
-		case "error":
-			if v := cur.Skip(); !noError(gjson.ParseBytes(v)) {
-				c.failure = v
-			}
-		case "timings", "metrics":
-			c.timings = present(cur.Skip())
-		}
+		e.field(name, &cur, c)
 	}
+	e.end(c)
+	c.done = c.failure == nil
+	return cur.End() == nil
+}
+
+// field reads a field that a whole answer has in common with the response in the
+// event that ends a stream.
+func (e *responseEvent) field(name []byte, cur *jsonseq.Cursor, c *chunk) {
+	switch string(name) {
+	case "usage":
+		c.usage = present(cur.Skip())
+	case "status":
+		e.status = present(cur.Skip())
+	case "incomplete_details":
+		e.incomplete = present(cur.Skip())
+	case "error":
+		if v := cur.Skip(); !noError(gjson.ParseBytes(v)) {
+			c.failure = v
+		}
+	case "timings", "metrics":
+		c.timings = present(cur.Skip())
+	}
+}
+
+// end takes how the answer ended.
+func (e *responseEvent) end(c *chunk) {
+	c.choices = 1
 	c.finish = finishOf(e.status, e.incomplete)
 	if c.failure == nil && string(e.status) == `"failed"` {
 		c.failure = []byte(`"the response failed"`)
 	}
-	c.choices, c.done = 1, c.failure == nil
-	return cur.End() == nil
 }
 
 // finishOf returns the finish_reason that a status means.
@@ -332,11 +334,7 @@ func finishOf(status, incomplete []byte) []byte {
 
 // whole takes an answer that is not streamed.
 func (e *responseEvent) whole(c *chunk) {
-	c.choices = 1
-	c.finish = finishOf(e.status, e.incomplete)
-	if c.failure == nil && string(e.status) == `"failed"` {
-		c.failure = []byte(`"the response failed"`)
-	}
+	e.end(c)
 	var calls toolCalls
 	parts := []byte{'['}
 	add := func(open string, v gjson.Result, end string) {
