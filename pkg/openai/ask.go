@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -57,11 +55,7 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		// url.Error repeats the address, with the secrets in its query.
-		if ue := (*url.Error)(nil); errors.As(err, &ue) {
-			err = ue.Err
-		}
-		return reply{}, c.noAnswer(ctx, q, met, err)
+		return reply{}, c.noAnswer(ctx, q, met, httpclient.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	r := reply{status: resp.StatusCode, header: resp.Header}
@@ -88,16 +82,12 @@ func (c *Client) noAnswer(ctx context.Context, q question, met *contact, err err
 	return &unanswered{text, err, met}
 }
 
-// said returns the message of a server's error, after a colon.
-func (c *Client) said(v gjson.Result) string {
-	for _, path := range []string{"error.message", "message", "detail", "error"} {
-		if m := v.Get(path); m.Type == gjson.String {
-			text := oneLine(c.secrets.remove(m.Str))
-			if len(text) > 200 {
-				text = strings.ToValidUTF8(text[:200], "") + "..."
-			}
-			return ": " + text
-		}
+// refused is the error of a POST that was not answered with status 200: the status,
+// and the server's message if there is one.
+func (r *reply) refused(path string) error {
+	problem := fmt.Sprintf("POST %s: status %d", path, r.status)
+	if r.text != "" {
+		problem += ": " + r.text
 	}
-	return ""
+	return errors.New(problem)
 }

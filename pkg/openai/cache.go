@@ -38,7 +38,7 @@ func (c *Client) ResetCache(ctx context.Context) (server.Reset, error) {
 		case a.status == http.StatusOK:
 			refused = fmt.Errorf("POST %s: the server reports that it did not succeed", r.Path)
 		default:
-			refused = fmt.Errorf("POST %s: status %d", r.Path, a.status)
+			refused = a.refused(r.Path)
 		}
 	}
 	if refused != nil {

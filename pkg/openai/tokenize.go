@@ -77,7 +77,7 @@ func (c *Client) tokens(ctx context.Context, body []byte) ([]int, error) {
 	case err != nil:
 		return nil, err
 	case a.status != http.StatusOK:
-		return nil, fmt.Errorf("POST /tokenize: status %d%s", a.status, c.said(a.json))
+		return nil, a.refused("/tokenize")
 	case !list.IsArray() || len(list.Array()) > 0 && list.Array()[0].Type != gjson.Number:
 		return nil, errors.New("POST /tokenize: the answer has no list of token ids")
 	default:
@@ -104,7 +104,7 @@ func (c *Client) Detokenize(ctx context.Context, ids []int) (string, error) {
 	case err != nil:
 		return "", err
 	case a.status != http.StatusOK:
-		return "", fmt.Errorf("POST /detokenize: status %d%s", a.status, c.said(a.json))
+		return "", a.refused("/detokenize")
 	case text.Type != gjson.String:
 		return "", errors.New("POST /detokenize: the answer has no text")
 	default:
