@@ -1,12 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
-	"strings"
-
-	"golang.org/x/net/http/httpproxy"
 
 	"multiturn/internal/httpclient"
 	"multiturn/pkg/cli"
@@ -33,7 +29,7 @@ func (f *runFlags) proxyFlag() cli.Value {
 		}
 		return httpclient.Shown(u)
 	}
-	return cli.Parsed(&f.openai.Proxy, "URL|env", parse, show)
+	return cli.ParsedURL(&f.openai.Proxy, "URL|env", parse, show)
 }
 
 // findProxy takes the environment's proxies if that is asked for, and says what
@@ -42,14 +38,7 @@ func (f *runFlags) findProxy(c *cli.Call) error {
 	if f.openai.Proxy != nil {
 		return nil
 	}
-	variable := func(name string) string {
-		return cmp.Or(c.Getenv(name), c.Getenv(strings.ToLower(name)))
-	}
-	config := httpproxy.Config{
-		HTTPProxy: variable("HTTP_PROXY"), HTTPSProxy: variable("HTTPS_PROXY"),
-		NoProxy: variable("NO_PROXY"),
-	}
-	find := config.ProxyFunc()
+	find := httpclient.EnvironmentProxy(c.Getenv)
 	if f.proxyByEnv {
 		f.openai.FindProxy = func(r *http.Request) (*url.URL, error) { return find(r.URL) }
 	}
@@ -70,16 +59,13 @@ func (f *runFlags) findProxy(c *cli.Call) error {
 func (f *runFlags) sayProxy(c *cli.Call, a server.Address,
 	find func(*url.URL) (*url.URL, error)) error {
 	proxy, err := find(a.At("/"))
-	name := "HTTP_PROXY"
-	if a.Secure() {
-		name = "HTTPS_PROXY"
-	}
+	name := httpclient.ProxyVariable(a.Secure())
 	switch {
 	case !f.proxyByEnv && (proxy != nil || err != nil):
 		c.Remarkf("%s names a proxy, which is not used; --proxy env uses it", name)
 	case !f.proxyByEnv:
-	case err != nil: // which would show a password
-		return cli.UsageErrorf("--proxy env: %s is not the address of a proxy", name)
+	case err != nil:
+		return cli.UsageErrorf("--proxy env: %w", err)
 	case proxy == nil:
 		c.Remarkf("--proxy env: no proxy stands before %s", a.Base())
 	default:

@@ -154,7 +154,7 @@ func (f *runFlags) serverFlags() []cli.Flag {
 		{Name: "header", Value: cli.Headers(&o.Header),
 			Usage: "header of every request, also as 'K=V'; {session} is the conversation's id"},
 		{Name: "body-field",
-			Value: cli.List(&o.Fields, "K=V", openai.ParseField, openai.Field.String),
+			Value: cli.Unquoted(&o.Fields, "K=V", openai.ParseField, openai.Field.String),
 			Usage: "extra field of every request's body, such as prompt_cache_key={session}; " +
 				"JSON or text"},
 		{Name: "send-conversation-id", Value: cli.Bool(&o.SendSession),

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -54,81 +53,4 @@ func escapedZone(rest string) string {
 func isPort(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 16)
 	return s == "" || err == nil
-}
-
-// Masked stands for a secret wherever one would be shown.
-const Masked = "***"
-
-// Shown returns the address as it may be shown: a password is masked, and so are
-// the values in the query whose names are those of secrets. It has no fragment.
-func Shown(u *url.URL) string {
-	shown := *u
-	shown.Fragment, shown.RawFragment = "", ""
-	shown.RawQuery = ShownQuery(u.RawQuery)
-	shown.User = nil
-	text := shown.String()
-	if u.User == nil {
-		return text
-	}
-	user := url.User(u.User.Username()).String()
-	if _, ok := u.User.Password(); ok {
-		user += ":" + Masked
-	}
-	scheme, rest, _ := strings.Cut(text, "//")
-	return scheme + "//" + user + "@" + rest
-}
-
-// ShownText is Shown of an address in text, as ParseURL reads it; what it cannot
-// read is masked as a whole.
-func ShownText(address string) string {
-	u, err := ParseURL(address)
-	if err != nil {
-		return Masked
-	}
-	return Shown(u)
-}
-
-// ShownQuery returns a query with the values of its secrets masked.
-func ShownQuery(query string) string {
-	parts := strings.Split(query, "&")
-	for i, part := range parts {
-		if name, _, ok := strings.Cut(part, "="); ok && secretName(name) {
-			parts[i] = name + "=" + Masked
-		}
-	}
-	return strings.Join(parts, "&")
-}
-
-// Secrets returns the secrets in an address, as they are and as they are
-// written there.
-func Secrets(u *url.URL) []string {
-	var list []string
-	if password, ok := u.User.Password(); ok {
-		list = append(list, password, url.QueryEscape(password), url.PathEscape(password))
-	}
-	for part := range strings.SplitSeq(u.RawQuery, "&") {
-		name, value, _ := strings.Cut(part, "=")
-		if !secretName(name) {
-			continue
-		}
-		list = append(list, value)
-		if plain, err := url.QueryUnescape(value); err == nil {
-			list = append(list, plain)
-		}
-	}
-	return list
-}
-
-// secretNames are what the names of secrets in queries have in common: api-key,
-// subscription-key, access_token, sig, X-Amz-Signature, code (of Azure's
-// functions), client_secret.
-var secretNames = regexp.MustCompile(`(?i)key|token|sig|secret|pass|pwd|auth|cred|jwt|^code$`)
-
-// SecretName reports whether the name of a header or of a value in a query is
-// one of a secret.
-func SecretName(name string) bool { return secretNames.MatchString(name) }
-
-func secretName(name string) bool {
-	plain, err := url.QueryUnescape(name)
-	return err != nil || SecretName(plain)
 }

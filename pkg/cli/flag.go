@@ -4,6 +4,7 @@ import (
 	"flag"
 	"iter"
 	"slices"
+	"strconv"
 
 	urfave "github.com/urfave/cli/v2"
 )
@@ -47,7 +48,7 @@ type Flag struct {
 //	Meta() string        the word for the value in --help
 //	Choices() []string   the values there are, for completion
 //	Get() any            the value for Call.Options; else String
-//	Masked() bool        texts are not quoted in errors
+//	Quote(string) string what errors may show of a text that was refused
 //	Reset()              the value is a list: it is emptied before the first
 //	                     value is added, so that values replace the default
 //	Bound() any          the pointer to the variable, for Command.Options
@@ -73,9 +74,18 @@ func (f *Flag) isList() bool {
 	return ok
 }
 
-func (f *Flag) isMasked() bool {
-	m, ok := f.Value.(interface{ Masked() bool })
-	return f.Secret || ok && m.Masked()
+// quote returns what begins an error about a text that was refused: the text, as
+// far as it may be shown, or nothing.
+func (f *Flag) quote(text string) string {
+	if f.Secret {
+		return ""
+	}
+	if q, ok := f.Value.(interface{ Quote(string) string }); ok {
+		if text = q.Quote(text); text == "" {
+			return ""
+		}
+	}
+	return strconv.Quote(text) + " "
 }
 
 func (f *Flag) meta() string {
@@ -135,14 +145,10 @@ func (c *Call) set(f *Flag, text string, from source, where string) error {
 		f.Value.(interface{ Reset() }).Reset()
 	}
 	c.source[f.Name] = from
-	switch err := f.Value.Set(text); {
-	case err == nil:
-		return nil
-	case f.isMasked():
-		return UsageErrorf("%s: %w", where, err)
-	default:
-		return UsageErrorf("%s: %q %w", where, text, err)
+	if err := f.Value.Set(text); err != nil {
+		return UsageErrorf("%s: %s%w", where, f.quote(text), err)
 	}
+	return nil
 }
 
 // urfaveFlags returns the command's flags as urfave takes them, with their full

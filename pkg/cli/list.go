@@ -32,12 +32,21 @@ func List[T any](p *[]T, meta string, parse func(string) (T, error), show func(T
 	return &list[T]{p, meta, parse, show}
 }
 
+// Unquoted is a List whose texts may be secrets: errors do not quote them.
+func Unquoted[T any](p *[]T, meta string, parse func(string) (T, error), show func(T) string) Value {
+	return &unquoted[T]{list[T]{p, meta, parse, show}}
+}
+
 type list[T any] struct {
 	p     *[]T
 	meta  string
 	parse func(string) (T, error)
 	show  func(T) string
 }
+
+type unquoted[T any] struct{ list[T] }
+
+func (v *unquoted[T]) Quote(string) string { return "" }
 
 func (v *list[T]) Set(s string) error {
 	x, err := v.parse(s)
@@ -68,7 +77,13 @@ func texts(p *[]string, meta string) Value {
 // URLs is a list of http or https addresses with a host, without a scheme http. It
 // grows with every use of the flag. A password and the secrets of a query are
 // masked wherever it is shown.
-func URLs(p *[]string) Value { return List(p, "URL", parseURL, httpclient.ShownText) }
+func URLs(p *[]string) Value {
+	return &urls{list[string]{p, "URL", parseURL, httpclient.ShownText}}
+}
+
+type urls struct{ list[string] }
+
+func (v *urls) Quote(text string) string { return httpclient.Quotable(text) }
 
 func parseURL(s string) (string, error) {
 	u, err := httpclient.ParseURL(s)
@@ -90,8 +105,9 @@ var errNoHeader = errors.New("this is not a header: write 'Name: value' or Name=
 func (v headers) String() string { return strings.Join(v.Get().([]string), ", ") }
 func (v headers) Meta() string   { return "'K: V'" }
 func (v headers) Reset()         { *v.p = http.Header{} }
-func (v headers) Masked() bool   { return true }
 func (v headers) Bound() any     { return v.p }
+
+func (v headers) Quote(string) string { return "" }
 
 func (v headers) Get() any {
 	names := []string{}

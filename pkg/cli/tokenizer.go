@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"runtime"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/tokenizer"
 	"multiturn/pkg/tokenizer/hub"
 )
@@ -65,7 +67,8 @@ func (c *Call) Tokenizer(ctx context.Context, name, model string) (
 	o := c.hub()
 	o.HTTP = c.HTTP
 	if o.HTTP.Proxy == nil && o.HTTP.FindProxy == nil {
-		o.HTTP.FindProxy = http.ProxyFromEnvironment
+		find := httpclient.EnvironmentProxy(c.Getenv)
+		o.HTTP.FindProxy = func(r *http.Request) (*url.URL, error) { return find(r.URL) }
 	}
 	d := download{call: c, name: name}
 	defer d.end()

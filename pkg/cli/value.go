@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"multiturn/internal/httpclient"
 	"multiturn/internal/human"
 )
 
@@ -52,6 +53,18 @@ func Parsed[T any](p *T, meta string, parse func(string) (T, error), show func(T
 	get := func(x T) any { return show(x) }
 	return &value[T]{p: p, meta: meta, parse: parse, show: show, get: get}
 }
+
+// ParsedURL is Parsed of a value that may be an address: errors quote what they
+// may show of it.
+func ParsedURL[T any](
+	p *T, meta string, parse func(string) (T, error), show func(T) string,
+) Value {
+	return &addressed[T]{*Parsed(p, meta, parse, show).(*value[T])}
+}
+
+type addressed[T any] struct{ value[T] }
+
+func (v *addressed[T]) Quote(text string) string { return httpclient.Quotable(text) }
 
 // Optional is a value that may be absent, which a nil pointer stands for.
 func Optional[T any](p **T, meta string, parse func(string) (T, error), show func(T) string) Value {

@@ -258,7 +258,7 @@ func (a *answer) event(e sse.Event, frame int) {
 // of a secret would not be found.
 func (a *answer) clip(b []byte) string {
 	const most = 80
-	s := a.to.secrets.remove(string(b[:min(len(b), 4096)]))
+	s := a.to.mask.Remove(string(b[:min(len(b), 4096)]))
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
@@ -438,7 +438,6 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	a.settleFirst()
 	r.Outcome, r.Error = a.outcome(cause)
 	r.ReadLateUS = a.late.Microseconds()
-	r.Error = oneLine(a.to.secrets.remove(r.Error))
 
 	// Copies, because the buffers are for the next answer.
 	r.Text, r.Reasoning = string(a.text.buf), string(a.reasoning.buf)
@@ -455,6 +454,7 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	if len(a.timings) > 0 {
 		r.ServerTimings = bytes.Clone(a.timings)
 	}
+	r.hide(a.to.mask)
 	return r
 }
 

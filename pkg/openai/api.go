@@ -97,19 +97,19 @@ func isDone(data []byte) bool {
 
 // endpoint is where the measured requests of a client go.
 type endpoint struct {
-	api     *api
-	url     *url.URL // without user and password
-	shown   string   // path and query, for errors
-	secrets secrets
+	api   *api
+	url   *url.URL // without user and password
+	shown string   // path and query, for errors
+	mask  httpclient.Mask
 }
 
-func newEndpoint(a server.Address, api *api, s secrets) *endpoint {
+func newEndpoint(a server.Address, api *api, mask httpclient.Mask) *endpoint {
 	u := a.Of(api.path)
 	shown := u.EscapedPath()
 	if u.RawQuery != "" {
 		shown += "?" + httpclient.ShownQuery(u.RawQuery)
 	}
-	return &endpoint{api, u, shown, s}
+	return &endpoint{api, u, shown, mask}
 }
 
 // target returns where a redirect leads, as it may be shown.

@@ -67,7 +67,7 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 		r.json = gjson.ParseBytes(body)
 	}
 	if r.status != http.StatusOK {
-		r.text = oneLine(c.secrets.remove(failureText(body[:min(len(body), maxErrorBody)])))
+		r.text = oneLine(c.mask.Remove(failureText(body[:min(len(body), maxErrorBody)])))
 	}
 	return r, nil
 }
@@ -78,7 +78,7 @@ func (c *Client) noAnswer(ctx context.Context, q question, met *contact, err err
 		text := fmt.Sprintf("no answer to %s %s within %v", q.method, q.path, q.limit)
 		return &unanswered{text, context.DeadlineExceeded, met}
 	}
-	text := q.method + " " + q.path + ": " + oneLine(c.secrets.remove(err.Error()))
+	text := q.method + " " + q.path + ": " + oneLine(c.mask.Remove(err.Error()))
 	return &unanswered{text, err, met}
 }
 

@@ -112,28 +112,16 @@ func appendField(dst []byte, f Field) []byte {
 	return append(dst, f.Value...)
 }
 
-// secrets returns the texts that no error may show.
-func (t *template) secrets(o *Options, a server.Address, api *api) secrets {
-	texts := append(a.Secrets(), o.APIKey)
-	if proxy, err := o.ProxyOf(a.Of(api.path)); err == nil && proxy != nil {
-		texts = append(texts, httpclient.Secrets(proxy)...)
+// newMask returns the secrets that a server gets with the requests.
+func newMask(o *Options, a server.Address, t *template, api *api) httpclient.Mask {
+	texts := append(a.Secrets(), o.Secrets(a.Of(api.path))...)
+	for _, login := range t.header["Authorization"] {
+		texts = append(texts, httpclient.HeaderSecrets(login)...)
 	}
-	add := func(values []string) {
-		for _, v := range values {
-			if strings.Contains(v, sessionMark) {
-				continue
-			}
-			texts = append(texts, v)
-			if _, key, ok := strings.Cut(v, " "); ok { // the key in "Bearer key"
-				texts = append(texts, key)
-			}
-		}
+	for _, f := range o.Fields {
+		texts = append(texts, f.secrets()...)
 	}
-	add(t.header["Authorization"])
-	for _, values := range o.Header {
-		add(values)
-	}
-	return newSecrets(texts...)
+	return httpclient.NewMask(texts...)
 }
 
 // appendTail appends the body after the messages.

@@ -7,15 +7,12 @@ import (
 	"math"
 	"net/http"
 	"regexp"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/tidwall/gjson"
-
-	"multiturn/internal/httpclient"
 )
 
 // maxErrorLine is the longest error, in characters: a few lines of a terminal.
@@ -185,29 +182,6 @@ func oneLine(s string) string {
 		}
 	}
 	return s
-}
-
-// secrets are texts that no error may show, even if a server repeats them.
-type secrets []string
-
-// newSecrets returns the secrets among texts.
-func newSecrets(texts ...string) (s secrets) {
-	const shortest = 4 // shorter texts are in words by chance
-	for _, t := range texts {
-		if len(t) >= shortest {
-			s = append(s, t)
-		}
-	}
-	// The longest first: a secret may be part of another one.
-	sort.Slice(s, func(i, j int) bool { return len(s[i]) > len(s[j]) })
-	return s
-}
-
-func (s secrets) remove(text string) string {
-	for _, secret := range s {
-		text = strings.ReplaceAll(text, secret, httpclient.Masked)
-	}
-	return text
 }
 
 // retryAfter returns how long the server asks to wait before another try: by

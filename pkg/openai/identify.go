@@ -42,7 +42,22 @@ func (c *Client) Identify(ctx context.Context) (server.Identity, error) {
 	if refused != nil {
 		return server.Identity{}, refused
 	}
+	c.hide(&id)
 	return id, nil
+}
+
+// hide masks the secrets in the server's names, unless the name is the model's
+// that is asked for or a server's that is known: a header may have these, too.
+func (c *Client) hide(id *server.Identity) {
+	if server.Of(id.Name).Name != id.Name {
+		id.Name = c.mask.Remove(id.Name)
+	}
+	id.Version = c.mask.Remove(id.Version)
+	for i, name := range id.Models {
+		if name != c.opts.Model {
+			id.Models[i] = c.mask.Remove(name)
+		}
+	}
 }
 
 // notReady is the error of a server that answers a question, but not as one that

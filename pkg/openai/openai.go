@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"multiturn/internal/field"
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/record"
@@ -79,7 +80,7 @@ type Client struct {
 	endpoint  *endpoint
 	clock     *sockclock.Clock
 	template  *template
-	secrets   secrets
+	mask      httpclient.Mask // the secrets that the server knows
 	transport transport
 	questions *netHTTP // for requests that are not measured
 	unwatch   func()
@@ -134,8 +135,8 @@ func New(o Options) (*Client, error) {
 	c := &Client{opts: o, address: address, clock: sockclock.New(o.Start)}
 	api := o.api()
 	c.template = newTemplate(&o, address.User(), api)
-	c.secrets = c.template.secrets(&o, address, api)
-	c.endpoint = newEndpoint(address, api, c.secrets)
+	c.mask = newMask(&o, address, c.template, api)
+	c.endpoint = newEndpoint(address, api, c.mask)
 	target := c.endpoint.url
 	c.questions = newNetHTTP(&c.opts, c.clock, target)
 	c.transport, c.opts.Transport = c.questions, NetHTTP

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -89,28 +88,6 @@ type Options struct {
 	// MaxEvent is the longest event or JSON answer accepted, in bytes; default 64
 	// MiB.
 	MaxEvent int
-}
-
-// Field is an extra field of the request body.
-type Field struct {
-	Name  string
-	Value json.RawMessage // any JSON; {session} inside a string stands for Request.Session
-}
-
-// String returns "name=value".
-func (f Field) String() string { return f.Name + "=" + string(f.Value) }
-
-// ParseField reads "name=value". A value that is not JSON is taken as a string.
-func ParseField(s string) (Field, error) {
-	name, value, ok := strings.Cut(s, "=")
-	if name = strings.TrimSpace(name); !ok || name == "" {
-		return Field{}, fmt.Errorf("body field %q: want name=value", s)
-	}
-	if json.Valid([]byte(value)) {
-		return Field{name, json.RawMessage(value)}, nil
-	}
-	quoted, err := json.Marshal(value)
-	return Field{name, quoted}, err
 }
 
 // Validate returns everything that is wrong with the options, each error with the

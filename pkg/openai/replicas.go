@@ -85,10 +85,14 @@ func NewReplicas(o ReplicaOptions) (Replicas, error) {
 func (r Replicas) check() error {
 	for i, c := range r {
 		same := func(o *Client) bool { return o.questions.target.String() == c.questions.target.String() }
+		alike := func(o *Client) bool { return o.address.String() == c.address.String() }
 		switch {
 		case slices.ContainsFunc(r[:i], same):
 			return &field.Error{Field: "URL", Problem: c.address.Base() +
 				" is given twice; give each replica once"}
+		case slices.ContainsFunc(r[:i], alike):
+			return &field.Error{Field: "URL", Problem: c.address.String() + " is given twice with " +
+				"other secrets: records, which have none, cannot tell such replicas apart"}
 		case c.endpoint.api != r[0].endpoint.api:
 			return &field.Error{Field: "URL", Problem: fmt.Sprintf("%s is asked at %s, and %s at %s: "+
 				"replicas have the same endpoint", r[0].address.Base(), r[0].endpoint.api.path,

@@ -109,6 +109,8 @@ func TestReplicasErrors(t *testing.T) {
 		{"one is no address", []string{good, "ftp://x"}, nil, "URL: is not an address"},
 		{"the same twice", []string{good, good}, nil, good + " is given twice"},
 		{"the same in other words", []string{good, good + "/v1/"}, nil, good + " is given twice"},
+		{"the same but for secrets", []string{good + "?key=a", good + "?key=b"}, nil,
+			good + "?key=*** is given twice with other secrets"},
 		{"nobody is there", []string{good, dead}, identify, dead + " cannot be reached"},
 		{"nobody is connected", []string{dead, good}, func(ctx context.Context, r Replicas) error {
 			return r.Preconnect(ctx, 1)

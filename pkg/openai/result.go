@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/record"
 )
 
@@ -22,4 +23,22 @@ type Result struct {
 	Events     int           // events with data of any kind, [DONE] included
 	RetryAfter time.Duration // least pause before another try, as the server asks
 	Header     http.Header   // the response headers that Options.KeepHeaders names
+}
+
+// hide makes of the server's texts, as far as records have them, one line each
+// without secrets. The text of the answer stays as it is: it is what was measured.
+func (r *Result) hide(m httpclient.Mask) {
+	r.Error = oneLine(m.Remove(r.Error))
+	r.Finish = m.Remove(r.Finish)
+	if text := string(r.ServerTimings); m.Remove(text) != text {
+		r.ServerTimings = nil // what is left need not be JSON
+	}
+	if u := r.Usage; u != nil {
+		for tier, n := range u.Tiers {
+			if hidden := m.Remove(tier); hidden != tier {
+				delete(u.Tiers, tier)
+				u.Tiers[hidden] += n
+			}
+		}
+	}
 }

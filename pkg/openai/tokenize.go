@@ -108,6 +108,6 @@ func (c *Client) Detokenize(ctx context.Context, ids []int) (string, error) {
 	case text.Type != gjson.String:
 		return "", errors.New("POST /detokenize: the answer has no text")
 	default:
-		return text.Str, nil
+		return c.mask.Remove(text.Str), nil
 	}
 }
