@@ -30,10 +30,43 @@ const (
 	// Depth is how deep brackets of JSON may be nested: far deeper than in real
 	// data, and not so deep that reading it overflows the stack.
 	Depth = 1000
-	// Tokens is the largest number of tokens that a text may have: more than the
-	// longest context of any model. Beyond it a number is unknown.
-	Tokens = 1 << 24
 )
+
+// The limits of numbers in answers, metrics, records and traces. A number beyond
+// its limit cannot be true: it is unknown, and reports count it.
+const (
+	// Tokens is the most tokens of a prompt or an answer: the next power of two
+	// above 10 million, which is the longest context that any model has.
+	Tokens = 1 << 24
+	// TokensUnseen is the most tokens of a prompt that are not in the bytes of its
+	// request, where a token has at least one: what a server puts before each
+	// prompt, and pictures and films of which the request has the address. An hour
+	// of film is a million tokens.
+	TokensUnseen = 1 << 20
+	// Clock is the latest time of a run, and the longest time in a record, in
+	// nanoseconds: 104 days. Up to there a float64 has every nanosecond.
+	Clock = 1 << 53
+	// SampleStart is the latest start of a request in the reference's measurements,
+	// in milliseconds: their clock may be that of the calendar, and this is its year
+	// 2096.
+	SampleStart = 4e12
+	// Count is the largest count of anything else, such as turns or blocks: it fits
+	// into 32 bits.
+	Count = 1<<31 - 1
+	// Bytes is the largest number of bytes: 8 PiB. It is exact in a float64.
+	Bytes = 1 << 53
+	// Metric is the largest value of a metric: more bytes than a server moves in a
+	// year, and it fits into 64 bits.
+	Metric = 1e18
+	// Replicas is the most servers of a run: far more than one client can use.
+	Replicas = 1000
+)
+
+// PlausiblePrompt reports whether a prompt can have n tokens if its request has
+// that many bytes; 0 bytes are unknown.
+func PlausiblePrompt(n, bytes int64) bool {
+	return n >= 0 && n <= Tokens && (bytes <= 0 || n <= bytes+TokensUnseen)
+}
 
 // Exceeded is the error of what is larger than its limit.
 type Exceeded struct {

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -24,6 +25,22 @@ func TestReadAll(t *testing.T) {
 	}
 	if _, err := ReadAll(broken, 4, "the answer"); words(err) != "reset" {
 		t.Errorf("ReadAll of a broken stream: error %v, want reset", err)
+	}
+}
+
+func TestPlausiblePrompt(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		tokens, bytes int64
+		want          bool
+	}{
+		{0, 0, true}, {-1, 0, false}, {Tokens, 0, true}, {Tokens + 1, 0, false},
+		{math.MinInt64, 100, false}, {math.MaxInt64, math.MaxInt64, false},
+		{100 + TokensUnseen, 100, true}, {101 + TokensUnseen, 100, false},
+	} {
+		if got := PlausiblePrompt(tt.tokens, tt.bytes); got != tt.want {
+			t.Errorf("PlausiblePrompt(%d, %d) = %v", tt.tokens, tt.bytes, got)
+		}
 	}
 }
 

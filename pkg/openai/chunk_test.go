@@ -397,6 +397,9 @@ func TestUsagePlaces(t *testing.T) {
 		{"zeros first", []string{choice(zeros), top(real)}, "5"},
 		{"the last one", []string{top(real), top(`{"prompt_tokens":6,"completion_tokens":2}`)}, "6"},
 		{"timings alone", []string{`{"choices":[],"timings":{"cache_n":3,"prompt_n":4,"predicted_n":2}}`}, "7"},
+		{"more than an int64", []string{top(`{"prompt_tokens":18446744073709551716}`)}, "9007199254740992"},
+		{"the least int64s", []string{top(`{"input_tokens":1,"cache_read_input_tokens":-9223372036854775808,` +
+			`"cache_creation_input_tokens":-9223372036854775808}`)}, "-18014398509481983"},
 		{"timings and zeros", []string{`{"choices":[],"usage":{},"timings":{"prompt_n":4,"predicted_n":2}}`}, "4"},
 	} {
 		a := newAnswer(&Options{}, &endpoint{api: &chatCompletions}, sockclock.New(time.Now()))

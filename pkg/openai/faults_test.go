@@ -123,6 +123,14 @@ func TestFaults(t *testing.T) {
 	}{
 		{name: "no fault", fault: says(true, goodAnswer), outcome: record.OK, status: 200,
 			text: "Hi there"},
+		{name: "usage that cannot be true", fault: says(true, streamHead, chunked(textEvent("Hi"),
+			`data: {"choices":[],"usage":{"prompt_tokens":400000000,"completion_tokens":2}}`+"\n\n",
+			stopEvent, doneEvent)+lastChunk), outcome: record.OK, status: 200, text: "Hi",
+			check: func(t *testing.T, r *Result) {
+				if r.Usage != nil || r.UsageZeros || r.Implausible != "usage.prompt 400000000" {
+					t.Errorf("usage %+v, zeros %v, %s", r.Usage, r.UsageZeros, r.Implausible)
+				}
+			}},
 		{name: "one piece at a time",
 			fault: says(true, streamHead, chunked(roleEvent), chunked(textEvent("Hi")),
 				chunked(textEvent(" there")), chunked(stopEvent), chunked(doneEvent), lastChunk),

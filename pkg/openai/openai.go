@@ -187,6 +187,7 @@ func (c *Client) Do(ctx context.Context, r *Request) *Result {
 	}
 	result := a.finish(err, at)
 	result.BodyBytes = body.size
+	result.CheckUsage()
 	a.free()
 	return result
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
@@ -80,11 +81,11 @@ func newUsage(usage, timings, sglext []byte) *record.Usage {
 	fields := gjson.ParseBytes(usage)
 	prompt := fields.Get("prompt_tokens")
 	if prompt.Type == gjson.Number {
-		u.Prompt = int(prompt.Int())
+		u.Prompt = count(prompt)
 	} else {
 		// Anthropic's input_tokens are those that no cache was read or written for.
-		u.Prompt = int(fields.Get("input_tokens").Int() + fields.Get("cache_read_input_tokens").Int() +
-			fields.Get("cache_creation_input_tokens").Int())
+		u.Prompt = count(fields.Get("input_tokens")) + count(fields.Get("cache_read_input_tokens")) +
+			count(fields.Get("cache_creation_input_tokens"))
 	}
 	u.Completion = completionTokens(fields)
 	u.Reasoning = number(fields.Get("completion_tokens_details.reasoning_tokens"))
@@ -113,8 +114,8 @@ func newUsage(usage, timings, sglext []byte) *record.Usage {
 			if u.Tiers == nil {
 				u.Tiers = map[string]int{}
 			}
-			u.Tiers[tier.Str] = int(n.Int())
-			sum += int(n.Int())
+			u.Tiers[tier.Str] = count(n)
+			sum += count(n)
 		}
 		return true
 	})
@@ -130,7 +131,7 @@ func completionTokens(usage gjson.Result) int {
 	if n.Type != gjson.Number {
 		n = usage.Get("output_tokens")
 	}
-	return int(n.Int())
+	return count(n)
 }
 
 // newTimed returns the tokens of llama.cpp's timings, which it sends unasked; nil if
@@ -142,8 +143,8 @@ func newTimed(timings []byte) *record.Usage {
 	fields := gjson.ParseBytes(timings)
 	cached := number(fields.Get("cache_n"))
 	u := &record.Usage{
-		Prompt:     int(fields.Get("prompt_n").Int() + fields.Get("cache_n").Int()),
-		Completion: int(fields.Get("predicted_n").Int()), Cached: cached,
+		Prompt:     count(fields.Get("prompt_n")) + count(fields.Get("cache_n")),
+		Completion: count(fields.Get("predicted_n")), Cached: cached,
 	}
 	if cached != nil {
 		u.CachedField = "timings.cache_n"
@@ -158,6 +159,12 @@ func number(v gjson.Result) *int {
 	if v.Type != gjson.Number {
 		return nil
 	}
-	n := int(v.Int())
+	n := count(v)
 	return &n
+}
+
+// count returns a number that may be any, within what can be added without an
+// overflow; record.Exchange.CheckUsage decides whether it can be true.
+func count(v gjson.Result) int {
+	return int(max(-limits.Bytes, min(v.Num, limits.Bytes)))
 }

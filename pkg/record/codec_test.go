@@ -44,7 +44,7 @@ var turnKeys = strings.Fields(`
 	first_token_ms first_answer_ms last_token_ms end_ms
 	connection connect_ms stream chunks chunks_content chunks_reasoning chunks_tool reads merged
 	merged_late first_merged first_early_us read_late_us gaps_us
-	max_tokens min_tokens usage usage_zeros counted body_bytes server_timings`)
+	max_tokens min_tokens usage usage_zeros implausible counted body_bytes server_timings`)
 
 // inOrder returns what encoding/json writes for a turn, in the order of turnKeys.
 func inOrder(t *testing.T, turn *Turn) []byte {
@@ -111,6 +111,7 @@ func TestRoundTrip(t *testing.T) {
 		if err := json.Unmarshal(line, fresh); err != nil {
 			t.Fatal(err)
 		}
+		Check(fresh) // as the reader does
 		want = append(want, fresh)
 	}
 	for range 50 {
@@ -407,17 +408,20 @@ func TestSamplesAreTheReferencesBytes(t *testing.T) {
 
 func TestAppendSample(t *testing.T) {
 	t.Parallel()
-	s := Sample{TTFTMS: 1e-5, TPOTMS: math.NaN(), LatencyMS: 1e16, StartMS: 123456789012345.6,
+	s := Sample{TTFTMS: 1e-5, TPOTMS: math.NaN(), LatencyMS: 1e9, StartMS: 3456789012345.625,
 		Conversation: "é\"\\\n🙂\x7f"}
 	got := string(AppendSample(nil, &s))
 	for _, want := range []string{
-		`"ttft_ms": 1e-05,`, `"tpot_ms": null,`, `"latency_ms": 1e+16,`,
-		`"start_time_ms": 123456789012345.6,`, `"approx_cached_percent": 0.0,`,
+		`"ttft_ms": 1e-05,`, `"tpot_ms": null,`, `"latency_ms": 1000000000.0,`,
+		`"start_time_ms": 3456789012345.625,`, `"approx_cached_percent": 0.0,`,
 		`"conversation_id": "\u00e9\"\\\n\ud83d\ude42\u007f",`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s lacks %s", got, want)
 		}
+	}
+	if got := string(AppendPythonFloat(nil, 1e16)); got != "1e+16" {
+		t.Errorf("1e16 is written as %s", got)
 	}
 	var back Sample
 	if err := json.Unmarshal([]byte(got), &back); err != nil {

@@ -19,6 +19,10 @@
 // header has the wall clock of the start. A clock that was not set, such as the
 // first token of a request that failed, is absent and never 0.
 //
+// A number that cannot be true, such as -5 tokens or a time of a century, is
+// unknown: readers drop it, and note the first of a record in "implausible". So does
+// who writes a record of what a server says.
+//
 // Readers ignore unknown fields and unknown types. They refuse a newer major
 // version. A missing last newline is fine. A broken line is reported with its
 // number, counted and skipped. Several runs may follow each other in one stream.
@@ -38,7 +42,7 @@
 // known which merged chunks waited for the client and which were sent together.
 //
 // Version 1.3 added "history", "first_issued_ms", "paused_ms" and "usage_zeros" to
-// turns, and the outcome aborted: in older records such a turn is ok, and a usage
+// turns, "implausible" to all records, and the outcome aborted: in older records such a turn is ok, and a usage
 // of zeros stands there as it was sent.
 // It added "api" and "prompt_format" to the load; before, every run was one of
 // chats.

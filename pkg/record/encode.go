@@ -66,6 +66,7 @@ func AppendTurn(dst []byte, t *Turn) []byte {
 		e.usage("usage", t.Usage)
 	}
 	e.optBool("usage_zeros", t.UsageZeros)
+	e.optString("implausible", t.Implausible)
 	if t.Counted != (Counted{}) {
 		e.counted("counted", &t.Counted)
 	}

@@ -11,6 +11,8 @@ type End struct {
 	Turns         Tally       `json:"turns"`
 	WarmupMS      float64     `json:"warmup_ms,omitzero"` // time of the warm-up
 	Certificate   Certificate `json:"certificate"`
+	// Implausible is as in turns.
+	Implausible string `json:"implausible,omitempty"`
 }
 
 // Values of End.Why.

@@ -8,7 +8,7 @@ import "encoding/json"
 // text sets none of them.
 type Exchange struct {
 	Outcome Outcome `json:"outcome"`
-	Status  int     `json:"status,omitempty"` // HTTP status; 0 if no head arrived
+	Status  int     `json:"status,omitempty" limit:"status"` // HTTP status; 0 if no head arrived
 	// Error is one line without secrets; empty if the outcome is a success.
 	Error  string `json:"error,omitempty"`
 	Finish string `json:"finish,omitempty"` // finish_reason of the first choice
@@ -65,11 +65,15 @@ type Exchange struct {
 	// GapsUS are the times between chunks in microseconds; there are Chunks-1.
 	GapsUS Gaps `json:"gaps_us,omitempty"`
 
-	Usage *Usage `json:"usage,omitempty"` // nil: the server sent none with numbers
+	// Usage is nil if the server sent none with numbers that can be true.
+	Usage *Usage `json:"usage,omitempty" limit:"-"` // see CheckUsage
 	// UsageZeros reports whether the server sent usage, but without a number of
 	// prompt tokens above 0.
-	UsageZeros bool  `json:"usage_zeros,omitempty"`
-	BodyBytes  int64 `json:"body_bytes,omitempty"` // of the request
+	UsageZeros bool `json:"usage_zeros,omitempty"`
+	// Implausible is the first number of the record that cannot be true, with its
+	// field. It is unknown.
+	Implausible string `json:"implausible,omitempty"`
+	BodyBytes   int64  `json:"body_bytes,omitempty"` // of the request
 	// ServerTimings are the server's own times as it sent them: llama.cpp's timings
 	// or vLLM's metrics.
 	ServerTimings json.RawMessage `json:"server_timings,omitempty"`

@@ -5,20 +5,20 @@ package record
 // made by the server's chat template and tokenized by the server. If the prefix is
 // broken, no cache can hit more than Shared tokens.
 type Prefix struct {
-	Type         string `json:"type"`          // TypePrefix
-	Conversation string `json:"conversation"`  // as in the turn's record
-	Arm          string `json:"arm,omitempty"` // as in the turn's record
-	Turn         int    `json:"turn"`          // of the prompt
-	Prompt       int    `json:"prompt"`        // tokens
+	Type         string `json:"type"`                  // TypePrefix
+	Conversation string `json:"conversation"`          // as in the turn's record
+	Arm          string `json:"arm,omitempty"`         // as in the turn's record
+	Turn         int    `json:"turn"`                  // of the prompt
+	Prompt       int    `json:"prompt" limit:"tokens"` // tokens
 	// Before is the previous turn's prompt and answer in tokens. Shared is how many
 	// leading tokens both have: the place of the break, or Before without a break.
-	Before int `json:"before"`
-	Shared int `json:"shared"`
+	Before int `json:"before" limit:"tokens"`
+	Shared int `json:"shared" limit:"tokens"`
 	// Broken is one of the Broken constants; empty if the prefix holds.
 	Broken string `json:"broken,omitempty"`
 	// Char is the place of the break in the text of the prompt, in characters from
 	// 0; -1: somewhere behind it.
-	Char int `json:"char,omitempty"`
+	Char int `json:"char,omitempty" limit:"signed"`
 	// Message is the index of the message with the break, Role its role, and Field
 	// its part: content, reasoning, tool_calls, or opening for the marks that begin
 	// an answer.
@@ -29,6 +29,8 @@ type Prefix struct {
 	// and of this prompt.
 	Was string `json:"was,omitempty"`
 	Is  string `json:"is,omitempty"`
+	// Implausible is as in turns.
+	Implausible string `json:"implausible,omitempty"`
 }
 
 // Values of Prefix.Broken.

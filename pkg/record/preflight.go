@@ -15,7 +15,7 @@ type Preflight struct {
 	Evidence string `json:"evidence,omitempty"`
 	// BlockSize is a guess in tokens from what was cached; 1 is a cache that is
 	// exact to the token, 0 is unknown.
-	BlockSize int `json:"block_size,omitempty"`
+	BlockSize int `json:"block_size,omitempty" limit:"tokens"`
 	// Advice is the option of the server that would report more, or enable the cache.
 	Advice   string  `json:"advice,omitempty"`
 	Requests []Probe `json:"requests,omitempty"`
@@ -32,7 +32,7 @@ const (
 
 // Probe is one request of a preflight.
 type Probe struct {
-	Prompt int     `json:"prompt"`           // tokens, by usage
-	Cached *int    `json:"cached,omitempty"` // nil: unknown
-	TTFTMS float64 `json:"ttft_ms"`          // time to the first token
+	Prompt int     `json:"prompt" limit:"tokens"`           // tokens, by usage
+	Cached *int    `json:"cached,omitempty" limit:"tokens"` // nil: unknown
+	TTFTMS float64 `json:"ttft_ms"`                         // time to the first token
 }

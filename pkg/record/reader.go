@@ -320,6 +320,7 @@ func decode(line []byte) (any, error) {
 	if err := json.Unmarshal(line, rec); err != nil {
 		return nil, err
 	}
+	Check(rec)
 	return rec, nil
 }
 

@@ -28,7 +28,7 @@ type Run struct {
 	// unknown. The key itself is in no record.
 	KeySource string `json:"key_source,omitempty"`
 	// Seed is that of the generator, of the random order and of rests.
-	Seed    int64 `json:"seed"`
+	Seed    int64 `json:"seed" limit:"-"`
 	Clients int   `json:"clients"` // requests in flight at most
 	// ActiveConversations is how many conversations are in progress at most.
 	ActiveConversations int `json:"active_conversations"`
@@ -56,6 +56,8 @@ type Run struct {
 	Load *Load `json:"load,omitempty"`
 	// Cache is the server's KV cache as the user stated it; nil: unknown.
 	Cache *StatedCache `json:"cache,omitempty"`
+	// Implausible is as in turns.
+	Implausible string `json:"implausible,omitempty"`
 }
 
 // Values of Run.KeySource.
@@ -133,8 +135,8 @@ type Load struct {
 	MaxMessages int `json:"max_messages,omitempty"`
 	// MinAnswer and MaxAnswer bound the answer's length in tokens. 0 is the length
 	// of the dataset's answer; a negative bound was not sent.
-	MinAnswer int `json:"min_answer,omitempty"`
-	MaxAnswer int `json:"max_answer,omitempty"`
+	MinAnswer int `json:"min_answer,omitempty" limit:"signed"`
+	MaxAnswer int `json:"max_answer,omitempty" limit:"signed"`
 	// Sampling is how ready turns are taken: round_robin or random.
 	Sampling string `json:"sampling,omitempty"`
 	// Rate is the mean of the clients' rest after each request, as its inverse: they
@@ -225,16 +227,16 @@ type Server struct {
 	// Kind is vllm, sglang, llamacpp, litellm, sim or another server that is known, else
 	// its own word for itself; empty if it has none.
 	Kind        string   `json:"kind,omitempty"`
-	Version     string   `json:"version,omitempty"`       // by its own account
-	Models      []string `json:"models,omitempty"`        // that it lists
-	MaxModelLen int      `json:"max_model_len,omitempty"` // tokens
+	Version     string   `json:"version,omitempty"`                      // by its own account
+	Models      []string `json:"models,omitempty"`                       // that it lists
+	MaxModelLen int      `json:"max_model_len,omitempty" limit:"tokens"` // tokens
 	// BlockSize, in tokens, GPUBlocks, and CPUTokens, the size of the CPU's tier, are
 	// from the server's metrics. The sizes are sums over all servers.
 	// OffloadBlockSize is the tokens that tiers below the GPU store and load at once.
-	BlockSize        int `json:"block_size,omitempty"`
+	BlockSize        int `json:"block_size,omitempty" limit:"tokens"`
 	GPUBlocks        int `json:"gpu_blocks,omitempty"`
 	CPUTokens        int `json:"cpu_tokens,omitempty"`
-	OffloadBlockSize int `json:"offload_block_size,omitempty"`
+	OffloadBlockSize int `json:"offload_block_size,omitempty" limit:"tokens"`
 }
 
 // Replica is one of the servers that shared the turns of a run.

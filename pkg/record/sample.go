@@ -38,19 +38,20 @@ type sampleJSON struct {
 	TTFT         *float64 `json:"ttft_ms"`
 	TPOT         *float64 `json:"tpot_ms"`
 	Latency      *float64 `json:"latency_ms"`
-	Start        *float64 `json:"start_time_ms"`
-	Turns        float64  `json:"input_num_turns"`
-	Input        float64  `json:"input_num_tokens"`
-	Output       float64  `json:"output_num_tokens"`
-	Chunks       float64  `json:"output_num_chunks"`
-	First        float64  `json:"output_num_first_chunk_tokens"`
+	Start        *float64 `json:"start_time_ms" limit:"start"`
+	Turns        float64  `json:"input_num_turns" limit:"count"`
+	Input        float64  `json:"input_num_tokens" limit:"tokens"`
+	Output       float64  `json:"output_num_tokens" limit:"tokens"`
+	Chunks       float64  `json:"output_num_chunks" limit:"count"`
+	First        float64  `json:"output_num_first_chunk_tokens" limit:"tokens"`
 	Cached       float64  `json:"approx_cached_percent"`
 	Conversation string   `json:"conversation_id"`
-	Client       float64  `json:"client_id"`
+	Client       float64  `json:"client_id" limit:"count"`
 }
 
 // UnmarshalJSON reads an item of the reference's array. Its times are required;
-// other keys may be missing, and unknown keys are ignored.
+// other keys may be missing, and unknown keys are ignored. A number that cannot be
+// true is an error: nothing of the item is worth much then.
 func (s *Sample) UnmarshalJSON(b []byte) error {
 	var in sampleJSON
 	if err := json.Unmarshal(b, &in); err != nil {
@@ -59,6 +60,9 @@ func (s *Sample) UnmarshalJSON(b []byte) error {
 	if in.TTFT == nil || in.Latency == nil || in.Start == nil {
 		return errors.New("not a measurement of a request: want ttft_ms, latency_ms and " +
 			"start_time_ms")
+	}
+	if bad := checkNumbers(&in); bad != "" {
+		return fmt.Errorf("%s cannot be true", bad)
 	}
 	tpot := math.NaN()
 	if in.TPOT != nil {

@@ -7,7 +7,7 @@ type Scrape struct {
 	URL  string `json:"url"`   // of the metrics
 	// Replica is the number of the server in Run.Replicas, from 1; 0 if there was one
 	// server only, or if these metrics are no single replica's.
-	Replica int `json:"replica,omitempty"`
+	Replica int `json:"replica,omitempty" limit:"replicas"`
 	// When is before, during or after the measured turns.
 	When  string `json:"when"`
 	Error string `json:"error,omitempty"` // why there are no values
@@ -17,6 +17,8 @@ type Scrape struct {
 	// Names are the exposed metrics that Values were read from. They are in the
 	// first reading of a URL, and in later ones if they changed.
 	Names map[string]string `json:"names,omitempty"`
+	// Implausible is as in turns.
+	Implausible string `json:"implausible,omitempty"`
 }
 
 // Values of Scrape.When.

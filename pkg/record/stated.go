@@ -4,10 +4,10 @@ import "encoding/json"
 
 // StatedCache is the server's KV cache as the user stated it, for predictions.
 type StatedCache struct {
-	BlockSize int `json:"block_size,omitempty"` // tokens; 0 = not stated
+	BlockSize int `json:"block_size,omitempty" limit:"tokens"` // tokens; 0 = not stated
 	// OffloadBlockSize is the tokens that tiers below the GPU store and load at once;
 	// 0 = as many as a block has.
-	OffloadBlockSize int `json:"offload_block_size,omitempty"`
+	OffloadBlockSize int `json:"offload_block_size,omitempty" limit:"tokens"`
 	// Tiers are from the GPU down. A tier whose size is not stated has its policy.
 	Tiers []StatedTier `json:"tiers,omitempty"`
 	// Exclusive reports whether a block is in one tier only.
@@ -23,9 +23,9 @@ type StatedCache struct {
 
 // StatedTier is one tier of a StatedCache. Its size is stated one way or the other.
 type StatedTier struct {
-	Tier   string  `json:"tier"`             // gpu, cpu or disk
-	Blocks int     `json:"blocks,omitempty"` // 0 = not stated so
-	GiB    float64 `json:"gib,omitempty"`    // on each GPU; of all together in other tiers
+	Tier   string  `json:"tier"`                            // gpu, cpu or disk
+	Blocks int     `json:"blocks,omitempty" limit:"signed"` // 0 = not stated so
+	GiB    float64 `json:"gib,omitempty"`                   // on each GPU; of all together in other tiers
 	// Store is what the tier keeps: prompt, prompt+output or nothing.
 	Store string `json:"store,omitempty"`
 }

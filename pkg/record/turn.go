@@ -16,7 +16,7 @@ type Turn struct {
 	Batch int `json:"batch,omitempty"`
 	// Replica is the number of the server in Run.Replicas, from 1; 0 if there was one
 	// server only. All attempts go to the same.
-	Replica int `json:"replica,omitempty"`
+	Replica int `json:"replica,omitempty" limit:"replicas"`
 	// Attempts is 1 unless failures were retried. The exchange is the last attempt,
 	// and so are all clocks but FirstIssued: no time of a turn has a pause in it.
 	Attempts int `json:"attempts"`
@@ -39,8 +39,8 @@ type Turn struct {
 
 	Exchange
 
-	MaxTokens int     `json:"max_tokens,omitempty"` // most tokens asked for; 0 = no limit
-	MinTokens int     `json:"min_tokens,omitempty"` // fewest tokens asked for; 0 = no limit
+	MaxTokens int     `json:"max_tokens,omitempty" limit:"tokens"` // most tokens asked for; 0 = no limit
+	MinTokens int     `json:"min_tokens,omitempty" limit:"tokens"` // fewest tokens asked for; 0 = no limit
 	Counted   Counted `json:"counted,omitzero"`
 }
 
@@ -83,8 +83,8 @@ const (
 // the texts of the turn, or of one before it, could not be counted: the server was
 // to count them, and did not.
 type Counted struct {
-	Input      int `json:"input"`       // all messages sent
-	NewInput   int `json:"new_input"`   // the messages since the last answer
-	Output     int `json:"output"`      // the content of the whole answer
-	FirstChunk int `json:"first_chunk"` // the first event with content
+	Input      int `json:"input" limit:"tokens"`       // all messages sent
+	NewInput   int `json:"new_input" limit:"tokens"`   // the messages since the last answer
+	Output     int `json:"output" limit:"tokens"`      // the content of the whole answer
+	FirstChunk int `json:"first_chunk" limit:"tokens"` // the first event with content
 }
