@@ -401,7 +401,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 	broken := turn("a", 3, 60, 70, 200, 5)
 	broken.Outcome, broken.FirstToken = record.Truncated, 65
 	uncounted := turn("c", 0, 80, 90, 0, 0)
-	uncounted.Usage = nil
+	uncounted.Usage, uncounted.Implausible = nil, "usage.prompt -5"
 	estimated := turn("d", 0, 90, 95, 0, 0)
 	estimated.Usage, estimated.Counted = nil, record.Counted{Input: 40, Output: 6}
 	empty := turn("f", 0, 180, 190, 64, 1)
@@ -446,6 +446,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 		"1 turn left out: the request failed", "1 turn left out: neither", "1 turn without usage",
 		"1 prompt after an answer with reasoning", "1 prompt after an answer that something else",
 		"1 prompt too short", "1 prompt shorter",
+		"1 turn with numbers that cannot be true, which are taken as unknown: the first is usage.prompt -5",
 	}
 	if len(notes) != len(wantNotes) {
 		t.Fatalf("notes %q", notes)

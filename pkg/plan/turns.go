@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"multiturn/internal/human"
@@ -112,11 +113,17 @@ type executed struct {
 	unseen, unknown, estimated int // turns
 	textless                   int // dialogues
 	broken                     breaks
+	untrue                     int    // turns with numbers that cannot be true
+	firstUntrue                string // the first of these numbers
 }
 
 // sort adds turn i to its dialogue, or leaves it out.
 func (x *executed) sort(i int, t *record.Turn) {
 	prompt, _, usage := x.tokens(t)
+	if t.Implausible != "" {
+		x.untrue++
+		x.firstUntrue = cmp.Or(x.firstUntrue, t.Implausible)
+	}
 	switch {
 	case !t.Outcome.OK() && t.Outcome != record.Empty && !t.FirstToken.OK():
 		x.unseen++
@@ -184,6 +191,10 @@ func (x *executed) notes() []string {
 			notes = append(notes, human.Count(n.count, n.noun)+" "+n.text)
 		}
 	}
+	if x.untrue > 0 {
+		notes = append(notes, fmt.Sprintf("%s with numbers that cannot be true, which are taken as "+
+			"unknown: the first is %s", human.Count(x.untrue, "turn"), x.firstUntrue))
+	}
 	return append(notes, replicasNote(len(x.replicas))...)
 }
 
@@ -203,10 +214,7 @@ func (o *Executed) tokens(t *record.Turn) (prompt, output int, usage bool) {
 // times, its messages and the reference's own counts of tokens.
 func SampleTurn(s *record.Sample) *record.Turn {
 	clock := func(ms float64) record.Clock {
-		if !(ms > 0 && ms < 1e15) { // NaN too
-			return 0
-		}
-		return record.Clock(ms * 1e6)
+		return record.Clock(max(0, ms) * 1e6)
 	}
 	t := &record.Turn{
 		Type: record.TypeTurn, Conversation: s.Conversation, Client: s.Client,

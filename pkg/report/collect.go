@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 
 	"multiturn/pkg/measure"
@@ -24,6 +25,7 @@ type Collector struct {
 	gaps     map[string]*gaps // by arm
 	errors   map[failure]*Failure
 	pausedMS float64 // before retries; NaN if some are unknown
+	untrue   untrueNumbers
 	// What turns share, once each.
 	talks   map[talk]*talk
 	endings map[ending]*ending
@@ -57,14 +59,18 @@ func (c *Collector) Add(rec any) {
 	switch r := rec.(type) {
 	case *record.Run:
 		c.run = r
+		c.untrue.add(r.Implausible, "the header")
 	case *record.Turn:
 		c.addTurn(r)
 	case *record.Scrape:
 		c.scrapes = append(c.scrapes, r)
+		c.untrue.add(r.Implausible, "a reading of metrics")
 	case *record.Prefix:
 		c.prefixes = append(c.prefixes, r)
+		c.untrue.add(r.Implausible, "the check of a prefix")
 	case *record.End:
 		c.end = r
+		c.untrue.add(r.Implausible, "the end record")
 	case *record.Sample:
 		c.samples = append(c.samples, *r)
 	}
@@ -90,6 +96,9 @@ func (c *Collector) AddLog(l *record.Log) {
 }
 
 func (c *Collector) addTurn(t *record.Turn) {
+	if t.Implausible != "" {
+		c.untrue.add(t.Implausible, fmt.Sprintf("turn %d of %s", t.Turn+1, t.Conversation))
+	}
 	k := c.reduce(t)
 	if k.good {
 		c.addGaps(t.GapsUS, &k)

@@ -154,7 +154,7 @@ func (f *finder) noUsage() {
 	for i := range f.c.turns {
 		if t := &f.c.turns[i]; t.measured {
 			of++
-			if !t.usage && !t.usageZeros() {
+			if !t.usage && t.prompt >= 0 {
 				missing++
 			}
 		}

@@ -42,6 +42,7 @@ const (
 	usageZeros      = "usage_zeros"      // usage has no numbers
 	promptsNotGrow  = "prompts_not_grow" // prompt tokens are not those of the whole prompts
 
+	untrueRecords    = "implausible"       // numbers that cannot be true
 	countersInvalid  = "counters_invalid"  // a counter went back
 	otherTraffic     = "other_traffic"     // counters show more prompt tokens than were sent
 	missingTraffic   = "missing_traffic"   // they show fewer
@@ -85,7 +86,7 @@ var ranking = []struct {
 		noUsage, usageZeros,
 	}},
 	{SeverityDoubt, []string{
-		countersInvalid, otherTraffic, missingTraffic, warmStart, warmFirstTurns, controlHits,
+		untrueRecords, countersInvalid, otherTraffic, missingTraffic, warmStart, warmFirstTurns, controlHits,
 		countersDisagree, statedTooSmall, notReported, partlyReported,
 	}},
 	{SeverityVerdict, []string{
@@ -179,6 +180,7 @@ func (c *Collector) findings(d *Details) []Finding {
 		f.server = server.Of(c.run.Server.Kind)
 	}
 	f.failures()
+	f.untrue()
 	f.counters()
 	f.preemptions()
 	f.autocorrelated()

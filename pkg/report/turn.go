@@ -66,36 +66,39 @@ func (c *Collector) reduce(t *record.Turn) turn {
 		firstToken: t.FirstToken, firstAnswer: t.FirstAnswer, lastToken: t.LastToken,
 		end:     t.End,
 		queueMS: queueMS(t), connectMS: t.ConnectMS,
-		index: narrow(t.Turn), client: narrow(t.Client), messages: narrow(t.Messages),
-		batch: narrow(t.Batch),
-		asked: narrow(t.MaxTokens), retriedMS: -1,
-		chunks: narrow(t.Chunks), reasoningChunks: narrow(t.ChunksReasoning),
-		reads: narrow(t.Reads), merged: narrow(t.Merged), readLateUS: narrow(int(t.ReadLateUS)),
-		mergedLate: narrow(t.MergedLate), earlyUS: narrow(int(t.FirstEarlyUS)),
+		index: int32(t.Turn), client: int32(t.Client), messages: int32(t.Messages),
+		batch: int32(t.Batch),
+		asked: int32(t.MaxTokens), retriedMS: -1,
+		chunks: int32(t.Chunks), reasoningChunks: int32(t.ChunksReasoning),
+		reads: int32(t.Reads), merged: int32(t.Merged), readLateUS: narrow(t.ReadLateUS),
+		mergedLate: int32(t.MergedLate), earlyUS: narrow(t.FirstEarlyUS),
 		cached: -1, reasoning: -1,
-		counted: narrow(t.Counted.Input), countedNew: narrow(t.Counted.NewInput),
-		countedOut: narrow(t.Counted.Output), countedFirst: narrow(t.Counted.FirstChunk),
+		counted: int32(t.Counted.Input), countedNew: int32(t.Counted.NewInput),
+		countedOut: int32(t.Counted.Output), countedFirst: int32(t.Counted.FirstChunk),
 		tokenizer: c.o.Tokens == Tokenizer, reference: c.o.TTFT == ReferenceTTFT, warmup: t.Warmup, streamed: t.Stream,
 	}
 	if t.Attempts > 1 {
 		k.retriedMS = 0
 		if d, ok := k.sent.Since(t.FirstIssued); ok {
-			k.retriedMS = narrow(int(d.Milliseconds()))
+			k.retriedMS = narrow(d.Milliseconds())
 		}
 	}
 	if d, ok := t.Written.Since(t.Sent); ok {
-		k.sendUS = narrow(int(d.Microseconds()))
+		k.sendUS = narrow(d.Microseconds())
 	}
 	// Records before 1.3 have a usage of zeros as it was sent.
-	if u := t.Usage; t.UsageZeros || u != nil && u.Prompt <= 0 {
+	switch u := t.Usage; {
+	case t.UsageZeros || u != nil && u.Prompt <= 0:
 		k.prompt = withoutNumbers
-	} else if u != nil {
-		k.usage, k.prompt, k.completion, k.tiers = true, narrow(u.Prompt), narrow(u.Completion), u.Tiers
+	case u == nil && t.Implausible != "":
+		k.prompt = untrue
+	case u != nil:
+		k.usage, k.prompt, k.completion, k.tiers = true, int32(u.Prompt), int32(u.Completion), u.Tiers
 		if u.Cached != nil {
-			k.cached = narrow(*u.Cached)
+			k.cached = int32(*u.Cached)
 		}
 		if u.Reasoning != nil {
-			k.reasoning = narrow(*u.Reasoning)
+			k.reasoning = int32(*u.Reasoning)
 		}
 	}
 	_, sent := k.end.Since(k.sent)
@@ -103,8 +106,11 @@ func (c *Collector) reduce(t *record.Turn) turn {
 	return k
 }
 
-// withoutNumbers is turn.prompt if the server sent usage without prompt tokens.
-const withoutNumbers = -1
+// Values of turn.prompt without usage.
+const (
+	withoutNumbers = -1 // the server sent usage without prompt tokens
+	untrue         = -2 // numbers of the record cannot be true
+)
 
 // usageZeros reports whether the server sent usage without prompt tokens.
 func (t *turn) usageZeros() bool { return !t.usage && t.prompt == withoutNumbers }
@@ -119,8 +125,8 @@ func shared[T comparable](all map[T]*T, v T) *T {
 	return kept
 }
 
-// narrow is n within 32 bits: a larger number is a broken record's.
-func narrow(n int) int32 { return int32(max(math.MinInt32, min(n, math.MaxInt32))) }
+// narrow is a time within 32 bits: the longest of them, if it is longer.
+func narrow(n int64) int32 { return int32(max(math.MinInt32, min(n, math.MaxInt32))) }
 
 // start is when the turn's request went out, as far as that was seen.
 func start(t *record.Turn) record.Clock {
@@ -246,26 +252,13 @@ func (t *turn) rawSample() record.Sample {
 	}
 }
 
-// maxTokens is the longest prompt or answer that is believed. A plan has memory
-// for every token.
-const maxTokens = 1 << 24
-
-// believable reports whether none of the turn's counts is above maxTokens, as in a
-// broken record.
-func (t *turn) believable() bool {
-	return max(t.prompt, t.completion, t.counted, t.countedOut) <= maxTokens
-}
-
-// planTokens returns the turn's prompt and answer as a plan reads them, at least;
-// 0 if they are unknown.
+// planTokens returns the turn's prompt and answer as a plan reads them; 0 if they
+// are unknown.
 func (t *turn) planTokens() int32 {
-	switch {
-	case !t.believable():
-		return 0
-	case t.usage:
-		return max(0, t.prompt) + max(0, t.completion)
+	if t.usage {
+		return t.prompt + t.completion
 	}
-	return max(0, t.counted) + max(0, t.countedOut)
+	return t.counted + t.countedOut
 }
 
 // planned is a record.Turn that is filled anew for each turn, so that a plan
@@ -286,9 +279,6 @@ func (p *planned) of(t *turn) *record.Turn {
 			Outcome: t.outcome, Chunks: int(t.chunks), ChunksReasoning: int(t.reasoningChunks),
 			Sent: t.sent, FirstToken: t.firstToken, LastToken: t.lastToken, End: t.end,
 		},
-	}
-	if !t.believable() {
-		return &p.Turn // its tokens are unknown
 	}
 	p.Counted = record.Counted{
 		Input: int(t.counted), NewInput: int(t.countedNew), Output: int(t.countedOut),
