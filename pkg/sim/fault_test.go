@@ -456,18 +456,9 @@ func TestTokenizeFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := New(Options{Faults: faults})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() { _ = s.Serve(l) }()
+		_, addr := listen(t, Options{Faults: faults})
 		for body, want := range answers {
-			res, err := http.Post("http://"+l.Addr().String()+"/tokenize", "application/json",
+			res, err := http.Post("http://"+addr+"/tokenize", "application/json",
 				strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
@@ -515,20 +506,11 @@ func TestRefuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Options{Faults: faults})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = s.Serve(l) }()
+	_, addr := listen(t, Options{Faults: faults})
 	good, bad := 0, 0
 	for range 40 {
 		tr := &http.Transport{}
-		res, err := (&http.Client{Transport: tr}).Get("http://" + l.Addr().String() + "/health")
+		res, err := (&http.Client{Transport: tr}).Get("http://" + addr + "/health")
 		if err != nil {
 			bad++
 			continue
@@ -545,19 +527,10 @@ func TestRefuse(t *testing.T) {
 // A reset is a RST for a client with a socket.
 func TestResetOnSocket(t *testing.T) {
 	t.Parallel()
-	s, err := New(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = s.Serve(l) }()
+	_, addr := listen(t, Options{})
 	for fault, want := range map[string]string{"reset=2": "reset", "cut=2": io.ErrUnexpectedEOF.Error()} {
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost,
-			"http://"+l.Addr().String()+"/v1/completions",
+			"http://"+addr+"/v1/completions",
 			strings.NewReader(`{"prompt":"x","max_tokens":50,"stream":true}`))
 		req.Header.Set(FaultHeader, fault)
 		res, err := http.DefaultClient.Do(req)
