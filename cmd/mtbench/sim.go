@@ -193,10 +193,13 @@ func presets() (list []cli.Term) {
 	return list
 }
 
-// faults explains the faults.
+// faults explains the faults, each group under its name.
 func faults() (list []cli.Term) {
-	for _, name := range sim.FaultNames() {
-		list = append(list, cli.Term{Word: sim.FaultForm(name), About: sim.FaultUsage(name)})
+	for _, g := range sim.FaultGroups() {
+		list = append(list, cli.Term{Word: g.Name + ": " + g.About})
+		for _, f := range g.Faults {
+			list = append(list, cli.Term{Word: f.Form, About: f.About})
+		}
 	}
 	return list
 }

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Term is a word with its explanation.
+// Term is a word with its explanation. Without an explanation it is the title of
+// the terms that follow.
 type Term struct{ Word, About string }
 
 // longTerm is the width from which a term has a line of its own: a column as
@@ -20,7 +21,7 @@ const longTerm = 32
 // widen returns the column of explanations, further right if the term needs it
 // and is not too long for one line with its explanation.
 func (t Term) widen(column int) int {
-	if n := utf8.RuneCountInString(t.Word) + 4; n <= longTerm {
+	if n := utf8.RuneCountInString(t.Word) + 4; n <= longTerm && t.About != "" {
 		return max(column, n)
 	}
 	return column
@@ -65,6 +66,9 @@ func widthOf(w io.Writer) width {
 // row returns a term in two columns. A word too long for its column has a line
 // of its own.
 func (w width) row(t Term, column int) string {
+	if t.About == "" {
+		return w.wrap(0, t.Word)
+	}
 	text := w.wrap(column, t.About)
 	word := "  " + t.Word
 	if n := utf8.RuneCountInString(word); n+2 <= column {

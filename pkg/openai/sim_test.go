@@ -203,9 +203,10 @@ var faultCases = []faultCase{
 func TestSimulatedFaults(t *testing.T) {
 	t.Parallel()
 	// Of the server as a whole: TestRefused, and the scripts count.txtar and reach.txtar
-	// of mtbench. The latter has unsupported, too.
+	// of mtbench. The latter has unsupported, too. Attacks are tried by package sim.
 	known := map[string]bool{
 		"refuse": true, "tokenize": true, "loading": true, "unsupported": true,
+		"hostile": true,
 	}
 	for _, c := range faultCases {
 		for f := range strings.SplitSeq(c.fault, ",") {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/pkg/sim/hostile"
 	"multiturn/pkg/sockclock"
 )
 
@@ -57,6 +58,11 @@ func (r *limitReader) Read(p []byte) (int, error) {
 
 func (c *conn) serve() {
 	defer c.leave()
+	if a := c.srv.attackAtOnce(); a != nil {
+		c.in.left = maxBody
+		c.play(a, nil)
+		return
+	}
 	for {
 		c.in.left = maxHead
 		if c.br.Buffered() == 0 {
@@ -134,9 +140,18 @@ func (c *conn) one(hr *http.Request) bool {
 	if strings.EqualFold(hr.Header.Get("Expect"), "100-continue") {
 		c.sink.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), receipt{})
 	}
+	a := c.srv.attack(hr)
+	if a != nil && a.Phase == hostile.Head {
+		c.attacked(a, hr)
+		return c.play(a, hr)
+	}
 	body, err := readBody(hr)
 	if err != nil {
 		return false
+	}
+	if a != nil {
+		c.attacked(a, hr)
+		return c.play(a, hr)
 	}
 	if len(body) > maxBody {
 		c.reply(false, errTooLarge)

@@ -101,8 +101,10 @@
 //	            finish=WORD usage=WORD timings=WORD no-done
 //	bytes       comments blank-data events ping=TIME crlf cr bom no-space no-blank split=N[/TIME]
 //	together    like=WORD
+//	hostile     hostile=NAME
 //
-// FaultUsage describes each. For example, "stall=5/2s" is silent for two
+// FaultUsage describes each. The names of hostile are the attacks of package
+// hostile, and their groups. For example, "stall=5/2s" is silent for two
 // seconds before the sixth chunk, "cut=20@0.1" breaks off one answer in ten
 // after 20 chunks, "status=429,retry-after=2" rejects a request, and
 // "role=early,crlf" sends the role chunk with the head and ends lines with CR

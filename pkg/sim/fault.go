@@ -53,13 +53,13 @@ func FaultForm(name string) string {
 		if arg.wait {
 			name += "TIME"
 		} else {
-			name += "WORD"
+			name += arg.word()
 		}
 		name += "]"
 	case arg.wait:
 		name += sep + "TIME"
 	case arg.words != nil:
-		name += sep + "WORD"
+		name += sep + arg.word()
 	}
 	return name
 }
@@ -152,7 +152,7 @@ const maxWait = 24 * time.Hour
 func (f *Fault) parseChoice(arg fault, s string) error {
 	if !arg.wait {
 		if !slices.Contains(arg.words, s) {
-			return fmt.Errorf("unknown value %q: want one of %s", s, strings.Join(arg.words, ", "))
+			return arg.unknown(s)
 		}
 		f.Word = s
 		return nil
@@ -163,6 +163,20 @@ func (f *Fault) parseChoice(arg fault, s string) error {
 	}
 	f.Wait = d
 	return nil
+}
+
+// manyWords is the number of words that are too many for an error to list.
+const manyWords = 20
+
+// unknown returns the error of a word that the fault does not take.
+func (a fault) unknown(word string) error {
+	if len(a.words) < manyWords {
+		return fmt.Errorf("unknown value %q: want one of %s", word, strings.Join(a.words, ", "))
+	}
+	if near := human.Nearest(word, a.words); near != "" {
+		return fmt.Errorf("unknown value %q; did you mean %s?", word, near)
+	}
+	return fmt.Errorf("unknown value %q; --list-faults has all", word)
 }
 
 // String returns the fault as ParseFaults reads it.

@@ -361,7 +361,7 @@ func TestFaults(t *testing.T) {
 		{"cut=3@0.000000001", "", true, func(w *wire) bool { return w.end == nil }},
 	}
 	// Of the server: TestRefuse, TestLoading, TestTokenizeFaults.
-	seen := map[string]bool{"refuse": true, "loading": true, "tokenize": true}
+	seen := map[string]bool{"hostile": true, "refuse": true, "loading": true, "tokenize": true}
 	for _, tc := range tests {
 		list, err := ParseFaults(tc.faults)
 		if err != nil {

@@ -30,27 +30,15 @@ func completions(c *conn, hr *http.Request, body []byte, keepAlive bool) *apiErr
 // generate starts an answer.
 func (c *conn) generate(hr *http.Request, body []byte, keepAlive bool, api api) *apiError {
 	s := c.srv
-	n := s.requests.Add(1)
-	st := &stream{
-		srv: s, sink: c.sink, chunked: hr.ProtoAtLeast(1, 1), keepAlive: keepAlive,
-		done: make(chan struct{}),
-	}
-	ids := splitmix.Rand(uint64(s.o.Seed) ^ n<<32)
-	st.id = idPrefix[api] + hex16(ids.Next())
-	st.truth.arrived, st.truth.stamped = c.arrived, c.stamped()
-	st.truth.received = s.loop.clock.Now()
-	st.truth.path = hr.URL.Path
-	st.truth.request = hr.Header.Get(RequestHeader)
-	st.truth.session = hr.Header.Get(SessionHeader)
-
+	st := c.newStream(hr, api, keepAlive)
 	own, err := ParseFaults(hr.Header.Get(FaultHeader))
 	if err != nil {
 		return badRequest("", "header %s: %v", FaultHeader, err)
 	}
-	if i := slices.IndexFunc(own, func(f Fault) bool { return grammar[f.Name].whole }); i >= 0 {
-		return badRequest("", "header %s: %s is a fault of the whole server", FaultHeader, own[i].Name)
+	if i := slices.IndexFunc(own, func(f Fault) bool { return f.whole() }); i >= 0 {
+		return badRequest("", "header %s: %s is a fault of the whole server", FaultHeader, own[i])
 	}
-	chance := splitmix.Rand(uint64(s.o.Seed)*splitmix.Step + n)
+	chance := splitmix.Rand(uint64(s.o.Seed)*splitmix.Step + st.number)
 	st.q = draw(s.o.Faults, own, &chance)
 	fail := st.prepare(body, api)
 	if fail != nil {
@@ -62,6 +50,23 @@ func (c *conn) generate(hr *http.Request, body []byte, keepAlive bool, api api) 
 		st.finish(true)
 	}
 	return nil
+}
+
+// newStream returns the stream of a request, not yet prepared.
+func (c *conn) newStream(hr *http.Request, api api, keepAlive bool) *stream {
+	s := c.srv
+	st := &stream{
+		srv: s, sink: c.sink, chunked: hr.ProtoAtLeast(1, 1), keepAlive: keepAlive,
+		number: s.requests.Add(1), done: make(chan struct{}),
+	}
+	ids := splitmix.Rand(uint64(s.o.Seed) ^ st.number<<32)
+	st.id = idPrefix[api] + hex16(ids.Next())
+	st.truth.arrived, st.truth.stamped = c.arrived, c.stamped()
+	st.truth.received = s.loop.clock.Now()
+	st.truth.path = hr.URL.Path
+	st.truth.request = hr.Header.Get(RequestHeader)
+	st.truth.session = hr.Header.Get(SessionHeader)
+	return st
 }
 
 // prepare parses the request and sets up its sequence.

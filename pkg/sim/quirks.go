@@ -66,6 +66,9 @@ func draw(server, own Faults, rng *splitmix.Rand) *quirks {
 	var q *quirks
 	for _, list := range []Faults{server, own} {
 		for _, f := range list {
+			if f.hostile() {
+				continue
+			}
 			if f.Share < 1 && !rng.Chance(f.Share) || f.connection() {
 				continue
 			}

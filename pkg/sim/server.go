@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +40,8 @@ type Server struct {
 	started     time.Time
 	requests    atomic.Uint64
 	connections atomic.Uint64
+	attacks     atomic.Uint64 // requests and connections that could be attacked
+	hostile     bool          // some of them are
 	lateness    lateness
 
 	wg     sync.WaitGroup
@@ -62,6 +65,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, tokenizer: o.Tokenizer, started: time.Now(),
 		closed: make(chan struct{}), open: map[io.Closer]struct{}{},
+		hostile: slices.ContainsFunc(o.Faults, Fault.hostile),
 	}
 	var err error
 	if s.words, err = newWords(s.tokenizer); err != nil {

@@ -19,6 +19,7 @@ type stream struct {
 	sink *sink
 	seq  engine.Sequence
 
+	number    uint64 // of the request, from 1
 	id        string
 	seed      splitmix.Rand
 	chunked   bool // HTTP/1.1 framing; an HTTP/1.0 answer ends with the connection

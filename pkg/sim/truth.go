@@ -87,7 +87,7 @@ type Truth struct {
 	Path    string `json:"path"`
 	Stream  bool   `json:"stream"`
 	// Status is the HTTP status. Outcome is done, left (the client disconnected), cut or
-	// error (by a fault), or refused.
+	// error (by a fault), refused, or hostile (an attack, whatever its status).
 	Status  int    `json:"status"`
 	Outcome string `json:"outcome"`
 	Faults  string `json:"faults,omitempty"`
@@ -176,7 +176,7 @@ type TruthEnd struct {
 // Name and version of the truth's format.
 const (
 	TruthFormat  = "multiturn-truth"
-	TruthVersion = "1.2"
+	TruthVersion = "1.3"
 )
 
 // ledger writes the truth on a goroutine of its own, so that no stream waits
