@@ -14,10 +14,37 @@ import (
 // far above what real servers send, and low enough that the memory of a turn
 // stays bounded.
 const (
-	// Head is the longest head of an answer: its status line and its fields.
+	// Head is the longest head of an answer: its status line and its fields,
+	// those of informational heads before it included.
 	Head = 1 << 20
-	// Line is the longest line, and the longest event, of an answer.
+	// Framing is the longest line of the chunked encoding, and the most of it
+	// that is not data: extensions of chunks, and trailers.
+	Framing = 16 << 10
+	// Line is the longest line, the longest event, and the longest JSON answer.
 	Line = 64 << 20
+	// Answer is what a measured answer may have, however little was asked for:
+	// some 50,000 events of a server that minds no limit.
+	Answer = 16 << 20
+	// AnswerToken is what it may have more for each token asked for: an event
+	// with 20 log probabilities takes a quarter of that.
+	AnswerToken = 16 << 10
+	// AnswerEcho is what it may have more for each byte of the request: servers
+	// repeat instructions, tools and the ids of the prompt in their answers.
+	AnswerEcho = 16
+	// AnswerTokens is the number of tokens that an answer may have if no number
+	// was asked for.
+	AnswerTokens = 16 << 10
+	// AnswerMost is the longest measured answer, whatever was asked for.
+	AnswerMost = 1 << 30
+	// Message is the most that is read of a server's error: more than any
+	// message needs, and less than a page could cost a run.
+	Message = 64 << 10
+	// Object is the longest object beside an answer that is kept, such as usage
+	// and timings: they have some hundred bytes.
+	Object = 64 << 10
+	// Parts is the largest number of choices, of tool calls, and of parts of a text,
+	// in an event and in an answer.
+	Parts = 4096
 	// Metadata is the longest answer to a question beside the measured requests,
 	// such as /v1/models and /tokenize.
 	Metadata = 1 << 20
@@ -68,15 +95,31 @@ func PlausiblePrompt(n, bytes int64) bool {
 	return n >= 0 && n <= Tokens && (bytes <= 0 || n <= bytes+TokensUnseen)
 }
 
+// AnswerBytes returns the longest answer in bytes, by the tokens that were asked
+// for, 0 if no number was, and the size of the request.
+func AnswerBytes(tokens int, request int64) int64 {
+	if tokens <= 0 {
+		tokens = AnswerTokens
+	}
+	tokens = min(tokens, AnswerMost/AnswerToken)
+	request = min(request, AnswerMost/AnswerEcho)
+	return min(Answer+int64(tokens)*AnswerToken+request*AnswerEcho, AnswerMost)
+}
+
 // Exceeded is the error of what is larger than its limit.
 type Exceeded struct {
 	// What is what is too large, such as "the page of metrics".
 	What string
-	// Limit is its limit in bytes.
+	// Limit is its limit: in bytes, or of the Things that are counted.
 	Limit int64
+	// Things are what is counted, such as "tool calls"; empty for bytes.
+	Things string
 }
 
 func (e *Exceeded) Error() string {
+	if e.Things != "" {
+		return fmt.Sprintf("%s has more than %s %s", e.What, human.Thousands(e.Limit), e.Things)
+	}
 	return fmt.Sprintf("%s is larger than %s", e.What, human.Bytes(e.Limit))
 }
 

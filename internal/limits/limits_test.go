@@ -44,6 +44,25 @@ func TestPlausiblePrompt(t *testing.T) {
 	}
 }
 
+func TestAnswerBytes(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	for _, tt := range []struct {
+		tokens        int
+		request, want int64
+	}{
+		{1, 0, 16*mib + 16<<10},
+		{64, mib, 33 * mib},
+		{0, 0, (16 + 256) * mib},
+		{-1, 0, (16 + 256) * mib},
+		{math.MaxInt, math.MaxInt64, 1 << 30},
+	} {
+		if got := AnswerBytes(tt.tokens, tt.request); got != tt.want {
+			t.Errorf("AnswerBytes(%d, %d) = %d, want %d", tt.tokens, tt.request, got, tt.want)
+		}
+	}
+}
+
 func words(err error) string {
 	if err == nil {
 		return ""
