@@ -25,12 +25,12 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"multiturn/internal/limits"
 )
 
-// DefaultLimit is the value of Parser.Limit if that is 0: far above any event
-// of an inference server, and small enough to bound the memory that a broken
-// one takes.
-const DefaultLimit = 64 << 20
+// DefaultLimit is the value of Parser.Limit if that is 0.
+const DefaultLimit = limits.Line
 
 // Event is a server-sent event. Its slices are valid until the next call of
 // Next.
@@ -43,8 +43,8 @@ type Event struct {
 
 // Parser turns bytes into events. The zero value is ready to use.
 type Parser struct {
-	// Limit is the maximum length of a line, and of the data of an event, in bytes; 0 means
-	// DefaultLimit.
+	// Limit is the longest line without its end, and the longest data of an event, in
+	// bytes; 0 means DefaultLimit.
 	Limit int
 
 	in     []byte // the bytes fed last
@@ -108,7 +108,7 @@ func (p *Parser) Next() bool {
 	for p.err == nil && p.pos < len(p.in) {
 		end := min(p.lf, p.cr)
 		if end == len(p.in) { // no further line end
-			if p.tooLong(len(p.line) + end - p.pos) {
+			if p.tooLong("a line of event", len(p.line)+end-p.pos) {
 				return false
 			}
 			p.line = append(p.line, p.in[p.pos:]...)
@@ -124,6 +124,9 @@ func (p *Parser) Next() bool {
 			}
 		}
 		inPlace := !p.cut
+		if p.tooLong("a line of event", len(p.line)+len(line)) {
+			return false
+		}
 		if p.cut {
 			line = append(p.line, line...)
 			p.line, p.cut = line[:0], false
@@ -134,9 +137,6 @@ func (p *Parser) Next() bool {
 		}
 		if p.cr < next {
 			p.cr = p.find('\r')
-		}
-		if p.tooLong(len(line)) {
-			return false
 		}
 		if p.take(line, inPlace) {
 			return true
@@ -151,7 +151,7 @@ func (p *Parser) Next() bool {
 // Event returns the event that Next advanced to.
 func (p *Parser) Event() Event { return p.event }
 
-// Err returns the error that stopped the parser, if any.
+// Err returns the error that stopped the parser, a *limits.Exceeded, if any.
 func (p *Parser) Err() error { return p.err }
 
 // Stray returns the discarded lines that have none of the format's fields, each
@@ -202,7 +202,7 @@ func (p *Parser) take(line []byte, inPlace bool) bool {
 			p.own = append(p.own[:0], value...)
 			p.data = p.own
 		default:
-			if p.tooLong(len(p.data) + 1 + len(value)) {
+			if p.tooLong("event", len(p.data)+1+len(value)) {
 				return false
 			}
 			p.keepData()
@@ -263,16 +263,17 @@ func (p *Parser) find(c byte) int {
 	return len(p.in)
 }
 
-// tooLong reports whether n bytes exceed the limit, or the parser has failed
-// already.
-func (p *Parser) tooLong(n int) bool {
+// tooLong reports whether the n bytes of what exceed the limit, or the parser has
+// failed already.
+func (p *Parser) tooLong(what string, n int) bool {
 	limit := p.Limit
 	if limit == 0 {
 		limit = DefaultLimit
 	}
 	if n > limit {
-		p.err = fmt.Errorf("event %d of the stream is longer than the limit of %.3g MiB",
-			p.events+1, float64(limit)/(1<<20))
+		p.err = &limits.Exceeded{
+			What: fmt.Sprintf("%s %d of the stream", what, p.events+1), Limit: int64(limit),
+		}
 	}
 	return p.err != nil
 }

@@ -149,37 +149,48 @@ func TestZeroCopy(t *testing.T) {
 	}
 }
 
+// TestLimit checks that the limit holds to the byte, for lines and for events,
+// however the stream is cut.
 func TestLimit(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 1<<20)
-	for name, in := range map[string]string{
-		"a line":             "data: ok\n\ndata: " + long + "x\n\ndata: after\n\n",
-		"a line without end": "data: ok\n\n" + long + long,
-		"several data lines": "data: ok\n\ndata: " + long[:1<<19] + "\ndata: " +
-			long[:1<<19] + "\n\n",
-		"a comment, as a line": "data: ok\n\n:" + long + "\ndata: after\n\n",
+	const limit = 1 << 10
+	long := strings.Repeat("x", 2*limit)
+	line := "a line of event 2 of the stream is larger than 1 KiB"
+	event := "event 2 of the stream is larger than 1 KiB"
+	for name, tt := range map[string]struct{ in, err string }{
+		"a line of the limit":     {"data: " + long[:limit-6] + "\n\n", ""},
+		"a line above it":         {"data: " + long[:limit-5] + "\n\ndata: after\n\n", line},
+		"a line with CR LF":       {"data: " + long[:limit-6] + "\r\n\r\n", ""},
+		"a line without end":      {"data: " + long, line},
+		"an open line of it":      {"data: " + long[:limit-6], ""},
+		"an open line above it":   {"data: " + long[:limit-5], line},
+		"an event of the limit":   {"data: " + long[:512] + "\ndata: " + long[:511] + "\n\n", ""},
+		"an event above it":       {"data: " + long[:512] + "\ndata: " + long[:512] + "\n\n", event},
+		"an event of blank lines": {strings.Repeat("data\n", limit+1) + "\n", ""},
+		"one line more":           {strings.Repeat("data\n", limit+2) + "\n", event},
+		"a comment of the limit":  {":" + long[:limit-1] + "\ndata: b\n\n", ""},
+		"a comment above it":      {":" + long[:limit] + "\ndata: after\n\n", line},
 	} {
-		for _, step := range []int{1 << 30, 4096} {
-			p := Parser{Limit: 1 << 20}
+		in := "data: ok\n\n" + tt.in
+		for _, step := range []int{1, 7, limit, len(in)} {
+			p := Parser{Limit: limit}
 			var pieces [][]byte
 			for rest := []byte(in); len(rest) > 0; {
 				n := min(step, len(rest))
 				pieces, rest = append(pieces, rest[:n]), rest[n:]
 			}
 			got, _ := parse(&p, pieces...)
-			if len(got) != 1 || got[0].data != "ok" {
-				t.Errorf("%s, %d bytes a read: events %d", name, step, len(got))
+			want := 2
+			if tt.err != "" {
+				want = 1
 			}
-			if want := "event 2 of the stream is longer than the limit of 1 MiB"; p.Err() == nil ||
-				p.Err().Error() != want {
-				t.Errorf("%s, %d bytes a read: error %v, want %s", name, step, p.Err(), want)
+			if len(got) != want || got[0].data != "ok" {
+				t.Errorf("%s, %d bytes a read: %d events", name, step, len(got))
+			}
+			if err := fmt.Sprint(p.Err()); err != tt.err && (tt.err != "" || p.Err() != nil) {
+				t.Errorf("%s, %d bytes a read: error %s, want %q", name, step, err, tt.err)
 			}
 		}
-	}
-	exact := Parser{Limit: 1 << 20}
-	if got, _ := parse(&exact, []byte("data: "+long[6:]+"\n\n")); len(got) != 1 ||
-		exact.Err() != nil {
-		t.Errorf("a line of just the limit: %d events, %v", len(got), exact.Err())
 	}
 }
 
