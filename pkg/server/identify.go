@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/internal/limits"
 )
 
 // Identity is what a server says of itself.
@@ -54,8 +56,8 @@ func Identify(host string, get func(path string) Page, model string) Identity {
 		}
 	}
 	if f := s.MaxModelLen; f.Path != "" {
-		if n := a.get(f.Path).JSON.Get(f.Name); n.Exists() {
-			id.MaxModelLen = int(n.Int())
+		if n := a.get(f.Path).JSON.Get(f.Name).Int(); n > 0 && n <= limits.Tokens {
+			id.MaxModelLen = int(n)
 		}
 	}
 	return id
@@ -132,22 +134,27 @@ var lengths = []string{
 
 // readModels reads the answer of /v1/models.
 func readModels(v gjson.Result, model string) (id Identity) {
-	for i, m := range v.Get("data").Array() {
-		name := m.Get("id").String()
-		if name == "" {
-			continue
+	models, first := v.Get("data"), true
+	if !models.IsArray() {
+		return id
+	}
+	models.ForEach(func(_, m gjson.Result) bool {
+		name, mine := m.Get("id").String(), first
+		if first = false; name == "" {
+			return true
 		}
 		id.Models = append(id.Models, name)
-		if i > 0 && name != model {
-			continue
+		if !mine && name != model {
+			return true
 		}
 		id.Name, id.MaxModelLen = m.Get("owned_by").String(), 0
 		for _, path := range lengths {
-			if n := int(m.Get(path).Int()); n > 0 {
-				id.MaxModelLen = n
+			if n := m.Get(path).Int(); n > 0 && n <= limits.Tokens {
+				id.MaxModelLen = int(n)
 				break
 			}
 		}
-	}
+		return true
+	})
 	return id
 }
