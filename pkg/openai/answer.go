@@ -2,7 +2,9 @@ package openai
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,15 +13,11 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"multiturn/internal/human"
+	"multiturn/internal/limits"
 	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 )
-
-// maxErrorBody is how much of an error's body is kept, in bytes: more than any
-// message needs, and less than a page could cost a run.
-const maxErrorBody = 64 << 10
 
 // Ways for an answer to end before the end of its body.
 var (
@@ -27,6 +25,7 @@ var (
 	errIdle      = errors.New("idle timeout")
 	errCancelled = errors.New("cancelled")
 	errCut       = errors.New("connection closed before the end of the body")
+	errParts     = &limits.Exceeded{What: "the answer", Limit: limits.Parts, Things: "parts"}
 )
 
 // answer takes the response to one request as it arrives, and makes its Result. A
@@ -34,8 +33,11 @@ var (
 type answer struct {
 	res      *Result
 	maxEvent int
-	to       *endpoint // that was asked
-	keep     []string  // headers to return
+	most     int64        // bytes of the body
+	size     int64        // so far
+	deadline record.Clock // 0 = there is none
+	to       *endpoint    // that was asked
+	keep     []string     // headers to return
 
 	form      form
 	promised  form   // by the Content-Type
@@ -43,13 +45,13 @@ type answer struct {
 	parser    sse.Parser
 	decoder   decoder
 	whole     []byte // the body, if it is not a stream
-	tooLong   bool
 	text      text
 	reasoning text
 	think     thinking
 	gaps      []int64
 	firstText int // length of the first event's content
 	tools     toolCalls
+	excess    bool   // there were more than limits.Parts
 	usage     []byte // the last of the answer with numbers, as it was sent
 	output    int    // completion tokens of a later one, which has no others
 	zeros     bool   // there was one without
@@ -76,12 +78,13 @@ type answer struct {
 
 var answers = sync.Pool{New: func() any { return new(answer) }}
 
-// newAnswer returns an answer for one response; free returns its buffers to the
-// pool.
+// newAnswer returns an answer for one response, with the limits of one that may be
+// of any length; free returns its buffers to the pool.
 func newAnswer(o *Options, to *endpoint, c *sockclock.Clock) *answer {
 	a := answers.Get().(*answer)
 	a.res = &Result{}
-	a.clock, a.to, a.maxEvent, a.keep = c, to, o.MaxEvent, o.KeepHeaders
+	a.clock, a.to, a.maxEvent, a.keep = c, to, cmp.Or(o.MaxEvent, limits.Line), o.KeepHeaders
+	a.most = cmp.Or(o.MaxAnswerBytes, limits.AnswerMost)
 	a.think.reset(o.Think)
 	a.parser.Limit, a.decoder.api = o.MaxEvent, to.api
 	return a
@@ -91,9 +94,8 @@ func (a *answer) free() {
 	parser, decoder := a.parser, a.decoder
 	parser.Reset()
 	decoder.known = false
-	const large = 1 << 20 // buffers of a rare long answer are not kept
-	if max(cap(a.text.buf), cap(a.reasoning.buf), cap(a.gaps), cap(a.whole),
-		cap(a.think.raw.buf)) > large {
+	const large = 4 << 20 // buffers of a rare long answer are not kept
+	if a.size > large {
 		return
 	}
 	*a = answer{
@@ -105,8 +107,12 @@ func (a *answer) free() {
 	answers.Put(a)
 }
 
-// head takes the response's head, which was complete at the given time.
-func (a *answer) head(status int, h http.Header, at record.Clock) {
+// head takes the response's head, which was complete at the given time. An error
+// ends the request.
+func (a *answer) head(status int, h http.Header, at record.Clock) error {
+	if status < 100 {
+		return &headError{fmt.Sprintf("its status is %03d", status)}
+	}
 	r := a.res
 	r.Status, r.Headers = status, at
 	for _, name := range a.keep {
@@ -127,9 +133,10 @@ func (a *answer) head(status int, h http.Header, at record.Clock) {
 	}
 	e := h.Get("Content-Encoding")
 	if e != "" && !strings.EqualFold(e, "identity") && a.form != formError {
-		a.form, a.badEvent = formJSON,
+		a.form, a.badEvent = formNone,
 			"the server compressed the answer ("+e+"), which was not asked for"
 	}
+	return nil
 }
 
 // answers200 reports whether a status is that of an answer: 200, and what some
@@ -158,8 +165,17 @@ func (a *answer) read(arrived, seen record.Clock, exact bool) {
 }
 
 // body takes bytes of the body. frame numbers the HTTP chunks of a response; it
-// is 0 if the transport does not know them.
-func (a *answer) body(b []byte, frame int) {
+// is 0 if the transport does not know them. An error ends the request: it is of a
+// limit, which is checked here since a server that sends without end leaves no
+// pause to check it in.
+func (a *answer) body(b []byte, frame int) error {
+	a.size += int64(len(b))
+	switch {
+	case a.deadline != 0 && a.seen > a.deadline:
+		return errTimeout
+	case a.size > a.most:
+		return &limits.Exceeded{What: "the answer", Limit: a.most}
+	}
 	switch a.form {
 	case formUnknown:
 		if len(a.opening) > 0 {
@@ -170,22 +186,32 @@ func (a *answer) body(b []byte, frame int) {
 		form := sniff(b, a.promised)
 		if form == formUnknown {
 			a.opening = append(a.opening[:0], b...)
-			return
+			return nil
 		}
 		a.decide(form)
-		a.body(b, frame)
+		a.size -= int64(len(b))
+		return a.body(b, frame)
 	case formStream:
 		a.parser.Feed(b)
 		for a.parser.Next() {
 			a.event(a.parser.Event(), frame)
 		}
-	case formJSON:
-		if a.tooLong = a.tooLong || len(a.whole)+len(b) > a.maxEvent; !a.tooLong {
-			a.whole = append(a.whole, b...)
+		if a.excess {
+			return errParts
 		}
+		return a.parser.Err()
+	case formJSON:
+		if len(a.whole)+len(b) > a.maxEvent {
+			return &limits.Exceeded{What: "the JSON of the answer", Limit: int64(a.maxEvent)}
+		}
+		a.whole = append(a.whole, b...)
 	case formError:
-		a.whole = append(a.whole, b[:min(len(b), maxErrorBody-len(a.whole))]...)
+		a.whole = append(a.whole, b[:min(len(b), limits.Message-len(a.whole))]...)
+		if a.size > limits.Metadata {
+			return &limits.Exceeded{What: "the error", Limit: limits.Metadata}
+		}
 	}
+	return nil
 }
 
 // decide sets the form of the body.
@@ -258,11 +284,15 @@ func (a *answer) event(e sse.Event, frame int) {
 // of a secret would not be found.
 func (a *answer) clip(b []byte) string {
 	const most = 80
-	s := a.to.mask.Remove(string(b[:min(len(b), 4096)]))
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+	return clipped(a.to.mask.Remove(string(b[:min(len(b), 4096)])), most)
+}
+
+// clipped returns s, at most n bytes of it.
+func clipped(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	return s
+	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
 func (a *answer) fail(text string) {
@@ -284,31 +314,35 @@ func (a *answer) chunk(c *chunk, data []byte, frame int) {
 	case reasoning:
 		a.reasoning.add(c.reasoning, data)
 	case c.details != nil:
-		eachThought(gjson.ParseBytes(c.details), thought)
+		eachThought(gjson.ParseBytes(c.details), maxThoughtDepth, thought)
 	}
 	if !c.content.empty() {
 		said, also := a.content(c.content, data)
 		content, reasoning = said, reasoning || also
 	}
 	if c.parts != nil {
-		eachPart(c.parts, func(quoted string) {
+		all := eachPart(c.parts, func(quoted string) {
 			if len(quoted) > 2 {
 				said, also := a.content(spanOf(quoted), []byte(quoted))
 				content, reasoning = content || said, reasoning || also
 			}
 		}, thought)
+		a.excess = a.excess || !all
 	}
 	tool := c.tools != nil && a.tools.add(c.tools)
+	a.excess = a.excess || a.tools.excess
 	if content || reasoning || tool {
 		a.token(frame, content, reasoning, tool)
 	}
 	if c.finish != nil {
 		a.finished = true
-		a.res.Finish = finishText(c.finish)
+		a.res.Finish = clipped(finishText(c.finish), maxFinish)
 	}
-	if c.usage != nil && hasTokens(c.usage) {
+	switch {
+	case len(c.usage) > limits.Object: // whatever it is
+	case c.usage != nil && hasTokens(c.usage):
 		a.usage, a.output = replace(a.usage, c.usage), 0
-	} else if c.usage != nil {
+	case c.usage != nil:
 		a.zeros = true
 		// Gateways to Anthropic's API send the prompt's tokens first, the answer's last.
 		if n := completionTokens(gjson.ParseBytes(c.usage)); n > 0 {
@@ -319,9 +353,9 @@ func (a *answer) chunk(c *chunk, data []byte, frame int) {
 	a.sglext = replace(a.sglext, c.sglext)
 }
 
-// replace copies src, unless it is nil, into the buffer of dst.
+// replace copies src, unless it is nil or too large, into the buffer of dst.
 func replace(dst, src []byte) []byte {
-	if src == nil {
+	if src == nil || len(src) > limits.Object {
 		return dst
 	}
 	return append(dst[:0], src...)
@@ -419,9 +453,7 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 		for a.parser.Next() {
 			a.event(a.parser.Event(), 0)
 		}
-	}
-	if a.form == formStream && a.parser.Err() != nil && a.badEvent == "" {
-		a.badEvent = a.parser.Err().Error()
+		cause = a.parser.Err()
 	}
 	if a.form == formStream && !a.finished && !a.done {
 		if text, ok := strayFailure(a.parser.Stray()); ok {
@@ -430,6 +462,9 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	}
 	if a.form == formJSON && cause == nil && a.badEvent == "" {
 		a.json(at)
+	}
+	if cause == nil && a.excess {
+		cause = errParts
 	}
 	if r.End == 0 {
 		r.End = at
@@ -440,11 +475,14 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	r.ReadLateUS = a.late.Microseconds()
 
 	// Copies, because the buffers are for the next answer.
-	r.Text, r.Reasoning = string(a.text.buf), string(a.reasoning.buf)
 	r.GapsUS = slices.Clone(a.gaps)
-	r.FirstText = r.Text[:a.firstText]
-	if len(a.tools) > 0 {
-		r.ToolCalls = a.tools.appendJSON(nil)
+	// What an answer beyond its limit says is of no use, and would have to be counted.
+	if large := (*limits.Exceeded)(nil); a.done || !errors.As(cause, &large) {
+		r.Text, r.Reasoning = string(a.text.buf), string(a.reasoning.buf)
+		r.FirstText = r.Text[:a.firstText]
+		if len(a.tools.calls) > 0 {
+			r.ToolCalls = a.tools.appendJSON(nil)
+		}
 	}
 	r.Usage = newUsage(a.usage, a.timings, a.sglext)
 	if a.output > 0 && len(a.usage) > 0 {
@@ -461,10 +499,6 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 // json takes a whole answer that was sent as one JSON object.
 func (a *answer) json(at record.Clock) {
 	body := bytes.TrimSpace(bytes.TrimPrefix(a.whole, []byte("\xef\xbb\xbf")))
-	if a.tooLong {
-		a.badEvent = "the answer is longer than the limit of " + human.Bytes(a.maxEvent)
-		return
-	}
 	c, ok := a.decoder.chunk(body)
 	switch {
 	case !ok && len(body) > 0 && body[0] == '<':
@@ -488,7 +522,7 @@ func (a *answer) json(at record.Clock) {
 
 // outcome returns how the request ended and, if it failed, why.
 func (a *answer) outcome(cause error) (record.Outcome, string) {
-	r := a.res
+	r, large := a.res, (*limits.Exceeded)(nil)
 	proper := a.done || cause == nil && a.form == formJSON && a.failure == "" && a.badEvent == ""
 	if a.done {
 		cause = nil // the answer is complete, whatever happens to the connection
@@ -501,8 +535,11 @@ func (a *answer) outcome(cause error) (record.Outcome, string) {
 	case cause == errCancelled:
 		return record.Cancelled, "cancelled"
 	case r.Status == 0:
-		if coding := (*codingError)(nil); errors.As(cause, &coding) {
+		switch head := (*headError)(nil); {
+		case errors.As(cause, &head):
 			return record.BadEvent, cause.Error() // there was an answer
+		case errors.As(cause, &large):
+			return record.TooLarge, cause.Error()
 		}
 		return record.Connect, cause.Error()
 	case a.form == formError:
@@ -511,6 +548,8 @@ func (a *answer) outcome(cause error) (record.Outcome, string) {
 		return record.ErrorInStream, a.failure
 	case a.badEvent != "":
 		return record.BadEvent, a.badEvent
+	case errors.As(cause, &large):
+		return record.TooLarge, cause.Error()
 	case a.finished && gaveUp(r.Finish):
 		return record.Aborted, "the server gave the answer up: finish_reason " + a.clip([]byte(r.Finish))
 	case a.finished || proper && a.form == formJSON:

@@ -2,16 +2,17 @@ package openai
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
 	"github.com/tidwall/gjson"
 
 	"multiturn/internal/httpclient"
+	"multiturn/internal/limits"
 )
 
 // question is a request beside the measured ones.
@@ -19,6 +20,7 @@ type question struct {
 	method, path string
 	body         []byte        // JSON
 	limit        time.Duration // of the whole request
+	longest      int64         // of the answer in bytes; 0 = limits.Metadata
 }
 
 // reply is its answer. The JSON is empty if the body is not JSON.
@@ -28,10 +30,6 @@ type reply struct {
 	json   gjson.Result
 	text   string // in one line, of an error
 }
-
-// longestReply is the most that is read of a reply: a long prompt's ids are
-// some MB.
-const longestReply = 256 << 20
 
 // ask sends a question, with the headers of the measured requests. It follows
 // redirects within the server. No secret is in its error.
@@ -59,15 +57,13 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 	}
 	defer resp.Body.Close()
 	r := reply{status: resp.StatusCode, header: resp.Header}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, longestReply))
+	body, err := limits.ReadAll(resp.Body, cmp.Or(q.longest, limits.Metadata), "the answer")
 	if err != nil {
 		return r, c.noAnswer(ctx, q, met, err)
 	}
-	if gjson.ValidBytes(body) {
-		r.json = gjson.ParseBytes(body)
-	}
+	r.json = parsed(body)
 	if r.status != http.StatusOK {
-		r.text = oneLine(c.mask.Remove(failureText(body[:min(len(body), maxErrorBody)])))
+		r.text = shown(c.mask, failureText(body))
 	}
 	return r, nil
 }
@@ -78,7 +74,7 @@ func (c *Client) noAnswer(ctx context.Context, q question, met *contact, err err
 		text := fmt.Sprintf("no answer to %s %s within %v", q.method, q.path, q.limit)
 		return &unanswered{text, context.DeadlineExceeded, met}
 	}
-	text := q.method + " " + q.path + ": " + oneLine(c.mask.Remove(err.Error()))
+	text := q.method + " " + q.path + ": " + shown(c.mask, err.Error())
 	return &unanswered{text, err, met}
 }
 

@@ -146,6 +146,14 @@ func (t *template) appendTail(dst []byte, r *Request) []byte {
 	return append(dst, '}')
 }
 
+// tokens returns the number of tokens that a request asks for; 0 if it is not known.
+func (t *template) tokens(r *Request) int {
+	if t.own[t.maxTokensField] {
+		return 0
+	}
+	return r.MaxTokens
+}
+
 // body is a request's body in pieces. The messages are not copied.
 type body struct {
 	before   []byte

@@ -26,7 +26,9 @@ var ErrNoReset = errors.New("the server has no endpoint to empty its prefix cach
 func (c *Client) ResetCache(ctx context.Context) (server.Reset, error) {
 	var refused error
 	for _, r := range server.Resets() {
-		a, err := c.ask(ctx, question{http.MethodPost, r.Path, nil, resetTimeout})
+		a, err := c.ask(ctx, question{
+			method: http.MethodPost, path: r.Path, limit: resetTimeout,
+		})
 		switch {
 		case err != nil:
 			return server.Reset{}, err

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"github.com/tidwall/gjson"
-
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/server"
 )
@@ -49,12 +48,14 @@ func readChat(data []byte, c *chunk) bool {
 			}
 			for range cur.Array {
 				wrong = !readChoice(&cur, c) || wrong
-				c.choices++
+				if c.choices++; c.choices > limits.Parts {
+					return false
+				}
 			}
 		case "usage":
 			c.takeUsage(cur.Skip())
 		case "error":
-			if v := cur.Skip(); !noError(gjson.ParseBytes(v)) {
+			if v := cur.Skip(); !noError(v) {
 				c.failure = v
 			}
 		case "detail", "message":

@@ -15,6 +15,7 @@ type chunk struct {
 	tools              []byte // tool_calls, or the object of function_call
 	finish             []byte
 	usage              []byte // see takeUsage
+	counted            bool   // usage has tokens
 	failure            []byte // the error object or string
 	timings            []byte // llama.cpp's timings or vLLM's metrics
 	sglext             []byte

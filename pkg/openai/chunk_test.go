@@ -239,7 +239,7 @@ func TestToolCalls(t *testing.T) {
 			t.Errorf("%s: text %v", c.deltas, text)
 		}
 	}
-	got := string(calls[:2].appendJSON(nil))
+	got := string((&toolCalls{calls: calls.calls[:2]}).appendJSON(nil))
 	want := `[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":\"ü\"}"}},` +
 		`{"id":"b","type":"function","function":{"name":"g","arguments":"{\"y\":1}"}}]`
 	if got != want {
@@ -280,7 +280,7 @@ func TestToolCallsOfGateways(t *testing.T) {
 			}
 		}
 		var got []string
-		for _, call := range calls {
+		for _, call := range calls.calls {
 			got = append(got, call.id+" "+call.name+" "+string(call.arguments.buf))
 		}
 		if !slices.Equal(got, c.want) {

@@ -13,6 +13,10 @@ import (
 	"unicode"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/internal/httpclient"
+	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 )
 
 // maxErrorLine is the longest error, in characters: a few lines of a terminal.
@@ -20,16 +24,16 @@ const maxErrorLine = 500
 
 // failureText returns the message of a server's error, which has one of many
 // shapes: {"error":{...}}, {"error":"text"}, {"detail":...}, {"message":...}, a
-// JSON string, a page of HTML, plain text.
+// JSON string, a page of HTML, plain text. It reads the beginning of a long one.
 func failureText(body []byte) string {
-	text := strings.TrimSpace(string(body))
-	if !gjson.Valid(text) {
+	body = bytes.TrimSpace(body[:min(len(body), limits.Message)])
+	text, v := string(body), parsed(body)
+	if !v.Exists() {
 		if strings.HasPrefix(text, "<") {
 			return pageText(text)
 		}
 		return text
 	}
-	v := gjson.Parse(text)
 	if v.Type == gjson.String {
 		return v.Str
 	}
@@ -97,21 +101,33 @@ func strayFailure(lines []byte) (text string, ok bool) {
 	return failureText(lines), true
 }
 
-// noError reports whether the value of an error field says that there is none:
-// null, false, 0, an empty text, or an object or a list of such values. Some
-// gateways have the field in every chunk.
-func noError(v gjson.Result) bool {
-	switch {
-	case v.IsObject() || v.IsArray():
-		none := true
-		v.ForEach(func(_, item gjson.Result) bool {
-			none = none && noError(item)
-			return none
-		})
-		return none
-	case v.Type == gjson.String:
-		return v.Str == ""
+// noError reports whether the value of an error field, which is JSON or nil, says
+// that there is none: null, false, 0, an empty text, or an object or a list of such
+// values. Some gateways have the field in every chunk.
+func noError(v []byte) bool {
+	return present(v) == nil || isBlank(&jsonseq.Cursor{Text: v, AnyBytes: true})
+}
+
+func isBlank(cur *jsonseq.Cursor) bool {
+	switch cur.Peek() {
+	case '{':
+		for range cur.Object {
+			if !isBlank(cur) {
+				return false
+			}
+		}
+		return true
+	case '[':
+		for range cur.Array {
+			if !isBlank(cur) {
+				return false
+			}
+		}
+		return true
+	case '"':
+		return len(cur.String()) == len(`""`)
 	}
+	v := gjson.ParseBytes(cur.Skip())
 	return v.Type != gjson.True && v.Num == 0
 }
 
@@ -169,7 +185,7 @@ func (a *answer) statusLine() string {
 
 // oneLine returns s as one line that is safe to print, at most maxErrorLine long.
 func oneLine(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.ToValidUTF8(s[:min(len(s), limits.Message)], "\uFFFD")
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsGraphic(r)
 	}), " ")
@@ -182,6 +198,19 @@ func oneLine(s string) string {
 		}
 	}
 	return s
+}
+
+// shown returns text in one line without secrets; see oneLine. Where a long text is
+// cut, there may be the beginning of a secret.
+func shown(m httpclient.Mask, text string) string {
+	if len(text) > limits.Message {
+		text = m.Remove(text[:limits.Message])
+		if len(m) > 0 { // the first is the longest
+			text = text[:max(0, len(text)-len(m[0]))]
+		}
+		return oneLine(text)
+	}
+	return oneLine(m.Remove(text))
 }
 
 // retryAfter returns how long the server asks to wait before another try: by

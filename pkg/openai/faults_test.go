@@ -109,7 +109,7 @@ func TestFaults(t *testing.T) {
 		return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s",
 			status, kind, strings.Join(more, ""), len(body), body)
 	}
-	untilEOF := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
 	for _, c := range []struct {
 		name    string
 		fault   fault
@@ -274,10 +274,10 @@ func TestFaults(t *testing.T) {
 			outcome: record.BadEvent, status: 200, text: "x", err: "event 1 is not a chunk"},
 		{name: "an event over the limit", fault: says(true, streamHead+chunked(textEvent("x"),
 			textEvent(strings.Repeat("y", 2<<20)), stopEvent, doneEvent)+lastChunk),
-			outcome: record.BadEvent, status: 200, text: "x", err: "limit of 1 MiB"},
+			outcome: record.TooLarge, status: 200, err: "a line of event 2 of the stream is larger than 1 MiB"},
 		{name: "an answer over the limit", fault: says(true, plain("200 OK", "application/json",
 			`{"choices":[{"message":{"content":"`+strings.Repeat("y", 2<<20)+`"}}]}`)),
-			outcome: record.BadEvent, status: 200, err: "limit of 1 MiB"},
+			outcome: record.TooLarge, status: 200, err: "the JSON of the answer is larger than 1 MiB"},
 		{name: "JSON without choices", fault: says(true, plain("200 OK", "application/json",
 			`{"data":[]}`)), outcome: record.BadEvent, status: 200, err: "without choices"},
 		{name: "JSON cut", fault: says(false,

@@ -15,6 +15,9 @@ import (
 // invent others, so a reason is the end of a whole answer unless it is known to
 // be that of a failure.
 
+// maxFinish is the most that is kept of a reason, in bytes.
+const maxFinish = 200
+
 // failedWords are the words of a reason that says that the server gave up: abort
 // (vLLM, SGLang), error (vLLM, OpenRouter, Mistral), cancelled (Dynamo),
 // network_error (GLM), insufficient_system_resource (DeepSeek), timed_out

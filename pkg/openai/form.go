@@ -13,6 +13,7 @@ const (
 	formStream
 	formJSON
 	formError // the body of a status that is not of an answer
+	formNone  // what cannot be read
 )
 
 // formOfType returns the form that a Content-Type promises. A missing or unknown

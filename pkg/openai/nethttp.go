@@ -15,7 +15,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"multiturn/internal/crash"
 	"multiturn/internal/httphead"
+	"multiturn/internal/limits"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 
@@ -59,8 +61,13 @@ type mended struct {
 	under *dialled
 }
 
-func (c *mended) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
+func (c *mended) Read(b []byte) (n int, err error) {
+	defer func() { // on net/http's goroutine
+		if f := crash.Caught(recover()); f != nil {
+			err = f
+		}
+	}()
+	n, err = c.Conn.Read(b)
 	c.under.head.Mend(b[:n])
 	return n, err
 }
@@ -72,6 +79,7 @@ func newNetHTTP(o *Options, clock *sockclock.Clock, target *url.URL) *netHTTP {
 	h := o.Config.Transport()
 	h.DialContext = t.dial
 	h.DisableCompression = true
+	h.MaxResponseHeaderBytes = limits.Head
 	h.MaxIdleConns = 0 // no limit: there are as many as clients
 	h.MaxIdleConnsPerHost = 1 << 20
 	h.WriteBufferSize, h.ReadBufferSize = 64<<10, 8<<10
@@ -355,7 +363,12 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 		return record.Clock(used.Arrived()), record.Clock(used.Seen())
 	}
 	at, _ := stamps()
-	a.head(resp.StatusCode, resp.Header, at)
+	if err := a.head(resp.StatusCode, resp.Header, at); err != nil {
+		return err
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return nil // its body is the connection
+	}
 
 	buf := bodies.Get().(*[]byte)
 	defer bodies.Put(buf)
@@ -367,7 +380,9 @@ func (t *netHTTP) exchange(ctx context.Context, c *call, a *answer) error {
 		if n > 0 {
 			arrived, seen := stamps()
 			a.read(arrived, seen, used != nil && !h2 && used.Exact())
-			a.body((*buf)[:n], 0)
+			if err := a.body((*buf)[:n], 0); err != nil {
+				return err
+			}
 			if c.idle > 0 && r.FirstToken != 0 {
 				if watch == nil {
 					watch = newIdleWatch(c.idle, func() { cancel(errIdle) })
@@ -424,25 +439,31 @@ func connectError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the server closed the connection before it answered")
 	}
-	if text := err.Error(); strings.Contains(text, "transfer encoding") {
-		return &codingError{text}
+	switch text := err.Error(); {
+	case strings.Contains(text, "transfer encoding"): // that HTTP/1.1 does not have
+		return &headError{text + "; a proxy before the server adds or doubles Transfer-Encoding"}
+	case strings.Contains(text, "response headers exceeded"):
+		return &limits.Exceeded{What: "the head of the answer", Limit: limits.Head}
 	}
 	return err
 }
 
-// codingError is the error of a response's head with transfer codings that HTTP/1.1
-// does not have.
-type codingError struct{ text string }
+// headError is the error of a response's head that no answer has.
+type headError struct{ text string }
 
-func (e *codingError) Error() string {
-	return "the answer's head cannot be read: " + e.text + "; a proxy before the server adds or " +
-		"doubles Transfer-Encoding"
-}
+func (e *headError) Error() string { return "the answer's head cannot be read: " + e.text }
 
 // bodyError words an error within the body.
 func bodyError(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return errCut
+	}
+	for _, text := range []string{"too much non-data", "long trailer", "line too long"} {
+		if strings.Contains(err.Error(), text) {
+			return &limits.Exceeded{
+				What: "what is not data in the chunked encoding", Limit: limits.Framing,
+			}
+		}
 	}
 	return fmt.Errorf("the connection broke: %w", err)
 }

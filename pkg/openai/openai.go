@@ -37,10 +37,11 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/internal/crash"
 	"multiturn/internal/field"
 	"multiturn/internal/httpclient"
+	"multiturn/internal/limits"
 	"multiturn/pkg/chat"
-	"multiturn/pkg/openai/sse"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 	"multiturn/pkg/sockclock"
@@ -125,9 +126,6 @@ func New(o Options) (*Client, error) {
 	if o.Start.IsZero() {
 		o.Start = time.Now()
 	}
-	if o.MaxEvent <= 0 {
-		o.MaxEvent = sse.DefaultLimit
-	}
 	address, err := server.ParseAddress(o.URL)
 	if err != nil {
 		return nil, err
@@ -160,7 +158,7 @@ func New(o Options) (*Client, error) {
 
 // Do sends one request and waits for the end of its answer. The result is never
 // nil.
-func (c *Client) Do(ctx context.Context, r *Request) *Result {
+func (c *Client) Do(ctx context.Context, r *Request) (result *Result) {
 	timeout, idle := c.opts.Timeout, c.opts.IdleTimeout
 	if r.Timeout != 0 {
 		timeout = r.Timeout
@@ -168,28 +166,52 @@ func (c *Client) Do(ctx context.Context, r *Request) *Result {
 	if r.IdleTimeout != 0 {
 		idle = r.IdleTimeout
 	}
+	a := newAnswer(&c.opts, c.endpoint, c.clock)
+	defer func() {
+		if f := crash.Caught(recover()); f != nil {
+			result = c.crashed(a.res, f)
+		}
+	}()
 	if timeout > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 		defer cancel()
 		ctx = limited
+		a.deadline = record.Clock(c.clock.Now() + timeout)
 	}
-	a := newAnswer(&c.opts, c.endpoint, c.clock)
 	body := c.template.body(r)
+	if c.opts.MaxAnswerBytes == 0 {
+		a.most = limits.AnswerBytes(c.template.tokens(r), body.size)
+	}
 	var err error
 	if ctx.Err() != nil {
 		err = ended(ctx, nil)
 	} else {
 		err = c.transport.exchange(ctx, &call{body, c.template.requestHeader(r), idle}, a)
 	}
+	if f := (*crash.Error)(nil); errors.As(err, &f) {
+		return c.crashed(a.res, f)
+	}
 	at := a.arrived
 	if err != nil || at == 0 {
 		at = record.Clock(c.clock.Now())
 	}
-	result := a.finish(err, at)
+	result = a.finish(err, at)
 	result.BodyBytes = body.size
 	result.CheckUsage()
 	a.free()
 	return result
+}
+
+// crashed is the result of a request that a panic ended: what is certain of r.
+func (c *Client) crashed(r *Result, f *crash.Error) *Result {
+	if c.opts.OnCrash != nil {
+		c.opts.OnCrash(f)
+	}
+	return &Result{Exchange: record.Exchange{
+		Outcome: record.Internal, Error: shown(c.mask, f.Error()), Status: r.Status,
+		Sent: r.Sent, Written: r.Written, Headers: r.Headers, End: record.Clock(c.clock.Now()),
+		Connection: r.Connection, ConnectMS: r.ConnectMS,
+	}}
 }
 
 // Preconnect opens connections until n are idle, so that the first requests of a

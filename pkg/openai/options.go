@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/internal/crash"
 	"multiturn/internal/field"
 	"multiturn/internal/httpclient"
 	prompts "multiturn/pkg/chat/template"
@@ -85,9 +86,16 @@ type Options struct {
 	HTTP2 bool
 	// KeepHeaders names the response headers to return in Result.Header.
 	KeepHeaders []string
-	// MaxEvent is the longest event or JSON answer accepted, in bytes; default 64
-	// MiB.
+	// MaxAnswerBytes is the longest answer accepted, in bytes of its body; 0 means
+	// limits.AnswerBytes of what the request asks for. A longer one ends with
+	// record.TooLarge.
+	MaxAnswerBytes int64
+	// MaxEvent is the longest line, event or JSON answer accepted, in bytes; 0 means
+	// limits.Line.
 	MaxEvent int
+	// OnCrash, unless nil, is called with the panics that ended a request, from the
+	// goroutine of its Do.
+	OnCrash func(*crash.Error)
 }
 
 // Validate returns everything that is wrong with the options, each error with the
@@ -122,6 +130,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Timeout < 0 {
 		errs.Addf("Timeout", "is %v; it must not be negative", o.Timeout)
+	}
+	if o.MaxAnswerBytes < 0 {
+		errs.Addf("MaxAnswerBytes", "is %d; it must not be negative", o.MaxAnswerBytes)
 	}
 	if o.IdleTimeout < 0 {
 		errs.Addf("IdleTimeout", "is %v; it must not be negative", o.IdleTimeout)

@@ -107,13 +107,13 @@ type handler struct {
 	grace  *time.Timer
 }
 
-func (h *handler) Head(status int, header http.Header, at time.Duration) {
-	h.a.head(status, header, record.Clock(at))
+func (h *handler) Head(status int, header http.Header, at time.Duration) error {
+	return h.a.head(status, header, record.Clock(at))
 }
 func (h *handler) Read(arrived, seen time.Duration, exact bool) {
 	h.a.read(record.Clock(arrived), record.Clock(seen), exact)
 }
-func (h *handler) Body(b []byte, frame int) { h.a.body(b, frame) }
+func (h *handler) Body(b []byte, frame int) error { return h.a.body(b, frame) }
 
 // Wait begins a silence, which is limited.
 func (h *handler) Wait() {

@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 	"multiturn/pkg/chat"
 )
 
@@ -49,20 +50,26 @@ func readReasoning(cur *jsonseq.Cursor, c *chunk) bool {
 	return ok
 }
 
-// eachThought calls add with the JSON strings of reasoning that is no string.
-func eachThought(v gjson.Result, add func(quoted string)) {
+// maxThoughtDepth is how deep the text of reasoning may be nested. The text is
+// looked through once for each level.
+const maxThoughtDepth = 8
+
+// eachThought calls add with the JSON strings of reasoning that is no string, but for
+// those below depth levels.
+func eachThought(v gjson.Result, depth int, add func(quoted string)) {
 	switch {
 	case v.Type == gjson.String:
 		add(v.Raw)
+	case depth == 0:
 	case v.IsArray():
 		v.ForEach(func(_, item gjson.Result) bool {
-			eachThought(item, add)
+			eachThought(item, depth-1, add)
 			return true
 		})
 	case v.IsObject():
 		for _, name := range []string{"text", "summary", "thinking", "content"} {
 			if t := v.Get(name); t.Exists() && t.Type != gjson.Null {
-				eachThought(t, add)
+				eachThought(t, depth-1, add)
 				return
 			}
 		}
@@ -78,7 +85,7 @@ func reasoningOf(m *chat.Message) string {
 	var t text
 	gjson.ParseBytes(m.Raw).ForEach(func(field, v gjson.Result) bool {
 		if isReasoning([]byte(field.Str)) {
-			eachThought(v, func(quoted string) { t.addQuoted([]byte(quoted)) })
+			eachThought(v, maxThoughtDepth, func(quoted string) { t.addQuoted([]byte(quoted)) })
 		}
 		return len(t.buf) == 0
 	})
@@ -86,21 +93,26 @@ func reasoningOf(m *chat.Message) string {
 }
 
 // eachPart calls said and thought with the JSON strings of content that is a list
-// of parts.
-func eachPart(parts []byte, said, thought func(quoted string)) {
+// of parts. It returns false if there are too many of them.
+func eachPart(parts []byte, said, thought func(quoted string)) bool {
+	n := 0
 	gjson.ParseBytes(parts).ForEach(func(_, part gjson.Result) bool {
+		if n++; n > limits.Parts {
+			return false
+		}
 		kind := part.Get("type").String()
 		switch text := part.Get("text"); {
 		case part.Type == gjson.String:
 			said(part.Raw)
 		case strings.Contains(kind, "think") || strings.Contains(kind, "reason"):
-			eachThought(part, thought)
+			eachThought(part, maxThoughtDepth, thought)
 		default:
 			if text.Type == gjson.String {
 				said(text.Raw)
 			}
-			eachThought(part.Get("thinking"), thought)
+			eachThought(part.Get("thinking"), maxThoughtDepth, thought)
 		}
 		return true
 	})
+	return n <= limits.Parts
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/server"
 )
@@ -297,7 +298,7 @@ func (e *responseEvent) field(name []byte, cur *jsonseq.Cursor, c *chunk) {
 	case "incomplete_details":
 		e.incomplete = present(cur.Skip())
 	case "error":
-		if v := cur.Skip(); !noError(gjson.ParseBytes(v)) {
+		if v := cur.Skip(); !noError(v) {
 			c.failure = v
 		}
 	case "timings", "metrics":
@@ -346,23 +347,27 @@ func (e *responseEvent) whole(c *chunk) {
 		}
 		parts = append(append(append(parts, open...), v.Raw...), end...)
 	}
+	part := func(_, p gjson.Result) bool {
+		switch p.Get("type").Str {
+		case "output_text", "text":
+			add(`{"text":`, p.Get("text"), "}")
+		case "refusal":
+			add(`{"text":`, p.Get("refusal"), "}")
+		case "reasoning_text", "summary_text":
+			add(`{"thinking":[`, p.Get("text"), "]}")
+		}
+		return true
+	}
 	gjson.ParseBytes(e.output).ForEach(func(_, item gjson.Result) bool {
-		list := item.Get("content").Array()
-		if len(list) == 0 {
-			list = item.Get("summary").Array()
+		list := item.Get("content")
+		if !list.IsArray() || !list.Get("0").Exists() {
+			list = item.Get("summary")
 		}
-		for _, p := range list {
-			switch p.Get("type").Str {
-			case "output_text", "text":
-				add(`{"text":`, p.Get("text"), "}")
-			case "refusal":
-				add(`{"text":`, p.Get("refusal"), "}")
-			case "reasoning_text", "summary_text":
-				add(`{"thinking":[`, p.Get("text"), "]}")
-			}
+		if list.IsArray() {
+			list.ForEach(part)
 		}
-		if item.Get("type").Str == "function_call" {
-			call := calls.call(int64(len(calls)))
+		if item.Get("type").Str == "function_call" && len(calls.calls) <= limits.Parts {
+			call := calls.begin(int64(len(calls.calls)))
 			call.id, call.name = item.Get("call_id").Str, item.Get("name").Str
 			call.arguments.buf = []byte(item.Get("arguments").String())
 		}
@@ -371,7 +376,7 @@ func (e *responseEvent) whole(c *chunk) {
 	if c.parts = append(parts, ']'); len(c.parts) == 2 {
 		c.parts = nil
 	}
-	if len(calls) > 0 {
+	if len(calls.calls) > 0 {
 		c.tools = calls.appendJSON(nil)
 	}
 }

@@ -30,6 +30,8 @@ type thinking struct {
 	open bool // reasoning has begun, whether there is a tag or not
 	raw  text // the content so far, as long as there may be a tag
 	at   int  // how much of it is dealt with
+	// blanks is how much of what is not, at the beginning, is white space.
+	blanks int
 	// held counts the chunks that may be the beginning of a tag or of an answer. They
 	// count as reasoning until that is known; heldAt is when the first came.
 	held   int
@@ -92,7 +94,8 @@ func (a *answer) split(b []byte) (said, thought bool) {
 	for {
 		switch h.in {
 		case thinkBefore:
-			rest := bytes.TrimLeft(b, " \t\r\n")
+			rest := bytes.TrimLeft(b[h.blanks:], " \t\r\n")
+			h.blanks = len(b) - len(rest)
 			n := min(len(rest), len(thinkOpen))
 			switch {
 			case string(rest[:n]) != thinkOpen[:n] && h.open:

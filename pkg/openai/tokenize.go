@@ -9,12 +9,20 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"multiturn/internal/limits"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/server"
 )
 
 // tokenizeTimeout limits one question about tokens.
 const tokenizeTimeout = 60 * time.Second
+
+// What an answer may have beside limits.Metadata: for each byte of a text, which is
+// a token at most, the id of one, and for each id the text of one.
+const (
+	bytesOfID    = 32
+	bytesOfToken = 1 << 10
+)
 
 // Tokenize asks the server for the tokens of the prompt that its chat template,
 // or Options.Format, makes of messages. opening adds what begins an answer, as in
@@ -72,21 +80,32 @@ func (c *Client) CountText(ctx context.Context, form server.Tokenize, text strin
 }
 
 func (c *Client) tokens(ctx context.Context, body []byte) ([]int, error) {
-	a, err := c.ask(ctx, question{http.MethodPost, "/tokenize", body, tokenizeTimeout})
+	a, err := c.ask(ctx, question{
+		method: http.MethodPost, path: "/tokenize", body: body, limit: tokenizeTimeout,
+		longest: limits.Metadata + int64(len(body))*bytesOfID,
+	})
 	switch list := a.json.Get("tokens"); {
 	case err != nil:
 		return nil, err
 	case a.status != http.StatusOK:
 		return nil, a.refused("/tokenize")
-	case !list.IsArray() || len(list.Array()) > 0 && list.Array()[0].Type != gjson.Number:
-		return nil, errors.New("POST /tokenize: the answer has no list of token ids")
 	default:
-		ids := []int{}
-		for _, id := range list.Array() {
-			ids = append(ids, int(id.Int()))
+		ids, ok := tokenIDs(list)
+		if !ok {
+			return nil, errors.New("POST /tokenize: the answer has no list of token ids")
 		}
 		return ids, nil
 	}
+}
+
+// tokenIDs returns the numbers of a list; ok is false if it is no list of numbers.
+func tokenIDs(list gjson.Result) (ids []int, ok bool) {
+	ids, ok = []int{}, list.IsArray()
+	list.ForEach(func(_, id gjson.Result) bool {
+		ids, ok = append(ids, int(id.Int())), ok && id.Type == gjson.Number
+		return ok
+	})
+	return ids, ok
 }
 
 // Detokenize asks the server for the text of tokens.
@@ -99,7 +118,10 @@ func (c *Client) Detokenize(ctx context.Context, ids []int) (string, error) {
 		body = fmt.Append(body, id)
 	}
 	body = append(body, "]}"...)
-	a, err := c.ask(ctx, question{http.MethodPost, "/detokenize", body, tokenizeTimeout})
+	a, err := c.ask(ctx, question{
+		method: http.MethodPost, path: "/detokenize", body: body, limit: tokenizeTimeout,
+		longest: limits.Metadata + int64(len(ids))*bytesOfToken,
+	})
 	switch text := a.json.Get("prompt"); {
 	case err != nil:
 		return "", err

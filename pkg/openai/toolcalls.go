@@ -1,13 +1,23 @@
 package openai
 
 import (
-	"multiturn/pkg/chat"
-
 	"github.com/tidwall/gjson"
+
+	"multiturn/internal/limits"
+	"multiturn/pkg/chat"
 )
 
 // toolCalls are the tool calls of an answer, merged from deltas by index.
-type toolCalls []toolCall
+type toolCalls struct {
+	calls []toolCall
+	// newest is where the newest call with each index is, once there are many: then
+	// it would take too long to look for it.
+	newest map[int64]int
+	excess bool // there were more than limits.Parts, of the answer or of an event
+}
+
+// manyCalls are more than nearly all answers have.
+const manyCalls = 16
 
 type toolCall struct {
 	index          int64
@@ -22,8 +32,12 @@ func (t *toolCalls) add(deltas []byte) (text bool) {
 	if all.IsObject() {
 		return t.call(0).merge(all)
 	}
-	at := int64(-1)
+	at, n := int64(-1), 0
 	all.ForEach(func(_, d gjson.Result) bool {
+		if n++; n > limits.Parts || len(t.calls) > limits.Parts {
+			t.excess = true
+			return false
+		}
 		if at++; d.Get("index").Type == gjson.Number {
 			at = d.Get("index").Int()
 		}
@@ -33,8 +47,7 @@ func (t *toolCalls) add(deltas []byte) (text bool) {
 		// vLLM has another id in every delta, but the name in the first one only.
 		id, name := d.Get("id").String(), function.Get("name").String()
 		if call.id != "" && id != "" && id != call.id && call.name != "" && name != "" {
-			*t = append(*t, toolCall{index: at})
-			call = &(*t)[len(*t)-1]
+			call = t.begin(at)
 		}
 		call.id, call.kind = first(call.id, d.Get("id")), first(call.kind, d.Get("type"))
 		text = call.merge(function) || text
@@ -69,19 +82,40 @@ func first(known string, v gjson.Result) string {
 
 // call returns the newest call with an index.
 func (t *toolCalls) call(index int64) *toolCall {
-	for i := len(*t) - 1; i >= 0; i-- {
-		if (*t)[i].index == index {
-			return &(*t)[i]
+	if t.newest != nil {
+		if at, ok := t.newest[index]; ok {
+			return &t.calls[at]
+		}
+		return t.begin(index)
+	}
+	for i := len(t.calls) - 1; i >= 0; i-- {
+		if t.calls[i].index == index {
+			return &t.calls[i]
 		}
 	}
-	*t = append(*t, toolCall{index: index})
-	return &(*t)[len(*t)-1]
+	return t.begin(index)
+}
+
+// begin returns a new call.
+func (t *toolCalls) begin(index int64) *toolCall {
+	t.calls = append(t.calls, toolCall{index: index})
+	if len(t.calls) > manyCalls && t.newest == nil {
+		t.newest = make(map[int64]int)
+		for i := range t.calls {
+			t.newest[t.calls[i].index] = i
+		}
+	}
+	if t.newest != nil {
+		t.newest[index] = len(t.calls) - 1
+	}
+	return &t.calls[len(t.calls)-1]
 }
 
 // appendJSON appends the array for the message in the history.
-func (t toolCalls) appendJSON(dst []byte) []byte {
+func (t *toolCalls) appendJSON(dst []byte) []byte {
 	dst = append(dst, '[')
-	for i, c := range t {
+	for i := range t.calls {
+		c := &t.calls[i]
 		if i > 0 {
 			dst = append(dst, ',')
 		}

@@ -22,6 +22,9 @@ var createdFields = []string{
 	"input_tokens_details.cache_write_tokens",
 }
 
+// maxTiers is the most tiers that are read: no cache has as many.
+const maxTiers = 32
+
 const sglextField = "sglext.cached_tokens_details" // SGLang, split by tier
 
 // A server's usage stands at the top of an event (OpenAI), in its first choice
@@ -31,8 +34,8 @@ const sglextField = "sglext.cached_tokens_details" // SGLang, split by tier
 
 // takeUsage takes a usage object of the event, wherever it stood.
 func (c *chunk) takeUsage(v []byte) {
-	if v = present(v); v != nil && (c.usage == nil || !hasTokens(c.usage)) {
-		c.usage = v
+	if v = present(v); v != nil && !c.counted {
+		c.usage, c.counted = v, hasTokens(v)
 	}
 }
 
@@ -56,7 +59,7 @@ func member(object []byte, name string) (v []byte) {
 
 // hasTokens reports whether a usage object has a number of prompt tokens above 0.
 func hasTokens(usage []byte) bool {
-	if usage[0] != '{' {
+	if usage[0] != '{' || len(usage) > limits.Object {
 		return false
 	}
 	found := false
@@ -117,7 +120,7 @@ func newUsage(usage, timings, sglext []byte) *record.Usage {
 			u.Tiers[tier.Str] = count(n)
 			sum += count(n)
 		}
-		return true
+		return len(u.Tiers) < maxTiers
 	})
 	if u.Cached == nil && u.Tiers != nil {
 		u.Cached, u.CachedField = &sum, sglextField

@@ -91,6 +91,8 @@ const (
 	Aborted       Outcome = "aborted"         // the finish_reason is that of a failure: abort, error
 	ErrorInStream Outcome = "error_in_stream" // an error object under status 200
 	BadEvent      Outcome = "bad_event"       // not JSON, or not part of an answer
+	TooLarge      Outcome = "too_large"       // the answer, or a part of it, is above its limit
+	Internal      Outcome = "internal"        // a fault of this program, not of the server
 	HTTPStatus    Outcome = "http_status"     // a status other than 200, 201 and 203
 	// no connection, or it broke before the response's head
 	Connect     Outcome = "connect"
@@ -101,8 +103,8 @@ const (
 
 // Outcomes lists all outcomes in the order of a table.
 var Outcomes = []Outcome{
-	OK, OKNoDone, Empty, Truncated, Aborted, ErrorInStream, BadEvent, HTTPStatus, Connect,
-	Timeout, IdleTimeout, Cancelled,
+	OK, OKNoDone, Empty, Truncated, Aborted, ErrorInStream, BadEvent, TooLarge, Internal,
+	HTTPStatus, Connect, Timeout, IdleTimeout, Cancelled,
 }
 
 // OK reports whether the request succeeded.

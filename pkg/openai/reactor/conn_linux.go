@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"multiturn/internal/crash"
 	"multiturn/pkg/sockclock"
 
 	"golang.org/x/sys/unix"
@@ -187,6 +188,11 @@ func (c *conn) end(err error) {
 func (c *conn) ready(events uint32, in *input) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer func() {
+		if f := crash.Caught(recover()); f != nil {
+			c.end(f)
+		}
+	}()
 	if c.fd < 0 {
 		return
 	}

@@ -15,6 +15,8 @@
 // while a request is on its way and no byte of a response has come back, the
 // request is sent again, once, on a new connection.
 //
+// A handler that panics ends its own request alone, with a *crash.Error.
+//
 // The package supports plain http on Linux without proxies. Use net/http for
 // anything else.
 package reactor
@@ -31,15 +33,16 @@ import (
 // reactor's goroutine, which serves all connections: they must be quick and
 // must not block. They are not called after Do has returned.
 type Handler interface {
-	// Head is called once, when the head of the response is complete.
-	Head(status int, h http.Header, at time.Duration)
+	// Head is called once, when the head of the response is complete. An error ends
+	// the request.
+	Head(status int, h http.Header, at time.Duration) error
 	// Read begins the bytes of one read: the time when its last byte arrived, and when it was read.
 	// exact means that the other bytes arrived at the same time, in one packet; otherwise they may
 	// have arrived earlier and waited.
 	Read(arrived, seen time.Duration, exact bool)
 	// Body takes bytes of the body, which are valid during the call. frame is the number of
-	// the HTTP chunk, from 1; 0 if the body is not chunked.
-	Body(b []byte, frame int)
+	// the HTTP chunk, from 1; 0 if the body is not chunked. An error ends the request.
+	Body(b []byte, frame int) error
 	// Wait ends the bytes of a read, unless the response has ended.
 	Wait()
 }

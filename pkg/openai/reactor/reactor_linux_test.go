@@ -25,16 +25,20 @@ type tardy struct {
 	arrived  time.Duration
 }
 
-func (h *tardy) Head(int, http.Header, time.Duration) { <-h.until }
+func (h *tardy) Head(int, http.Header, time.Duration) error {
+	<-h.until
+	return nil
+}
 func (h *tardy) Read(arrived, _ time.Duration, exact bool) {
 	h.arrived, h.reads = arrived, h.reads+1
 	h.inexact = h.inexact || !exact
 }
 func (h *tardy) Wait() {}
-func (h *tardy) Body(_ []byte, frame int) {
+func (h *tardy) Body(_ []byte, frame int) error {
 	if frame > len(h.arrivals) {
 		h.arrivals = append(h.arrivals, h.arrived)
 	}
+	return nil
 }
 
 // The reactor reads late. With packets it still knows when each chunk arrived;

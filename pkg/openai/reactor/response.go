@@ -9,11 +9,8 @@ import (
 	"time"
 
 	"multiturn/internal/httphead"
+	"multiturn/internal/limits"
 )
-
-// maxHead is the longest head of a response, in bytes. It is the limit of
-// net/http's server; heads of inference servers are below 2 kB.
-const maxHead = 1 << 20
 
 // response parses one response from bytes as they arrive and passes it to its
 // handler.
@@ -21,8 +18,10 @@ type response struct {
 	handler Handler
 	state   state
 	head    []byte // the beginning of a head that is not complete
+	early   int    // bytes of the informational heads before it
 	left    int64  // bytes of the body (by length) or of the HTTP chunk still to come
 	line    []byte // the beginning of a chunk's size or trailer that is not complete
+	excess  int64  // bytes of the chunked encoding beyond what a small chunk takes
 	frame   int    // counts HTTP chunks
 	any     bool   // a byte has arrived
 	close   bool   // the connection ends with this response
@@ -41,10 +40,6 @@ const (
 	ended
 )
 
-// maxLine is the longest line of the chunked encoding, in bytes. A chunk's size
-// takes a few; extensions and trailers are rare and short.
-const maxLine = 16 << 10
-
 // feed takes the bytes of a read and returns those that are not the response's.
 // The response has ended when state is ended.
 func (p *response) feed(b []byte, arrived time.Duration) (rest []byte, err error) {
@@ -56,14 +51,13 @@ func (p *response) feed(b []byte, arrived time.Duration) (rest []byte, err error
 				return nil, err
 			}
 		case inLength:
-			n := int(min(int64(len(b)), p.left))
-			p.handler.Body(b[:n], p.frame)
-			b, p.left = b[n:], p.left-int64(n)
-			if p.left == 0 {
-				p.state = ended
+			if b, err = p.readBody(b, ended); err != nil {
+				return nil, err
 			}
 		case inRest:
-			p.handler.Body(b, p.frame)
+			if err := p.handler.Body(b, p.frame); err != nil {
+				return nil, err
+			}
 			b = nil
 		case inSize, inChunkEnd, inTrailer:
 			line, rest, ok, err := p.readLine(b)
@@ -75,17 +69,27 @@ func (p *response) feed(b []byte, arrived time.Duration) (rest []byte, err error
 			}
 			b = rest
 		case inChunk:
-			n := int(min(int64(len(b)), p.left))
-			p.handler.Body(b[:n], p.frame)
-			b, p.left = b[n:], p.left-int64(n)
-			if p.left == 0 {
-				p.state = inChunkEnd
+			if b, err = p.readBody(b, inChunkEnd); err != nil {
+				return nil, err
 			}
 		case ended:
 			return b, nil
 		}
 	}
 	return nil, nil
+}
+
+// readBody takes bytes of the body, or of a chunk, and returns the bytes after it.
+// next is the state then.
+func (p *response) readBody(b []byte, next state) (rest []byte, err error) {
+	n := int(min(int64(len(b)), p.left))
+	if err := p.handler.Body(b[:n], p.frame); err != nil {
+		return nil, err
+	}
+	if p.left -= int64(n); p.left == 0 {
+		p.state = next
+	}
+	return b[n:], nil
 }
 
 // takeLine handles a line of the chunked encoding.
@@ -95,9 +99,15 @@ func (p *response) takeLine(line []byte) (err error) {
 		if p.left, err = chunkSize(line); err != nil {
 			return err
 		}
+		// As net/http has it: 16 bytes and twice its data are no excess of a chunk.
+		p.excess = max(0, p.excess+int64(len(line))-16-2*p.left)
+		if p.excess > limits.Framing {
+			return &limits.Exceeded{What: "what is not data in the chunked encoding",
+				Limit: limits.Framing}
+		}
 		p.state = inChunk
 		if p.left == 0 {
-			p.state = inTrailer
+			p.state, p.excess = inTrailer, 0
 		}
 		p.frame++
 	case inChunkEnd:
@@ -108,6 +118,9 @@ func (p *response) takeLine(line []byte) (err error) {
 	case inTrailer:
 		if len(line) == 0 {
 			p.state = ended
+		}
+		if p.excess += int64(len(line)); p.excess > limits.Framing {
+			return &limits.Exceeded{What: "the trailer", Limit: limits.Framing}
 		}
 	}
 	return nil
@@ -133,8 +146,9 @@ func (p *response) readLine(b []byte) (line, rest []byte, ok bool, err error) {
 	if i < 0 {
 		i = len(b)
 	}
-	if len(p.line)+i > maxLine {
-		return nil, nil, false, errors.New("malformed chunked encoding: line too long")
+	if len(p.line)+i > limits.Framing {
+		return nil, nil, false, &limits.Exceeded{What: "a line of the chunked encoding",
+			Limit: limits.Framing}
 	}
 	if i == len(b) {
 		p.line = append(p.line, b...)
@@ -183,10 +197,10 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 		head = p.head
 	}
 	end := headEnd(head, from)
+	if p.early+max(end, 0) > limits.Head || end < 0 && p.early+len(head) >= limits.Head {
+		return nil, &limits.Exceeded{What: "the head of the answer", Limit: limits.Head}
+	}
 	if end < 0 {
-		if len(head) > maxHead {
-			return nil, errors.New("malformed HTTP response: head too long")
-		}
 		if !plausible(head) {
 			return nil, fmt.Errorf("malformed HTTP response: %.40q", head)
 		}
@@ -204,6 +218,7 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 	}
 	status := resp.StatusCode
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		p.early += end
 		return rest, nil // the final response is still to come
 	}
 	switch {
@@ -218,8 +233,7 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 		p.state = inRest
 	}
 	p.close = resp.Close || p.state == inRest
-	p.handler.Head(status, resp.Header, arrived)
-	return rest, nil
+	return rest, p.handler.Head(status, resp.Header, arrived)
 }
 
 // parseHead parses a whole head. A transfer coding that stands twice is one.

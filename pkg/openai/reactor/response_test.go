@@ -19,12 +19,16 @@ type kept struct {
 	frames []int
 }
 
-func (k *kept) Head(status int, h http.Header, _ time.Duration) { k.status, k.header = status, h }
-func (k *kept) Read(_, _ time.Duration, _ bool)                 {}
-func (k *kept) Wait()                                           {}
-func (k *kept) Body(b []byte, frame int) {
+func (k *kept) Head(status int, h http.Header, _ time.Duration) error {
+	k.status, k.header = status, h
+	return nil
+}
+func (k *kept) Read(_, _ time.Duration, _ bool) {}
+func (k *kept) Wait()                           {}
+func (k *kept) Body(b []byte, frame int) error {
 	k.body = append(k.body, b...)
 	k.frames = append(k.frames, frame)
+	return nil
 }
 
 // parse feeds the pieces, then the end of the connection.
@@ -101,7 +105,8 @@ func TestResponse(t *testing.T) {
 		{name: "huge size", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			"fffffffffffffffff\r\n", status: 200, err: "malformed chunked"},
 		{name: "endless size", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
-			strings.Repeat("0", 20<<10), status: 200, err: "malformed chunked"},
+			strings.Repeat("0", 20<<10), status: 200,
+			err: "a line of the chunked encoding is larger than 16 KiB"},
 		{name: "no line end after a chunk", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: " +
 			"chunked\r\n\r\n1\r\nabc\r\n", status: 200, body: "a", frames: 1,
 			err: "malformed chunked"},
@@ -213,7 +218,7 @@ func BenchmarkResponse(b *testing.B) {
 
 type discard struct{}
 
-func (discard) Head(int, http.Header, time.Duration) {}
-func (discard) Read(_, _ time.Duration, _ bool)      {}
-func (discard) Body([]byte, int)                     {}
-func (discard) Wait()                                {}
+func (discard) Head(int, http.Header, time.Duration) error { return nil }
+func (discard) Read(_, _ time.Duration, _ bool)            {}
+func (discard) Body([]byte, int) error                     { return nil }
+func (discard) Wait()                                      {}
