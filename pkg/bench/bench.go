@@ -53,6 +53,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"multiturn/internal/crash"
 	"multiturn/internal/field"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/load"
@@ -211,6 +212,9 @@ type Options struct {
 	// OnFinished, unless nil, is called for each finished request, from one
 	// goroutine, in the order of their ends.
 	OnFinished func(*Finished) error
+	// OnCrash, unless nil, is called with the panics that ended a turn or its count,
+	// from any goroutine. Such a turn has the outcome record.Internal.
+	OnCrash func(*crash.Error)
 	// OnConversation, unless nil, is called with each finished conversation, the
 	// answers as they came, from the same goroutine.
 	OnConversation func(*chat.Conversation) error

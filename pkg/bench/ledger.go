@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"multiturn/internal/crash"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/record"
 )
@@ -181,9 +182,7 @@ func (l *ledger) enter(e *entry) error {
 	if f, ok := l.opt.Counter.(Fetcher); ok && !e.isKnown(f) {
 		l.input[e.play] = -1 // and for the turns after it
 	}
-	if l.input[e.play] >= 0 {
-		l.tokens(e)
-	} else {
+	if l.input[e.play] < 0 || !l.tokens(e) {
 		l.uncounted++
 	}
 	if l.err != nil {
@@ -204,8 +203,15 @@ func (l *ledger) enter(e *entry) error {
 	return nil
 }
 
-// tokens counts the texts of a turn.
-func (l *ledger) tokens(e *entry) {
+// tokens counts the texts of a turn. It returns false if the counter panics: then
+// neither this turn's tokens are known nor those of the turns after it.
+func (l *ledger) tokens(e *entry) (ok bool) {
+	defer func() {
+		if c := crash.Caught(recover()); c != nil {
+			l.opt.noteCrash(c)
+			e.turn.Counted, l.input[e.play] = record.Counted{}, -1
+		}
+	}()
 	c := l.opt.Counter
 	fresh := e.marked
 	if c != nil {
@@ -224,6 +230,7 @@ func (l *ledger) tokens(e *entry) {
 	}
 	e.turn.Counted = counted
 	l.input[e.play] = input + l.kept(e)
+	return true
 }
 
 // kept returns the tokens that stand for the answer in the history.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"multiturn/internal/crash"
 	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 )
@@ -14,7 +15,12 @@ import (
 // and whether its conversation goes on.
 func (r *run) play(ctx context.Context, d load.Dispatch, scheduled record.Clock,
 	jitter *rand.Rand) (end record.Clock, ok bool) {
-	p := r.plays[d.Play]
+	p, added := r.plays[d.Play], false
+	defer func() {
+		if c := crash.Caught(recover()); c != nil {
+			end, ok = r.crashed(c, d, scheduled, added), false
+		}
+	}()
 	r.prepare(p)
 	t := p.ask(d.Turn)
 	req := r.request(p, t)
@@ -39,10 +45,33 @@ func (r *run) play(ctx context.Context, d load.Dispatch, scheduled record.Clock,
 		e.finished = p.played()
 	}
 	r.ledger.add(e)
+	added = true
 	if last {
 		p.release()
 	}
 	return max(rec.End, a.issued), ok
+}
+
+// crashed ends a turn that panicked, and with it its conversation, and returns when
+// that was. added reports whether the ledger has the turn.
+func (r *run) crashed(c *crash.Error, d load.Dispatch, scheduled record.Clock,
+	added bool) record.Clock {
+	r.opt.noteCrash(c)
+	reply := &Reply{Exchange: record.Exchange{
+		Outcome: record.Internal, Error: c.Error(), End: r.now(),
+	}}
+	if !added {
+		a := &attempts{reply: reply, number: 1, scheduled: scheduled, issued: scheduled}
+		r.ledger.add(entry{play: d.Play, turn: r.record(d, &Request{}, a), reply: reply})
+	}
+	r.plays[d.Play].release()
+	return reply.End
+}
+
+func (o *Options) noteCrash(c *crash.Error) {
+	if o.OnCrash != nil {
+		o.OnCrash(c)
+	}
 }
 
 // request returns the request of a turn whose messages are in the history.
