@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
+	"multiturn/internal/crash"
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
@@ -53,6 +56,7 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 		return err
 	}
 	s.options.Replicas = len(f.openai.URL)
+	s.options.OnCrash = s.onCrash()
 	s.salts.apply(f, &s.options, nil) // once more when there is a tokenizer
 	if err := s.options.Validate(); err != nil {
 		return nil, cli.Exit(cli.Usage, err)
@@ -109,7 +113,20 @@ func (s *setup) newClients() (openai.Replicas, error) {
 		return nil, err
 	}
 	o.Fields = s.salts.fields(s.runFlags, s.salts.used)
+	o.OnCrash = s.options.OnCrash
 	return openai.NewReplicas(o)
+}
+
+// onCrash returns what shows where the program panicked, once: what set it off may
+// come with every turn.
+func (s *setup) onCrash() func(*crash.Error) {
+	var once sync.Once
+	return func(c *crash.Error) {
+		once.Do(func() {
+			fmt.Fprintf(s.call.Stderr, "mtbench: a fault of mtbench at %s; please report it with "+
+				"what follows\n%s", c.Place, c.Stack)
+		})
+	}
 }
 
 func (s *setup) close() {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"multiturn/internal/httpclient"
+	"multiturn/internal/human"
+	"multiturn/internal/limits"
 	"multiturn/pkg/bench"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
@@ -240,9 +242,19 @@ func (f *runFlags) answerFlags() []cli.Flag {
 		{Name: "verify-output", Value: cli.Bool(&o.Verify),
 			Usage: "compare answers with the dataset's and count those that differ"},
 		cli.CountingFlag(&f.tokenizer),
+		{Name: "max-answer-bytes", Value: cli.AutoSize(&f.openai.MaxAnswerBytes),
+			Usage: "a longer answer ends with the outcome too_large; auto: " + autoAnswer()},
 		{Name: "trust-remote-code", Value: cli.Bool(new(bool)),
 			Usage: "accepted for the reference's sake: no code is ever loaded"},
 	})
+}
+
+// autoAnswer says how the longest answer follows from what is asked for.
+func autoAnswer() string {
+	return fmt.Sprintf("%s, %s more for each token asked for (%s if none is) and %d bytes for "+
+		"each of the request, %s at most", human.Bytes(limits.Answer),
+		human.Bytes(limits.AnswerToken), human.Thousands(limits.AnswerTokens), limits.AnswerEcho,
+		human.Bytes(limits.AnswerMost))
 }
 
 func (f *runFlags) cacheFlags() []cli.Flag {

@@ -165,6 +165,29 @@ func Size(p *int64, limits ...int64) Value {
 	return &value[int64]{p: p, meta: "SIZE", parse: parse, show: showSize}
 }
 
+// AutoSize is a Size above 0, or auto, which 0 stands for.
+func AutoSize(p *int64) Value {
+	const auto = "auto"
+	parse := func(s string) (int64, error) {
+		if s = strings.TrimSpace(s); s == auto {
+			return 0, nil
+		}
+		n, err := parseSize(s)
+		if err != nil {
+			return 0, err
+		}
+		return n, within(n, []int64{1})
+	}
+	show := func(n int64) string {
+		if n == 0 {
+			return auto
+		}
+		return showSize(n)
+	}
+	return &value[int64]{p: p, meta: "SIZE", parse: parse, show: show,
+		get: func(n int64) any { return show(n) }}
+}
+
 func parseSize(s string) (int64, error) {
 	cut := strings.LastIndexAny(s, "0123456789.") + 1
 	x, err := strconv.ParseFloat(s[:cut], 64)

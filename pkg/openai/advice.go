@@ -17,6 +17,8 @@ func (c *Client) Advise(x *record.Exchange) error {
 	switch {
 	case x.Outcome.OK():
 		return nil
+	case x.Outcome == record.TooLarge:
+		return &field.Error{Field: "MaxAnswerBytes", Problem: "SIZE allows a longer answer"}
 	case x.Status == http.StatusUnauthorized:
 		return c.unauthorized("requests")
 	case x.Status == http.StatusForbidden && c.template.header.Get("Authorization") != "":

@@ -63,7 +63,7 @@ func (c *Client) ask(ctx context.Context, q question) (reply, error) {
 	}
 	r.json = parsed(body)
 	if r.status != http.StatusOK {
-		r.text = shown(c.mask, failureText(body))
+		r.text = masked(c.mask, failureText(body))
 	}
 	return r, nil
 }
@@ -74,7 +74,7 @@ func (c *Client) noAnswer(ctx context.Context, q question, met *contact, err err
 		text := fmt.Sprintf("no answer to %s %s within %v", q.method, q.path, q.limit)
 		return &unanswered{text, context.DeadlineExceeded, met}
 	}
-	text := q.method + " " + q.path + ": " + shown(c.mask, err.Error())
+	text := q.method + " " + q.path + ": " + masked(c.mask, err.Error())
 	return &unanswered{text, err, met}
 }
 

@@ -200,9 +200,9 @@ func oneLine(s string) string {
 	return s
 }
 
-// shown returns text in one line without secrets; see oneLine. Where a long text is
+// masked returns text in one line without secrets; see oneLine. Where a long text is
 // cut, there may be the beginning of a secret.
-func shown(m httpclient.Mask, text string) string {
+func masked(m httpclient.Mask, text string) string {
 	if len(text) > limits.Message {
 		text = m.Remove(text[:limits.Message])
 		if len(m) > 0 { // the first is the longest

@@ -223,11 +223,13 @@ func TestLinear(t *testing.T) {
 		"blanks before a tag": {repeated(event(`"content":" "`), n/4), ThinkTagged},
 		"reasoning":           {repeated(event(`"content":"a"`), n/4), ThinkOpen},
 		"lines of an event":   {repeated("data: a\n", n), ThinkOff},
-		"usage after usage":   {[]string{`data: {"usage":` + usage + strings.Repeat(`,"usage":1`, n) + "}\n\n"}, ThinkOff},
-		"a nested error":      {[]string{`data: {"error":` + open + `"",` + text + end + "}\n\n"}, ThinkOff},
-		"nested reasoning":    {[]string{event(`"reasoning_details":` + open + text + end)}, ThinkOff},
-		"blanks":              {repeated(" \r\n", n), ThinkOff},
-		"errors":              {repeated(`data: {"error":"`+strings.Repeat("x", 200)+`"}`+"\n\n", n/16), ThinkOff},
+		"usage after usage": {[]string{`data: {"usage":` + usage +
+			strings.Repeat(`,"usage":1`, n) + "}\n\n"}, ThinkOff},
+		"a nested error":   {[]string{`data: {"error":` + open + `"",` + text + end + "}\n\n"}, ThinkOff},
+		"nested reasoning": {[]string{event(`"reasoning_details":` + open + text + end)}, ThinkOff},
+		"blanks":           {repeated(" \r\n", n), ThinkOff},
+		"errors": {repeated(`data: {"error":"`+strings.Repeat("x", 200)+`"}`+"\n\n", n/16),
+			ThinkOff},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

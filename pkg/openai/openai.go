@@ -208,7 +208,7 @@ func (c *Client) crashed(r *Result, f *crash.Error) *Result {
 		c.opts.OnCrash(f)
 	}
 	return &Result{Exchange: record.Exchange{
-		Outcome: record.Internal, Error: shown(c.mask, f.Error()), Status: r.Status,
+		Outcome: record.Internal, Error: masked(c.mask, f.Error()), Status: r.Status,
 		Sent: r.Sent, Written: r.Written, Headers: r.Headers, End: record.Clock(c.clock.Now()),
 		Connection: r.Connection, ConnectMS: r.ConnectMS,
 	}}

@@ -28,7 +28,7 @@ type Result struct {
 // hide makes of the server's texts, as far as records have them, one line each
 // without secrets. The text of the answer stays as it is: it is what was measured.
 func (r *Result) hide(m httpclient.Mask) {
-	r.Error = shown(m, r.Error)
+	r.Error = masked(m, r.Error)
 	r.Finish = m.Remove(r.Finish)
 	if text := string(r.ServerTimings); m.Remove(text) != text {
 		r.ServerTimings = nil // what is left need not be JSON

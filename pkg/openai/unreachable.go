@@ -51,7 +51,7 @@ func (c *contact) heard(secure bool) bool {
 // as far as the cause shows that. It is about the field URL.
 func (c *Client) unreachable(err error) error {
 	soon := true // it may only need time
-	text, advice := shown(c.mask, err.Error()), "is the server running?"
+	text, advice := masked(c.mask, err.Error()), "is the server running?"
 	var (
 		name   *net.DNSError
 		record tls.RecordHeaderError

@@ -42,8 +42,9 @@
 // known which merged chunks waited for the client and which were sent together.
 //
 // Version 1.3 added "history", "first_issued_ms", "paused_ms" and "usage_zeros" to
-// turns, "implausible" to all records, and the outcome aborted: in older records such a turn is ok, and a usage
-// of zeros stands there as it was sent.
+// turns, "implausible" to all records, and the outcomes aborted, too_large and internal:
+// in older records an aborted turn is ok, and a usage of zeros stands there as it was
+// sent.
 // It added "api" and "prompt_format" to the load; before, every run was one of
 // chats.
 // "counted" is left out where nothing was counted; in older records it has zeros
