@@ -53,6 +53,10 @@ func runSim(ctx context.Context, c *cli.Call, f *simFlags) error {
 			human.Thousands(int64(late.Writes)), threeDigits(late.P50), threeDigits(late.P99),
 			threeDigits(late.Max))
 	}
+	if n, first := s.Panics(); n > 0 {
+		c.Remarkf("%s ended in a fault of sim's own, which should be reported; the first: %s",
+			human.Count(n, "request"), first)
+	}
 	if err == nil {
 		err = commit()
 	}
@@ -167,6 +171,9 @@ func serveSim(ctx context.Context, c *cli.Call, s *sim.Server, listen string, se
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- s.Serve(l) }()
+	if warning := openTo(l.Addr(), s.NeedsKey()); warning != "" {
+		c.Remarkf("%s", warning)
+	}
 	fmt.Fprintf(c.TextOut(), "%s://%s\n", scheme, l.Addr())
 	select {
 	case err = <-failed:
@@ -174,6 +181,18 @@ func serveSim(ctx context.Context, c *cli.Call, s *sim.Server, listen string, se
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// openTo returns a warning if others than this machine can use a server.
+func openTo(addr net.Addr, needsKey bool) string {
+	if tcp, ok := addr.(*net.TCPAddr); !ok || tcp.IP.IsLoopback() {
+		return ""
+	}
+	who := "anyone who reaches it can use it (no key is needed: --api-key sets one)"
+	if needsKey {
+		who = "anyone who reaches it and has the key of --api-key can use it"
+	}
+	return fmt.Sprintf("sim listens at %s, which is not a loopback address: %s", addr, who)
 }
 
 // vocabulary is a model's tokenizer as the simulator takes it.

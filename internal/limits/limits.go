@@ -52,6 +52,31 @@ const (
 	Metrics = 16 << 20
 )
 
+// The limits of what the simulator takes of its clients, so that none of them
+// ends it or keeps others out.
+const (
+	// RequestHead is the longest head of a request: the limit of net/http's server.
+	RequestHead = 1 << 20
+	// RequestBody is the longest body of a request: far above the text of the
+	// longest contexts, about 4 MB for a million tokens.
+	RequestBody = 64 << 20
+	// RequestBodies is the most bytes of bodies that are being read and parsed at
+	// the same time. Further requests are told that the server is busy.
+	RequestBodies = 1 << 30
+	// RequestTime is the longest time from the first byte of a request to its last
+	// one, in nanoseconds: a minute, since clients send requests at once.
+	RequestTime = 60e9
+	// Unread is the longest time in which a client takes nothing of what is written
+	// to it, in nanoseconds: a minute, after which its connection is closed.
+	Unread = 60e9
+	// Backlog is the most bytes that wait for clients that read slowly, of all
+	// together. A client for which more would wait is dropped.
+	Backlog = 1 << 30
+	// Connections is the most connections at the same time, and so the most
+	// streams. Further ones are closed.
+	Connections = 1 << 15
+)
+
 // The limits of text that may be of anybody.
 const (
 	// Depth is how deep brackets of JSON may be nested: far deeper than in real

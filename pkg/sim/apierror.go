@@ -81,6 +81,16 @@ var (
 		status: http.StatusInternalServerError, kind: "InternalServerError",
 		message: "EngineCore encountered an issue. See stack trace (above) for the root cause.",
 	}
+	errNoRequest = &apiError{
+		status: http.StatusBadRequest, body: "Invalid HTTP request received.",
+	}
+	errSlow = &apiError{
+		status: http.StatusRequestTimeout, body: `{"detail":"Request Timeout"}`,
+	}
+	errPanic = &apiError{
+		status: http.StatusInternalServerError, kind: "InternalServerError",
+		message: "The simulator failed at this request: a fault of its own.",
+	}
 	errTooLarge = &apiError{
 		status: http.StatusRequestEntityTooLarge, kind: "BadRequestError",
 		message: "the request body is too large",

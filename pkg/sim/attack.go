@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
+	"multiturn/internal/limits"
 	"multiturn/pkg/sim/hostile"
 	"multiturn/pkg/sim/internal/splitmix"
 )
@@ -14,9 +14,6 @@ import (
 // hostileFault is the name of the fault whose words are attacks, or groups of
 // them. It is the connection's, not the stream's: an attack is no answer.
 const hostileFault = "hostile"
-
-// patience is how long a client may take no byte of an attack.
-const patience = time.Minute
 
 // hostileWords are the attacks and their groups.
 func hostileWords() []string {
@@ -96,7 +93,7 @@ func (f Fault) attack() *hostile.Attack {
 func (c *conn) play(a *hostile.Attack, hr *http.Request) (keep bool) {
 	gone, ended := make(chan struct{}), make(chan bool, 1)
 	t := hostile.Target{
-		Conn: c.sink.conn, Request: hr, Gone: gone, Stop: c.srv.closed, Patience: patience,
+		Conn: c.sink.conn, Request: hr, Gone: gone, Stop: c.srv.closed, Patience: limits.Unread,
 	}
 	if a.Phase == hostile.Head {
 		t.Gone = nil // what would show that the client has gone is behind the body

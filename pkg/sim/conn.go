@@ -2,21 +2,20 @@ package sim
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"multiturn/internal/limits"
 	"multiturn/pkg/sim/hostile"
 	"multiturn/pkg/sockclock"
 )
-
-// maxHead is the longest head of a request, in bytes: the limit of net/http's
-// server.
-const maxHead = 1 << 20
 
 // conn is a connection of a client. Its goroutine reads requests; the sink
 // writes answers. While a stream runs, the goroutine already waits for the next
@@ -40,6 +39,7 @@ type conn struct {
 type limitReader struct {
 	*sockclock.Conn
 	left int
+	slow bool // the time for a request is over
 }
 
 var errHead = errors.New("head too large")
@@ -53,18 +53,22 @@ func (r *limitReader) Read(p []byte) (int, error) {
 	}
 	n, err := r.Conn.Read(p)
 	r.left -= n
+	r.slow = r.slow || errors.Is(err, os.ErrDeadlineExceeded)
 	return n, err
 }
 
 func (c *conn) serve() {
 	defer c.leave()
+	if !c.handshake() {
+		return
+	}
 	if a := c.srv.attackAtOnce(); a != nil {
-		c.in.left = maxBody
+		c.in.left = limits.RequestBody
 		c.play(a, nil)
 		return
 	}
 	for {
-		c.in.left = maxHead
+		c.in.left = limits.RequestHead
 		if c.br.Buffered() == 0 {
 			if _, err := c.br.Peek(1); err != nil {
 				return
@@ -74,17 +78,17 @@ func (c *conn) serve() {
 		if c.running != nil && !c.awaitAnswer() {
 			return
 		}
+		c.sink.flush() // a client that only asks must not fill the queue
+		c.limitReads(limits.RequestTime)
 		hr, err := http.ReadRequest(c.br)
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-				c.reply(false, &apiError{
-					status: http.StatusBadRequest, body: "Invalid HTTP request received.",
-				})
+				c.reply(false, c.broken())
 			}
 			return
 		}
-		c.in.left = maxBody + maxHead
-		if !c.one(hr) {
+		c.in.left = limits.RequestBody + limits.RequestHead
+		if !c.guarded(hr) {
 			if c.running != nil {
 				// Until the answer has ended and closed the connection, or the client has.
 				_, _ = io.Copy(io.Discard, c.br)
@@ -92,6 +96,52 @@ func (c *conn) serve() {
 			return
 		}
 	}
+}
+
+// handshake does that of TLS, if the connection has it.
+func (c *conn) handshake() bool {
+	t, ok := c.sink.conn.(*tls.Conn)
+	if !ok {
+		return true
+	}
+	c.limitReads(limits.RequestTime)
+	defer c.limitReads(0)
+	return t.Handshake() == nil
+}
+
+// limitReads limits how long the client may take for what is read now; 0 is no
+// limit.
+func (c *conn) limitReads(d time.Duration) {
+	var at time.Time
+	if d > 0 {
+		at = time.Now().Add(d)
+	}
+	_ = c.in.SetReadDeadline(at)
+}
+
+// guarded is one. If that panics, the request is answered 500, or its answer is
+// broken off, and the server goes on.
+func (c *conn) guarded(hr *http.Request) (keepAlive bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.srv.panicked(v)
+			if keepAlive = false; c.running != nil {
+				reset(c.sink.conn)
+				return
+			}
+			c.reply(false, errPanic)
+		}
+	}()
+	return c.one(hr)
+}
+
+// broken returns the error of a request whose bytes do not come, or are none.
+// That of the reader does not show which: a line that ended too early is none.
+func (c *conn) broken() *apiError {
+	if c.in.slow {
+		return errSlow
+	}
+	return errNoRequest
 }
 
 // awaitAnswer waits for the end of the running answer. It returns false if the
@@ -145,17 +195,19 @@ func (c *conn) one(hr *http.Request) bool {
 		c.attacked(a, hr)
 		return c.play(a, hr)
 	}
-	body, err := readBody(hr)
-	if err != nil {
+	body, taken, fail := readBody(hr, c.srv.bodies)
+	defer c.srv.bodies.give(taken)
+	c.limitReads(0)
+	if fail == errNoRequest {
+		fail = c.broken()
+	}
+	if fail != nil {
+		c.reply(false, fail)
 		return false
 	}
 	if a != nil {
 		c.attacked(a, hr)
 		return c.play(a, hr)
-	}
-	if len(body) > maxBody {
-		c.reply(false, errTooLarge)
-		return false
 	}
 	route, ok := c.srv.routes[hr.URL.Path]
 	switch {
@@ -174,16 +226,6 @@ func (c *conn) one(hr *http.Request) bool {
 		}
 	}
 	return keepAlive
-}
-
-// readBody reads a body; if it is too long, slightly more than the limit.
-func readBody(hr *http.Request) ([]byte, error) {
-	if n := hr.ContentLength; n >= 0 && n <= maxBody {
-		body := make([]byte, n) // at once, since histories are long
-		_, err := io.ReadFull(hr.Body, body)
-		return body, err
-	}
-	return io.ReadAll(io.LimitReader(hr.Body, maxBody+1))
 }
 
 // reply answers with an error.

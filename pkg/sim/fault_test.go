@@ -166,6 +166,9 @@ func TestFaults(t *testing.T) {
 			return w.bad == nil && w.end == nil && w.count(`"content":" `) == 3 &&
 				w.count(finished)+w.count(done) == 0
 		}},
+		{"truncate=0", "", false, func(w *wire) bool {
+			return w.bad == nil && w.end == nil && w.res.StatusCode == 200 && w.body == ""
+		}},
 		{"error=3", "", false, func(w *wire) bool {
 			return w.bad == nil && w.res.StatusCode == 200 && w.count(`"content":" `) == 3 &&
 				w.count(`{"error":{"message":"EngineCore`) == 1 && w.count(done) == 1 &&

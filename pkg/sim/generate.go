@@ -118,6 +118,8 @@ func (st *stream) prepare(body []byte, api api) *apiError {
 	}
 	st.cutAnswer()
 	st.seed = s.answerSeed(req, chain)
+	// The body is not needed any more, and streams are many.
+	req.messages, req.promptIDs, req.history = nil, nil, gjson.Result{}
 	return nil
 }
 

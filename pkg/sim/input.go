@@ -22,12 +22,17 @@ func (r *request) takeInput(instructions, v gjson.Result) *apiError {
 	case !v.IsArray():
 		return invalid("list_type", "body.input", "Input should be a valid list", "")
 	}
+	var fail *apiError
 	if v.IsArray() {
-		for i, item := range v.Array() {
-			if fail := all.take(item, fmt.Sprintf("body.input.%d", i)); fail != nil {
-				return fail
-			}
-		}
+		n := 0
+		v.ForEach(func(_, item gjson.Result) bool {
+			fail = all.take(item, n)
+			n++
+			return fail == nil
+		})
+	}
+	if fail != nil {
+		return fail
 	}
 	r.history = gjson.Parse(all.json())
 	return r.takeMessages(r.history)
@@ -51,8 +56,8 @@ func (t *turns) assistant(taken func(*turn) bool) *turn {
 	return (*t)[len(*t)-1]
 }
 
-// take takes one item.
-func (t *turns) take(item gjson.Result, at string) *apiError {
+// take takes item number n.
+func (t *turns) take(item gjson.Result, n int) *apiError {
 	switch kind, role := item.Get("type").Str, item.Get("role"); {
 	case kind == "function_call":
 		m := t.assistant(func(*turn) bool { return false })
@@ -69,7 +74,7 @@ func (t *turns) take(item gjson.Result, at string) *apiError {
 	case kind != "" && kind != "message" || !item.IsObject():
 		return badRequest("input", "Unsupported input item type: %s", kind)
 	case role.Type != gjson.String:
-		return invalid("missing", at+".role", "Field required", "")
+		return invalid("missing", fmt.Sprintf("body.input.%d.role", n), "Field required", "")
 	case role.Str == "assistant":
 		m := t.assistant(func(m *turn) bool { return m.content != "" || m.calls != nil })
 		m.content = raw(item, "content")
@@ -116,7 +121,7 @@ func chatTools(tools gjson.Result) gjson.Result {
 		return gjson.Result{}
 	}
 	var all []string
-	for _, tool := range tools.Array() {
+	tools.ForEach(func(_, tool gjson.Result) bool {
 		var fields []string
 		tool.ForEach(func(name, v gjson.Result) bool {
 			if name.Str != "type" {
@@ -125,6 +130,7 @@ func chatTools(tools gjson.Result) gjson.Result {
 			return true
 		})
 		all = append(all, `{"type":`+raw(tool, "type")+`,"function":{`+strings.Join(fields, ",")+"}}")
-	}
+		return true
+	})
 	return gjson.Parse("[" + strings.Join(all, ",") + "]")
 }

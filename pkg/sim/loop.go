@@ -135,7 +135,7 @@ func (l *loop) run() {
 			return
 		}
 		for _, st := range inbox {
-			l.engine.Submit(st.truth.arrived, &st.seq)
+			l.guard(st, func() { l.engine.Submit(st.truth.arrived, &st.seq) })
 		}
 		now := l.clock.Now()
 		for _, f := range calls {
@@ -164,8 +164,24 @@ func (l *loop) run() {
 // emit passes tokens to their stream.
 func (l *loop) emit(s *engine.Sequence, at time.Duration, n int) {
 	st := s.Owner.(*stream)
-	l.metrics.made(s, at, n, st)
-	st.emit(&l.encoder, at, n)
+	l.guard(st, func() {
+		l.metrics.made(s, at, n, st)
+		st.emit(&l.encoder, at, n)
+	})
+}
+
+// guard calls f. If it panics, the stream is broken off, and the others go on.
+func (l *loop) guard(st *stream, f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			st.srv.panicked(v)
+			l.encoder = encoder{}
+			st.over = true
+			st.truth.setOutcome("cut")
+			st.sink.do(op{close: true, reset: true, then: func() { l.abort(st) }})
+		}
+	}()
+	f()
 }
 
 // timerSleeper is the portable sleeper. It is also used in tests with a fake

@@ -339,6 +339,8 @@ func (m *metrics) llamacpp() {
 func (m *metrics) own(s *Server) {
 	f := family{m, "mtbench_sim_", nil}
 	f.counter("writes_total", "Writes of tokens directly to a socket.", count(&s.lateness.n))
+	f.counter("panics_total", "Requests that ended in a fault of the simulator's own.",
+		count(&s.panics))
 	for q, p := range map[string]float64{"0.5": 0.5, "0.99": 0.99} {
 		f.gauge("lateness_seconds", "How late tokens were written, in seconds.",
 			func() float64 { return s.lateness.quantile(p).Seconds() }, "quantile", q)

@@ -26,10 +26,6 @@ const (
 	DefaultGPUBlocks = 1 << 20
 )
 
-// maxBody is the largest request body that is read: far above the text of the
-// longest contexts, about 4 MB for a million tokens.
-const maxBody = 256 << 20
-
 // Options configure a server. The zero value is a server without delays, with a
 // large cache, that accepts every model's name.
 type Options struct {

@@ -1,11 +1,14 @@
 package sim
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tidwall/gjson"
+
+	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 )
 
 // request is what a client asks for.
@@ -153,8 +156,8 @@ func (r *request) takeLimits(max gjson.Result) (fail *apiError) {
 
 // parseObject returns the body as a JSON object.
 func parseObject(body []byte) (gjson.Result, *apiError) {
-	if !gjson.ValidBytes(body) {
-		return gjson.Result{}, badJSON(body)
+	if err := jsonseq.Check(body); err != nil {
+		return gjson.Result{}, badJSON(err)
 	}
 	root := gjson.ParseBytes(body)
 	if !root.IsObject() {
@@ -192,6 +195,7 @@ func (r *request) takeMessages(v gjson.Result) *apiError {
 			return false
 		}
 		var out message
+		var calls string
 		role := false
 		m.ForEach(func(k, f gjson.Result) bool {
 			switch k.Str {
@@ -199,10 +203,9 @@ func (r *request) takeMessages(v gjson.Result) *apiError {
 				role = f.Type == gjson.String
 				out.role = f.Str
 			case "content":
-				text, wrong := content(f, at)
-				out.text, fail = text+out.text, wrong
+				out.text, fail = content(f, at)
 			case "tool_calls":
-				out.text += callText(f)
+				calls = callText(f)
 			case "reasoning", "reasoning_content":
 				if f.Type == gjson.String {
 					out.reasoning = f.Str
@@ -213,6 +216,7 @@ func (r *request) takeMessages(v gjson.Result) *apiError {
 		if fail == nil && !role {
 			fail = invalid("missing", at+".role", "Field required", "")
 		}
+		out.text += calls
 		r.messages = append(r.messages, out)
 		return fail == nil
 	})
@@ -231,15 +235,17 @@ func content(v gjson.Result, at string) (string, *apiError) {
 	case v.Type == gjson.Null:
 		return "", nil
 	case v.IsArray():
-		text, sep := "", ""
+		var text strings.Builder
+		sep := ""
 		v.ForEach(func(_, p gjson.Result) bool {
-			if p.Get("text").Exists() {
-				text += sep + p.Get("text").Str
+			if part := p.Get("text"); part.Exists() {
+				text.WriteString(sep)
+				text.WriteString(part.Str)
 				sep = "\n"
 			}
 			return true
 		})
-		return text, nil
+		return text.String(), nil
 	}
 	return "", invalid("string_type", at+".content", "Input should be a valid string", "")
 }
@@ -253,20 +259,16 @@ func (r *request) takePrompt(v gjson.Result) *apiError {
 		r.messages = []message{{text: v.Str}}
 		return nil
 	case v.IsArray():
-		items := v.Array()
-		if len(items) == 1 && items[0].Type == gjson.String {
-			r.messages = []message{{text: items[0].Str}}
+		first := v.Get("0")
+		if first.IsArray() {
+			v = first
+		}
+		if first.Type == gjson.String && !v.Get("1").Exists() {
+			r.messages = []message{{text: first.Str}}
 			return nil
 		}
-		if len(items) == 1 && items[0].IsArray() {
-			items = items[0].Array()
-		}
-		for _, id := range items {
-			if id.Type != gjson.Number {
-				return badRequest("prompt", "prompt must be a string, a list of one string, "+
-					"or a list of token ids: several prompts a request are not supported.")
-			}
-			r.promptIDs = append(r.promptIDs, int32(id.Int()))
+		if fail := r.takeIDs(v); fail != nil {
+			return fail
 		}
 		if len(r.promptIDs) == 0 {
 			return badRequest("prompt", "prompt must not be empty.")
@@ -276,15 +278,31 @@ func (r *request) takePrompt(v gjson.Result) *apiError {
 	return invalid("string_type", "body.prompt", "Input should be a valid string", "")
 }
 
-// badJSON returns the error that names the position at which body stops being
-// JSON.
-func badJSON(body []byte) *apiError {
+// takeIDs takes a prompt of token ids.
+func (r *request) takeIDs(list gjson.Result) (fail *apiError) {
+	list.ForEach(func(_, id gjson.Result) bool {
+		switch {
+		case id.Type != gjson.Number:
+			fail = badRequest("prompt", "prompt must be a string, a list of one string, "+
+				"or a list of token ids: several prompts a request are not supported.")
+		case len(r.promptIDs) == limits.Tokens:
+			fail = badRequest("prompt", "prompt has more than %d token ids.", limits.Tokens)
+		default:
+			r.promptIDs = append(r.promptIDs, int32(id.Int()))
+		}
+		return fail == nil
+	})
+	return fail
+}
+
+// badJSON returns the error that names the position at which a body stops being
+// JSON, or has brackets that are too deep.
+func badJSON(err error) *apiError {
 	at, why := int64(0), "Expecting value"
-	var v json.RawMessage
-	var syntax *json.SyntaxError
-	if err := json.Unmarshal(body, &v); errors.As(err, &syntax) {
-		if at = syntax.Offset; at < int64(len(body)) {
-			at = max(0, at-1) // the offset is after the invalid character
+	var syntax *jsonseq.SyntaxError
+	if errors.As(err, &syntax) {
+		if at = syntax.Offset; syntax.Kind == jsonseq.TooDeep {
+			why = "Too many levels"
 		}
 	}
 	return invalid("json_invalid", fmt.Sprintf("body.%d", at), "JSON decode error", why)

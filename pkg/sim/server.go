@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"multiturn/internal/limits"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
 	"multiturn/pkg/sim/internal/splitmix"
@@ -42,7 +43,11 @@ type Server struct {
 	connections atomic.Uint64
 	attacks     atomic.Uint64 // requests and connections that could be attacked
 	hostile     bool          // some of them are
+	bodies      *budget       // of bytes of bodies that are being read
+	backlog     *budget       // of bytes that wait for clients
 	lateness    lateness
+	panics      atomic.Uint64
+	firstPanic  atomic.Pointer[string]
 
 	wg     sync.WaitGroup
 	closed chan struct{}
@@ -65,6 +70,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, tokenizer: o.Tokenizer, started: time.Now(),
 		closed: make(chan struct{}), open: map[io.Closer]struct{}{},
+		bodies: newBudget(limits.RequestBodies), backlog: newBudget(limits.Backlog),
 		hostile: slices.ContainsFunc(o.Faults, Fault.hostile),
 	}
 	var err error
@@ -166,7 +172,7 @@ func (s *Server) ServeConn(nc net.Conn) {
 	}
 	s.loop.begin(newTimerSleeper)
 	c := &conn{
-		srv: s, sink: newSink(nc, &s.wg, s.closed),
+		srv: s, sink: newSink(nc, &s.wg, s.closed, s.backlog),
 		in: limitReader{Conn: s.loop.clock.Wrap(nc)},
 	}
 	c.br = bufio.NewReader(&c.in)
@@ -213,11 +219,11 @@ func (s *Server) Close() error {
 }
 
 // track registers c to be closed by Close, which then waits for untrack. It
-// returns false if the server is closed.
+// returns false if the server is closed or has too many connections.
 func (s *Server) track(c io.Closer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open == nil {
+	if s.open == nil || len(s.open) > limits.Connections {
 		return false
 	}
 	s.open[c] = struct{}{}
@@ -240,6 +246,25 @@ func (s *Server) isClosed() bool {
 		return false
 	}
 }
+
+// panicked counts a panic, and remembers the first.
+func (s *Server) panicked(v any) {
+	s.panics.Add(1)
+	text := fmt.Sprint(v)
+	s.firstPanic.CompareAndSwap(nil, &text)
+}
+
+// Panics returns how many requests ended in a fault of the simulator's own, and
+// what the first was.
+func (s *Server) Panics() (n int, first string) {
+	if p := s.firstPanic.Load(); p != nil {
+		first = *p
+	}
+	return int(s.panics.Load()), first
+}
+
+// NeedsKey reports whether requests must have a key.
+func (s *Server) NeedsKey() bool { return s.o.APIKey != "" }
 
 func (s *Server) authorized(hr *http.Request) bool {
 	if s.o.APIKey == "" {

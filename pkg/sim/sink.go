@@ -1,10 +1,14 @@
 package sim
 
 import (
+	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"syscall"
 	"time"
+
+	"multiturn/internal/limits"
 )
 
 // sink writes to one connection without blocking its caller. It writes directly
@@ -16,8 +20,10 @@ type sink struct {
 	raw  syscall.RawConn // nil: no direct writes
 	wg   *sync.WaitGroup // of its goroutines
 	stop <-chan struct{} // ends their waits
+	left *budget         // what may wait for all clients
 
 	mu      sync.Mutex
+	empty   *sync.Cond // the queue is
 	queue   []op
 	working bool
 	err     error
@@ -60,8 +66,9 @@ func (r receipt) done(at, after time.Time, timed bool, err error) {
 	}
 }
 
-func newSink(conn net.Conn, wg *sync.WaitGroup, stop <-chan struct{}) *sink {
-	s := &sink{conn: conn, wg: wg, stop: stop}
+func newSink(conn net.Conn, wg *sync.WaitGroup, stop <-chan struct{}, left *budget) *sink {
+	s := &sink{conn: conn, wg: wg, stop: stop, left: left}
+	s.empty = sync.NewCond(&s.mu)
 	if t, ok := conn.(syscall.Conn); ok && directWrites {
 		if raw, err := t.SyscallConn(); err == nil {
 			s.raw = raw
@@ -116,11 +123,40 @@ func (s *sink) do(o op) {
 	s.enqueue(o)
 }
 
+// errBacklog is the error of a client for which too much would wait.
+var errBacklog = errors.New("the client reads too slowly")
+
 func (s *sink) enqueue(o op) {
+	if n := len(o.bytes); n > 0 && (s.err != nil || !s.left.take(n)) {
+		s.drop(errBacklog)
+		o.bytes = nil
+	}
 	s.queue = append(s.queue, o)
 	if !s.working {
 		s.working = true
 		s.wg.Go(s.work)
+	}
+}
+
+// drop closes the connection of a client that takes nothing, or is gone. What is
+// read of it ends, too, and with it its stream.
+func (s *sink) drop(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+	conn := s.conn
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn() // or Close would wait for the client
+	}
+	_ = conn.Close()
+}
+
+// flush waits until nothing is queued.
+func (s *sink) flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.working {
+		s.empty.Wait()
 	}
 }
 
@@ -131,6 +167,7 @@ func (s *sink) work() {
 		if len(s.queue) == 0 {
 			s.working = false
 			s.queue = nil
+			s.empty.Broadcast()
 			s.mu.Unlock()
 			return
 		}
@@ -144,8 +181,9 @@ func (s *sink) work() {
 		}
 		at := time.Now()
 		if len(o.bytes) > 0 && err == nil {
-			_, err = s.conn.Write(o.bytes)
+			err = s.writeSlowly(o.bytes)
 		}
+		s.left.give(len(o.bytes))
 		after := time.Now()
 		if o.reset {
 			reset(s.conn)
@@ -155,7 +193,7 @@ func (s *sink) work() {
 		}
 		if err != nil {
 			s.mu.Lock()
-			s.err = err
+			s.drop(err)
 			s.mu.Unlock()
 		}
 		// A write that waits for a slow client is not late; one to a connection without
@@ -165,6 +203,14 @@ func (s *sink) work() {
 			o.then()
 		}
 	}
+}
+
+// writeSlowly writes bytes for which the client may take its time.
+func (s *sink) writeSlowly(b []byte) error {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(limits.Unread))
+	_, err := s.conn.Write(b)
+	_ = s.conn.SetWriteDeadline(time.Time{})
+	return err
 }
 
 // pause waits for d or until the server closes.

@@ -116,8 +116,13 @@ func (st *stream) begin() bool {
 	case st.q.role == "early":
 		st.roleChunk(&e)
 	}
-	if st.q.errorAt == 0 {
+	switch {
+	case st.q.errorAt == 0:
 		st.fail(&e)
+		return false
+	case st.q.truncate == 0:
+		st.end(&e)
+		st.cutShort(&e, 0, op{})
 		return false
 	}
 	st.deliver(&e, false, 0)

@@ -71,12 +71,16 @@ func detokenize(c *conn, _ *http.Request, body []byte, keepAlive bool) *apiError
 		return invalid("missing", "body.tokens", "Field required", "")
 	}
 	var ids []int32
-	for _, v := range list.Array() {
+	list.ForEach(func(_, v gjson.Result) bool {
 		if v.Type != gjson.Number || v.Num != float64(int32(v.Num)) {
-			return invalid("int_parsing", "body.tokens."+strconv.Itoa(len(ids)),
+			fail = invalid("int_parsing", "body.tokens."+strconv.Itoa(len(ids)),
 				"Input should be a valid integer", "")
 		}
 		ids = append(ids, int32(v.Num))
+		return fail == nil
+	})
+	if fail != nil {
+		return fail
 	}
 	text := marshal(c.srv.prompts.decode(ids))
 	c.send(keepAlive, http.StatusOK, "application/json",

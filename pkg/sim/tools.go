@@ -9,7 +9,7 @@ import (
 // takeTools puts the tools of a request before its messages, as a system message:
 // chat templates have their JSON in the system message or the first question.
 func (r *request) takeTools(tools gjson.Result) {
-	if tools.IsArray() && len(tools.Array()) > 0 {
+	if tools.IsArray() && tools.Get("0").Exists() {
 		r.messages = append(r.messages, message{role: "system", text: tools.Get("@ugly").Raw})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"multiturn/internal/limits"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
 	"multiturn/pkg/tokenizer"
@@ -248,7 +249,7 @@ func TestOldAndBroken(t *testing.T) {
 		"POST /v1/completions HTTP/1.0\r\nContent-Length: 46\r\n\r\n" +
 			`{"prompt":"abcd","stream":true,"max_tokens":2}`: "data: [DONE]\n\n",
 		"nonsense\r\n\r\n": "Invalid HTTP request received.",
-		"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", maxHead) +
+		"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", limits.RequestHead) +
 			"\r\n\r\n": "Invalid HTTP request received.",
 	} {
 		synctest.Test(t, func(t *testing.T) {

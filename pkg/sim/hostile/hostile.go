@@ -160,11 +160,16 @@ func raw(texts ...string) step {
 // send writes each text as a chunk of the transfer coding.
 func send(texts ...string) step { return raw(chunked(texts...)) }
 
+// repeat writes a unit n times.
+func repeat(unit string, n int) step {
+	return func(p *player) bool { return p.write([]byte(strings.Repeat(unit, n))) }
+}
+
 // endlessly writes a unit again and again, until the client has gone.
 func endlessly(unit string) step {
-	block := strings.Repeat(unit, max(1, blockSize/len(unit)))
 	return func(p *player) bool {
-		for p.write([]byte(block)) {
+		block := []byte(strings.Repeat(unit, max(1, blockSize/len(unit))))
+		for p.write(block) {
 		}
 		return false
 	}
@@ -175,12 +180,23 @@ const blockSize = 64 << 10
 
 // endless is endlessly within the transfer coding.
 func endless(unit string) step {
-	return endlessly(chunked(strings.Repeat(unit, max(1, blockSize/len(unit)))))
+	return func(p *player) bool {
+		return endlessly(chunked(strings.Repeat(unit, max(1, blockSize/len(unit)))))(p)
+	}
 }
 
 // fill sends a unit n times in the transfer coding.
 func fill(unit string, n int) step {
-	return counted(n, func(b []byte, _ int) []byte { return append(b, unit...) })
+	return func(p *player) bool {
+		most := max(1, blockSize/len(unit))
+		block := strings.Repeat(unit, min(n, most))
+		for left := n; left > 0; left -= most {
+			if !p.write([]byte(chunked(block[:min(left, most)*len(unit)]))) {
+				return false
+			}
+		}
+		return true
+	}
 }
 
 // counted sends n units in the transfer coding; if n is negative, without end.
@@ -198,6 +214,9 @@ func counted(n int, unit func(b []byte, i int) []byte) step {
 		return true
 	}
 }
+
+// made is a step that is made when it is due, since it is large.
+func made(make func() step) step { return func(p *player) bool { return make()(p) } }
 
 // drip writes a text byte by byte.
 func drip(pause time.Duration, text string) step {
