@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"multiturn/cmd/internal/texts"
+	"multiturn/internal/limits"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/plan"
@@ -44,15 +45,15 @@ func (f *cacheFlags) flags(blockSize string) []cli.Flag {
 	tiers := f.state.Tiers
 	gpu, cpu, disk := &tiers[kvcache.GPU], &tiers[kvcache.CPU], &tiers[kvcache.Disk]
 	return []cli.Flag{
-		{Name: "gpu-blocks", Essential: true, Value: cli.Int(&gpu.Blocks, 1), DefaultText: "what the server says",
-			Usage: "usable blocks of the GPU; vLLM's num_gpu_blocks less 1"},
+		{Name: "gpu-blocks", Essential: true, Value: cli.Int(&gpu.Blocks, 1, limits.Count),
+			DefaultText: "what the server says", Usage: "usable blocks of the GPU; vLLM's num_gpu_blocks less 1"},
 		{Name: "gpu-gib", Value: cli.Float(&gpu.GiB, 0), DefaultText: "none",
 			Usage: "the same in GiB on each GPU"},
-		{Name: "cpu-blocks", Essential: true, Value: cli.Int(&cpu.Blocks, 1), DefaultText: "no such tier",
+		{Name: "cpu-blocks", Essential: true, Value: cli.Int(&cpu.Blocks, 1, limits.Count), DefaultText: "no such tier",
 			Usage: "blocks of a tier in main memory"},
 		{Name: "cpu-gib", Value: cli.Float(&cpu.GiB, 0), DefaultText: "none",
 			Usage: "the same in GiB, of all GPUs together"},
-		{Name: "disk-blocks", Value: cli.Int(&disk.Blocks, 1), DefaultText: "no such tier",
+		{Name: "disk-blocks", Value: cli.Int(&disk.Blocks, 1, limits.Count), DefaultText: "no such tier",
 			Usage: "blocks of a tier on disk"},
 		{Name: "disk-gib", Value: cli.Float(&disk.GiB, 0), DefaultText: "none",
 			Usage: "the same in GiB, of all GPUs together"},
@@ -63,9 +64,9 @@ func (f *cacheFlags) flags(blockSize string) []cli.Flag {
 		{Name: "exclusive", Value: cli.Bool(&f.state.Exclusive),
 			Usage: "a block is in one tier only; otherwise lower tiers get a copy of " +
 				"everything computed"},
-		{Name: "block-size", Value: cli.Int(&f.state.BlockSize, 1), DefaultText: blockSize,
+		{Name: "block-size", Value: cli.Int(&f.state.BlockSize, 1, limits.Block), DefaultText: blockSize,
 			Usage: "tokens in a block"},
-		{Name: "offload-block-size", Value: cli.Int(&f.state.OffloadBlockSize, 1),
+		{Name: "offload-block-size", Value: cli.Int(&f.state.OffloadBlockSize, 1, limits.Block),
 			DefaultText: "a block", Usage: "tokens that tiers below the GPU store and load at " +
 				"once: the block_size of vLLM's offloading"},
 		{Name: "kv-model", Value: cli.String(&f.kvModel), Meta: "NAME",
@@ -77,7 +78,7 @@ func (f *cacheFlags) flags(blockSize string) []cli.Flag {
 			Value: cli.String(&f.state.KVDtype), Meta: "TYPE",
 			Usage: "the cache's type, as vLLM's --kv-cache-dtype: auto, bfloat16, fp8"},
 		{Name: "tp", Aliases: []string{"tensor-parallel-size"},
-			Value: cli.Int(&f.state.TP, 1), Usage: "tensor-parallel GPUs"},
+			Value: cli.Int(&f.state.TP, 1, limits.Count), Usage: "tensor-parallel GPUs"},
 	}
 }
 

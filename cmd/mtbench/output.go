@@ -107,6 +107,7 @@ func (o *outputs) checkUsed() error {
 // a run that is killed are useful. They do not have it before, so that a run that
 // cannot start leaves an earlier run's records alone.
 func (o *outputs) begin(h *record.Run) (err error) {
+	record.Check(h) // servers said much of it
 	o.collector.Add(h)
 	if o.f.records == "" {
 		return nil

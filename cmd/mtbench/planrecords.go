@@ -100,6 +100,7 @@ func (p *planner) run(
 		return nil, fmt.Errorf("%s: no turn of %d has reached a server and has its tokens counted",
 			name, len(run.turns))
 	}
+	shape.Coarsen(w.BlockSize / shape.BlockSize)
 	if e.Texts == nil && kind == plan.Records {
 		w.Notes = append(w.Notes, "what conversations share with each other is not counted: "+
 			"their texts are unknown")

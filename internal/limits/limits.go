@@ -95,6 +95,9 @@ const (
 	// prompt, and pictures and films of which the request has the address. An hour
 	// of film is a million tokens.
 	TokensUnseen = 1 << 20
+	// Block is the most tokens of a block of a KV cache: servers have blocks of 1 to
+	// some thousand tokens.
+	Block = 1 << 16
 	// Clock is the latest time of a run, and the longest time in a record, in
 	// nanoseconds: 104 days. Up to there a float64 has every nanosecond.
 	Clock = 1 << 53

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/internal/human"
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 	"multiturn/internal/packed"
 )
 
@@ -180,16 +182,18 @@ func (r *Reader) message(cur *jsonseq.Cursor) (Message, error) {
 			steered = true
 			text := cur.Skip()
 			n, ok := jsonseq.Int(text)
-			if !ok || n < 0 {
-				wrong("output_tokens is %s, want a whole number of tokens", clip(text))
+			if !ok || n < 0 || n > limits.Tokens {
+				wrong("output_tokens is %s, want a whole number of tokens, at most %s", clip(text),
+					human.Thousands(limits.Tokens))
 			}
 			m.OutputTokens = n
 		case "delay_ms":
 			delayed = true
 			text := cur.Skip()
 			ms, err := strconv.ParseFloat(string(text), 64)
-			if err != nil || !(ms >= 0 && ms < 1e12) {
-				wrong("delay_ms is %s, want milliseconds as a number from 0", clip(text))
+			if err != nil || !(ms >= 0 && ms <= limits.Clock/1e6) {
+				wrong("delay_ms is %s, want milliseconds as a number from 0, at most %s", clip(text),
+					human.Thousands(limits.Clock/1_000_000))
 				break
 			}
 			m.Delay = time.Duration(ms * float64(time.Millisecond))

@@ -1,6 +1,10 @@
 package chat
 
-import "time"
+import (
+	"time"
+
+	"multiturn/internal/limits"
+)
 
 // Turn is one request of a conversation: the messages that it sends for the
 // first time, and the answer that it asks for.
@@ -59,7 +63,7 @@ func (c *Conversation) answered(i int) bool {
 func (c *Conversation) turn(from, to int) Turn {
 	t := Turn{From: from, To: to, Answer: -1}
 	for i := from; i < to; i++ {
-		t.Think += c.Messages[i].Delay
+		t.Think = min(t.Think+c.Messages[i].Delay, limits.Clock)
 	}
 	if to < len(c.Messages) {
 		t.Answer = to

@@ -1,6 +1,9 @@
 package kvcache
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Chain names the full blocks of a growing sequence of tokens. The cost of
 // appending the next turn depends on its new tokens only. Use NewChain to make
@@ -19,7 +22,7 @@ func NewChain(size int, salt string) *Chain {
 	if size < 1 {
 		panic("kvcache: block size below 1")
 	}
-	c := &Chain{size: size, tail: make([]int32, 0, size)}
+	c := &Chain{size: size}
 	c.Reset(salt)
 	return c
 }
@@ -69,6 +72,37 @@ func (c *Chain) AppendUnknown(n int) {
 	}
 }
 
+// AppendOwn adds n tokens that are known by their places only: token i of a part that
+// the chain alone has. Parts of different numbers very likely share no token. It takes
+// the time of a block, not of its tokens.
+func (c *Chain) AppendOwn(part uint64, n int) {
+	i := 0
+	for ; i < n && len(c.tail) > 0; i++ {
+		c.Append(ownToken(part, i))
+	}
+	c.hashes = slices.Grow(c.hashes, max(0, n-i)/c.size)
+	for ; n-i >= c.size; i += c.size {
+		c.state = fold(c.state^mix(part^uint64(i)), uint64(c.size)^k3)
+		c.hashes = append(c.hashes, Hash(c.state))
+	}
+	for ; i < n; i++ {
+		c.tail = append(c.tail, ownToken(part, i))
+	}
+}
+
+// ownToken returns an id for a token that is known by its place only. It is above
+// every vocabulary.
+func ownToken(part uint64, i int) int32 {
+	return int32(1<<30 | mix(part^uint64(i))&(1<<30-1))
+}
+
+// mix spreads the bits of x, as in SplitMix64.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
 func (c *Chain) push(block []int32) {
 	c.state = hashBlock(c.state, block)
 	c.hashes = append(c.hashes, Hash(c.state))
@@ -84,10 +118,9 @@ func (c *Chain) Tokens() int { return len(c.hashes)*c.size + len(c.tail) }
 
 // Clone returns an independent copy.
 func (c *Chain) Clone() *Chain {
-	d := &Chain{size: c.size, state: c.state, tail: make([]int32, len(c.tail), c.size)}
-	copy(d.tail, c.tail)
-	d.hashes = append([]Hash(nil), c.hashes...)
-	return d
+	return &Chain{
+		size: c.size, state: c.state, tail: slices.Clone(c.tail), hashes: slices.Clone(c.hashes),
+	}
 }
 
 // Odd constants without a pattern: digits of pi, as in Blowfish, with the

@@ -1,6 +1,7 @@
 package kvcache
 
 import (
+	"fmt"
 	"math/bits"
 	"math/rand/v2"
 	"slices"
@@ -15,6 +16,35 @@ func chainOf(size int, salt string, ids []int32) *Chain {
 
 // However tokens are cut into pieces, the names are the same, and equal names
 // mean equal prefixes.
+// Tokens that only one chain has make blocks that only it has, wherever they begin.
+func TestAppendOwn(t *testing.T) {
+	t.Parallel()
+	seen := map[Hash]string{}
+	for _, before := range []int{0, 3, 4} {
+		for part := range uint64(3) {
+			c, again := NewChain(4, ""), NewChain(4, "")
+			for _, d := range []*Chain{c, again} {
+				d.Append([]int32{1, 2, 3, 4}[:before]...)
+				d.AppendOwn(part, 0)
+				d.AppendOwn(part, 17)
+				d.AppendOwn(part, -1)
+				d.Append(7, 8, 9)
+			}
+			if c.Tokens() != before+20 || len(c.Hashes()) != (before+20)/4 ||
+				!slices.Equal(c.Hashes(), again.Hashes()) {
+				t.Errorf("%d tokens, blocks %v and %v", c.Tokens(), c.Hashes(), again.Hashes())
+			}
+			for i, h := range c.Hashes()[before/4:] {
+				name := fmt.Sprint(before, part, i)
+				if seen[h] != "" {
+					t.Errorf("block %s is block %s", name, seen[h])
+				}
+				seen[h] = name
+			}
+		}
+	}
+}
+
 func FuzzChain(f *testing.F) {
 	f.Add(uint64(1), uint8(16))
 	f.Add(uint64(2), uint8(1))

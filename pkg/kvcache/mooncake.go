@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"time"
+
+	"multiturn/internal/limits"
 )
 
 // MooncakeBlock is the block size of Mooncake's traces, in tokens.
@@ -109,14 +110,13 @@ func (t *Trace) parse(line []byte) error {
 	if err := json.Unmarshal(line, &row); err != nil {
 		return fmt.Errorf("not a request of a trace: %w", err)
 	}
-	const most = math.MaxInt32 // far above any context length
 	switch {
-	case row.Timestamp == nil || *row.Timestamp < 0 || !(*row.Timestamp <= 1e12):
-		return errors.New("timestamp must be in milliseconds, 0 or more")
-	case row.Input == nil || *row.Input < 0 || *row.Input > most:
-		return errors.New("input_length must be a number of tokens")
-	case row.Output < 0 || row.Output > most:
-		return errors.New("output_length must be a number of tokens")
+	case row.Timestamp == nil || *row.Timestamp < 0 || !(*row.Timestamp <= limits.Clock/1e6):
+		return errors.New("timestamp must be in milliseconds, 0 or more, of at most 104 days")
+	case row.Input == nil || !limits.PlausiblePrompt(*row.Input, 0):
+		return fmt.Errorf("input_length must be a number of tokens, at most %d", limits.Tokens)
+	case !limits.PlausiblePrompt(row.Output, 0):
+		return fmt.Errorf("output_length must be a number of tokens, at most %d", limits.Tokens)
 	}
 	// Missing ids would count as misses that never happened, surplus ids as hits.
 	full, part := int(*row.Input)/t.size, (int(*row.Input)+t.size-1)/t.size

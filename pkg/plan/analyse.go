@@ -61,6 +61,9 @@ func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*T
 		caches = Caches{*config}
 	}
 	w := FromTurns(turns, o)
+	if config != nil {
+		caches = caches.Coarse(w.BlockSize / config.BlockSize)
+	}
 	a, err := Analyse(w, caches, kvcache.PromptAndOutput)
 	if err != nil {
 		return nil, nil, err

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"multiturn/internal/limits"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
@@ -50,22 +51,22 @@ func (e *Evidence) scrape(r *record.Scrape) {
 		e.replica = map[string]int{}
 	}
 	e.replica[r.URL] = r.Replica
-	if n := whole(r.Values["block_size"]); n > 0 {
+	if n := whole(r.Values["block_size"], limits.Block); n > 0 {
 		e.blockSize = n
 	}
-	if n := whole(r.Values["gpu_blocks"]); n > 0 {
+	if n := whole(r.Values["gpu_blocks"], limits.Count); n > 0 {
 		if e.blocks == nil {
 			e.blocks = map[string]int{}
 		}
 		e.blocks[r.URL] = n
 	}
-	if n := whole(r.Values["offload_blocks"]); n > 0 {
+	if n := whole(r.Values["offload_blocks"], limits.Block); n > 0 {
 		e.offload = n
 	}
 	for _, tier := range []kvcache.Tier{kvcache.CPU, kvcache.Disk} {
 		c := capacity{
-			tokens: whole(r.Values[tier.String()+"_tokens"]),
-			blocks: whole(r.Values[tier.String()+"_blocks"]),
+			tokens: whole(r.Values[tier.String()+"_tokens"], limits.Count),
+			blocks: whole(r.Values[tier.String()+"_blocks"], limits.Count),
 		}
 		if c != (capacity{}) {
 			if e.lower == nil {
@@ -186,7 +187,7 @@ func (e *Evidence) share(byURL map[string]int, of func(*record.Server) int) (siz
 // if the server says that they are more than a block; else 0.
 func (e *Evidence) offloaded(blockSize int) int {
 	switch {
-	case e.offload > 1:
+	case e.offload > 1 && e.offload*blockSize <= limits.Block:
 		return e.offload * blockSize
 	case e.offload == 0 && e.header != nil && e.header.Server.OffloadBlockSize > blockSize &&
 		e.header.Server.OffloadBlockSize%blockSize == 0:
@@ -209,9 +210,9 @@ func TierName(s string) string {
 	return s
 }
 
-// whole returns a gauge as a count, 0 if it cannot be one.
-func whole(f float64) int {
-	if f >= 1 && f <= math.MaxInt32/2 {
+// whole returns a gauge as a count of at most that many, 0 if it cannot be one.
+func whole(f float64, most int) int {
+	if f >= 1 && f <= float64(most) {
 		return int(f)
 	}
 	return 0
@@ -293,9 +294,9 @@ func (u *unit) add(n int) {
 	}
 }
 
-// size returns the unit, 0 if there were too few counts.
+// size returns the unit, 0 if there were too few counts, or if no block is as large.
 func (u *unit) size() int {
-	if len(u.seen) < minCounts {
+	if len(u.seen) < minCounts || u.divisor > limits.Block {
 		return 0
 	}
 	return u.divisor

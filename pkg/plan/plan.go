@@ -101,21 +101,8 @@ func (w *Workload) sort() {
 	})
 }
 
-// invented returns an id for a token that is known only by its place: token i of
-// part turn of conversation c, where a part is an answer or other unknown text. The
-// id is above every vocabulary, and very likely used nowhere else.
-func invented(c, turn, i int) int32 {
-	x := uint64(c)*0x9e3779b97f4a7c15 ^ uint64(turn)<<32 ^ uint64(i)
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return int32(1<<30 | (x^x>>31)&(1<<30-1))
-}
-
-// appendInvented appends the ids of the first n tokens of a part.
-func appendInvented(ids []int32, c, turn, n int) []int32 {
-	ids = slices.Grow(ids, max(0, n))
-	for i := range n {
-		ids = append(ids, invented(c, turn, i))
-	}
-	return ids
+// own returns the number of a part of a conversation whose tokens are known only by
+// their places: an answer, or other unknown text. See kvcache.Chain.AppendOwn.
+func own(conversation, part int) uint64 {
+	return uint64(conversation)*0x9e3779b97f4a7c15 ^ uint64(part)<<32
 }

@@ -817,10 +817,10 @@ func BenchmarkAnalyse(b *testing.B) {
 		chain := kvcache.NewChain(16, "")
 		var script script
 		for i := range 40 {
-			chain.Append(appendInvented(nil, n, 2*i, 300)...)
+			chain.AppendOwn(own(n, 2*i), 300)
 			r := Request{Conversation: fmt.Sprint(n), Index: i}
 			r.Prompt, r.Output = chain.Tokens(), 90
-			chain.Append(appendInvented(nil, n, 2*i+1, 90)...)
+			chain.AppendOwn(own(n, 2*i+1), 90)
 			script.requests = append(script.requests, r)
 			script.computed = append(script.computed, 300)
 		}

@@ -58,44 +58,71 @@ func (c *retelling) add(t *record.Turn) Request {
 		r.First = time.Duration(t.FirstToken)
 	}
 	r.New = max(0, r.Prompt-c.last.Prompt-c.last.Output)
-	if c.turns > 0 {
-		c.goOn(&r)
+	switch kept, why := c.kept(r.Prompt); kept {
+	case keptNothing:
+		c.chain = kvcache.NewChain(c.BlockSize, "")
+		r.New = r.Prompt
+		c.count(why)
+	case keptPrompt:
+		c.chain = c.asked
+		r.New = r.Prompt - c.last.Prompt
+		c.count(why)
 	}
 	c.fill(t, r.Prompt-c.chain.Tokens())
 	c.asked = c.chain.Clone()
 	// Even numbers are answers, odd ones what a prompt has beyond its text.
-	c.chain.Append(appendInvented(c.scratch[:0], c.number, 2*c.turns, r.Output)...)
+	c.chain.AppendOwn(own(c.number, 2*c.turns), r.Output)
 	// The slice stays as it is: chains grow behind it, and a turn that drops the
 	// answer goes on from a copy.
 	r.Hashes = c.chain.Hashes()
-	c.last = r.Turn
+	c.remember(t, r.Turn)
+	return r
+}
+
+// remember notes a turn as the last one.
+func (c *retelling) remember(t *record.Turn, last kvcache.Turn) {
+	c.last = last
 	c.reasoned = t.ChunksReasoning > 0 ||
 		t.Usage != nil && t.Usage.Reasoning != nil && *t.Usage.Reasoning > 0
 	c.history = t.History
 	c.turns++
-	return r
 }
 
-// goOn cuts the chain back to what the prompt of a later turn shares with the
-// turn before it.
-func (c *retelling) goOn(r *Request) {
+// kept is what of a turn the next prompt begins with.
+type kept int
+
+const (
+	keptAll kept = iota // its prompt and its answer
+	keptPrompt
+	keptNothing
+)
+
+// kept returns what a prompt of that many tokens shares with the turn before it,
+// and which count of breaks that is; nil if it is none.
+func (c *retelling) kept(prompt int) (kept, *int) {
 	switch {
+	case c.turns == 0:
+		return keptAll, nil
 	case c.alone:
-		c.startOver(r)
-	case r.Prompt < c.last.Prompt:
-		c.broken.cut++
-		c.startOver(r)
+		return keptNothing, nil
+	case prompt < c.last.Prompt:
+		return keptNothing, &c.broken.cut
 	case c.DatasetHistory && c.history != record.HistoryServer:
-		c.dropAnswer(r)
+		return keptPrompt, nil
 	case c.history != "" && c.history != record.HistoryServer:
-		c.broken.replaced++
-		c.dropAnswer(r)
+		return keptPrompt, &c.broken.replaced
 	case c.reasoned:
-		c.broken.reasoning++
-		c.dropAnswer(r)
-	case r.Prompt < c.last.Prompt+c.last.Output:
-		c.broken.shorter++
-		c.dropAnswer(r)
+		return keptPrompt, &c.broken.reasoning
+	case prompt < c.last.Prompt+c.last.Output:
+		return keptPrompt, &c.broken.shorter
+	}
+	return keptAll, nil
+}
+
+// count adds one to a count of breaks, which may be nil.
+func (c *retelling) count(n *int) {
+	if n != nil {
+		*n++
 	}
 }
 
@@ -111,16 +138,6 @@ func (c *retelling) fromDataset() bool {
 	return false
 }
 
-func (c *retelling) startOver(r *Request) {
-	c.chain = kvcache.NewChain(c.BlockSize, "")
-	r.New = r.Prompt
-}
-
-func (c *retelling) dropAnswer(r *Request) {
-	c.chain = c.asked
-	r.New = r.Prompt - c.last.Prompt
-}
-
 // fill appends n tokens of a new prompt: those of its texts, as far as they are
 // known and fit.
 func (c *retelling) fill(t *record.Turn, n int) {
@@ -131,8 +148,8 @@ func (c *retelling) fill(t *record.Turn, n int) {
 	if len(ids) > n {
 		ids = ids[:max(0, n)]
 	}
-	ids = appendInvented(ids, c.number, 2*c.turns+1, n-len(ids))
 	c.chain.Append(ids...)
+	c.chain.AppendOwn(own(c.number, 2*c.turns+1), n-len(ids))
 	c.scratch = ids
 }
 

@@ -162,15 +162,15 @@ func (w *writer) reply(turn int, r *Request) {
 	n := w.play.Conversation
 	if !w.replaced(turn) {
 		kept := w.answer[:min(len(w.answer), r.Output)]
-		w.answer = appendInvented(kept, n, turn, r.Output-len(kept))
-		w.chain.Append(w.answer...)
+		w.chain.Append(kept...)
+		w.chain.AppendOwn(own(n, turn), r.Output-len(kept))
 		w.known = r.Prompt + r.Output
 		return
 	}
 	// What is generated is thrown away: the next turn hits no further than this
 	// prompt.
 	generated := w.chain.Clone()
-	generated.Append(appendInvented(nil, n, turn, r.Output)...)
+	generated.AppendOwn(own(n, turn), r.Output)
 	r.Hashes = generated.Hashes()
 	w.chain.Append(appendAnswer(w.ids[:0], w.Template, w.tok,
 		w.conversation.Answer(w.play.Turns[turn]))...)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -266,6 +267,7 @@ func (s *Summary) capacity(c *kvcache.Curve, p kvcache.Point) Capacity {
 
 func (s *Summary) rows(a *Analysis) {
 	conversations := map[string]bool{}
+	byTurn := map[int]*Row{} // a turn's number may be any
 	first, later := Row{}, Row{Turn: -1}
 	for i := range a.Turns {
 		q := &a.Workload.Requests[i]
@@ -281,17 +283,19 @@ func (s *Summary) rows(a *Analysis) {
 			continue
 		}
 		conversations[q.Conversation] = true
-		for len(s.Turns) <= q.Index {
-			s.Turns = append(s.Turns, Row{Turn: len(s.Turns)})
+		if byTurn[q.Index] == nil {
+			byTurn[q.Index] = &Row{Turn: q.Index}
 		}
-		s.Turns[q.Index].add(t)
+		byTurn[q.Index].add(t)
 		if q.Index == 0 {
 			first.add(t)
 		} else {
 			later.add(t)
 		}
 	}
-	s.Turns = slices.DeleteFunc(s.Turns, func(r Row) bool { return r.Requests == 0 })
+	for _, turn := range slices.Sorted(maps.Keys(byTurn)) {
+		s.Turns = append(s.Turns, *byTurn[turn])
+	}
 	s.Conversations = len(conversations)
 	if len(s.Turns) > 1 {
 		s.First, s.Later = &first, &later

@@ -65,6 +65,9 @@ func (o Executed) Of(h *record.Run) Executed {
 // In a run with control arms, each arm of a conversation is a conversation of its
 // own. In arms whose prompts each have their own salt, or whose cache was emptied
 // before every turn, no turn shares anything.
+//
+// If the turns use more blocks than can be followed, the workload's blocks are larger
+// than those of o, by a power of two, and a note says so.
 func FromTurns(turns []*record.Turn, o Executed) *Workload {
 	return FromTurnsAt(len(turns), func(i int) *record.Turn { return turns[i] }, o)
 }
@@ -85,6 +88,9 @@ func FromTurnsAt(n int, at func(i int) *record.Turn, o Executed) *Workload {
 		BlockSize: o.BlockSize, Timed: true, How: "executed: as the turns were sent and ended",
 		Requests: make([]Request, 0, x.visits),
 	}
+	step, size := x.coarsen(), o.BlockSize
+	o.BlockSize *= step // x has the same
+	w.BlockSize = o.BlockSize
 	for n, d := range x.dialogues {
 		w.Requests = x.appendRequests(w.Requests, n, d)
 	}
@@ -92,7 +98,23 @@ func FromTurnsAt(n int, at func(i int) *record.Turn, o Executed) *Workload {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Source, b.Source))
 	})
 	w.Notes = x.notes()
+	if step > 1 {
+		w.Notes = append(w.Notes, coarseNote(step, size))
+	}
 	return w
+}
+
+// coarsen sorts the turns of each dialogue, and returns how many blocks to follow as
+// one.
+func (x *executed) coarsen() int {
+	var f followed
+	for _, d := range x.dialogues {
+		slices.SortStableFunc(x.byDialogue[d], func(a, b visit) int {
+			return cmp.Compare(a.turn, b.turn)
+		})
+		f.follow(x, d)
+	}
+	return f.stride(x.BlockSize)
 }
 
 // dialogue is a conversation in one arm.
@@ -144,8 +166,6 @@ func (x *executed) sort(i int, t *record.Turn) {
 
 // appendRequests appends the requests of dialogue n.
 func (x *executed) appendRequests(requests []Request, n int, d dialogue) []Request {
-	list := x.byDialogue[d]
-	slices.SortStableFunc(list, func(a, b visit) int { return cmp.Compare(a.turn, b.turn) })
 	r := newRetelling(x.Executed, n, record.SharesNothing(d.arm))
 	if x.Texts != nil && !r.alone {
 		if r.text = x.Texts[d.conversation]; r.text == nil {
@@ -154,7 +174,7 @@ func (x *executed) appendRequests(requests []Request, n int, d dialogue) []Reque
 			r.parts = r.text.Cut(x.MaxMessages)
 		}
 	}
-	for _, v := range list {
+	for _, v := range x.byDialogue[d] {
 		q := r.add(x.at(v.source))
 		q.Source = v.source
 		q.Replica = x.at(v.source).Replica

@@ -103,6 +103,7 @@ type span struct{ min, max float64 }
 // spans are the limits that a tag can name.
 var spans = map[string]span{
 	"tokens":   {0, limits.Tokens},
+	"block":    {0, limits.Block},
 	"replicas": {0, limits.Replicas},
 	"status":   {0, 999},
 	"count":    {0, limits.Count},

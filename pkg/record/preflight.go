@@ -15,7 +15,7 @@ type Preflight struct {
 	Evidence string `json:"evidence,omitempty"`
 	// BlockSize is a guess in tokens from what was cached; 1 is a cache that is
 	// exact to the token, 0 is unknown.
-	BlockSize int `json:"block_size,omitempty" limit:"tokens"`
+	BlockSize int `json:"block_size,omitempty" limit:"block"`
 	// Advice is the option of the server that would report more, or enable the cache.
 	Advice   string  `json:"advice,omitempty"`
 	Requests []Probe `json:"requests,omitempty"`

@@ -233,10 +233,10 @@ type Server struct {
 	// BlockSize, in tokens, GPUBlocks, and CPUTokens, the size of the CPU's tier, are
 	// from the server's metrics. The sizes are sums over all servers.
 	// OffloadBlockSize is the tokens that tiers below the GPU store and load at once.
-	BlockSize        int `json:"block_size,omitempty" limit:"tokens"`
+	BlockSize        int `json:"block_size,omitempty" limit:"block"`
 	GPUBlocks        int `json:"gpu_blocks,omitempty"`
 	CPUTokens        int `json:"cpu_tokens,omitempty"`
-	OffloadBlockSize int `json:"offload_block_size,omitempty" limit:"tokens"`
+	OffloadBlockSize int `json:"offload_block_size,omitempty" limit:"block"`
 }
 
 // Replica is one of the servers that shared the turns of a run.

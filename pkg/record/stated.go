@@ -4,10 +4,10 @@ import "encoding/json"
 
 // StatedCache is the server's KV cache as the user stated it, for predictions.
 type StatedCache struct {
-	BlockSize int `json:"block_size,omitempty" limit:"tokens"` // tokens; 0 = not stated
+	BlockSize int `json:"block_size,omitempty" limit:"block"` // tokens; 0 = not stated
 	// OffloadBlockSize is the tokens that tiers below the GPU store and load at once;
 	// 0 = as many as a block has.
-	OffloadBlockSize int `json:"offload_block_size,omitempty" limit:"tokens"`
+	OffloadBlockSize int `json:"offload_block_size,omitempty" limit:"block"`
 	// Tiers are from the GPU down. A tier whose size is not stated has its policy.
 	Tiers []StatedTier `json:"tiers,omitempty"`
 	// Exclusive reports whether a block is in one tier only.

@@ -1,11 +1,9 @@
 package report
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
-	"multiturn/internal/human"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/measure"
@@ -79,8 +77,6 @@ func (c *Collector) cachePlan() *CachePlan {
 	p := &CachePlan{}
 	p.shape(c)
 	e := c.executed(p)
-	caches, step := c.coarsen(p)
-	e.BlockSize *= step
 	var scratch planned
 	w := plan.FromTurnsAt(len(c.turns), func(i int) *record.Turn {
 		return scratch.of(&c.turns[i])
@@ -88,7 +84,8 @@ func (c *Collector) cachePlan() *CachePlan {
 	if len(w.Requests) == 0 {
 		return nil
 	}
-	a, err := plan.Analyse(w, caches, kvcache.PromptAndOutput)
+	step := w.BlockSize / p.Shape.BlockSize
+	a, err := plan.Analyse(w, p.Shape.Caches.Coarse(step), kvcache.PromptAndOutput)
 	if err != nil {
 		return nil // the shape was validated: no error is left
 	}
@@ -130,66 +127,6 @@ func (p *CachePlan) analysed(a *plan.Analysis, n, step int) {
 	if assumed := p.Shape.Assumption(); assumed != "" {
 		p.Notes = append(p.Notes, assumed)
 	}
-}
-
-// maxBlocks is how many blocks are followed one by one. A plan takes about 110
-// bytes for each, so this is under 500 MB.
-const maxBlocks = 4 << 20
-
-// coarsen returns the caches to predict for, nil if they are unknown, and how many
-// blocks are followed as one so that the run has at most maxBlocks.
-func (c *Collector) coarsen(p *CachePlan) (plan.Caches, int) {
-	step := c.stride(p.Shape.BlockSize)
-	if step == 1 {
-		return p.Shape.Caches, step
-	}
-	lost := human.Count((step-1)*p.Shape.BlockSize, "token")
-	p.Notes = append(p.Notes, fmt.Sprintf("the run used too many blocks to follow each: they are "+
-		"followed %d at a time, and possible and predicted hits are up to %s a turn too low",
-		step, lost))
-	var caches plan.Caches
-	for _, config := range p.Shape.Caches {
-		caches = append(caches, *coarse(config, step))
-	}
-	return caches, step
-}
-
-// stride returns how many blocks to follow as one, a power of two.
-func (c *Collector) stride(blockSize int) int {
-	longest := make(map[*talk]int32)
-	total := 0
-	for i := range c.turns {
-		t := &c.turns[i]
-		tokens := t.planTokens()
-		if record.SharesNothing(t.arm) {
-			total += int(tokens)
-			continue
-		}
-		if more := tokens - longest[t.talk]; more > 0 {
-			longest[t.talk] = tokens
-			total += int(more)
-		}
-	}
-	n := 1
-	for total/blockSize/n > maxBlocks {
-		n *= 2
-	}
-	return n
-}
-
-// coarse returns the same cache in blocks n times as large. Offloaded blocks that
-// are no multiple of those are as large as those.
-func coarse(c kvcache.Config, n int) *kvcache.Config {
-	c.BlockSize *= n
-	if c.OffloadBlockSize%c.BlockSize != 0 {
-		c.OffloadBlockSize = 0
-	}
-	for t := range c.Tiers {
-		if b := &c.Tiers[t].Blocks; *b > 0 {
-			*b = max(1, *b/n)
-		}
-	}
-	return &c
 }
 
 // beginnings returns the conversations of the run up to their first answer. No

@@ -266,31 +266,6 @@ func ofReplica(replica int, s *record.Scrape) *record.Scrape {
 	return s
 }
 
-// Runs of more blocks than can be followed are followed in larger ones.
-func TestStride(t *testing.T) {
-	t.Parallel()
-	turn := func(name, arm string, prompt int) *record.Turn {
-		return &record.Turn{Conversation: name, Arm: arm,
-			Exchange: record.Exchange{Usage: &record.Usage{Prompt: prompt}}}
-	}
-	many := collected(Options{}, turn("A", "", maxBlocks), turn("A", "", 3*maxBlocks),
-		turn("B", "", maxBlocks/2), turn("A", "", maxBlocks))
-	for size, want := range map[int]int{1: 4, 2: 2, 3: 2, 4: 1, 16: 1} {
-		if got := many.stride(size); got != want {
-			t.Errorf("blocks of %d: %d at a time, want %d", size, got, want)
-		}
-	}
-	alone := collected(Options{}, turn("A", record.ArmNoReuse, maxBlocks),
-		turn("A", record.ArmNoReuse, maxBlocks))
-	if got := alone.stride(1); got != 2 {
-		t.Errorf("prompts that share nothing: %d at a time", got)
-	}
-	if c := coarse(shape(7, kvcache.Unlimited, 1), 4); c.BlockSize != 64 ||
-		c.Tiers[0].Blocks != 1 || c.Tiers[1].Blocks != kvcache.Unlimited || c.Tiers[2].Blocks != 1 {
-		t.Errorf("%+v", c)
-	}
-}
-
 // A server that does not say how much was cached gets no zeros, anywhere.
 func TestUnknownCachedTokens(t *testing.T) {
 	t.Parallel()

@@ -252,15 +252,6 @@ func (t *turn) rawSample() record.Sample {
 	}
 }
 
-// planTokens returns the turn's prompt and answer as a plan reads them; 0 if they
-// are unknown.
-func (t *turn) planTokens() int32 {
-	if t.usage {
-		return t.prompt + t.completion
-	}
-	return t.counted + t.countedOut
-}
-
 // planned is a record.Turn that is filled anew for each turn, so that a plan
 // of a million turns does not hold a record for each.
 type planned struct {

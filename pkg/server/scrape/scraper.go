@@ -61,6 +61,7 @@ func (s *Scraper) Scrape(ctx context.Context, when string) []record.Scrape {
 			out[i] = record.Scrape{
 				At: record.At(s.start, time.Now()), URL: httpclient.ShownText(u), When: when, Values: r.Values,
 			}
+			record.Check(&out[i])
 			if err != nil {
 				out[i].Error = err.Error()
 				return

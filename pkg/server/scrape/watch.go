@@ -62,7 +62,8 @@ func Sum(list []record.Scrape, quantity string) (sum float64, ok bool) {
 }
 
 // Describe adds to a server what its metrics expose of its cache. Sizes are
-// added; replicas that differ have no block in common.
+// added; replicas that differ have no block in common. They may be any numbers:
+// record.Check decides which of them can be true.
 func Describe(list []record.Scrape, s *record.Server) {
 	for i, r := range list {
 		block := int(r.Values["block_size"])
