@@ -62,11 +62,7 @@ func (f *describeFlags) write(c *cli.Call, docs []render.Document) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
-	if err := render.Write(out, f.format, docs); err != nil {
-		return err
-	}
-	return out.Commit()
+	return out.Fill(func(w io.Writer) error { return render.Write(w, f.format, docs) })
 }
 
 // description is the reading of one file.

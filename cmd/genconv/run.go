@@ -52,10 +52,7 @@ func (f *flags) run(ctx context.Context, c *cli.Call) error {
 		return cli.Exit(cli.Usage, f.explain(c, err))
 	}
 	w := writer{call: c, cfg: cfg, tok: tok, format: format}
-	if err := w.write(ctx, g, out); err != nil {
-		return err
-	}
-	if err := out.Commit(); err != nil {
+	if err := out.Fill(func(to io.Writer) error { return w.write(ctx, g, to) }); err != nil {
 		return err
 	}
 	c.Remarkf("%d conversations, %d messages in %.2f s; tokens are those of %s (%s)",
@@ -120,11 +117,10 @@ func (f *flags) writeConfig(c *cli.Call, cfg *synth.Config, folder string) error
 	if err != nil {
 		return err
 	}
-	defer out.Close()
-	if _, err := out.Write(text); err != nil {
+	return out.Fill(func(w io.Writer) error {
+		_, err := w.Write(text)
 		return err
-	}
-	return out.Commit()
+	})
 }
 
 // explain adds to the error of a text that is too short which text it is, and

@@ -14,18 +14,18 @@ import (
 // returns the first error or the verdict.
 func (s *setup) conclude(p *played) error {
 	err := p.err
+	if errors.As(err, new(*bench.AllFailedError)) {
+		err = cli.Exit(cli.Failed, fmt.Errorf("%w; --keep-going goes on all the same",
+			s.advise(err, p.failed)))
+	}
 	if drain := s.call.Drain(); p.texts != nil && err == nil && drain.Err() == nil {
 		// An interrupt ends the check, and the report is still written.
 		// Replicas have the same template: one is asked.
 		err = checkPrefixes(drain, s.call, p.texts, s.clients[0], s.out.prefix)
 	}
-	if ferr := s.out.finish(p.end); err == nil {
-		err = ferr
-	}
-	if errors.As(err, new(*bench.AllFailedError)) {
-		err = cli.Exit(cli.Failed, fmt.Errorf("%w; --keep-going goes on all the same",
-			s.advise(err, p.failed)))
-	}
+	// The error of a file that ended the run comes back with the file, and is
+	// printed once.
+	err = errors.Join(err, s.out.finish(p.end))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -44,7 +45,8 @@ func openOutputs(c *cli.Call, f *runFlags) (*outputs, error) {
 		return nil, err
 	}
 	o := &outputs{call: c, f: f, collector: report.NewCollector("", options)}
-	if err := errors.Join(o.openConversations(), o.openTables(), o.checkNames()); err != nil {
+	err := errors.Join(o.openRecords(), o.openConversations(), o.openTables(), o.checkNames())
+	if err != nil {
 		o.close()
 		return nil, err
 	}
@@ -103,17 +105,22 @@ func (o *outputs) checkUsed() error {
 	return errors.Join(cli.Unused(o.f.records), cli.Unused(o.f.files.excelFile))
 }
 
-// begin writes the header. From here on the records have their own name: those of
-// a run that is killed are useful. They do not have it before, so that a run that
-// cannot start leaves an earlier run's records alone.
-func (o *outputs) begin(h *record.Run) (err error) {
+// openRecords opens the file of records. It has its name once it has a header, so
+// that a run that cannot start leaves an earlier run's records alone. Those of a
+// run that is killed are useful.
+func (o *outputs) openRecords() (err error) {
+	if o.f.records != "" {
+		o.recordFile, err = o.call.CreateInPlace(o.f.records)
+	}
+	return err
+}
+
+// begin writes the header.
+func (o *outputs) begin(h *record.Run) error {
 	record.Check(h) // servers said much of it
 	o.collector.Add(h)
-	if o.f.records == "" {
+	if o.recordFile == nil {
 		return nil
-	}
-	if o.recordFile, err = o.call.CreateInPlace(o.f.records); err != nil {
-		return err
 	}
 	o.records = record.NewWriter(o.recordFile)
 	return o.records.Run(h)
@@ -151,37 +158,37 @@ func (o *outputs) collect(rec any) {
 }
 
 // finish rates the client, ends the records and writes everything that is made of
-// the whole run.
+// the whole run. The records come first: they are there even if nobody waits for
+// the rest.
 func (o *outputs) finish(end *record.End) error {
 	if o.records != nil {
 		end.Certificate.DroppedWrites = o.records.Waits()
 	}
 	end.Certificate = o.collector.Certificate(end.Certificate)
-	o.collector.Add(end)
-	s := o.collector.Summary()
 	var errs []error
 	keep := func(err error) { errs = append(errs, err) }
-	if o.records != nil {
-		keep(o.records.End(end))
-		keep(o.records.Close())
+	if w := o.records; w != nil {
+		keep(o.recordFile.Fill(func(io.Writer) error { return errors.Join(w.End(end), w.Close()) }))
 		o.records = nil
-		keep(o.recordFile.Commit())
 	}
-	if o.convs != nil {
-		keep(o.convs.Close())
-		// If no conversation finished, an earlier file stays as it was.
-		if end.Conversations.Finished > 0 {
-			keep(o.convFile.Commit())
-		}
+	o.collector.Add(end)
+	// If no conversation finished, an earlier file stays as it was.
+	if o.convs != nil && end.Conversations.Finished > 0 {
+		keep(o.convFile.Fill(func(io.Writer) error { return o.convs.Close() }))
 	}
+	s := o.collector.Summary()
 	if o.statsFile != nil {
-		keep(report.SamplesJSON(o.statsFile, []*report.Summary{s}))
-		keep(o.statsFile.Commit())
+		keep(o.statsFile.Fill(func(w io.Writer) error {
+			return report.SamplesJSON(w, []*report.Summary{s})
+		}))
 	}
 	if o.excelFile != nil {
-		keep(xlsx.Write(o.excelFile, s.Workbook(o.f.report.Verbose)))
-		keep(o.excelFile.Commit())
-		o.call.Remarkf("wrote %s", o.excelFile.Name())
+		err := o.excelFile.Fill(func(w io.Writer) error {
+			return xlsx.Write(w, s.Workbook(o.f.report.Verbose))
+		})
+		if keep(err); err == nil {
+			o.call.Remarkf("wrote %s", o.excelFile.Name())
+		}
 	}
 	keep(printSummary(o.call, o.f.view.format, o.documents(s)))
 	return errors.Join(errs...)

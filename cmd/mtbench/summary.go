@@ -1,11 +1,7 @@
 package main
 
 import (
-	"errors"
 	"io"
-	"os"
-
-	"golang.org/x/term"
 
 	"multiturn/pkg/cli"
 	"multiturn/pkg/render"
@@ -25,28 +21,16 @@ func writeSummary(c *cli.Call, name string, f render.Format, docs []render.Docum
 func printSummary(c *cli.Call, f render.Format, docs []render.Document) error {
 	w := c.TextOut()
 	if f == render.Text {
-		return render.WriteText(w, docs, color(c, w))
+		return render.WriteText(w, docs, c.Color())
 	}
 	return render.Write(w, f, docs)
 }
 
 // writeFile writes an output as a whole or not at all.
-func writeFile(c *cli.Call, name string, to func(io.Writer) error) (err error) {
+func writeFile(c *cli.Call, name string, to func(io.Writer) error) error {
 	out, err := c.Create(name)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	if err := to(out); err != nil {
-		return err
-	}
-	return out.Commit()
-}
-
-// color reports whether headings are coloured on w: on terminals, unless NO_COLOR
-// is set.
-func color(c *cli.Call, w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb" &&
-		term.IsTerminal(int(f.Fd()))
+	return out.Fill(to)
 }

@@ -30,7 +30,7 @@ func (r *rejects) save() error {
 	if r == nil {
 		return nil
 	}
-	return errors.Join(r.buffer.Flush(), r.packed.Close(), r.file.Commit())
+	return r.file.Fill(func(io.Writer) error { return errors.Join(r.buffer.Flush(), r.packed.Close()) })
 }
 
 // close gives up what was not saved.

@@ -98,9 +98,6 @@ func (v *conversion) open() (err error) {
 		v.options.Rejects = v.rejects.buffer
 	}
 	v.talk = v.call.TextOut()
-	if v.call.Quiet() && v.talk == v.call.Stderr {
-		v.talk = io.Discard
-	}
 	if v.options.Parity {
 		v.options.Transcript = &sharegpt.Transcript{
 			W: v.talk, Input: v.from, Output: v.to,

@@ -29,12 +29,13 @@ type ledger struct {
 	stopped chan struct{}
 
 	// The rest belongs to the goroutine until it has stopped.
-	err            error
-	held           []entry // of a Fetcher: they wait to be counted
-	input          []int   // by play: tokens of all its messages so far; -1 = unknown
-	uncounted      int     // entries whose tokens are unknown
-	turns, turnsOK int     // without warm-up
-	early          early
+	err                        error   // the first of a sink
+	turnsErr, conversationsErr error   // of OnFinished and OnConversation
+	held                       []entry // of a Fetcher: they wait to be counted
+	input                      []int   // by play: tokens of all its messages so far; -1 = unknown
+	uncounted                  int     // entries whose tokens are unknown
+	turns, turnsOK             int     // without warm-up
+	early                      early
 }
 
 // early is what came of the turns at the start of a run.
@@ -185,22 +186,17 @@ func (l *ledger) enter(e *entry) error {
 	if l.input[e.play] < 0 || !l.tokens(e) {
 		l.uncounted++
 	}
-	if l.err != nil {
-		return nil
-	}
-	if l.opt.OnFinished != nil {
-		x := &Finished{
+	// What one sink cannot keep is still handed to the other.
+	if l.turnsErr == nil && l.opt.OnFinished != nil {
+		l.turnsErr = l.opt.OnFinished(&Finished{
 			Turn: t, Asked: e.asked, Answer: e.reply.Text, Reasoning: e.reply.Reasoning,
 			History: e.history,
-		}
-		if err := l.opt.OnFinished(x); err != nil {
-			return err
-		}
+		})
 	}
-	if e.finished != nil && l.opt.OnConversation != nil {
-		return l.opt.OnConversation(e.finished)
+	if e.finished != nil && l.conversationsErr == nil && l.opt.OnConversation != nil {
+		l.conversationsErr = l.opt.OnConversation(e.finished)
 	}
-	return nil
+	return cmp.Or(l.turnsErr, l.conversationsErr)
 }
 
 // tokens counts the texts of a turn. It returns false if the counter panics: then

@@ -78,8 +78,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 )
 
 // Command is a command or a subcommand.
@@ -160,13 +158,11 @@ type Process struct {
 	Signals <-chan os.Signal
 }
 
-// OS returns the running process, subscribed to SIGINT and SIGTERM.
+// OS returns the running process, subscribed to interrupts.
 func OS() Process {
-	c := make(chan os.Signal, 4)
-	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 	return Process{
 		Args: os.Args, Env: os.Environ(),
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Signals: c,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Signals: interrupts(),
 	}
 }
 
@@ -182,11 +178,14 @@ func Main(root *Command, p Process) int {
 	if err == nil && call.interrupted() && call.leaf.Drain {
 		code = Interrupted
 	}
+	switch {
+	case errors.Is(err, context.Canceled) && call.interrupted():
+		code, err = Interrupted, errors.New("interrupted")
+	case errors.Is(err, errNoReader):
+		return int(code)
+	}
 	if err != nil {
-		if errors.Is(err, context.Canceled) && call.interrupted() {
-			code, err = Interrupted, errors.New("interrupted")
-		}
-		printError(p.Stderr, root.Name, call.leaf.flagged(err))
+		call.last(func() { printError(call.Stderr, root.Name, call.leaf.flagged(err)) })
 	}
 	return int(code)
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
+	"multiturn/internal/human"
 	"multiturn/internal/packed"
 )
 
@@ -60,28 +60,14 @@ func CodeOf(err error) Code {
 	return Failed
 }
 
-// printError prints the error, each line of its text after the name. Control
-// characters, which may come from a file's name or content, are escaped.
+// printError prints the error, each line of its text after the name, once.
+// Control characters, which may come from a file's name or content, are escaped.
 func printError(w io.Writer, name string, err error) {
+	seen := map[string]bool{}
 	for line := range strings.Lines(err.Error()) {
-		if line = strings.TrimSpace(line); line != "" {
-			fmt.Fprintf(w, "%s: %s\n", name, visible(line))
+		if line = strings.TrimSpace(line); line != "" && !seen[line] {
+			seen[line] = true
+			fmt.Fprintf(w, "%s: %s\n", name, human.Visible(line))
 		}
 	}
-}
-
-// visible escapes the control characters of s.
-func visible(s string) string {
-	if strings.IndexFunc(s, unicode.IsControl) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			fmt.Fprintf(&b, "\\x%02x", r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -33,7 +33,7 @@ func TestExitCodes(t *testing.T) {
 			"demo: x: this is a PDF: read it\n"},
 		{"several lines", errors.Join(boom, UsageErrorf("bang")), 2, "demo: boom\ndemo: bang\n"},
 		{"terminal codes", errors.New("a\x1b[31mb\r\n\n c\u009bd "),
-			1, "demo: a\\x1b[31mb\ndemo: c\\x9bd\n"},
+			1, "demo: a\\x1b[31mb\ndemo: c\\u009bd\n"},
 		{"urfave would exit with it", exitCoder{}, 1, "demo: exit with 9\n"},
 		{"cancelled without an interrupt", context.Canceled, 1, "demo: context canceled\n"},
 	} {

@@ -22,27 +22,7 @@ type files struct {
 	stdin, stdout   bool
 	inputs, outputs []opened
 	parts           map[string]bool // names of unfinished outputs
-}
-
-// giveUp removes unfinished outputs that nobody is going to close.
-func (f *files) giveUp() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for name, exists := range f.parts {
-		if exists {
-			os.Remove(name)
-		}
-	}
-}
-
-// part notes that an unfinished output exists, or that it is gone.
-func (f *files) part(name string, exists bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.parts == nil {
-		f.parts = map[string]bool{}
-	}
-	f.parts[name] = exists
+	over            bool            // no more of them are made
 }
 
 // opened identifies a file.
@@ -54,7 +34,7 @@ type opened struct {
 
 func (a opened) same(b opened) bool {
 	if a.info != nil && b.info != nil {
-		return os.SameFile(a.info, b.info) && a.info.Mode().IsRegular()
+		return os.SameFile(a.info, b.info) && a.info.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == 0
 	}
 	return a.path != "" && a.path == b.path
 }
@@ -63,16 +43,7 @@ func (a opened) same(b opened) bool {
 // a usage error if the file cannot be read, or is also an output of this call.
 func (c *Call) Open(name string) (io.ReadCloser, error) {
 	if name == "-" {
-		c.files.mu.Lock()
-		defer c.files.mu.Unlock()
-		if c.files.stdin {
-			return nil, UsageErrorf("stdin (-) can be read only once, and is named twice")
-		}
-		c.files.stdin = true
-		if f, ok := c.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			c.Remarkf("reading from the terminal; Ctrl-D ends the input")
-		}
-		return io.NopCloser(c.Stdin), nil
+		return c.openStdin()
 	}
 	f, err := os.Open(name) // not under the lock: a pipe waits for its writer
 	if err != nil {
@@ -83,6 +54,36 @@ func (c *Call) Open(name string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// openStdin returns stdin to its owner. Its Close does nothing.
+func (c *Call) openStdin() (io.ReadCloser, error) {
+	f, isFile := c.Stdin.(*os.File)
+	if isFile && term.IsTerminal(int(f.Fd())) {
+		c.Remarkf("reading from the terminal; Ctrl-D ends the input")
+	}
+	if err := c.files.takeStdin(f); err != nil {
+		return nil, err
+	}
+	return io.NopCloser(c.Stdin), nil
+}
+
+// takeStdin notes that stdin has an owner. f is its file, or nil.
+func (f *files) takeStdin(file *os.File) error {
+	f.mu.Lock()
+	taken := f.stdin
+	f.stdin = true
+	f.mu.Unlock()
+	if taken {
+		return UsageErrorf("stdin (-) can be read only once, and is named twice")
+	}
+	if file == nil {
+		return nil
+	}
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return f.addInput("stdin", file)
 }
 
 // addInput notes an input, unless it is a folder or one of the outputs.
@@ -141,17 +142,6 @@ func notFound(name string) error {
 		return fmt.Errorf("%s: file not found; did you mean %s?", name, filepath.Join(dir, best))
 	}
 	return fmt.Errorf("%s: file not found; check the name, or write - for stdin", name)
-}
-
-// TextOut is where text for people goes: stdout, or stderr if stdout carries
-// data.
-func (c *Call) TextOut() io.Writer {
-	c.files.mu.Lock()
-	defer c.files.mu.Unlock()
-	if c.files.stdout {
-		return c.Stderr
-	}
-	return c.Stdout
 }
 
 func sameFile(name string) error {

@@ -174,15 +174,15 @@ func TestStandardStreams(t *testing.T) {
 			return err
 		}
 		text, _ := io.ReadAll(in)
-		equal(t, "TextOut before", c.TextOut() == c.Stdout, true)
+		io.WriteString(c.TextOut(), "before\x1b[1m ")
 		if err := put(c, "-", strings.ToUpper(string(text)), true); err != nil {
 			return err
 		}
-		io.WriteString(c.TextOut(), "the table")
+		io.WriteString(c.TextOut(), "the table\x1b[1m")
 		return nil
 	})
-	equal(t, "stdout", r.out, "FROM STDIN")
-	equal(t, "stderr", r.errout, "the table")
+	equal(t, "stdout", r.out, `before\x1b[1m FROM STDIN`)
+	equal(t, "stderr", r.errout, `the table\x1b[1m`)
 	wantUsage(t, inCall(t, func(c *Call) error { c.Open("-"); _, err := c.Open("-"); return err }),
 		"demo: stdin (-) can be read only once, and is named twice")
 	wantUsage(t, inCall(t, func(c *Call) error {

@@ -11,10 +11,12 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
+
+	"multiturn/internal/human"
 )
 
 // console is stderr. Writes are not mixed, and go above a progress bar if one is
-// shown.
+// shown. What a terminal would obey in them is escaped: nobody else has to do it.
 type console struct {
 	mu  sync.Mutex
 	raw io.Writer
@@ -22,14 +24,18 @@ type console struct {
 }
 
 func (c *console) Write(p []byte) (int, error) {
+	text := []byte(human.VisibleText(string(p)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.bar != nil {
-		if n, err := c.bar.Write(p); err == nil {
-			return n, nil
+		if _, err := c.bar.Write(text); err == nil {
+			return len(p), nil
 		}
 	}
-	return c.raw.Write(p)
+	if _, err := c.raw.Write(text); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 func (c *console) show(bar *mpb.Progress) {

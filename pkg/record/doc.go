@@ -48,7 +48,7 @@
 // It added "api" and "prompt_format" to the load; before, every run was one of
 // chats.
 // "counted" is left out where nothing was counted; in older records it has zeros
-// there.
+// there. It added "unwritten" to the end.
 //
 // # Examples
 //

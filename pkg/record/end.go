@@ -13,6 +13,9 @@ type End struct {
 	Certificate   Certificate `json:"certificate"`
 	// Implausible is as in turns.
 	Implausible string `json:"implausible,omitempty"`
+	// Unwritten counts turns that ended and are not in the file, because writing
+	// failed. It came with version 1.3.
+	Unwritten int `json:"unwritten,omitzero"`
 }
 
 // Values of End.Why.

@@ -1,6 +1,8 @@
 package record
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -13,6 +15,9 @@ const (
 	flushEvery = 500 * time.Millisecond
 	// flushSize is how many bytes are written sooner: few system calls, little memory.
 	flushSize = 64 << 10
+	// endRoom is how much of a full disk is taken back for the end of a run: twice as
+	// much as the longest one needs.
+	endRoom = 4 << 10
 	// queueSize is how many records may wait for the writer. Turns end in bursts, of
 	// thousands if as many clients started together.
 	queueSize = 8192
@@ -58,7 +63,8 @@ func (w *Writer) End(e *End) error { return w.add(e) }
 func (w *Writer) Waits() int64 { return w.waits.Load() }
 
 // Err returns the first error of writing. Later records are dropped, because a
-// stream with a hole would look complete.
+// stream with a hole would look complete. The End is still written if dst can be
+// cut back to whole lines (CutBack), and counts the turns that are missing.
 func (w *Writer) Err() error {
 	if err := w.failed.Load(); err != nil {
 		return *err
@@ -86,20 +92,14 @@ func (w *Writer) add(rec any) error {
 // write is the goroutine that owns dst.
 func (w *Writer) write() {
 	defer close(w.done)
-	var (
-		buf   []byte
-		tick  = time.NewTimer(flushEvery)
-		armed = true
-	)
+	tick, armed := time.NewTimer(flushEvery), true
 	defer tick.Stop()
+	var b batch
 	flush := func() {
-		if len(buf) > 0 && w.Err() == nil {
-			if _, err := w.dst.Write(buf); err != nil {
-				err = fmt.Errorf("writing records: %w", err)
-				w.failed.Store(&err)
-			}
+		if err := b.flush(w.dst, w.Err() != nil); err != nil {
+			err = fmt.Errorf("writing records: %w", err)
+			w.failed.CompareAndSwap(nil, &err)
 		}
-		buf = buf[:0]
 	}
 	for {
 		select {
@@ -108,14 +108,16 @@ func (w *Writer) write() {
 				flush()
 				return
 			}
-			var err error
-			if buf, err = appendRecord(buf, rec); err != nil {
+			if _, end := rec.(*End); end {
+				flush() // as it counts what is in the file
+			}
+			if err := b.add(rec, w.Err()); err != nil {
 				err = fmt.Errorf("encoding a record: %w", err)
 				w.failed.CompareAndSwap(nil, &err)
 				continue
 			}
 			// The header is written at once, for readers that follow the file.
-			if _, header := rec.(*Run); header || len(buf) >= flushSize {
+			if _, header := rec.(*Run); header || len(b.text) >= flushSize {
 				flush()
 			} else if !armed {
 				tick.Reset(flushEvery)
@@ -126,4 +128,57 @@ func (w *Writer) write() {
 			armed = false
 		}
 	}
+}
+
+// batch is what is to be written next.
+type batch struct {
+	text  []byte
+	turns int // added
+	kept  int // that are in the file
+	cut   bool
+}
+
+// add adds a record; after an error of writing only an End, which counts the turns
+// that are not in the file.
+func (b *batch) add(rec any, failed error) (err error) {
+	switch r := rec.(type) {
+	case *Turn:
+		b.turns++
+	case *End:
+		if failed != nil {
+			end := *r
+			end.Unwritten, end.Error = b.turns-b.kept, cmp.Or(end.Error, failed.Error())
+			b.text, err = appendRecord(b.text[:0], &end)
+			return err
+		}
+	}
+	if failed != nil {
+		return nil
+	}
+	b.text, err = appendRecord(b.text, rec)
+	return err
+}
+
+// flush writes the batch. After the first error it cuts the file back to whole
+// lines, if that can be done, and writes on: what comes is an End.
+func (b *batch) flush(dst io.Writer, failed bool) error {
+	text := b.text
+	b.text = b.text[:0]
+	if len(text) == 0 || failed && !b.cut {
+		return nil
+	}
+	n, err := dst.Write(text)
+	b.kept += turnsIn(text[:n])
+	if c, ok := dst.(interface{ CutBack(int64) ([]byte, error) }); err != nil && ok && !failed {
+		if removed, cutErr := c.CutBack(endRoom); cutErr == nil {
+			b.cut = true
+			b.kept -= turnsIn(removed)
+		}
+	}
+	return err
+}
+
+// turnsIn returns how many whole turns are in encoded records.
+func turnsIn(text []byte) int {
+	return bytes.Count(text[:bytes.LastIndexByte(text, '\n')+1], []byte(`{"type":"`+TypeTurn+`"`))
 }

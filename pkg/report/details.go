@@ -2,9 +2,11 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/record"
 )
 
@@ -69,6 +71,9 @@ func (c *Collector) work() Work {
 	if c.end != nil {
 		w.Why, w.Error, w.Conversations, w.Turns = c.end.Why, c.end.Error, c.end.Conversations,
 			c.end.Turns
+		if n := c.end.Unwritten; n > 0 {
+			w.Error += fmt.Sprintf("; %s that ended are not in the records", human.Count(n, "turn"))
+		}
 		return w
 	}
 	if c.run != nil {
