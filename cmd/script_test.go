@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -106,8 +107,8 @@ func startSim(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	ts.Defer(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait() // the interrupt ends it; its error does not matter
+		_ = cmd.Process.Signal(syscall.SIGTERM) // SIGINT is ignored by tests in the background
+		_ = cmd.Wait()                          // whose error does not matter
 		_ = talk.Close()
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')

@@ -1,5 +1,5 @@
-// Package human has small helps for messages: the word that a mistyped one meant,
-// and counts.
+// Package human has what texts for people need: foreign text made safe to print,
+// counts and sizes in words, and the word that a mistyped one meant.
 package human
 
 import "strings"

@@ -205,9 +205,17 @@ func (o *Output) write(p []byte) (n int, err error) {
 	case errors.Is(err, syscall.EPIPE) && !o.inPlace:
 		err = fmt.Errorf("%s: %w", o.name, errNoReader)
 	default:
-		err = fmt.Errorf("%s: %w", o.name, bare(err))
+		err = o.named(err)
 	}
 	return n, err
+}
+
+// named returns an error with the name of the output.
+func (o *Output) named(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: its folder was removed while it was written", o.name)
+	}
+	return fmt.Errorf("%s: %w", o.name, bare(err))
 }
 
 // errNoReader is the error of a write to a pipe whose reader has ended. Nothing
@@ -301,7 +309,7 @@ func (o *Output) Commit() error {
 	}
 	o.done = true
 	if err := o.commit(); err != nil {
-		o.failed = fmt.Errorf("%s: %w", o.name, bare(err))
+		o.failed = o.named(err)
 	}
 	return o.failed
 }
@@ -318,9 +326,6 @@ func (o *Output) commit() error {
 	}
 	if err == nil {
 		err = os.Rename(part, o.path)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		err = errors.New("its folder was removed while it was written")
 	}
 	if err != nil {
 		os.Remove(part)

@@ -147,7 +147,8 @@ func (b *batch) add(rec any, failed error) (err error) {
 	case *End:
 		if failed != nil {
 			end := *r
-			end.Unwritten, end.Error = b.turns-b.kept, cmp.Or(end.Error, failed.Error())
+			end.Why, end.Error = WhyFailed, cmp.Or(end.Error, failed.Error())
+			end.Unwritten = b.turns - b.kept
 			b.text, err = appendRecord(b.text[:0], &end)
 			return err
 		}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -13,19 +14,24 @@ func writeJSON(w io.Writer, docs []Document) error {
 	for _, d := range docs {
 		values = append(values, d.Value)
 	}
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(values)
+	if err := enc.Encode(values); err != nil {
+		return err
+	}
+	_, err := w.Write(visibleJSON(b.Bytes()))
+	return err
 }
 
 // writeCSV writes one cell a line: run, section, row, column, value. The rows of a
-// list are its cells, and the column is empty.
+// list are its cells, and the column is empty. Texts are no formulas.
 func writeCSV(w io.Writer, docs []Document) error {
 	out := csv.NewWriter(w)
 	// the error is kept for Error
 	_ = out.Write([]string{"run", "section", "row", "column", "value"})
-	for _, d := range docs {
+	for _, d := range visibleAll(docs) {
 		for _, s := range d.Sections {
 			for _, r := range s.Rows {
 				for _, c := range r.Cells {
@@ -33,7 +39,11 @@ func writeCSV(w io.Writer, docs []Document) error {
 					if row == "" {
 						row, column = column, ""
 					}
-					_ = out.Write([]string{d.Name, s.Name, row, column, full(c.Value)})
+					line := []string{d.Name, s.Name, row, column, full(c.Value)}
+					for i := range line {
+						line[i] = unformulated(line[i])
+					}
+					_ = out.Write(line)
 				}
 			}
 		}

@@ -3,6 +3,8 @@ package render
 import (
 	"strings"
 	"unicode/utf8"
+
+	"multiturn/internal/human"
 )
 
 // Fact is a few lines of text beside a label.
@@ -17,7 +19,7 @@ func Facts(labels int, facts ...Fact) func(heading func(string) string) string {
 	return func(heading func(string) string) string {
 		var b strings.Builder
 		for _, f := range facts {
-			label := f.Label
+			label := human.Visible(f.Label)
 			for i, line := range f.lines(labels) {
 				pad := strings.Repeat(" ", max(0, labels-utf8.RuneCountInString(label)))
 				if i == 0 {
@@ -36,6 +38,7 @@ func Facts(labels int, facts ...Fact) func(heading func(string) string) string {
 func (f *Fact) lines(from int) []string {
 	var out []string
 	for _, line := range f.Lines {
+		line = human.Visible(line)
 		if utf8.RuneCountInString(line) <= Width-from {
 			out = append(out, line)
 			continue

@@ -10,7 +10,7 @@ import (
 // writeMarkdown writes a heading and a table of all cells for each section.
 func writeMarkdown(w io.Writer, docs []Document) error {
 	var b strings.Builder
-	for _, d := range docs {
+	for _, d := range visibleAll(docs) {
 		if b.Len() > 0 {
 			b.WriteString("\n")
 		}
@@ -95,7 +95,8 @@ func readable(v any) string {
 	return strconv.FormatFloat(f, 'g', 6, 64)
 }
 
-var escaper = strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "*", `\*`, "`", "\\`")
+var escaper = strings.NewReplacer(`\`, `\\`, "|", `\|`, "\n", " ", "<", "&lt;", "*", `\*`,
+	"`", "\\`", "](", `]\(`)
 
 // escape writes a text so that Markdown shows it as it is.
 func escape(s string) string { return escaper.Replace(s) }

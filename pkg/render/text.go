@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"multiturn/internal/human"
 )
 
 // Width is the width of text, in characters: lines are wrapped and tables split at
@@ -12,14 +14,21 @@ import (
 // whole.
 const Width = 100
 
+// longestCell is the length, in characters, of what a table shows of a name: two of
+// them and some numbers fit beside each other.
+const longestCell = 40
+
+// longestWord is the longest word in a sentence: a path of any file is shown whole.
+const longestWord = 4096
+
 // WriteText writes documents for people. With color, headings are yellow.
 func WriteText(w io.Writer, docs []Document, color bool) error {
-	heading := func(s string) string { return s }
+	heading, visible := func(s string) string { return s }, human.VisibleText
 	if color {
-		heading = func(s string) string { return "\x1b[93m" + s + "\x1b[0m" }
+		heading, visible = human.Heading, human.VisibleHeadings
 	}
 	t := &text{heading: heading}
-	for _, d := range docs {
+	for _, d := range visibleAll(docs) {
 		if len(docs) > 1 {
 			label := ""
 			if d.Label != "" && d.Label != d.Name {
@@ -29,7 +38,7 @@ func WriteText(w io.Writer, docs []Document, color bool) error {
 		}
 		t.document(d)
 	}
-	_, err := io.WriteString(w, t.b.String())
+	_, err := io.WriteString(w, visible(t.b.String()))
 	return err
 }
 
@@ -162,7 +171,7 @@ func (c Column) lines(rows []Row) []string {
 	cells := []string{c.Head}
 	width, used := utf8.RuneCountInString(c.Head), false
 	for _, r := range rows {
-		cell := c.Text(r)
+		cell := human.Shorten(human.Visible(c.Text(r)), longestCell)
 		cells = append(cells, cell)
 		width, used = max(width, utf8.RuneCountInString(cell)), used || cell != ""
 	}
@@ -209,6 +218,7 @@ func wrap(s string, width int) []string {
 // sign.
 func words(s string) (out []string) {
 	for word := range strings.FieldsSeq(s) {
+		word = human.Shorten(word, longestWord)
 		if last := len(out) - 1; last >= 0 && strings.HasPrefix(word, "%") {
 			out[last] += " " + word
 			continue

@@ -72,7 +72,7 @@ func (c *Collector) work() Work {
 		w.Why, w.Error, w.Conversations, w.Turns = c.end.Why, c.end.Error, c.end.Conversations,
 			c.end.Turns
 		if n := c.end.Unwritten; n > 0 {
-			w.Error += fmt.Sprintf("; %s that ended are not in the records", human.Count(n, "turn"))
+			w.Error = fmt.Sprintf("%s not in the records, %s", human.Count(n, "turn"), w.Error)
 		}
 		return w
 	}

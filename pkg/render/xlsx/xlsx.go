@@ -8,6 +8,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"multiturn/internal/human"
 	"multiturn/pkg/render"
 )
 
@@ -68,7 +69,7 @@ func blocks(f *excelize.File, s render.Sheet, head int) error {
 				if err != nil {
 					return err
 				}
-				if err := f.SetCellValue(s.Name, at, value); err != nil {
+				if err := f.SetCellValue(s.Name, at, visible(value)); err != nil {
 					return err
 				}
 				if i > 0 && (j > 0 || b.Section.Rows[0].Name == "") {
@@ -104,6 +105,7 @@ func stream(f *excelize.File, s render.Sheet, head int) error {
 			return err
 		}
 		for i, v := range row {
+			row[i] = visible(v)
 			if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
 				row[i] = nil
 			}
@@ -113,4 +115,13 @@ func stream(f *excelize.File, s render.Sheet, head int) error {
 		}
 	}
 	return out.Flush()
+}
+
+// visible returns a value whose text, if it is one, is safe to show. Texts are
+// written as texts: no spreadsheet takes them for formulas.
+func visible(value any) any {
+	if text, ok := value.(string); ok {
+		return human.Visible(text)
+	}
+	return value
 }
