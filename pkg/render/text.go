@@ -14,9 +14,9 @@ import (
 // whole.
 const Width = 100
 
-// longestCell is the length, in characters, of what a table shows of a name: two of
-// them and some numbers fit beside each other.
-const longestCell = 40
+// longestCell is the length, in characters, of what a table shows of a name: some
+// numbers fit beside it.
+const longestCell = 64
 
 // longestWord is the longest word in a sentence: a path of any file is shown whole.
 const longestWord = 4096
