@@ -31,9 +31,6 @@ const SessionMark = "{session}"
 // connection that takes longer is of no use to a benchmark.
 const DefaultDialTimeout = 30 * time.Second
 
-// maxRedirects is the limit of net/http.
-const maxRedirects = 10
-
 // Config is how a server is reached. The zero value is a direct connection, with
 // the system's certificates.
 type Config struct {
@@ -134,29 +131,6 @@ func WithoutURL(err error) error {
 		return u.Err
 	}
 	return err
-}
-
-// WithinOrigin is the rule for redirects of requests that are not measured: they
-// are followed to the same scheme, host and port. The error of any other is a
-// *RedirectError.
-func WithinOrigin(req *http.Request, via []*http.Request) error {
-	first := via[0].URL
-	switch {
-	case len(via) >= maxRedirects:
-		return errors.New("too many redirects")
-	case req.URL.Host != first.Host || req.URL.Scheme != first.Scheme:
-		return &RedirectError{To: Shown(req.URL)}
-	}
-	return nil
-}
-
-// RedirectError is a redirect that is not followed.
-type RedirectError struct {
-	To string // the target, without its secrets
-}
-
-func (e *RedirectError) Error() string {
-	return "it redirects to " + e.To + ", which is not followed"
 }
 
 // Apply sets the headers of a request to the server, the key among them, except

@@ -239,6 +239,99 @@ func TestRedirectsStayWithinTheServer(t *testing.T) {
 	}
 }
 
+// No redirect of a server leads anywhere else, whatever it looks like, and the
+// error repeats no secret.
+func TestHostileRedirects(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was asked elsewhere, with %v", r.URL, r.Header)
+	}))
+	defer other.Close()
+	const notFollowed = "which is not followed"
+	for _, tt := range []struct {
+		location, want string // HERE is the server's host and port
+		status         int
+	}{
+		{other.URL + "/sesame", notFollowed, 302},
+		{other.URL + "/sesame", notFollowed, 308},
+		{strings.TrimPrefix(other.URL, "http:"), notFollowed, 307},
+		{"https://HERE/", notFollowed, 307},
+		{"http://user:pass@HERE/v1/models", "http://user:***@127.0.0.1", 307},
+		{"http://127.0.0.1/", notFollowed, 303},
+		{"ftp://HERE/", notFollowed, 307},
+		{"file:///etc/passwd", notFollowed, 301},
+		{"http://[fe80::1%25lo]/", notFollowed, 307},
+		{"http://[bad/sesame", "", 307},
+		{"", "", 302},
+		{"/loop", "too many redirects", 307},
+		{"?again", "too many redirects", 308},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			to := strings.ReplaceAll(tt.location, "HERE", r.Host)
+			w.Header().Set("Location", to)
+			w.WriteHeader(tt.status)
+		}))
+		defer srv.Close()
+		for what, send := range senders(t, srv.URL, httpclient.Config{APIKey: "sesame"}) {
+			want := tt.want
+			switch {
+			case what == "preconnect" || what == "hub":
+				continue
+			case what == "measured" || what == "preflight": // the server's word is the error
+				want = "HTTP 3"
+			case what == "detokenize" && tt.location == "", what == "identify" && tt.location == "":
+				continue
+			}
+			err := send()
+			if err == nil || !strings.Contains(err.Error(), want) ||
+				strings.Contains(err.Error(), "sesame") {
+				t.Errorf("%s, redirected to %q: error %v, want %q", what, tt.location, err, want)
+			}
+		}
+	}
+}
+
+// A POST is not followed as a GET, which would be another question.
+func TestRedirectOfPost(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/moved" {
+			http.Redirect(w, r, "/moved", http.StatusFound)
+		}
+	}))
+	defer srv.Close()
+	err := senders(t, srv.URL, httpclient.Config{})["reset"]()
+	if err == nil || !strings.Contains(err.Error(), "/moved, which is not followed") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSameOrigin(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{"http://h", "http://H:80/x?y", true},
+		{"https://h:443", "https://h", true},
+		{"http://h", "https://h", false},
+		{"http://h:443", "https://h:443", false},
+		{"http://h:8000", "http://h:8001", false},
+		{"http://h", "http://h.example", false},
+		{"http://[::1]:80", "http://[::1]", true},
+		{"http://[fe80::1%25a]", "http://[fe80::1%25b]", false},
+	} {
+		a, err := url.Parse(tt.a)
+		b, also := url.Parse(tt.b)
+		if err != nil || also != nil {
+			t.Fatal(err, also)
+		}
+		if got := httpclient.SameOrigin(a, b); got != tt.want {
+			t.Errorf("SameOrigin(%s, %s) = %v", tt.a, tt.b, got)
+		}
+	}
+}
+
 // authority is a certificate authority of the test, and a certificate that it
 // signed, in PEM form.
 func authority(t *testing.T) (ca []byte, sign func(name string) (certificate, key []byte)) {

@@ -50,6 +50,9 @@ const (
 	Metadata = 1 << 20
 	// Metrics is the longest page of a server's metrics.
 	Metrics = 16 << 20
+	// Series is the most text of such a page about metrics that are read; the
+	// others are skipped. Reading it takes up to ten times its size in memory.
+	Series = 2 << 20
 )
 
 // The limits of what the simulator takes of its clients, so that none of them

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"multiturn/internal/crash"
+	"multiturn/internal/httpclient"
 	"multiturn/internal/httphead"
 	"multiturn/internal/limits"
 	"multiturn/pkg/record"
@@ -187,9 +188,9 @@ func (t *netHTTP) preconnect(ctx context.Context, n int) error {
 			var c net.Conn
 			var err error
 			if t.target.Scheme == "https" {
-				c, err = t.openTLS(ctx, "tcp", hostPort(t.target))
+				c, err = t.openTLS(ctx, "tcp", httpclient.HostPort(t.target))
 			} else {
-				c, err = t.openPlain(ctx, "tcp", hostPort(t.target))
+				c, err = t.openPlain(ctx, "tcp", httpclient.HostPort(t.target))
 			}
 			if err != nil {
 				return err
@@ -207,18 +208,6 @@ func (t *netHTTP) preconnect(ctx context.Context, n int) error {
 // maxDials limits the connections that are opened at the same time before a run:
 // more could fill the server's backlog.
 const maxDials = 64
-
-// hostPort returns the address to dial.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = "80"
-		if u.Scheme == "https" {
-			port = "443"
-		}
-	}
-	return net.JoinHostPort(u.Hostname(), port)
-}
 
 // timed returns the timed connection under c, or nil.
 func timed(c net.Conn) *dialled {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/openai/reactor"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
@@ -21,7 +22,7 @@ type reacting struct {
 }
 
 func newReacting(o *Options, clock *sockclock.Clock, target *url.URL) (*reacting, error) {
-	r, err := reactor.New(clock, hostPort(target), o.Dialer().DialContext)
+	r, err := reactor.New(clock, httpclient.HostPort(target), o.Dialer().DialContext)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (c *Client) unreachable(err error) error {
 		text, soon = cert.Err.Error(), false
 		advice = "CA trusts an authority of your own, Insecure accepts any certificate"
 	case errors.As(err, &moved):
-		text, advice, soon = moved.Error(), "is that the server's address?", false
+		text, advice, soon = oneLine(c.mask.Remove(moved.Error())), "is that the server's address?", false
 	case errors.Is(err, context.Canceled):
 		soon = false
 	case asked.contact.heard(secure):

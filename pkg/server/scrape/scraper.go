@@ -1,6 +1,7 @@
 package scrape
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,7 +64,7 @@ func (s *Scraper) Scrape(ctx context.Context, when string) []record.Scrape {
 			}
 			record.Check(&out[i])
 			if err != nil {
-				out[i].Error = err.Error()
+				out[i].Error = s.mask(u).Remove(err.Error())
 				return
 			}
 			s.mu.Lock()
@@ -76,6 +77,16 @@ func (s *Scraper) Scrape(ctx context.Context, when string) []record.Scrape {
 	}
 	wg.Wait()
 	return out
+}
+
+// mask returns the secrets that the server at an address gets: an error may
+// repeat what it answered.
+func (s *Scraper) mask(address string) httpclient.Mask {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil // it was not asked
+	}
+	return httpclient.NewMask(append(httpclient.Secrets(u), s.config.Secrets(u)...)...)
 }
 
 // Every scrapes at the interval until ctx ends, on the caller's goroutine, and
@@ -107,14 +118,14 @@ func (s *Scraper) read(ctx context.Context, address string) (Reading, error) {
 			return Reading{}, fmt.Errorf("the answer is JSON, and %w", err)
 		}
 	}
-	e, err := Parse(strings.NewReader(string(body)))
+	e, err := Parse(bytes.NewReader(body))
 	if err != nil {
 		return Reading{}, fmt.Errorf("%s: %w", httpclient.ShownText(address), err)
 	}
 	r := Read(e)
 	if len(r.Values) == 0 {
 		return r, fmt.Errorf("%s: none of its %d metrics is in the catalogue",
-			httpclient.ShownText(address), len(e.Series))
+			httpclient.ShownText(address), len(e.Series)+e.Others)
 	}
 	return r, nil
 }
