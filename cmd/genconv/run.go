@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"multiturn/cmd/internal/texts"
+	"multiturn/internal/limits"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/synth"
@@ -69,7 +70,7 @@ func (f *flags) config(c *cli.Call) (cfg *synth.Config, folder string, err error
 	name, text := "the built-in config", synth.Reference
 	if len(c.Args) > 0 {
 		name, folder = c.Args[0], filepath.Dir(c.Args[0])
-		if text, err = texts.Read(c, name); err != nil {
+		if text, err = texts.Read(c, name, limits.Text); err != nil {
 			return nil, "", err
 		}
 		if name == "-" {

@@ -102,7 +102,7 @@ func (f *cacheFlags) stated(c *cli.Call) (*record.StatedCache, error) {
 	if f.modelConfig == "" {
 		return &s, nil
 	}
-	config, err := texts.Read(c, f.modelConfig)
+	config, err := texts.Read(c, f.modelConfig, limits.Settings)
 	if err != nil {
 		return nil, err
 	}

@@ -4,11 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
+	"strings"
 
 	"multiturn/internal/httpclient"
+	"multiturn/internal/limits"
 	"multiturn/pkg/cli"
 )
 
@@ -16,12 +16,12 @@ import (
 func (f *runFlags) caFlag() cli.Value {
 	parse := func(name string) (*x509.CertPool, error) {
 		f.caFile = name
-		text, err := os.ReadFile(name)
+		text, err := limits.ReadFile(name, limits.Settings)
 		if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 			err = errors.New("cannot be read: " + pathErr.Err.Error())
 		}
-		if err != nil {
-			return nil, err
+		if err != nil { // which goes on from the name
+			return nil, errors.New(strings.TrimPrefix(err.Error(), name+" "))
 		}
 		return httpclient.ParseCA(text)
 	}
@@ -62,5 +62,5 @@ func readWhole(c *cli.Call, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(r)
+	return limits.ReadAll(r, limits.Settings, name)
 }

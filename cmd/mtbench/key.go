@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"multiturn/internal/field"
 	"multiturn/internal/httpclient"
+	"multiturn/internal/limits"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
@@ -16,6 +16,12 @@ import (
 
 // keyVariable is where OpenAI's own clients look for a key.
 const keyVariable = record.KeyEnvironment
+
+// keyValue is a key that can be sent; the error says where another one came from.
+func keyValue(p *string) cli.Value {
+	parse := func(s string) (string, error) { return s, httpclient.CheckKey(s) }
+	return cli.Parsed(p, "TEXT", parse, func(string) string { return httpclient.Masked })
+}
 
 // findKey sets the API key and returns its source: the flag, else the file, else
 // the environment. A key of the environment is not sent if the user gave another
@@ -52,9 +58,6 @@ func (f *runFlags) signsIn() bool {
 	})
 }
 
-// longestKey is far more than any key: a file that is longer is another one.
-const longestKey = 64 << 10
-
 // readKey reads a key from a file. A line break at its end is no part of it.
 func readKey(c *cli.Call, name string) (string, error) {
 	r, err := c.Open(name)
@@ -62,7 +65,10 @@ func readKey(c *cli.Call, name string) (string, error) {
 		return "", err
 	}
 	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, longestKey+1))
+	text, err := limits.ReadAll(r, limits.Key, "it")
+	if tooLong := (*limits.Exceeded)(nil); errors.As(err, &tooLong) {
+		return "", cli.UsageErrorf("--api-key-file %s: %w, too long for a key", name, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
@@ -70,8 +76,6 @@ func readKey(c *cli.Call, name string) (string, error) {
 	switch {
 	case key == "":
 		return "", cli.UsageErrorf("--api-key-file %s: there is no key in it", name)
-	case len(text) > longestKey:
-		return "", cli.UsageErrorf("--api-key-file %s: it is too long for a key", name)
 	}
 	if err := httpclient.CheckKey(key); err != nil {
 		return "", cli.UsageErrorf("--api-key-file %s: the key %w", name, err)

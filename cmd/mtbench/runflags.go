@@ -148,7 +148,7 @@ func (f *runFlags) serverFlags() []cli.Flag {
 			Usage: "model to ask for, which also names the tokenizer"},
 		{Name: "served-model-name", Value: cli.String(&o.Model), DefaultText: "--model",
 			Usage: "the model's name in requests, if the server's differs"},
-		{Name: "api-key", Essential: true, Value: cli.String(&o.APIKey), Secret: true,
+		{Name: "api-key", Essential: true, Value: keyValue(&o.APIKey), Secret: true,
 			DefaultText: "OPENAI_API_KEY, if set",
 			Usage:       "bearer key; wins over --api-key-file and over an Authorization header"},
 		{Name: "api-key-file", Value: cli.File(&f.keyFile),

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"multiturn/internal/human"
+	"multiturn/internal/limits"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/kvcache"
@@ -136,7 +136,7 @@ func kvModel(name string) (*kvcache.Model, error) {
 	if !strings.HasSuffix(name, ".json") {
 		return nil, nil
 	}
-	b, err := os.ReadFile(name)
+	b, err := limits.ReadFile(name, limits.Settings)
 	if err != nil {
 		return nil, err
 	}

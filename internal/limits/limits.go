@@ -6,6 +6,7 @@ package limits
 import (
 	"fmt"
 	"io"
+	"os"
 
 	"multiturn/internal/human"
 )
@@ -53,6 +54,23 @@ const (
 	// Series is the most text of such a page about metrics that are read; the
 	// others are skipped. Reading it takes up to ten times its size in memory.
 	Series = 2 << 20
+	// HubFile is the longest file that a hub of models may have for a tokenizer,
+	// and the most that is taken of one whose size the hub does not say: the
+	// largest known has 35 MB.
+	HubFile = 256 << 20
+)
+
+// The limits of files that a flag or a variable names and that are read whole,
+// in bytes. They may be the wrong ones: a device without end, or something packed.
+const (
+	// Key is the longest file of a key or a token, in bytes: one has some hundred.
+	Key = 64 << 10
+	// Settings is the longest file of flags, of a model's config.json or of
+	// certificates: the system's own bundle of all authorities has 0.3 MB.
+	Settings = 16 << 20
+	// Text is the longest text that conversations are made of, uncompressed, and the
+	// longest of a generator's configs: it is in memory as a whole.
+	Text = 1 << 30
 )
 
 // The limits of what the simulator takes of its clients, so that none of them
@@ -152,6 +170,16 @@ func (e *Exceeded) Error() string {
 		return fmt.Sprintf("%s has more than %s %s", e.What, human.Thousands(e.Limit), e.Things)
 	}
 	return fmt.Sprintf("%s is larger than %s", e.What, human.Bytes(e.Limit))
+}
+
+// ReadFile is ReadAll of a file.
+func ReadFile(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return ReadAll(f, limit, name)
 }
 
 // ReadAll returns the bytes of r. If r has more than limit bytes, it returns the

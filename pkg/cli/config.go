@@ -2,8 +2,9 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"slices"
+
+	"multiturn/internal/limits"
 )
 
 // settle sets the flags that the command line left open from the environment,
@@ -37,7 +38,7 @@ func (c *Call) settle() error {
 
 // applyConfig sets flags from a config file.
 func (c *Call) applyConfig(name string) error {
-	data, err := os.ReadFile(name)
+	data, err := limits.ReadFile(name, limits.Settings)
 	if err != nil {
 		return UsageErrorf("flag --config: %w", plainOpenError(name, err))
 	}

@@ -4,11 +4,11 @@ package texts
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"multiturn/internal/limits"
 	"multiturn/internal/packed"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/synth"
@@ -34,7 +34,7 @@ func Add(c *cli.Call, corpus *synth.Corpus, names []string, folder string) error
 			return cli.UsageErrorf("%s, a text of the config, is neither here nor in the config's folder (%s)",
 				name, folder)
 		}
-		text, err := Read(c, name)
+		text, err := Read(c, name, limits.Text)
 		if err != nil {
 			return err
 		}
@@ -48,8 +48,9 @@ func Add(c *cli.Call, corpus *synth.Corpus, names []string, folder string) error
 	return nil
 }
 
-// Read returns the content of a file, uncompressed; - is stdin.
-func Read(c *cli.Call, name string) ([]byte, error) {
+// Read returns the content of a file, uncompressed, of at most limit bytes; - is
+// stdin.
+func Read(c *cli.Call, name string, limit int64) ([]byte, error) {
 	in, err := c.Open(name)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func Read(c *cli.Call, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	b, err := io.ReadAll(r)
+	b, err := limits.ReadAll(r, limit, "it")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -35,10 +35,12 @@ func TestHostilePages(t *testing.T) {
 	}{
 		"short series of one metric": {page(func(i int) string { return fmt.Sprintf("m{a=\"%d\"} 1\n", i) }),
 			""},
-		"a metric a line":     {page(func(i int) string { return fmt.Sprintf("m%d 1\n", i) }), ""},
-		"types":               {page(func(i int) string { return fmt.Sprintf("# TYPE m%d counter\n", i) }), ""},
-		"series of the same":  {page(func(int) string { return "vllm:prompt_tokens_total 1\n" }), "known metrics"},
-		"long labels":         {page(func(int) string { return "vllm:prompt_tokens_total{a=\"" + label + "\"} 1\n" }), "known metrics"},
+		"a metric a line":    {page(func(i int) string { return fmt.Sprintf("m%d 1\n", i) }), ""},
+		"types":              {page(func(i int) string { return fmt.Sprintf("# TYPE m%d counter\n", i) }), ""},
+		"series of the same": {page(func(int) string { return "vllm:prompt_tokens_total 1\n" }), "known metrics"},
+		"long labels": {page(func(int) string {
+			return "vllm:prompt_tokens_total{a=\"" + label + "\"} 1\n"
+		}), "known metrics"},
 		"a line without end":  {page(func(int) string { return label }), "a line of it is larger than 2 MiB"},
 		"nothing but breaks":  {page(func(int) string { return "\n\n\n\n" }), ""},
 		"a page of something": {page(func(int) string { return "<html>\n" }), "line 1 is no metric"},

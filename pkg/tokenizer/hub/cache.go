@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"multiturn/internal/limits"
 	"multiturn/pkg/tokenizer"
 )
 
@@ -40,7 +41,7 @@ func (r *repo) cached() string {
 	}
 	commit := r.Revision
 	if !commitHash.MatchString(commit) {
-		b, err := os.ReadFile(r.refFile())
+		b, err := limits.ReadFile(r.refFile(), limits.Key)
 		if err != nil {
 			return ""
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"multiturn/internal/httpclient"
+	"multiturn/internal/limits"
 	"multiturn/pkg/tokenizer"
 )
 
@@ -27,8 +28,11 @@ func (r *repo) download(ctx context.Context) (dir string, err error) {
 	defer r.client.CloseIdleConnections()
 	if r.Token == "" && r.TokenFile != "" {
 		// Most models need no token, so a file that cannot be read is ignored.
-		b, _ := os.ReadFile(r.TokenFile)
+		b, _ := limits.ReadFile(r.TokenFile, limits.Key)
 		r.Token = strings.TrimSpace(string(b))
+	}
+	if err := httpclient.CheckKey(r.Token); err != nil {
+		return "", fmt.Errorf("the token of the hub (HF_TOKEN, or the file %s) %w", r.TokenFile, err)
 	}
 	// The tokenizer's file comes last, since it marks the model as cached. Both
 	// files are of the same commit.
@@ -68,10 +72,10 @@ func (r *repo) lookForTokenizer(ctx context.Context) (remote, error) {
 	}
 	files := strings.Join(tokenizer.Files, ", ")
 	if missing == errNothing {
-		return remote{}, fmt.Errorf("%s has no such model, or none of %s in it", r.Endpoint, files)
+		return remote{}, fmt.Errorf("%s has no such model, or none of %s in it", r.shown(), files)
 	}
 	return remote{}, fmt.Errorf("the model on %s has none of %s: name another model with the same "+
-		"tokenizer", r.Endpoint, files)
+		"tokenizer", r.shown(), files)
 }
 
 // remote is what the hub reports about a file.
@@ -79,6 +83,14 @@ type remote struct {
 	file, commit, etag string
 	size               int64 // -1 if unknown
 	url                string
+}
+
+// most is the most bytes that the file may have: its size.
+func (f *remote) most() int64 {
+	if f.size >= 0 {
+		return f.size
+	}
+	return limits.HubFile
 }
 
 var (
@@ -101,7 +113,7 @@ func (r *repo) look(ctx context.Context, file, revision string) (remote, error) 
 	for range 5 {
 		req, err := http.NewRequestWithContext(ctx, http.MethodHead, at, nil)
 		if err != nil {
-			return remote{}, err
+			return remote{}, fmt.Errorf("%s is not the address of a hub: look at HF_ENDPOINT", r.shown())
 		}
 		// Otherwise ETag and length would be those of the packed answer.
 		req.Header.Set("Accept-Encoding", "identity")
@@ -135,11 +147,14 @@ func (r *repo) look(ctx context.Context, file, revision string) (remote, error) 
 		}
 		if !safeCommit.MatchString(f.commit) || !safeETag.MatchString(f.etag) {
 			return remote{}, fmt.Errorf("%s does not answer like a hub "+
-				"(no commit or ETag for %s): look at HF_ENDPOINT", r.Endpoint, file)
+				"(no commit or ETag for %s): look at HF_ENDPOINT", r.shown(), file)
+		}
+		if f.size > limits.HubFile {
+			return remote{}, fmt.Errorf("%s: %w", r.shown(), &limits.Exceeded{What: file, Limit: limits.HubFile})
 		}
 		return f, nil
 	}
-	return remote{}, fmt.Errorf("%s: too many redirects", r.Endpoint)
+	return remote{}, fmt.Errorf("%s: too many redirects", r.shown())
 }
 
 // refused returns the error of an answer that is not a file.
@@ -153,21 +168,30 @@ func (r *repo) refused(resp *http.Response, file, revision string) error {
 	case what == "EntryNotFound":
 		return errNoFile
 	case what == "RevisionNotFound":
-		return fmt.Errorf("the model on %s has no revision %q", r.Endpoint, revision)
+		return fmt.Errorf("the model on %s has no revision %q", r.shown(), revision)
 	case what == "GatedRepo":
 		return fmt.Errorf("the model is gated on %s: accept its terms there (%s)",
-			r.Endpoint, token)
+			r.shown(), token)
 	case resp.StatusCode == http.StatusUnauthorized || what == "RepoNotFound":
 		// The hub also answers this for models that do not exist.
 		return fmt.Errorf("%s has no such model, or it is private (%s): look at the spelling, or %s",
-			r.Endpoint, resp.Status, token)
+			r.shown(), status(resp), token)
 	case resp.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("%s refuses access (%s): %s", r.Endpoint, resp.Status, token)
+		return fmt.Errorf("%s refuses access (%s): %s", r.shown(), status(resp), token)
 	case resp.StatusCode == http.StatusNotFound:
 		return errNothing
 	}
-	return fmt.Errorf("%s answered %s for %s: try again later", r.Endpoint, resp.Status, file)
+	return fmt.Errorf("%s answered %s for %s: try again later", r.shown(), status(resp), file)
 }
+
+// status is the status of an answer in the words of the standard: those of the
+// answer are the hub's.
+func status(resp *http.Response) string {
+	return strings.TrimSpace(strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode))
+}
+
+// shown is the address of the hub without its secrets.
+func (r *repo) shown() string { return httpclient.ShownText(r.Endpoint) }
 
 // fetch downloads a file, unless its blob is there already, and links it into
 // the snapshot.
@@ -214,9 +238,6 @@ func (r *repo) fetchBlob(ctx context.Context, f remote, path string) error {
 		var done int64
 		done, err = r.fetchRest(ctx, f, out)
 		if err == nil && f.size >= 0 && done != f.size {
-			if done > f.size {
-				out.Truncate(0) // not the start of this file
-			}
 			err = fmt.Errorf("%d bytes of %d came", done, f.size)
 		}
 		if err == nil {
@@ -228,7 +249,7 @@ func (r *repo) fetchBlob(ctx context.Context, f remote, path string) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case try == attempts || errors.As(err, new(permanent)):
-			return fmt.Errorf("%s from %s: %w", f.file, r.Endpoint, err)
+			return fmt.Errorf("%s from %s: %w", f.file, r.shown(), err)
 		}
 		select {
 		case <-ctx.Done():
@@ -303,19 +324,23 @@ func (r *repo) fetchRest(ctx context.Context, f remote, out *os.File) (done int6
 			return done, permanent{err}
 		}
 		if resp.StatusCode != http.StatusOK {
-			return 0, errors.New(resp.Status)
+			return 0, errors.New(status(resp))
 		}
 	case resp.StatusCode == http.StatusPartialContent:
 	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-		return done, errors.New(resp.Status)
+		return done, errors.New(status(resp))
 	default:
-		return done, permanent{errors.New(resp.Status)}
+		return done, permanent{errors.New(status(resp))}
 	}
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := resp.Body.Read(buf)
 		watchdog.Reset(idle)
 		if n > 0 {
+			if done+int64(n) > f.most() {
+				out.Truncate(0) // not the start of this file
+				return 0, permanent{&limits.Exceeded{What: "what comes", Limit: f.most()}}
+			}
 			if _, err := out.Write(buf[:n]); err != nil {
 				return done, permanent{err}
 			}
@@ -350,6 +375,9 @@ func (r *repo) follow(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, permanent{errors.New("the hub sends a redirect that is not a URL")}
 		}
+		if req.URL.Scheme == "https" && at.Scheme != "https" {
+			return nil, permanent{&httpclient.RedirectError{To: at.Scheme + "://" + at.Host}}
+		}
 		next := req.Clone(req.Context())
 		next.URL, next.Host = at, ""
 		next.Header.Del("Authorization")
@@ -362,8 +390,8 @@ func (r *repo) follow(req *http.Request) (*http.Response, error) {
 // follow redirects.
 func (r *repo) do(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", httpclient.UserAgent)
-	if hub, err := url.Parse(r.Endpoint); err == nil && r.Token != "" && hub.Host == req.URL.Host &&
-		hub.Scheme == req.URL.Scheme {
+	if hub, err := url.Parse(r.Endpoint); err == nil && r.Token != "" &&
+		httpclient.SameOrigin(hub, req.URL) {
 		req.Header.Set("Authorization", "Bearer "+r.Token)
 	}
 	resp, err := r.client.Do(req)

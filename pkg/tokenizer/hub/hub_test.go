@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"multiturn/internal/httpclient"
 	"multiturn/pkg/tokenizer"
 )
 
@@ -395,6 +397,71 @@ func TestHostileHub(t *testing.T) {
 			!strings.Contains(err.Error(), "like a hub") {
 			t.Errorf("%v: %v", h, err)
 		}
+	}
+}
+
+// What a hub declares is the most that is taken of it, and no secret of its
+// address or of the token is in an error, even if the hub repeats it.
+func TestHostileDownloads(t *testing.T) {
+	t.Parallel()
+	head := func(size string) http.Header {
+		return http.Header{"X-Repo-Commit": {commit}, "Etag": {`"a"`}, "X-Linked-Size": {size}}
+	}
+	insecure := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was asked without TLS", r.URL)
+	}))
+	t.Cleanup(insecure.Close)
+	away := head("10")
+	away.Set("Location", insecure.URL+"/sesame")
+	for name, tt := range map[string]struct {
+		head http.Header
+		set  func(o *Options)
+		want string
+	}{
+		"too large":   {head("300000000000"), nil, "tokenizer.json is larger than 256 MiB"},
+		"endless":     {head("1000000"), nil, "what comes is larger than 977 KiB"},
+		"without TLS": {away, nil, "it redirects to " + insecure.URL + ", which is not followed"},
+		"token with LF": {nil, func(o *Options) { o.Token = "hf\nsecret" },
+			"(HF_TOKEN, or the file ) must be one line"},
+		"no address": {nil, func(o *Options) { o.Endpoint = "https://me:sesame@h:x" }, "look at HF_ENDPOINT"},
+		"an address away": {nil, func(o *Options) { o.Endpoint = "https://me:sesame@127.0.0.1:1" },
+			"cannot be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hub := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				for k, v := range tt.head {
+					w.Header()[k] = v
+				}
+				switch {
+				case tt.head.Get("Location") != "":
+					w.WriteHeader(http.StatusFound)
+				case r.Method == http.MethodGet:
+					for r.Context().Err() == nil {
+						_, _ = w.Write(make([]byte, 1<<16))
+					}
+				}
+			}))
+			t.Cleanup(hub.Close)
+			pool := x509.NewCertPool()
+			pool.AddCert(hub.Certificate())
+			cache := t.TempDir()
+			o := Options{Cache: cache, Endpoint: hub.URL, Token: secret, HTTP: httpclient.Config{CA: pool}}
+			if tt.set != nil {
+				tt.set(&o)
+			}
+			_, _, err := Open(t.Context(), "org/model", o)
+			if err == nil || !strings.Contains(err.Error(), tt.want) ||
+				strings.Contains(err.Error(), "sesame") {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			parts, _ := filepath.Glob(filepath.Join(cache, "*", "blobs", "*"))
+			for _, part := range parts {
+				if info, err := os.Stat(part); err != nil || info.Size() > 0 {
+					t.Errorf("%s stays: %v, %v", part, info, err)
+				}
+			}
+		})
 	}
 }
 
