@@ -8,7 +8,8 @@
 //	Chain    token ids to chained block hashes, as a conversation grows
 //	Cache    a block-accurate cache of up to three tiers under running requests
 //	Replay   a Cache under the requests of a run, in the order they ran and grew
-//	Reuse    reuse distances in one pass: the hits at every capacity (a Curve)
+//	Reuse    reuse distances in one pass: the hits at every capacity (a Curve);
+//	         ChainReuse is the same for hashes of a Chain, in less memory and time
 //	Bound    the most a turn can hit, from token counts alone
 //	Model    KV bytes per token from a model's config.json: bytes to blocks
 //	Trace    a reader of Mooncake traces

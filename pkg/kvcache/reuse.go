@@ -216,23 +216,23 @@ func (r *Reuse) reserve(n int) {
 // WorkingSet gives the number of blocks that matter after each request.
 type WorkingSet struct {
 	// Unique is the number of different blocks used so far.
-	Unique []int
+	Unique []int32
 	// Live is the number of blocks used so far that will be used again: what a cache that knew
 	// the future would hold.
-	Live []int
+	Live []int32
 }
 
 // WorkingSet returns the working set after each request so far (calls of Add or
 // Use).
 func (r *Reuse) WorkingSet() WorkingSet {
 	n := len(r.uniques)
-	w := WorkingSet{Unique: make([]int, n), Live: make([]int, n)}
+	w := WorkingSet{Unique: make([]int32, n), Live: make([]int32, n)}
 	for _, s := range r.blocks {
 		w.Live[s.first]++
 		w.Live[s.last]--
 	}
 	for i := range n {
-		w.Unique[i] = int(r.uniques[i])
+		w.Unique[i] = int32(r.uniques[i])
 		if i > 0 {
 			w.Live[i] += w.Live[i-1]
 		}

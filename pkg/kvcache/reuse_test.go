@@ -165,7 +165,7 @@ func TestDistances(t *testing.T) {
 		t.Errorf("distances %v, want %v", r.distances, want)
 	}
 	w := r.WorkingSet()
-	if !slices.Equal(w.Unique, []int{3, 5, 6}) || !slices.Equal(w.Live, []int{3, 3, 0}) {
+	if !slices.Equal(w.Unique, []int32{3, 5, 6}) || !slices.Equal(w.Live, []int32{3, 3, 0}) {
 		t.Errorf("working set %+v", w)
 	}
 }
