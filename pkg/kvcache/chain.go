@@ -116,6 +116,24 @@ func (c *Chain) Hashes() []Hash { return c.hashes }
 // block.
 func (c *Chain) Tokens() int { return len(c.hashes)*c.size + len(c.tail) }
 
+// Mark is a place in a chain.
+type Mark struct {
+	blocks int
+	state  uint64
+	tail   []int32
+}
+
+// Mark returns the place that the chain has reached.
+func (c *Chain) Mark() Mark { return Mark{len(c.hashes), c.state, slices.Clone(c.tail)} }
+
+// At returns an independent copy of the chain as it was at a mark.
+func (c *Chain) At(m Mark) *Chain {
+	return &Chain{
+		size: c.size, state: m.state, tail: slices.Clone(m.tail),
+		hashes: slices.Clone(c.hashes[:m.blocks]),
+	}
+}
+
 // Clone returns an independent copy.
 func (c *Chain) Clone() *Chain {
 	return &Chain{

@@ -23,11 +23,11 @@ type Prediction struct {
 // request that started last is preempted and resumes before all that wait. A
 // request that should already have ended by the time it is admitted ends as soon
 // as it has started.
-func Replay(c *Cache, plays []Play) []Prediction {
+func Replay(c *Cache, plays Plays) []Prediction {
 	r := &replay{cache: c, plays: plays,
-		out: make([]Prediction, len(plays)), state: make([]played, len(plays))}
+		out: make([]Prediction, plays.Len()), state: make([]played, plays.Len())}
 	for i, atEnd := range Timeline(plays) {
-		p := &plays[i]
+		p := plays.Play(i)
 		if atEnd {
 			r.growUntil(max(p.Start, p.End))
 			r.end(i)
@@ -42,7 +42,7 @@ func Replay(c *Cache, plays []Play) []Prediction {
 // replay is the state of Replay.
 type replay struct {
 	cache   *Cache
-	plays   []Play
+	plays   Plays
 	out     []Prediction
 	state   []played
 	running []int // in order of start
@@ -60,7 +60,7 @@ type played struct {
 
 // arrive starts a request, or makes it wait.
 func (r *replay) arrive(i int) {
-	p := &r.plays[i]
+	p := r.plays.Play(i)
 	if !r.cache.fits(p.Prompt) {
 		r.out[i].TooLarge = true
 		return
@@ -78,7 +78,7 @@ func (r *replay) arrive(i int) {
 // start admits a request, for the first time or after a preemption. It reports
 // whether there was room.
 func (r *replay) start(i int) bool {
-	p, s := &r.plays[i], &r.state[i]
+	p, s := r.plays.Play(i), &r.state[i]
 	q := Request{Hashes: p.Hashes, Tokens: max(1, p.Prompt), Prompt: max(1, p.Prompt)}
 	if s.admitted {
 		q.Tokens = s.known
@@ -112,7 +112,7 @@ func (r *replay) end(i int) {
 
 // finish ends a running request.
 func (r *replay) finish(i int) {
-	p, s := &r.plays[i], &r.state[i]
+	p, s := r.plays.Play(i), &r.state[i]
 	if n := p.Kept(PromptAndOutput) - s.seq.Computed(); n > 0 {
 		// Without room the rest of the answer is not kept.
 		s.seq.Grow(p.Hashes, n)
@@ -139,7 +139,7 @@ func (r *replay) admit() {
 func (r *replay) growUntil(at time.Duration) {
 	for len(r.growing) > 0 && r.growing[0].at <= at {
 		g := r.growing[0]
-		r.state[g.play].known = r.plays[g.play].Prompt + g.token + 1
+		r.state[g.play].known = r.plays.Play(g.play).Prompt + g.token + 1
 		r.grow(g.play)
 		if more, ok := r.next(g.play); ok {
 			r.growing[0] = more
@@ -154,7 +154,7 @@ func (r *replay) growUntil(at time.Duration) {
 // few, it preempts the request that started last until there are enough.
 func (r *replay) grow(i int) {
 	s := &r.state[i]
-	for s.seq != nil && !s.seq.Grow(r.plays[i].Hashes, s.known-s.seq.Computed()) {
+	for s.seq != nil && !s.seq.Grow(r.plays.Play(i).Hashes, s.known-s.seq.Computed()) {
 		r.preempt(r.running[len(r.running)-1])
 	}
 }
@@ -180,7 +180,7 @@ type growth struct {
 // next returns the next token of a play that needs a block; false if there is
 // none. The KV of the last token is never computed.
 func (r *replay) next(i int) (growth, bool) {
-	p := &r.plays[i]
+	p := r.plays.Play(i)
 	token := r.cache.blocksOf(r.state[i].known)*r.cache.config.BlockSize - p.Prompt
 	if token > p.Output-2 {
 		return growth{}, false

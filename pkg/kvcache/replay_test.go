@@ -17,7 +17,7 @@ func TestTimeline(t *testing.T) {
 		end  bool
 	}
 	var got []step
-	for i, end := range Timeline(plays) {
+	for i, end := range Timeline(PlayList(plays)) {
 		got = append(got, step{i, end})
 	}
 	want := []step{{1, false}, {1, true}, {0, false}, {2, false}, {2, true}, {4, false}, {4, true},
@@ -64,7 +64,7 @@ func TestReplayInTurn(t *testing.T) {
 		s.Finish()
 	}
 	replayed := newCache(t, config)
-	for i, p := range Replay(replayed, plays) {
+	for i, p := range Replay(replayed, PlayList(plays)) {
 		if p.Hits != want[i] || p.Waited || p.TooLarge {
 			t.Errorf("play %d: %+v, by hand %v", i, p, want[i])
 		}
@@ -82,7 +82,7 @@ func TestReplayWithoutRoom(t *testing.T) {
 		return c.Hashes()
 	}
 	c := newCache(t, Config{BlockSize: 4, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 10}}})
-	got := Replay(c, []Play{
+	got := Replay(c, PlayList{
 		{Hashes: chain("a", 28), Turn: Turn{24, 5}, Start: 0, End: 10},
 		{Hashes: chain("b", 20), Turn: Turn{20, 1}, Start: 1, End: 11}, // no room beside a
 		// room, but behind b; over before it began
@@ -120,7 +120,7 @@ func TestReplayGrows(t *testing.T) {
 		{9, 3}, {14, 3}, {15, 3}, {18, 3}, {19, 2}, {22, 2}, {23, 1}, {30, 1},
 	} {
 		c := newCache(t, Config{BlockSize: 4, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 11}}})
-		got := Replay(c, []Play{
+		got := Replay(c, PlayList{
 			{Hashes: old, Turn: Turn{16, 1}, Start: 0, End: 1},
 			{Hashes: other, Turn: Turn{16, 1}, Start: 1, End: 2}, a,
 			{Hashes: old, Turn: Turn{16, 1}, Start: tc.at, End: tc.at},
@@ -142,7 +142,7 @@ func TestReplayPreempts(t *testing.T) {
 	}
 	b := chain("b", 24)
 	c := newCache(t, Config{BlockSize: 4, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 8}}})
-	got := Replay(c, []Play{
+	got := Replay(c, PlayList{
 		{Hashes: chain("a", 20), Turn: Turn{12, 9}, Start: 0, First: 2, End: 10},
 		{Hashes: b, Turn: Turn{16, 9}, Start: 1, First: 2, End: 18},
 		{Hashes: chain("c", 4), Turn: Turn{4, 1}, Start: 8, End: 9}, // behind b
@@ -157,7 +157,7 @@ func TestReplayPreempts(t *testing.T) {
 	}
 	// An answer that the whole cache cannot hold is dropped, and nothing waits for it.
 	c = newCache(t, Config{BlockSize: 4, Tiers: [NumTiers]TierConfig{GPU: {Blocks: 4}}})
-	got = Replay(c, []Play{
+	got = Replay(c, PlayList{
 		{Hashes: chain("a", 32), Turn: Turn{12, 20}, Start: 0, First: 2, End: 22},
 		{Hashes: chain("d", 8), Turn: Turn{8, 1}, Start: 5, End: 6},
 	})
