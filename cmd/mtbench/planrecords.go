@@ -15,7 +15,7 @@ import (
 type planRun struct {
 	plan.Evidence
 	header *record.Run
-	turns  []*record.Turn
+	turns  plan.Turns
 }
 
 // readRuns reads the runs of a file that have turns.
@@ -37,12 +37,12 @@ func readRuns(r *record.Reader) ([]*planRun, error) {
 		begin().Add(r.Record())
 		switch x := r.Record().(type) {
 		case *record.Turn:
-			run.turns = append(run.turns, x)
+			run.turns.Add(x)
 		case *record.Sample:
-			run.turns = append(run.turns, plan.SampleTurn(x))
+			run.turns.Add(plan.SampleTurn(x))
 		}
 	}
-	return slices.DeleteFunc(runs, func(run *planRun) bool { return len(run.turns) == 0 }), r.Err()
+	return slices.DeleteFunc(runs, func(run *planRun) bool { return run.turns.Len() == 0 }), r.Err()
 }
 
 // records makes the plans of the runs in a file of records.
@@ -95,10 +95,10 @@ func (p *planner) run(
 	}.Of(run.header)
 	e.BlockSize = shape.BlockSize
 	texts.add(&e)
-	w := plan.FromTurns(run.turns, e)
+	w := plan.FromTurnsAt(run.turns.Len(), run.turns.At(), e)
 	if len(w.Requests) == 0 {
 		return nil, fmt.Errorf("%s: no turn of %d has reached a server and has its tokens counted",
-			name, len(run.turns))
+			name, run.turns.Len())
 	}
 	shape.Coarsen(w.BlockSize / shape.BlockSize)
 	if e.Texts == nil && kind == plan.Records {

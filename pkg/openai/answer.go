@@ -477,7 +477,7 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	// Copies, because the buffers are for the next answer.
 	r.GapsUS = slices.Clone(a.gaps)
 	// What an answer beyond its limit says is of no use, and would have to be counted.
-	if a.done || !isExceeded(cause) {
+	if large := (*limits.Exceeded)(nil); a.done || !errors.As(cause, &large) {
 		r.Text, r.Reasoning = string(a.text.buf), string(a.reasoning.buf)
 		r.FirstText = r.Text[:a.firstText]
 		if len(a.tools.calls) > 0 {
@@ -520,18 +520,9 @@ func (a *answer) json(at record.Clock) {
 	a.chunk(c, body, 0)
 }
 
-// isExceeded reports whether an answer ended at a limit.
-func isExceeded(err error) bool {
-	if err == nil {
-		return false // nearly always, and without an allocation
-	}
-	large := (*limits.Exceeded)(nil)
-	return errors.As(err, &large)
-}
-
 // outcome returns how the request ended and, if it failed, why.
 func (a *answer) outcome(cause error) (record.Outcome, string) {
-	r := a.res
+	r, large := a.res, (*limits.Exceeded)(nil)
 	proper := a.done || cause == nil && a.form == formJSON && a.failure == "" && a.badEvent == ""
 	if a.done {
 		cause = nil // the answer is complete, whatever happens to the connection
@@ -547,7 +538,7 @@ func (a *answer) outcome(cause error) (record.Outcome, string) {
 		switch head := (*headError)(nil); {
 		case errors.As(cause, &head):
 			return record.BadEvent, cause.Error() // there was an answer
-		case isExceeded(cause):
+		case errors.As(cause, &large):
 			return record.TooLarge, cause.Error()
 		}
 		return record.Connect, cause.Error()
@@ -557,7 +548,7 @@ func (a *answer) outcome(cause error) (record.Outcome, string) {
 		return record.ErrorInStream, a.failure
 	case a.badEvent != "":
 		return record.BadEvent, a.badEvent
-	case isExceeded(cause):
+	case errors.As(cause, &large):
 		return record.TooLarge, cause.Error()
 	case a.finished && gaveUp(r.Finish):
 		return record.Aborted, "the server gave the answer up: finish_reason " + a.clip([]byte(r.Finish))

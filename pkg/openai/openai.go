@@ -188,14 +188,12 @@ func (c *Client) Do(ctx context.Context, r *Request) (result *Result) {
 	} else {
 		err = c.transport.exchange(ctx, &call{body, c.template.requestHeader(r), idle}, a)
 	}
+	if f := (*crash.Error)(nil); errors.As(err, &f) {
+		return c.crashed(a.res, f)
+	}
 	at := a.arrived
 	if err != nil || at == 0 {
 		at = record.Clock(c.clock.Now())
-	}
-	if err != nil {
-		if f := (*crash.Error)(nil); errors.As(err, &f) {
-			return c.crashed(a.res, f)
-		}
 	}
 	result = a.finish(err, at)
 	result.BodyBytes = body.size

@@ -11,16 +11,16 @@ import (
 
 // Turn is what caches do for one request, in tokens of its prompt.
 type Turn struct {
-	Prompt int
+	Prompt int32
 	// New is the prompt less what the previous turn left, as in Request.
-	New int
+	New int32
 	// Possible is the possible hits: those of an unlimited cache in the same order of
 	// requests. They are whole blocks that an earlier request used, without the last
 	// token.
-	Possible int
+	Possible int32
 	// Hit is the hits of a cache of the stated shape, by tier; zero if none was
 	// stated.
-	Hit [kvcache.NumTiers]int
+	Hit [kvcache.NumTiers]int32
 	// Waited reports whether that cache had no room when the request arrived,
 	// TooLarge whether it is too small for the request.
 	Waited, TooLarge bool
@@ -28,7 +28,7 @@ type Turn struct {
 
 // Predicted returns the hits in all tiers of the cache of the stated shape.
 func (t *Turn) Predicted() int {
-	return t.Hit[kvcache.GPU] + t.Hit[kvcache.CPU] + t.Hit[kvcache.Disk]
+	return int(t.Hit[kvcache.GPU]) + int(t.Hit[kvcache.CPU]) + int(t.Hit[kvcache.Disk])
 }
 
 // Caches are the shapes of the caches of replicas, in their order. The last one is
@@ -102,7 +102,7 @@ type Use struct {
 	At time.Duration
 	// Unique is the number of different blocks used so far, Live how many of them
 	// will be used again, Running how many the running requests need.
-	Unique, Live, Running int
+	Unique, Live, Running int32
 }
 
 // Analyse replays a workload in an unlimited cache and in LRU caches of every
@@ -138,22 +138,22 @@ func Analyse(w *Workload, caches Caches, store kvcache.Store) (*Analysis, error)
 type part struct {
 	Workload
 	replica  int
-	requests []int // their indices in the whole workload
+	requests []int32 // their indices in the whole workload
 }
 
 // byReplica returns the parts of the workload, at least one.
 func (w *Workload) byReplica() []*part {
 	var parts []*part
-	of := map[int]*part{}
+	of := map[int32]*part{}
 	for i := range w.Requests {
 		n := w.Requests[i].Replica
 		if of[n] == nil {
-			of[n] = &part{replica: n, Workload: Workload{
+			of[n] = &part{replica: int(n), Workload: Workload{
 				BlockSize: w.BlockSize, Timed: w.Timed, PartialBlocks: w.PartialBlocks,
 			}}
 			parts = append(parts, of[n])
 		}
-		of[n].requests = append(of[n].requests, i)
+		of[n].requests = append(of[n].requests, int32(i))
 	}
 	if len(parts) < 2 { // nothing is copied
 		return append(parts, &part{})[:1]
@@ -178,7 +178,7 @@ func analyseOne(w *Workload, replica int, caches Caches, store kvcache.Store) (*
 	plays := w.plays()
 	for i := range w.Requests {
 		r := &w.Requests[i]
-		a.Turns[i] = Turn{Prompt: r.Prompt, New: r.New}
+		a.Turns[i] = Turn{Prompt: narrow(r.Prompt), New: r.New}
 	}
 	a.measure(plays)
 	if config == nil {
@@ -192,7 +192,7 @@ func analyseOne(w *Workload, replica int, caches Caches, store kvcache.Store) (*
 		t := &a.Turns[i]
 		t.Waited, t.TooLarge = p.Waited, p.TooLarge
 		for tier, n := range p.Hits {
-			t.Hit[tier] = n * config.BlockSize
+			t.Hit[tier] = narrow(n * config.BlockSize)
 		}
 	}
 	return a, nil
@@ -232,8 +232,11 @@ func (a *Analysis) gpuAlone() *int64 {
 }
 
 // plays returns the requests as caches replay them.
-func (w *Workload) plays() []kvcache.Play {
-	plays := make([]kvcache.Play, len(w.Requests))
+func (w *Workload) plays() kvcache.Plays {
+	if !w.PartialBlocks { // all their blocks are full
+		return requests(w.Requests)
+	}
+	plays := make(kvcache.PlayList, len(w.Requests))
 	for i := range w.Requests {
 		plays[i] = w.Requests[i].Play
 		plays[i].Hashes = w.full(&w.Requests[i])
@@ -241,51 +244,62 @@ func (w *Workload) plays() []kvcache.Play {
 	return plays
 }
 
+// requests are requests as plays.
+type requests []Request
+
+func (r requests) Len() int                 { return len(r) }
+func (r requests) Play(i int) *kvcache.Play { return &r[i].Play }
+
 // full returns the blocks of a request that are full: servers share no others.
 func (w *Workload) full(r *Request) []kvcache.Hash {
-	tokens := r.Prompt + max(0, r.Output)
-	if w.PartialBlocks {
-		tokens = r.Prompt
-	}
-	return r.Hashes[:min(len(r.Hashes), tokens/w.BlockSize)]
+	return r.Hashes[:min(len(r.Hashes), r.Prompt/w.BlockSize)]
 }
 
 // measure replays the requests once for all capacities.
-func (a *Analysis) measure(plays []kvcache.Play) {
-	type moment struct {
-		play int
-		end  bool
-	}
-	moments := make([]moment, 0, 2*len(plays))
-	for i, end := range kvcache.Timeline(plays) {
-		moments = append(moments, moment{i, end})
-	}
-	s := newSweep(a, len(plays))
-	for m, now := range moments {
-		if now.end {
-			s.end(now.play)
-			continue
-		}
+func (a *Analysis) measure(plays kvcache.Plays) {
+	s := newSweep(a, plays.Len())
+	started := -1 // a play whose start is looked at when the next moment is known
+	for play, end := range kvcache.Timeline(plays) {
 		// Requests between the start and the end of one hit its prompt. If there are
 		// none, the use at its end is enough.
-		alone := m+1 == len(moments) || moments[m+1] == moment{now.play, true}
-		s.start(now.play, alone)
+		if started >= 0 {
+			s.start(started, end && play == started)
+			started = -1
+		}
+		if end {
+			s.end(play)
+		} else {
+			started = play
+		}
 	}
 	s.finish()
+}
+
+// measurement counts the hits at every capacity.
+type measurement interface {
+	Lookup(hashes []kvcache.Hash, prompt int) int
+	Use(hashes []kvcache.Hash)
+	Curve() *kvcache.Curve
+	WorkingSet() kvcache.WorkingSet
 }
 
 // sweep is the state of measure.
 type sweep struct {
 	*Analysis
-	reuse   *kvcache.Reuse
-	running int   // blocks that running requests need
-	calls   int   // of reuse.Use
-	ends    []int // of the requests' ends, as positions among the calls
+	reuse   measurement
+	running int     // blocks that running requests need
+	calls   int     // of reuse.Use
+	ends    []int32 // of the requests' ends, as positions among the calls
 }
 
 func newSweep(a *Analysis, n int) *sweep {
-	s := &sweep{Analysis: a, reuse: kvcache.NewReuse(a.Workload.BlockSize), ends: make([]int, 0, n)}
-	s.reuse.CountPartial = a.Workload.PartialBlocks
+	s := &sweep{Analysis: a, reuse: kvcache.NewChainReuse(a.Workload.BlockSize),
+		ends: make([]int32, 0, n)}
+	if a.Workload.PartialBlocks {
+		r := kvcache.NewReuse(a.Workload.BlockSize)
+		r.CountPartial = true
+		s.reuse = r
+	}
 	a.WorkingSet = make([]Use, 0, n)
 	return s
 }
@@ -298,7 +312,7 @@ func (s *sweep) start(play int, alone bool) {
 	s.Pinned = max(s.Pinned, s.running)
 	if !q.Warmup {
 		n := s.reuse.Lookup(keep, q.Prompt) * s.Workload.BlockSize
-		s.Turns[play].Possible = max(0, min(n, q.Prompt-1))
+		s.Turns[play].Possible = narrow(max(0, min(n, q.Prompt-1)))
 	}
 	if !alone {
 		s.reuse.Use(keep[:min(len(keep), q.Prompt/s.Workload.BlockSize)])
@@ -310,9 +324,9 @@ func (s *sweep) start(play int, alone bool) {
 func (s *sweep) end(play int) {
 	q := &s.Workload.Requests[play]
 	s.reuse.Use(s.keep(q))
-	s.ends = append(s.ends, s.calls)
+	s.ends = append(s.ends, int32(s.calls))
 	s.calls++
-	s.WorkingSet = append(s.WorkingSet, Use{At: q.End, Running: s.running})
+	s.WorkingSet = append(s.WorkingSet, Use{At: q.End, Running: narrow(s.running)})
 	s.running -= s.need(q)
 }
 

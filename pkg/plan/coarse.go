@@ -11,8 +11,8 @@ import (
 // Limits of what is followed block by block. Beyond them blocks are followed several
 // at a time.
 const (
-	// maxBlocks is how many different blocks are followed: a plan has about 110 bytes
-	// for each, so this is under 500 MB.
+	// maxBlocks is how many different blocks are followed: a plan has 8 bytes for
+	// each, and 60 for each that is in a stated cache, so this is under 300 MB.
 	maxBlocks = 4 << 20
 	// maxNamed is how many blocks turns name that share no list of names with the turn
 	// before: 8 bytes for each, so this is another 500 MB.
@@ -26,10 +26,11 @@ const (
 type followed struct{ different, named, used int }
 
 // follow counts what the turns of a dialogue take. They are in their order.
-func (f *followed) follow(x *executed, d dialogue) {
-	r := retelling{Executed: x.Executed, alone: record.SharesNothing(d.arm)}
-	for _, v := range x.byDialogue[d] {
-		t := x.at(v.source)
+func (f *followed) follow(x *executed, of []visit) {
+	d := x.dialogues[of[0].dialogue]
+	r := retelling{Executed: x.Executed, alone: record.SharesNothing(d.Arm)}
+	for _, v := range of {
+		t := x.at(int(v.source))
 		prompt, output, _ := x.tokens(t)
 		fresh := prompt + output
 		switch kept, _ := r.kept(prompt); kept {

@@ -33,12 +33,12 @@ func TestCoarse(t *testing.T) {
 			turn("A", "", 2, most/2, 0), turn("A", "", 3, most/3, 0)}, 2},
 	} {
 		x := executed{
-			Executed:   &Executed{BlockSize: 16},
-			at:         func(i int) *record.Turn { return tc.turns[i] },
-			byDialogue: map[dialogue][]visit{}, replicas: map[int]bool{},
+			Executed: &Executed{BlockSize: 16},
+			at:       func(i int) *record.Turn { return tc.turns[i] },
+			numbers:  map[Dialogue]int32{},
 		}
 		for i := range tc.turns {
-			x.sort(i, x.at(i))
+			x.visit(i, x.at(i))
 		}
 		if got := x.coarsen(); got != tc.want {
 			t.Errorf("%s: %d at a time, want %d", tc.name, got, tc.want)

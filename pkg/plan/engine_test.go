@@ -91,7 +91,7 @@ func playEngine(t *testing.T, kind string, config kvcache.Config,
 	}
 	for _, turn := range out {
 		predicted += turn.Predicted()
-		possible += turn.Possible
+		possible += int(turn.Possible)
 	}
 	return predicted, truth, possible
 }

@@ -25,9 +25,9 @@
 //
 // # Cost
 //
-// Memory is 8 bytes per block used (turns of a conversation share theirs unless
-// answers are thrown away) and about 100 per different block. Twelve million block
-// accesses take a few seconds.
+// Memory is about 250 bytes per request, 8 per block used (turns of a conversation
+// share theirs unless answers are thrown away), and about 60 per block of a stated
+// cache. A trace takes about 100 per different block instead.
 //
 // # Limits
 //
@@ -45,22 +45,24 @@ import (
 	"multiturn/pkg/kvcache"
 )
 
-// Request is one request of a workload.
+// Dialogue is a conversation in one arm of a run with control arms.
+type Dialogue struct{ Conversation, Arm string }
+
+// Request is one request of a workload. There may be millions.
 type Request struct {
-	Conversation string
+	// Dialogue is nil if it is unknown, as in a trace.
+	*Dialogue
 	// Index counts the conversation's requests from 0; -1 = unknown, as in a trace.
-	Index int
-	// Arm is the request's arm in a run with control arms.
-	Arm string
+	Index int32
 	// New is the prompt's tokens less those of the previous turn: its prompt and, if
 	// the prompt continues it, its answer. No server can have New tokens from this
 	// conversation.
-	New int
+	New int32
 	// Replica is the number of the replica that had the request, from 1; 0 if there was
 	// one server. Each has caches of its own.
-	Replica int
+	Replica int32
 	// Source is the index of the request's turn among those given to FromTurns.
-	Source int
+	Source int32
 	// Warmup requests fill caches and are not counted.
 	Warmup bool
 	// Play has the blocks, the token counts and the times.

@@ -112,7 +112,7 @@ func TestTokensOfConversations(t *testing.T) {
 		var prompts, outputs, fresh []int
 		for _, r := range w.Requests {
 			prompts, outputs, fresh = append(prompts, r.Prompt), append(outputs, r.Output),
-				append(fresh, r.New)
+				append(fresh, int(r.New))
 			if want := (r.Prompt + r.Output) / w.BlockSize; len(r.Hashes) != want {
 				t.Errorf("%s: %d blocks for %d + %d tokens", name, len(r.Hashes),
 					r.Prompt, r.Output)
@@ -168,7 +168,7 @@ func TestPossibleHits(t *testing.T) {
 	} {
 		var got []int
 		for _, turn := range analyse(t, simulate(t, test.conversations, test.load), nil).Turns {
-			got = append(got, turn.Possible)
+			got = append(got, int(turn.Possible))
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s: possible hits %v, want %v", name, got, test.want)
@@ -265,7 +265,7 @@ func TestCountsAlone(t *testing.T) {
 		w := FromTurns(turns, o)
 		a := analyse(t, w, nil)
 		for i := range want {
-			if a.Turns[i].Possible != want[i] {
+			if int(a.Turns[i].Possible) != want[i] {
 				t.Fatalf("seed %d turn %d: possible %d, bound %d", seed, i, a.Turns[i].Possible, want[i])
 			}
 		}
@@ -279,7 +279,7 @@ func TestCountsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, turn := range shuffled {
-			if compared[i].Possible != want[slices.Index(turns, turn)] {
+			if int(compared[i].Possible) != want[slices.Index(turns, turn)] {
 				t.Fatalf("seed %d: shuffled turn %d has %d", seed, i, compared[i].Possible)
 			}
 		}
@@ -336,7 +336,7 @@ func plainLRU(w *Workload, capacity int) (hits int64) {
 	for i := range w.Requests {
 		plays[i] = w.Requests[i].Play
 	}
-	for i, end := range kvcache.Timeline(plays) {
+	for i, end := range kvcache.Timeline(kvcache.PlayList(plays)) {
 		p := plays[i]
 		if end {
 			use(p.Hashes[:min(len(p.Hashes), (p.Prompt+p.Output-1)/w.BlockSize)])
@@ -360,7 +360,7 @@ func TestPrediction(t *testing.T) {
 	w := simulate(t, []chat.Conversation{talk("a", 30, 20, 4), talk("b", 30, 20, 4)},
 		Simulation{Options: load.Options{Clients: 2}, BlockSize: 8})
 	for _, turn := range analyse(t, w, gpu(8, 1000)).Turns {
-		if turn.Predicted() != turn.Possible || turn.Waited || turn.TooLarge {
+		if turn.Predicted() != int(turn.Possible) || turn.Waited || turn.TooLarge {
 			t.Errorf("%+v", turn)
 		}
 	}
@@ -372,7 +372,7 @@ func TestPrediction(t *testing.T) {
 		if turn.TooLarge {
 			large++
 		}
-		if turn.Predicted() > turn.Possible {
+		if turn.Predicted() > int(turn.Possible) {
 			t.Errorf("%+v: more than the unlimited cache", turn)
 		}
 	}
@@ -428,7 +428,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 		switch {
 		case (w == nil) != (got[i] == nil):
 			t.Errorf("turn %d: %+v, want %+v", i, got[i], w)
-		case w != nil && *w != row{got[i].Prompt, got[i].New, got[i].Possible, got[i].Predicted()}:
+		case w != nil && *w != row{int(got[i].Prompt), int(got[i].New), int(got[i].Possible), got[i].Predicted()}:
 			t.Errorf("turn %d: %+v, want %+v", i, *got[i], *w)
 		}
 	}
@@ -508,7 +508,7 @@ func checkExecuted(t *testing.T, conversations []chat.Conversation, dataset, too
 	var turns []*record.Turn
 	for _, r := range w.Requests {
 		turn := &record.Turn{
-			Conversation: r.Conversation, Turn: r.Index,
+			Conversation: r.Conversation, Turn: int(r.Index),
 			Exchange: record.Exchange{Outcome: record.OK, Sent: record.Clock(r.Start) + 1,
 				End:   record.Clock(r.End) + 1,
 				Usage: &record.Usage{Prompt: r.Prompt, Completion: r.Output}},
@@ -563,7 +563,7 @@ func TestArmsShareNothing(t *testing.T) {
 		if i%4 == 0 && i > 0 {
 			want = (100*(i/4) + 32) / 16 * 16
 		}
-		if turn.Possible != want || turn.Predicted() != want {
+		if int(turn.Possible) != want || turn.Predicted() != want {
 			t.Errorf("turn %d in arm %s: %+v, want %d", turns[i].Turn, turns[i].Arm, *turn, want)
 		}
 	}
@@ -716,7 +716,7 @@ func FuzzFromTurns(f *testing.F) {
 				t.Fatal(err)
 			}
 			for i, x := range got {
-				if x != nil && (x.Possible < 0 || x.Possible >= x.Prompt || x.Predicted() >= x.Prompt) {
+				if x != nil && (x.Possible < 0 || x.Possible >= x.Prompt || x.Predicted() >= int(x.Prompt)) {
 					t.Errorf("turn %d: %+v", i, *x)
 				}
 			}
@@ -818,7 +818,7 @@ func BenchmarkAnalyse(b *testing.B) {
 		var script script
 		for i := range 40 {
 			chain.AppendOwn(own(n, 2*i), 300)
-			r := Request{Conversation: fmt.Sprint(n), Index: i}
+			r := Request{Dialogue: &Dialogue{Conversation: fmt.Sprint(n)}, Index: int32(i)}
 			r.Prompt, r.Output = chain.Tokens(), 90
 			chain.AppendOwn(own(n, 2*i+1), 90)
 			script.requests = append(script.requests, r)

@@ -62,8 +62,8 @@ func TestReplicas(t *testing.T) {
 			var possible, hit []int
 			total := 0
 			for i := range a.Turns {
-				possible, hit = append(possible, a.Turns[i].Possible), append(hit, a.Turns[i].Predicted())
-				total += a.Turns[i].Possible
+				possible, hit = append(possible, int(a.Turns[i].Possible)), append(hit, a.Turns[i].Predicted())
+				total += int(a.Turns[i].Possible)
 			}
 			if !slices.Equal(possible, tc.possible) || !slices.Equal(hit, tc.hit) {
 				t.Errorf("possible %v, hit %v; want %v, %v", possible, hit, tc.possible, tc.hit)
@@ -111,10 +111,10 @@ func TestTurnsOfReplicas(t *testing.T) {
 	}
 	var possible []int
 	for _, x := range got {
-		if x.Predicted() != x.Possible {
+		if x.Predicted() != int(x.Possible) {
 			t.Errorf("%+v: the caches hold all", x)
 		}
-		possible = append(possible, x.Possible)
+		possible = append(possible, int(x.Possible))
 	}
 	// 116 tokens were on the first replica when the third turn came.
 	if want := []int{0, 0, 112, 304}; !slices.Equal(possible, want) {

@@ -18,7 +18,7 @@ type retelling struct {
 	parts  []chat.Turn
 
 	chain    *kvcache.Chain // the turn before, prompt and answer
-	asked    *kvcache.Chain // its prompt, for when the answer is dropped
+	asked    kvcache.Mark   // its prompt, for when the answer is dropped
 	last     kvcache.Turn
 	reasoned bool   // its answer began with reasoning, which is not sent back
 	history  string // what stands in the history in place of its answer, see record.Turn
@@ -50,26 +50,26 @@ func newRetelling(o *Executed, number int, alone bool) *retelling {
 
 // add returns the request of the next turn.
 func (c *retelling) add(t *record.Turn) Request {
-	r := Request{Conversation: t.Conversation, Index: t.Turn, Arm: t.Arm, Warmup: t.Warmup}
+	r := Request{Index: narrow(t.Turn), Warmup: t.Warmup}
 	r.Prompt, r.Output, _ = c.tokens(t)
 	r.Start = time.Duration(cmp.Or(t.Sent, t.Issued))
 	r.End = max(r.Start, time.Duration(cmp.Or(t.LastToken, t.End)))
 	if t.Chunks != 1 { // an answer in one piece was generated before it came
 		r.First = time.Duration(t.FirstToken)
 	}
-	r.New = max(0, r.Prompt-c.last.Prompt-c.last.Output)
+	r.New = narrow(max(0, r.Prompt-c.last.Prompt-c.last.Output))
 	switch kept, why := c.kept(r.Prompt); kept {
 	case keptNothing:
 		c.chain = kvcache.NewChain(c.BlockSize, "")
-		r.New = r.Prompt
+		r.New = narrow(r.Prompt)
 		c.count(why)
 	case keptPrompt:
-		c.chain = c.asked
-		r.New = r.Prompt - c.last.Prompt
+		c.chain = c.chain.At(c.asked)
+		r.New = narrow(r.Prompt - c.last.Prompt)
 		c.count(why)
 	}
 	c.fill(t, r.Prompt-c.chain.Tokens())
-	c.asked = c.chain.Clone()
+	c.asked = c.chain.Mark()
 	// Even numbers are answers, odd ones what a prompt has beyond its text.
 	c.chain.AppendOwn(own(c.number, 2*c.turns), r.Output)
 	// The slice stays as it is: chains grow behind it, and a turn that drops the
@@ -82,10 +82,15 @@ func (c *retelling) add(t *record.Turn) Request {
 // remember notes a turn as the last one.
 func (c *retelling) remember(t *record.Turn, last kvcache.Turn) {
 	c.last = last
-	c.reasoned = t.ChunksReasoning > 0 ||
-		t.Usage != nil && t.Usage.Reasoning != nil && *t.Usage.Reasoning > 0
+	c.reasoned = reasoned(t)
 	c.history = t.History
 	c.turns++
+}
+
+// reasoned reports whether a turn's answer began with reasoning.
+func reasoned(t *record.Turn) bool {
+	return t.ChunksReasoning > 0 ||
+		t.Usage != nil && t.Usage.Reasoning != nil && *t.Usage.Reasoning > 0
 }
 
 // kept is what of a turn the next prompt begins with.

@@ -51,10 +51,11 @@ type writer struct {
 // write writes the requests and the blocks of a cache that nobody empties.
 func (w *writer) write() {
 	w.chain = kvcache.NewChain(w.BlockSize, w.epoch())
+	dialogue := &Dialogue{w.conversation.ID, w.play.Arm.Name}
 	for i := range w.play.Turns {
 		w.ask(&w.play.Turns[i])
-		r := Request{Conversation: w.conversation.ID, Index: i, Arm: w.play.Arm.Name}
-		r.New = max(0, w.chain.Tokens()-w.known)
+		r := Request{Dialogue: dialogue, Index: int32(i)}
+		r.New = narrow(max(0, w.chain.Tokens()-w.known))
 		r.Prompt, r.Output = w.chain.Tokens(), w.length(&w.play.Turns[i])
 		w.reply(i, &r)
 		w.chain.Append(w.Template.AppendClose(w.ids[:0])...)
@@ -187,7 +188,7 @@ func (w *writer) share() {
 		computed := r.Prompt
 		switch {
 		case alone:
-			r.New = r.Prompt
+			r.New = narrow(r.Prompt)
 			r.Hashes = w.unshared(i, len(r.Hashes))
 		case i > 0:
 			store := kvcache.PromptAndOutput

@@ -203,7 +203,7 @@ func (s *Simulation) play(scheduler *load.Scheduler, scripts []script,
 			took, ok = vary(d, took)
 		}
 		if s.Replicas > 1 {
-			r.Replica = d.Replica + 1
+			r.Replica = int32(d.Replica + 1)
 		}
 		r.Warmup, r.Start, r.First, r.End = d.Warmup, now, now+first, now+took
 		out = append(out, r)

@@ -178,7 +178,7 @@ func plannedSchedule(t *testing.T, s Simulation, conversations []chat.Conversati
 	}
 	var out []sent
 	for _, r := range s.play(scheduler, scripts, vary) {
-		turn := turnName(r.Conversation, r.Arm, r.Index)
+		turn := turnName(r.Conversation, r.Arm, int(r.Index))
 		server.takes[turn] = r.End - r.Start
 		out = append(out, sent{turn, r.Start})
 	}
@@ -220,7 +220,7 @@ func TestSimulatedControl(t *testing.T) {
 	plain := map[turn]int{}
 	w := simulate(t, conversations, base)
 	for i, x := range analyse(t, w, nil).Turns {
-		plain[turn{w.Requests[i].Conversation, w.Requests[i].Index}] = x.Possible
+		plain[turn{w.Requests[i].Conversation, int(w.Requests[i].Index)}] = int(x.Possible)
 	}
 	for _, control := range []load.Control{load.NoReuse, load.Cold, load.AA} {
 		s := base
@@ -232,19 +232,19 @@ func TestSimulatedControl(t *testing.T) {
 		prompts := map[turn]int{}
 		for i, x := range analyse(t, w, nil).Turns {
 			r := w.Requests[i]
-			id := turn{r.Conversation, r.Index}
+			id := turn{r.Conversation, int(r.Index)}
 			want := 0
 			if r.Arm == record.ArmMeasured && r.Index > 0 {
 				want = plain[id]
 				if control == load.NoReuse { // the salt's ten words move the blocks' borders
-					want = x.Possible
+					want = int(x.Possible)
 					if want < plain[id] {
 						t.Errorf("%s: %+v hits %d, without a control %d", control, id, want,
 							plain[id])
 					}
 				}
 			}
-			if x.Possible != want {
+			if int(x.Possible) != want {
 				t.Errorf("%s: %+v in arm %s hits %d, want %d", control, id, r.Arm, x.Possible, want)
 			}
 			if p, ok := prompts[id]; ok && p != r.Prompt {

@@ -267,7 +267,7 @@ func (s *Summary) capacity(c *kvcache.Curve, p kvcache.Point) Capacity {
 
 func (s *Summary) rows(a *Analysis) {
 	conversations := map[string]bool{}
-	byTurn := map[int]*Row{} // a turn's number may be any
+	byTurn := map[int32]*Row{} // a turn's number may be any
 	first, later := Row{}, Row{Turn: -1}
 	for i := range a.Turns {
 		q := &a.Workload.Requests[i]
@@ -284,7 +284,7 @@ func (s *Summary) rows(a *Analysis) {
 		}
 		conversations[q.Conversation] = true
 		if byTurn[q.Index] == nil {
-			byTurn[q.Index] = &Row{Turn: q.Index}
+			byTurn[q.Index] = &Row{Turn: int(q.Index)}
 		}
 		byTurn[q.Index].add(t)
 		if q.Index == 0 {
@@ -350,8 +350,8 @@ func (s *Summary) cutWorkingSet(a *Analysis) {
 		var p WorkingSet
 		for at < n && part(at) == part(i) {
 			u := a.WorkingSet[at]
-			p.LiveBlocks, p.UniqueBlocks = max(p.LiveBlocks, u.Live), max(p.UniqueBlocks, u.Unique)
-			p.RunningBlocks = max(p.RunningBlocks, u.Running)
+			p.LiveBlocks, p.UniqueBlocks = max(p.LiveBlocks, int(u.Live)), max(p.UniqueBlocks, int(u.Unique))
+			p.RunningBlocks = max(p.RunningBlocks, int(u.Running))
 			at++
 		}
 		p.Requests, p.LiveGiB = at, s.gib(p.LiveBlocks)

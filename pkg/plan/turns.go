@@ -3,11 +3,13 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"multiturn/internal/human"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
+	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
 	"multiturn/pkg/server"
 )
@@ -79,22 +81,22 @@ func FromTurnsAt(n int, at func(i int) *record.Turn, o Executed) *Workload {
 	o.BlockSize = cmp.Or(o.BlockSize, server.AssumedBlock)
 	o.Template = cmp.Or(o.Template, template.ChatML)
 	x := executed{
-		Executed: &o, at: at, byDialogue: map[dialogue][]visit{}, replicas: map[int]bool{},
+		Executed: &o, at: at, numbers: map[Dialogue]int32{}, replicas: map[int32]bool{},
 	}
 	for i := range n {
-		x.sort(i, at(i))
+		x.visit(i, at(i))
 	}
 	w := &Workload{
 		BlockSize: o.BlockSize, Timed: true, How: "executed: as the turns were sent and ended",
-		Requests: make([]Request, 0, x.visits),
 	}
 	step, size := x.coarsen(), o.BlockSize
 	o.BlockSize *= step // x has the same
 	w.BlockSize = o.BlockSize
-	for n, d := range x.dialogues {
-		w.Requests = x.appendRequests(w.Requests, n, d)
+	w.Requests = make([]Request, 0, len(x.visits))
+	for of := range x.eachDialogue {
+		w.Requests = x.appendRequests(w.Requests, of)
 	}
-	slices.SortStableFunc(w.Requests, func(a, b Request) int {
+	slices.SortFunc(w.Requests, func(a, b Request) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Source, b.Source))
 	})
 	w.Notes = x.notes()
@@ -104,33 +106,45 @@ func FromTurnsAt(n int, at func(i int) *record.Turn, o Executed) *Workload {
 	return w
 }
 
-// coarsen sorts the turns of each dialogue, and returns how many blocks to follow as
-// one.
+// coarsen sorts the turns by dialogue, and returns how many blocks to follow as one.
 func (x *executed) coarsen() int {
+	slices.SortFunc(x.visits, func(a, b visit) int {
+		return cmp.Or(cmp.Compare(a.dialogue, b.dialogue), cmp.Compare(a.turn, b.turn),
+			cmp.Compare(a.source, b.source))
+	})
 	var f followed
-	for _, d := range x.dialogues {
-		slices.SortStableFunc(x.byDialogue[d], func(a, b visit) int {
-			return cmp.Compare(a.turn, b.turn)
-		})
-		f.follow(x, d)
+	for of := range x.eachDialogue {
+		f.follow(x, of)
 	}
 	return f.stride(x.BlockSize)
 }
 
-// dialogue is a conversation in one arm.
-type dialogue struct{ conversation, arm string }
+// eachDialogue yields the turns of each dialogue.
+func (x *executed) eachDialogue(yield func([]visit) bool) {
+	for rest := x.visits; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].dialogue == rest[0].dialogue {
+			n++
+		}
+		if !yield(rest[:n]) {
+			return
+		}
+		rest = rest[n:]
+	}
+}
 
-// visit is a turn of a dialogue: its number there, and its index among all turns.
-type visit struct{ turn, source int }
+// visit is a turn of a dialogue: the dialogue's number, its own in it, and its index
+// among all turns.
+type visit struct{ dialogue, turn, source int32 }
 
 // executed is the turns of a run while they are read.
 type executed struct {
 	*Executed
-	at         func(i int) *record.Turn
-	dialogues  []dialogue // in the order in which they were seen
-	byDialogue map[dialogue][]visit
-	visits     int          // in all dialogues
-	replicas   map[int]bool // by their numbers
+	at        func(i int) *record.Turn
+	dialogues []*Dialogue // in the order in which they were seen
+	numbers   map[Dialogue]int32
+	visits    []visit
+	replicas  map[int32]bool // by their numbers
 
 	unseen, unknown, estimated int // turns
 	textless                   int // dialogues
@@ -139,8 +153,8 @@ type executed struct {
 	firstUntrue                string // the first of these numbers
 }
 
-// sort adds turn i to its dialogue, or leaves it out.
-func (x *executed) sort(i int, t *record.Turn) {
+// visit notes that turn i is of its dialogue, or leaves it out.
+func (x *executed) visit(i int, t *record.Turn) {
 	prompt, _, usage := x.tokens(t)
 	if t.Implausible != "" {
 		x.untrue++
@@ -156,33 +170,56 @@ func (x *executed) sort(i int, t *record.Turn) {
 	case !usage:
 		x.estimated++
 	}
-	d := dialogue{t.Conversation, t.Arm}
-	if x.byDialogue[d] == nil {
-		x.dialogues = append(x.dialogues, d)
+	d := Dialogue{t.Conversation, t.Arm}
+	n, seen := x.numbers[d]
+	if !seen {
+		n = int32(len(x.dialogues))
+		x.numbers[d] = n
+		x.dialogues = append(x.dialogues, &d)
 	}
-	x.byDialogue[d] = append(x.byDialogue[d], visit{t.Turn, i})
-	x.visits++
+	x.visits = append(x.visits, visit{n, narrow(t.Turn), int32(i)})
 }
 
-// appendRequests appends the requests of dialogue n.
-func (x *executed) appendRequests(requests []Request, n int, d dialogue) []Request {
-	r := newRetelling(x.Executed, n, record.SharesNothing(d.arm))
+// narrow is n within 32 bits: a larger number is a broken record's.
+func narrow(n int) int32 { return int32(max(math.MinInt32, min(n, math.MaxInt32))) }
+
+// appendRequests appends the requests of one dialogue.
+func (x *executed) appendRequests(requests []Request, of []visit) []Request {
+	n := of[0].dialogue
+	d := x.dialogues[n]
+	r := newRetelling(x.Executed, int(n), record.SharesNothing(d.Arm))
 	if x.Texts != nil && !r.alone {
-		if r.text = x.Texts[d.conversation]; r.text == nil {
+		if r.text = x.Texts[d.Conversation]; r.text == nil {
 			x.textless++
 		} else {
 			r.parts = r.text.Cut(x.MaxMessages)
 		}
 	}
-	for _, v := range x.byDialogue[d] {
-		q := r.add(x.at(v.source))
-		q.Source = v.source
-		q.Replica = x.at(v.source).Replica
+	from := len(requests)
+	for _, v := range of {
+		t := x.at(int(v.source))
+		q := r.add(t)
+		q.Dialogue, q.Source, q.Replica = d, v.source, narrow(t.Replica)
 		x.replicas[q.Replica] = true
 		requests = append(requests, q)
 	}
+	share(requests[from:])
 	x.broken.add(r.broken)
 	return requests
+}
+
+// share gives requests whose blocks are the first ones of a later request its
+// memory: a chain that grew has left copies behind.
+func share(requests []Request) {
+	var last []kvcache.Hash
+	for i := len(requests) - 1; i >= 0; i-- {
+		h := &requests[i].Hashes
+		n := len(*h)
+		if n > 0 && (n > len(last) || (*h)[n-1] != last[n-1]) {
+			last = slices.Clone(*h)
+		}
+		*h = last[:n:n]
+	}
 }
 
 // notes returns what was left out or had to be assumed, a sentence for each.

@@ -121,7 +121,7 @@ func (p *CachePlan) analysed(a *plan.Analysis, n, step int) {
 	p.UniqueBlocks = a.Curve.Unique * step
 	p.ReachBlocks = a.Curve.Reach(0.99).Capacity * step
 	for _, u := range a.WorkingSet {
-		p.LiveBlocks = max(p.LiveBlocks, u.Live*step)
+		p.LiveBlocks = max(p.LiveBlocks, int(u.Live)*step)
 	}
 	p.Notes = append(p.Notes, a.Workload.Notes...)
 	if assumed := p.Shape.Assumption(); assumed != "" {
@@ -199,7 +199,7 @@ func (r *CacheRow) add(i int, t *turn, k *plan.Turn, predicted bool) {
 	if predicted {
 		r.Predicted += Number(k.Predicted())
 		for tier, n := range k.Hit {
-			addTier(&r.PredictedTier, kvcache.Tier(tier).String(), n)
+			addTier(&r.PredictedTier, kvcache.Tier(tier).String(), int(n))
 		}
 	}
 	if t.cached < 0 {

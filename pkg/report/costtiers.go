@@ -57,7 +57,7 @@ func (s tierSplit) of(i int) (loaded [kvcache.NumTiers]int, ok bool) {
 		if k == nil || abs(k.Predicted()-int(t.cached)) > s.p.Shape.BlockSize {
 			return loaded, false
 		}
-		loaded[kvcache.CPU], loaded[kvcache.Disk] = k.Hit[kvcache.CPU], k.Hit[kvcache.Disk]
+		loaded[kvcache.CPU], loaded[kvcache.Disk] = int(k.Hit[kvcache.CPU]), int(k.Hit[kvcache.Disk])
 	}
 	return loaded, true
 }

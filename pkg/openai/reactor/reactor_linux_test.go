@@ -9,12 +9,9 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"multiturn/internal/crash"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 )
@@ -160,73 +157,4 @@ func TestClose(t *testing.T) {
 	if _, err := r.Do(context.Background(), &Request{}, &kept{}); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("a request after Close ended with %v", err)
 	}
-}
-
-// fragile panics at a word.
-type fragile struct{ kept }
-
-func (f *fragile) Body(b []byte, frame int) error {
-	if strings.Contains(string(b), "glass") {
-		panic("broken")
-	}
-	return f.kept.Body(b, frame)
-}
-
-// TestCrash checks that a handler that panics ends its own request, and that the
-// others go on.
-func TestCrash(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Skip("no loopback here: ", err)
-	}
-	defer l.Close()
-	broken := make(chan struct{}) // the other stream ends after that
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				req, err := http.ReadRequest(bufio.NewReader(c))
-				if err != nil {
-					return
-				}
-				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
-				if req.URL.Path == "/glass" {
-					io.WriteString(c, "glass")
-					return
-				}
-				<-broken
-				io.WriteString(c, "there")
-			}()
-		}
-	}()
-	r, err := New(sockclock.New(time.Now()), l.Addr().String(), (&net.Dialer{}).DialContext)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	get := func(path string) (*fragile, error) {
-		h := &fragile{}
-		head := []byte("GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n")
-		_, err := r.Do(t.Context(), &Request{Before: head}, h)
-		return h, err
-	}
-	var others sync.WaitGroup
-	for range 3 {
-		others.Go(func() {
-			if h, err := get("/"); err != nil || string(h.body) != "hellothere" {
-				t.Errorf("another stream: %q, %v", h.body, err)
-			}
-		})
-	}
-	_, err = get("/glass")
-	if c := (*crash.Error)(nil); !errors.As(err, &c) || c.Value != "broken" {
-		t.Errorf("error %v, want a crash", err)
-	}
-	close(broken)
-	others.Wait()
 }

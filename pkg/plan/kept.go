@@ -1,0 +1,94 @@
+package plan
+
+import (
+	"cmp"
+
+	"multiturn/pkg/record"
+)
+
+// Turns keeps what a plan needs of the turns of a run, in about 110 bytes each: a
+// million turns with their gaps would take gigabytes. The zero value has none.
+type Turns struct {
+	rows []keptTurn
+	// What turns share, once each.
+	dialogues map[Dialogue]*Dialogue
+	endings   map[keptEnding]*keptEnding
+}
+
+// keptTurn is one turn, as record.Turn has it.
+type keptTurn struct {
+	*Dialogue
+	*keptEnding
+	start, firstToken, end record.Clock
+
+	turn, messages, chunks  int32
+	prompt, completion      int32 // of usage
+	counted, countedOut     int32
+	usage, reasoned, warmup bool
+}
+
+// keptEnding is what few turns have of their own.
+type keptEnding struct {
+	outcome              record.Outcome
+	history, implausible string
+	replica              int
+}
+
+// Add takes a turn. It keeps no part of t.
+func (k *Turns) Add(t *record.Turn) {
+	r := keptTurn{
+		Dialogue: shared(&k.dialogues, Dialogue{t.Conversation, t.Arm}),
+		keptEnding: shared(&k.endings, keptEnding{
+			t.Outcome, t.History, t.Implausible, t.Replica,
+		}),
+		start: cmp.Or(t.Sent, t.Issued), firstToken: t.FirstToken, end: cmp.Or(t.LastToken, t.End),
+		turn: narrow(t.Turn), messages: narrow(t.Messages), chunks: narrow(t.Chunks),
+		counted: narrow(t.Counted.Input), countedOut: narrow(t.Counted.Output),
+		reasoned: reasoned(t), warmup: t.Warmup,
+	}
+	if u := t.Usage; u != nil {
+		r.usage, r.prompt, r.completion = true, narrow(u.Prompt), narrow(u.Completion)
+	}
+	k.rows = append(k.rows, r)
+}
+
+// shared returns the one copy of v.
+func shared[T comparable](all *map[T]*T, v T) *T {
+	kept, ok := (*all)[v]
+	if !ok {
+		if *all == nil {
+			*all = map[T]*T{}
+		}
+		kept = &v
+		(*all)[v] = kept
+	}
+	return kept
+}
+
+// Len returns the number of turns.
+func (k *Turns) Len() int { return len(k.rows) }
+
+// At returns a function that returns as much of a turn as a plan needs, by its index.
+// Each call overwrites what the one before returned.
+func (k *Turns) At() func(i int) *record.Turn {
+	var t record.Turn
+	var usage record.Usage
+	return func(i int) *record.Turn {
+		r := &k.rows[i]
+		t = record.Turn{
+			Conversation: r.Conversation, Arm: r.Arm, Turn: int(r.turn), Messages: int(r.messages),
+			Warmup: r.warmup, Replica: r.replica, History: r.history,
+			Counted: record.Counted{Input: int(r.counted), Output: int(r.countedOut)},
+		}
+		t.Outcome, t.Implausible, t.Chunks = r.outcome, r.implausible, int(r.chunks)
+		t.Sent, t.FirstToken, t.LastToken = r.start, r.firstToken, r.end
+		if r.reasoned {
+			t.ChunksReasoning = 1
+		}
+		if r.usage {
+			usage = record.Usage{Prompt: int(r.prompt), Completion: int(r.completion)}
+			t.Usage = &usage
+		}
+		return &t
+	}
+}
