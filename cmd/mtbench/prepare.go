@@ -14,6 +14,7 @@ import (
 	"multiturn/pkg/openai"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/report"
+	"multiturn/pkg/sockclock"
 )
 
 // setup is a run that is set up: what follows from the flags alone.
@@ -72,6 +73,10 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	if s.clients, err = s.newClients(); err != nil {
 		s.out.close()
 		return nil, cli.Exit(cli.Usage, err)
+	}
+	// All captures of the run are open. What reads the answers needs no such right.
+	if err := sockclock.DropRight(); err != nil {
+		c.Log.Debug("the right to capture packets stays", "error", err)
 	}
 	s.remarkFormat()
 	return s, nil
