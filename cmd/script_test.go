@@ -45,6 +45,7 @@ func run(m *testing.M) int {
 	for _, main := range mains {
 		name := filepath.Dir(main)
 		build := exec.Command("go", "build", "-o", bin+string(filepath.Separator), "./"+name)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
 		if out, err := build.CombinedOutput(); err != nil {
 			broken[name] = fmt.Sprintf("%v\n%s", err, out)
 		}
