@@ -10,6 +10,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 200ms
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEADCODE := golang.org/x/tools/cmd/deadcode@v0.52.0
+VULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # For `make fidelity`: the reference to measure too (benchmarks/multi_turn of a vLLM checkout), a Python with its packages,
 # the folder of a tokenizer for it, and more flags, such as FIDELITY='-points 1,100'.
@@ -71,13 +72,14 @@ predict: build ## predicted hits beside those of ten simulated servers, with fou
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@bash scripts/fuzz.sh '$(FUZZTIME)'
 
-lint: ## gofmt, go vet, staticcheck, deadcode
+lint: ## gofmt, go vet, staticcheck, deadcode, govulncheck
 	@wrong="$$(gofmt -l cmd internal pkg scripts)"; if [[ -n "$$wrong" ]]; then echo "gofmt would change:"; echo "$$wrong"; exit 1; fi
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	@# scripts/deadcode.txt: what an Example shows, or tests compare with the reference.
 	@dead="$$(go run $(DEADCODE) ./cmd/... | grep -vFf scripts/deadcode.txt || true)"; \
 	  if [[ -n "$$dead" ]]; then echo "reached by no command (or add it to scripts/deadcode.txt):"; echo "$$dead"; exit 1; fi
+	bash scripts/vulncheck.sh $(VULNCHECK)
 
 clean: ## remove bin and out
 	rm -rf bin out
