@@ -203,7 +203,8 @@ var faultCases = []faultCase{
 func TestSimulatedFaults(t *testing.T) {
 	t.Parallel()
 	// Of the server as a whole: TestRefused, and the scripts count.txtar and reach.txtar
-	// of mtbench. The latter has unsupported, too. Attacks are tried by package sim.
+	// of mtbench. The latter has unsupported, too. TestAttacks has those of
+	// hostile.
 	known := map[string]bool{
 		"refuse": true, "tokenize": true, "loading": true, "unsupported": true,
 		"hostile": true,

@@ -177,7 +177,11 @@ func (c *conn) leave() {
 		case <-c.running.done:
 		default:
 			c.srv.loop.abort(c.running)
-			return // the loop closes the connection
+			// It may have ended just now, and then the loop leaves the connection open.
+			select {
+			case <-c.running.done:
+			case <-c.srv.closed:
+			}
 		}
 	}
 	c.sink.do(op{close: true})

@@ -188,14 +188,15 @@ func endless(unit string) step {
 // fill sends a unit n times in the transfer coding.
 func fill(unit string, n int) step {
 	return func(p *player) bool {
-		most := max(1, blockSize/len(unit))
+		n, most := n, max(1, blockSize/len(unit))
 		block := strings.Repeat(unit, min(n, most))
-		for left := n; left > 0; left -= most {
-			if !p.write([]byte(chunked(block[:min(left, most)*len(unit)]))) {
+		whole := []byte(chunked(block))
+		for ; n >= most; n -= most {
+			if !p.write(whole) {
 				return false
 			}
 		}
-		return true
+		return n == 0 || p.write([]byte(chunked(block[:n*len(unit)])))
 	}
 }
 
