@@ -52,7 +52,7 @@ func TestSecrets(t *testing.T) {
 func TestUserAlone(t *testing.T) {
 	t.Parallel()
 	got := Secrets(&url.URL{Scheme: "http", Host: "h", User: url.User("sk key")})
-	if strings.Join(got, " , ") != "sk key , sk+key , sk%20key" {
+	if strings.Join(got, " , ") != "sk key , sk+key , sk%20key , c2sga2V5Og==" {
 		t.Errorf("the secrets are %q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package httpclient
 
 import (
+	"encoding/base64"
 	"net/url"
 	"regexp"
 	"slices"
@@ -60,7 +61,7 @@ func Secrets(u *url.URL) []string {
 		if !ok {
 			secret = u.User.Username()
 		}
-		list = append(list, secret, url.QueryEscape(secret), url.PathEscape(secret))
+		list = append(list, secret, url.QueryEscape(secret), url.PathEscape(secret), Login(u.User))
 	}
 	for part := range strings.SplitSeq(u.RawQuery, "&") {
 		name, value, _ := strings.Cut(part, "=")
@@ -73,6 +74,12 @@ func Secrets(u *url.URL) []string {
 		}
 	}
 	return list
+}
+
+// Login returns a user and a password as basic authentication has them.
+func Login(user *url.Userinfo) string {
+	password, _ := user.Password()
+	return base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
 }
 
 // secretNames are what the names of secrets in queries have in common: api-key,

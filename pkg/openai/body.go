@@ -3,7 +3,6 @@ package openai
 import (
 	"bytes"
 	"cmp"
-	"encoding/base64"
 	"io"
 	"net/http"
 	"net/url"
@@ -84,9 +83,7 @@ func newTemplate(o *Options, user *url.Userinfo, api *api) *template {
 	}
 	t.header.Set("Content-Type", "application/json")
 	if user != nil {
-		password, _ := user.Password()
-		login := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
-		t.header.Set("Authorization", "Basic "+login)
+		t.header.Set("Authorization", "Basic "+httpclient.Login(user))
 	}
 	o.Apply(t.header)
 	for name, values := range o.Header {
@@ -113,11 +110,8 @@ func appendField(dst []byte, f Field) []byte {
 }
 
 // newMask returns the secrets that a server gets with the requests.
-func newMask(o *Options, a server.Address, t *template, api *api) httpclient.Mask {
+func newMask(o *Options, a server.Address, api *api) httpclient.Mask {
 	texts := append(a.Secrets(), o.Secrets(a.Of(api.path))...)
-	for _, login := range t.header["Authorization"] {
-		texts = append(texts, httpclient.HeaderSecrets(login)...)
-	}
 	for _, f := range o.Fields {
 		texts = append(texts, f.secrets()...)
 	}

@@ -133,7 +133,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{opts: o, address: address, clock: sockclock.New(o.Start)}
 	api := o.api()
 	c.template = newTemplate(&o, address.User(), api)
-	c.mask = newMask(&o, address, c.template, api)
+	c.mask = newMask(&o, address, api)
 	c.endpoint = newEndpoint(address, api, c.mask)
 	target := c.endpoint.url
 	c.questions = newNetHTTP(&c.opts, c.clock, target)
