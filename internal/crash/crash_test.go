@@ -21,7 +21,7 @@ func TestCaught(t *testing.T) {
 		"an index":     {func() { _ = none[len(name(t))] }, "index out of range"},
 		"a nil":        {func() { _ = (*Error)(nil).Place }, "nil pointer dereference"},
 		"a panic":      {func() { panic("seven") }, "seven"},
-		"of a library": {func() { strings.Repeat("x", -1) }, "negative Repeat count"},
+		"of a library": {func() { _ = strings.Repeat("x", len(none)-1) }, "negative Repeat count"},
 	} {
 		err := caught(tt.f)
 		if err == nil {

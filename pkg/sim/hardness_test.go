@@ -107,7 +107,7 @@ func TestUnreadAnswer(t *testing.T) {
 		if s.backlog.left.Load() == limits.Backlog {
 			t.Error("nothing waits for the client")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if n, err := io.Copy(io.Discard, nc); err != nil || n > 1000 {
 			t.Errorf("the connection is still served: %d bytes, %v", n, err)
