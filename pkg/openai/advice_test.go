@@ -86,4 +86,15 @@ func TestAdvise(t *testing.T) {
 			t.Errorf("%d %s: advice %q, want %q", c.status, c.text, got, c.want)
 		}
 	}
+	client := newClient(t, Options{URL: "http://h"})
+	for text, want := range map[string]bool{
+		"the answer is larger than 16 MiB":            true,
+		"the answer has more than 4,096 parts":        false,
+		"the head of the answer is larger than 1 MiB": false,
+	} {
+		err := client.Advise(&record.Exchange{Outcome: record.TooLarge, Status: 200, Error: text})
+		if (err != nil) != want {
+			t.Errorf("%s: advice %v", text, err)
+		}
+	}
 }

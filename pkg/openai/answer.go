@@ -25,8 +25,11 @@ var (
 	errIdle      = errors.New("idle timeout")
 	errCancelled = errors.New("cancelled")
 	errCut       = errors.New("connection closed before the end of the body")
-	errParts     = &limits.Exceeded{What: "the answer", Limit: limits.Parts, Things: "parts"}
+	errParts     = &limits.Exceeded{What: theAnswer, Limit: limits.Parts, Things: "parts"}
 )
+
+// theAnswer is what errors call the answer as a whole.
+const theAnswer = "the answer"
 
 // answer takes the response to one request as it arrives, and makes its Result. A
 // transport calls head once, then read and body for each read, then finish.
@@ -174,7 +177,7 @@ func (a *answer) body(b []byte, frame int) error {
 	case a.deadline != 0 && a.seen > a.deadline:
 		return errTimeout
 	case a.size > a.most:
-		return &limits.Exceeded{What: "the answer", Limit: a.most}
+		return &limits.Exceeded{What: theAnswer, Limit: a.most}
 	}
 	switch a.form {
 	case formUnknown:

@@ -22,6 +22,13 @@
 // sent a byte of the response, that is not a failure: the request is sent again
 // on a new connection, and its clocks are those of the new connection.
 //
+// # Limits
+//
+// A server that means ill costs its own requests and no more. Every answer has a
+// limit in bytes, which follows from what the request asks for, and so have its
+// parts (package limits); the outcome is then record.TooLarge. A panic in the
+// reading of an answer is the outcome record.Internal of its request.
+//
 // # Errors
 //
 // No error has a key, a header's value or a password in it. Errors of options are

@@ -221,12 +221,13 @@ func (p *response) readHead(b []byte, arrived time.Duration) (rest []byte, err e
 		p.early += end
 		return rest, nil // the final response is still to come
 	}
+	chunked := len(resp.TransferEncoding) > 0 && resp.TransferEncoding[0] == "chunked"
 	switch {
-	case len(resp.TransferEncoding) > 0 && resp.TransferEncoding[0] == "chunked":
-		p.state = inSize
 	case status == http.StatusNoContent || status == http.StatusNotModified ||
-		resp.ContentLength == 0:
+		!chunked && resp.ContentLength == 0:
 		p.state = ended
+	case chunked:
+		p.state = inSize
 	case resp.ContentLength > 0:
 		p.state, p.left = inLength, resp.ContentLength
 	default:

@@ -72,6 +72,8 @@ func TestResponse(t *testing.T) {
 			status: 200, body: "he", frames: 1, rest: "llo"},
 		{name: "no body", in: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", status: 200},
 		{name: "204", in: "HTTP/1.1 204 No Content\r\n\r\n", status: 204},
+		{name: "204 that says it is chunked", in: "HTTP/1.1 204 No Content\r\nTransfer-Encoding: " +
+			"chunked\r\n\r\n1\r\na\r\n", status: 204, rest: "1\r\na\r\n"},
 		{name: "chunked", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" +
 			"A;x=y\r\n0123456789\r\n0\r\n\r\n", status: 200, body: "abc0123456789", frames: 2},
 		{name: "chunked with bare line ends", in: "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n" +
