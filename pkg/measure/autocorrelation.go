@@ -1,6 +1,10 @@
 package measure
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // Autocorrelation is how much the values of a series depend on those that were
 // measured just before in other clusters. Independent clusters have none,
@@ -74,23 +78,7 @@ func (s *Series) autocorrelation() Autocorrelation {
 	if s.clusters < MinClusters || square == 0 {
 		return Autocorrelation{R: math.NaN()}
 	}
-	var (
-		apart = s.productApart(r)
-		pairs = make(map[uint64]int)
-		sums  []float64 // of the products of each pair of clusters
-		n     int
-	)
-	s.neighbours(func(i, j int) {
-		a, b := uint64(s.of[i]), uint64(s.of[j])
-		key := min(a, b)<<32 | max(a, b)
-		at, ok := pairs[key]
-		if !ok {
-			at = len(sums)
-			pairs[key], sums = at, append(sums, 0)
-		}
-		sums[at] += r[i]*r[j] - apart
-		n++
-	})
+	sums, n := s.pairSums(r, s.productApart(r))
 	var sum, variance float64
 	for _, p := range sums {
 		sum += p
@@ -103,6 +91,43 @@ func (s *Series) autocorrelation() Autocorrelation {
 		R: sum / float64(n) / (square / float64(len(r))),
 		Z: sum / math.Sqrt(variance),
 	}
+}
+
+// pair is two values of different clusters, the first one before the second.
+type pair struct{ i, j int32 }
+
+// before orders pairs as neighbours makes them.
+func (p pair) before(q pair) int { return cmp.Or(cmp.Compare(p.i, q.i), cmp.Compare(p.j, q.j)) }
+
+// pairSums returns the sums of the products of neighbours, each less apart, for each
+// pair of clusters in the order in which the pairs first come, and how many products
+// there are. A map would take several times the memory of a million values.
+func (s *Series) pairSums(r []float64, apart float64) (sums []float64, n int) {
+	pairs := make([]pair, 0, autocorrelationLag*len(r))
+	s.neighbours(func(i, j int) { pairs = append(pairs, pair{int32(i), int32(j)}) })
+	clusters := func(p pair) uint64 {
+		a, b := uint64(s.of[p.i]), uint64(s.of[p.j])
+		return min(a, b)<<32 | max(a, b)
+	}
+	slices.SortFunc(pairs, func(p, q pair) int {
+		return cmp.Or(cmp.Compare(clusters(p), clusters(q)), p.before(q))
+	})
+	type summed struct {
+		pair
+		sum float64
+	}
+	var all []summed
+	for k, p := range pairs {
+		if k == 0 || clusters(p) != clusters(all[len(all)-1].pair) {
+			all = append(all, summed{pair: p})
+		}
+		all[len(all)-1].sum += r[p.i]*r[p.j] - apart
+	}
+	slices.SortFunc(all, func(p, q summed) int { return p.before(q.pair) })
+	for _, p := range all {
+		sums = append(sums, p.sum)
+	}
+	return sums, len(pairs)
 }
 
 // productApart returns the mean product of two values of different clusters.
@@ -126,11 +151,11 @@ func (s *Series) productApart(r []float64) float64 {
 func (s *Series) neighbours(f func(i, j int)) {
 	next, lag := s.nextOther(), s.lag()
 	for i := range next {
-		j := next[i]
+		j := int(next[i])
 		for l := 0; l < lag && j < len(next); l++ {
 			f(i, j)
 			if j++; j < len(next) && s.of[j] == s.of[i] {
-				j = next[j]
+				j = int(next[j])
 			}
 		}
 	}
@@ -138,14 +163,14 @@ func (s *Series) neighbours(f func(i, j int)) {
 
 // nextOther returns for each value the place of the next one of another cluster,
 // or the number of values if no other follows.
-func (s *Series) nextOther() []int {
-	next := make([]int, len(s.of))
+func (s *Series) nextOther() []int32 {
+	next := make([]int32, len(s.of))
 	for i := len(s.of) - 1; i >= 0; i-- {
 		switch {
 		case i == len(s.of)-1:
-			next[i] = len(s.of)
+			next[i] = int32(len(s.of))
 		case s.of[i+1] != s.of[i]:
-			next[i] = i + 1
+			next[i] = int32(i + 1)
 		default:
 			next[i] = next[i+1]
 		}

@@ -76,10 +76,10 @@ func thin(
 	y []float64, required, optional [][]float64, names []string,
 ) ([]float64, [][]float64, [][]float64, []string) {
 	every := len(y) / maxChosen
-	id := make([]int, len(y))
+	id := make([]int32, len(y))
 	if names == nil {
 		for i := range id {
-			id[i] = i
+			id[i] = int32(i)
 		}
 	} else if every > 1 {
 		var clusters int
@@ -91,7 +91,7 @@ func thin(
 	}
 	var keep []int
 	for i := range y {
-		if id[i]%every == 0 {
+		if int(id[i])%every == 0 {
 			keep = append(keep, i)
 		}
 	}

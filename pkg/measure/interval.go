@@ -18,13 +18,13 @@ const MinClusters = 8
 
 // numbered returns the number of each name, from 0 in the order in which they first
 // appear, and how many names there are.
-func numbered(names []string) (of []int, n int) {
-	number := make(map[string]int)
-	of = make([]int, len(names))
+func numbered(names []string) (of []int32, n int) {
+	number := make(map[string]int32)
+	of = make([]int32, len(names))
 	for i, name := range names {
 		k, ok := number[name]
 		if !ok {
-			k = len(number)
+			k = int32(len(number))
 			number[name] = k
 		}
 		of[i] = k

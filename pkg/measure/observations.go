@@ -10,31 +10,41 @@ import (
 type Observations struct {
 	Values   []float64 // NaN are left out
 	Clusters []string
-	Index    []int // the number of each value in its cluster, from 0
+	Index    []int32 // the number of each value in its cluster, from 0
 	// Work is how much each value had to do, a prompt's tokens to compute. Values
 	// that are higher because there was more to do are not slower.
 	Work []float64
 	// Part is 0 for values of the steady part. Others are of parts that every series
 	// of the kind has, a burst at the start: how their level differs is no chance.
-	Part []int
+	Part []int8
 }
 
-// only returns the observations that keep has.
+// only returns the observations that keep has: o itself, if it has all.
 func (o Observations) only(keep func(i int) bool) Observations {
-	var out Observations
-	for i, v := range o.Values {
-		if !keep(i) {
-			continue
+	n := 0
+	for i := range o.Values {
+		if keep(i) {
+			n++
 		}
-		out.Values, out.Clusters = append(out.Values, v), append(out.Clusters, o.Clusters[i])
-		if o.Index != nil {
-			out.Index = append(out.Index, o.Index[i])
-		}
-		if o.Work != nil {
-			out.Work = append(out.Work, o.Work[i])
-		}
-		if o.Part != nil {
-			out.Part = append(out.Part, o.Part[i])
+	}
+	if n == len(o.Values) {
+		return o
+	}
+	return Observations{
+		Values: kept(o.Values, n, keep), Clusters: kept(o.Clusters, n, keep),
+		Index: kept(o.Index, n, keep), Work: kept(o.Work, n, keep), Part: kept(o.Part, n, keep),
+	}
+}
+
+// kept returns the n items that keep has; nil of nil.
+func kept[T any](all []T, n int, keep func(i int) bool) []T {
+	if all == nil {
+		return nil
+	}
+	out := make([]T, 0, n)
+	for i, v := range all {
+		if keep(i) {
+			out = append(out, v)
 		}
 	}
 	return out
@@ -55,7 +65,7 @@ func NewSeries(o Observations) *Series {
 	o = o.only(func(i int) bool { return !math.IsNaN(o.Values[i]) })
 	s := newSeries(o)
 	s.steady, s.auto = s, s.autocorrelation()
-	if slices.ContainsFunc(o.Part, func(p int) bool { return p != 0 }) {
+	if slices.ContainsFunc(o.Part, func(p int8) bool { return p != 0 }) {
 		s.steady = newSeries(o.Steady())
 	}
 	s.steady.compareInTime()

@@ -13,10 +13,10 @@ import (
 // [Series.Percentile] allow for it.
 type Series struct {
 	values   []float64 // in the order of time
-	of       []int     // the cluster of each
-	index    []int     // which value of its cluster each is; nil: not known
+	of       []int32   // the cluster of each
+	index    []int32   // which value of its cluster each is; nil: not known
 	work     []float64 // the midranks of what each took; nil: not known
-	part     []int     // nil: all of one part
+	part     []int8    // nil: all of one part
 	clusters int
 	sorted   []float64
 	batches  [timeBatches][]float64 // of the levels, the values of each quarter, ascending
@@ -107,13 +107,13 @@ func (s *Series) Mean(level float64) Estimated {
 // their part.
 func (s *Series) deviations(values []float64) []float64 {
 	type part struct{ sum, n float64 }
-	of := func(i int) int {
+	of := func(i int) int8 {
 		if s.part == nil {
 			return 0
 		}
 		return s.part[i]
 	}
-	parts := make(map[int]part)
+	parts := make(map[int8]part)
 	for i, v := range values {
 		p := parts[of(i)]
 		parts[of(i)] = part{p.sum + v, p.n + 1}

@@ -14,11 +14,12 @@ import (
 // is what all share, correlated over tau of the whole.
 func play(rng *rand.Rand, n int, own, cluster, state, tau float64) *Series {
 	var (
-		left, of, index []int
-		values          []float64
-		names           []string
-		offset          []float64
-		queue           []int
+		left, of []int
+		index    []int32
+		values   []float64
+		names    []string
+		offset   []float64
+		queue    []int
 	)
 	for c := range n {
 		left = append(left, 6+rng.IntN(4))
@@ -31,7 +32,7 @@ func play(rng *rand.Rand, n int, own, cluster, state, tau float64) *Series {
 	for next := min(6, n); len(queue) > 0; {
 		c := queue[0]
 		queue = queue[1:]
-		of, index = append(of, c), append(index, at[c])
+		of, index = append(of, c), append(index, int32(at[c]))
 		if at[c]++; at[c] < left[c] {
 			queue = append(queue, c)
 		} else if next < n {
@@ -132,7 +133,7 @@ func TestSeriesOfLittle(t *testing.T) {
 		NewSeries(Observations{
 			Values: []float64{1, math.NaN(), 2}, Clusters: []string{"a", "a", "b"},
 		}),
-		NewSeries(Observations{make([]float64, 50), make([]string, 50), make([]int, 50), nil, nil}),
+		NewSeries(Observations{make([]float64, 50), make([]string, 50), make([]int32, 50), nil, nil}),
 	} {
 		if e := s.Mean(0); e.OK() {
 			t.Errorf("%d values have the interval %+v", s.N(), e)
@@ -153,10 +154,10 @@ func TestSeriesOfLittle(t *testing.T) {
 // Values that are all the same have intervals of no width, and nothing divides by 0.
 func TestSeriesOfConstants(t *testing.T) {
 	t.Parallel()
-	names, index := make([]string, 80), make([]int, 80)
+	names, index := make([]string, 80), make([]int32, 80)
 	values := make([]float64, 80)
 	for i := range names {
-		values[i], names[i], index[i] = 7, strconv.Itoa(i%10), i/10
+		values[i], names[i], index[i] = 7, strconv.Itoa(i%10), int32(i/10)
 	}
 	s := NewSeries(Observations{Values: values, Clusters: names, Index: index})
 	for _, e := range []Estimated{s.Mean(0), s.Percentile(50, 0), s.Percentile(90, 0)} {
@@ -200,13 +201,13 @@ func ExampleSeries() {
 	var (
 		ttft          []float64
 		conversations []string
-		turns         []int
+		turns         []int32
 	)
 	for turn := range 6 {
 		for c := range 10 {
 			ttft = append(ttft, float64(40+3*((7*turn+5*c)%11)))
 			conversations = append(conversations, strconv.Itoa(c))
-			turns = append(turns, turn)
+			turns = append(turns, int32(turn))
 		}
 	}
 	s := NewSeries(Observations{Values: ttft, Clusters: conversations, Index: turns})
@@ -291,7 +292,7 @@ func TestPartAndWorkAreNoSlowness(t *testing.T) {
 	for range runs {
 		s := play(rng, 24, 0.3, 0, 0, 0)
 		n := s.N()
-		burst := Observations{Values: slices.Clone(s.values), Index: s.index, Part: make([]int, n)}
+		burst := Observations{Values: slices.Clone(s.values), Index: s.index, Part: make([]int8, n)}
 		busy := Observations{Values: slices.Clone(s.values), Index: s.index, Work: make([]float64, n)}
 		for i, c := range s.of {
 			burst.Clusters = append(burst.Clusters, strconv.Itoa(int(c)))

@@ -91,7 +91,7 @@ func (s *Series) lessIndex(values []float64) []float64 {
 	key := func(i int) int {
 		switch {
 		case s.part != nil && s.part[i] != 0:
-			return s.part[i]
+			return int(s.part[i])
 		case s.index != nil && s.index[i] == 0:
 			return first
 		}
