@@ -13,6 +13,7 @@ import (
 
 // runPlan is the plan command.
 func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
+	defer lean()()
 	names := c.Args
 	if len(names) == 0 {
 		names = []string{"-"}

@@ -15,6 +15,7 @@ import (
 
 // runReport is the report command.
 func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
+	defer lean()()
 	if err := f.options.Validate(); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
@@ -194,8 +195,8 @@ func clients(s *report.Summary) int {
 		return s.Run.Clients
 	}
 	seen := make(map[int]bool)
-	for i := range s.Samples {
-		seen[s.Samples[i].Client] = true
+	for _, sample := range s.Samples() {
+		seen[sample.Client] = true
 	}
 	return len(seen)
 }

@@ -180,13 +180,20 @@ func analyseOne(w *Workload, replica int, caches Caches, store kvcache.Store) (*
 		r := &w.Requests[i]
 		a.Turns[i] = Turn{Prompt: narrow(r.Prompt), New: r.New}
 	}
-	a.measure(plays)
-	if config == nil {
-		return a, nil
+	if config != nil { // first, since what measure keeps takes memory
+		if err := a.predict(plays, *config); err != nil {
+			return nil, err
+		}
 	}
-	cache, err := kvcache.New(*config)
+	a.measure(plays)
+	return a, nil
+}
+
+// predict replays the requests in a cache of a stated shape.
+func (a *Analysis) predict(plays kvcache.Plays, config kvcache.Config) error {
+	cache, err := kvcache.New(config)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i, p := range kvcache.Replay(cache, plays) {
 		t := &a.Turns[i]
@@ -195,7 +202,7 @@ func analyseOne(w *Workload, replica int, caches Caches, store kvcache.Store) (*
 			t.Hit[tier] = narrow(n * config.BlockSize)
 		}
 	}
-	return a, nil
+	return nil
 }
 
 // gpuAlone returns the hits, in tokens, that the GPU's tiers of the stated shapes

@@ -20,9 +20,9 @@ func TestArmsAreApart(t *testing.T) {
 	w.arms = []string{record.ArmNoReuse, record.ArmMeasured}
 	s := w.summary(Options{})
 	d := s.Details
-	if len(s.Samples) != 72 || s.Tables[0].Rows[0].Count != 72 || d.Work.Turns.Finished != 144 ||
+	if len(s.Samples()) != 72 || s.Tables[0].Rows[0].Count != 72 || d.Work.Turns.Finished != 144 ||
 		d.First.N+d.Later.N != 72 || d.Cache.Of != 72 {
-		t.Errorf("%d samples, %+v", len(s.Samples), d.Work)
+		t.Errorf("%d samples, %+v", len(s.Samples()), d.Work)
 	}
 	if d.Counters.Turns != 144 || d.countersOf(d.Prediction).OK() {
 		t.Errorf("%+v", d.Counters)

@@ -10,7 +10,7 @@ import (
 )
 
 // Collector takes the records of one run, in any order, and keeps what a summary
-// needs: about 190 bytes a turn. Gaps go into histograms. Use NewCollector to make
+// needs: about 150 bytes a turn. Gaps go into histograms. Use NewCollector to make
 // one.
 type Collector struct {
 	name     string

@@ -14,7 +14,7 @@ import (
 const maxListed = 5
 
 // details makes the blocks. The turns are in the order of their sending.
-func (c *Collector) details(s *Summary) *Details {
+func (c *Collector) details() *Details {
 	d := &Details{Work: c.work(), Outcomes: c.outcomes(), Failures: c.failures()}
 	d.failed, d.sent = c.failed()
 	d.RetryPauses = Number(c.pausedMS / 1000)
@@ -44,7 +44,7 @@ func (c *Collector) details(s *Summary) *Details {
 	d.First, d.Later, d.Turns, d.Contexts = c.groups()
 	d.Cache = c.cache()
 	d.Connections = c.connections()
-	d.Intervals = c.intervals(s.Samples, d.Steady)
+	d.Intervals = c.intervals(d.Steady)
 	c.cacheDetails(d)
 	d.Goodput = c.goodput(d)
 	if c.end != nil {

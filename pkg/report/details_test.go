@@ -311,7 +311,7 @@ func TestNothingWentWell(t *testing.T) {
 	},
 		&record.Turn{Conversation: "B", Exchange: record.Exchange{Outcome: record.Cancelled}})
 	s := c.Summary()
-	if len(s.Tables) != 0 || len(s.Samples) != 0 {
+	if len(s.Tables) != 0 || len(s.Samples()) != 0 {
 		t.Errorf("%+v", s.Tables)
 	}
 	var b bytes.Buffer

@@ -16,20 +16,19 @@ func (f *finder) autocorrelated() {
 	if in == nil {
 		return
 	}
-	s := in.series
-	a := s.Autocorrelation()
-	if s.Clusters() < autocorrelatedFrom || !a.Found() {
+	a := in.auto
+	if in.Conversations < autocorrelatedFrom || !a.Found() {
 		return
 	}
 	advice := "a longer run is needed"
-	if need := in.Needed; need > s.Clusters() {
+	if need := in.Needed; need > in.Conversations {
 		advice += fmt.Sprintf(", of about %s conversations for a mean within 5 %%", tokens(need))
 	}
 	f.add(autocorrelated, fmt.Sprintf("Turns are autocorrelated (ranks: %s, %s standard errors), as "+
 		"TTFT rose and fell for all conversations at once: %s.", fixed(Number(a.R), 2),
 		fixed(Number(a.Z), 1), advice),
 		"ttft_ms and that of the turns just before in other conversations (%s; found above %g standard "+
-			"errors); the intervals allow for it as far as they can", human.Count(s.N(), "turn"),
+			"errors); the intervals allow for it as far as they can", human.Count(in.n, "turn"),
 		measure.AutocorrelatedZ)
 }
 

@@ -145,9 +145,9 @@ func goldenSummary(t *testing.T, dir string, g *goldenCase) (*Summary, Options) 
 	if g.WarmupSec != nil {
 		warmup = *g.WarmupSec
 	}
-	s := &Summary{Name: g.Name, Samples: goldenSamples(t, filepath.Join(dir, g.Input))}
+	s := &Summary{Name: g.Name, samples: goldenSamples(t, filepath.Join(dir, g.Input))}
 	s.Parameters, s.Generation = parameters(run)
-	s.Tables = tables(s.Samples, o, referenceWindow, warmup)
+	s.Tables = tables(s.samples, o, referenceWindow, warmup)
 	return s, o
 }
 

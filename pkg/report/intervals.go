@@ -19,10 +19,14 @@ type timeMetric struct {
 	of   func(*record.Sample) float64
 }
 
-func (m *timeMetric) values(samples []record.Sample) []float64 {
-	values := make([]float64, len(samples))
-	for i := range samples {
-		values[i] = m.of(&samples[i])
+// values returns the times of the measured turns that are in a part of the run.
+func (m *timeMetric) values(c *Collector, part limits) []float64 {
+	values := make([]float64, 0, len(c.turns))
+	for i := range c.turns {
+		if t := &c.turns[i]; t.measured && part.contains(t.sent) {
+			s := t.sample()
+			values = append(values, m.of(&s))
+		}
 	}
 	return values
 }
@@ -50,7 +54,9 @@ type Intervals struct {
 	Max    Number `json:"max"`
 	Unseen Number `json:"unseen_share"`
 
-	series *measure.Series // for findings
+	// for findings
+	auto measure.Autocorrelation
+	n    int // turns
 }
 
 // Estimate is a number and its 95 % interval. An end is infinite if there are too
@@ -62,11 +68,11 @@ type Estimate struct {
 	High  Number `json:"high"`
 }
 
-// intervals returns the intervals of the measured turns, of which samples are.
-func (c *Collector) intervals(samples []record.Sample, steady *Steady) []Intervals {
+// intervals returns the intervals of the measured turns.
+func (c *Collector) intervals(steady *Steady) []Intervals {
 	var (
 		out    []Intervals
-		o      = c.seriesOf(samples)
+		o      = c.inTime()
 		window = c.o.Window.String()
 	)
 	if c.o.Window == (Window{}) {
@@ -76,7 +82,7 @@ func (c *Collector) intervals(samples []record.Sample, steady *Steady) []Interva
 		}
 	}
 	for _, m := range timeMetrics {
-		o.Values = m.values(samples)
+		o.Values = m.values(c, always)
 		of := o
 		if window == windowSteady {
 			of = o.Steady()
@@ -106,33 +112,35 @@ func (s *Steady) otherTTFT() bool {
 	})
 }
 
-// seriesOf returns what intervals need of the measured turns, without values.
-func (c *Collector) seriesOf(samples []record.Sample) measure.Observations {
-	var (
-		o          = measure.Observations{Part: c.parts()}
-		prompts    []float64
-		allCached  = true
-		allPrompts = true
-	)
-	for i := range samples {
-		o.Clusters = append(o.Clusters, samples[i].Conversation)
+// inTime returns what intervals need of the measured turns, without values. The work
+// of a turn is what it had to compute, or its whole prompt if the cached tokens of
+// some are unknown.
+func (c *Collector) inTime() measure.Observations {
+	allCached, allPrompts, n := true, true, 0
+	for i := range c.turns {
+		if t := &c.turns[i]; t.measured {
+			allCached = allCached && t.cached >= 0
+			allPrompts = allPrompts && t.count().input >= 0
+			n++
+		}
+	}
+	o := measure.Observations{
+		Clusters: make([]string, 0, n), Index: make([]int32, 0, n), Part: c.parts(),
 	}
 	for i := range c.turns {
 		t := &c.turns[i]
 		if !t.measured {
 			continue
 		}
-		input := t.count().input
-		o.Index = append(o.Index, int(t.index))
-		o.Work = append(o.Work, float64(input-int(t.cached)))
-		prompts = append(prompts, float64(input))
-		allCached, allPrompts = allCached && input >= 0 && t.cached >= 0, allPrompts && input >= 0
-	}
-	switch {
-	case !allPrompts:
-		o.Work = nil
-	case !allCached:
-		o.Work = prompts
+		o.Clusters, o.Index = append(o.Clusters, t.conversation), append(o.Index, t.index)
+		if !allPrompts {
+			continue
+		}
+		work := t.count().input
+		if allCached {
+			work -= int(t.cached)
+		}
+		o.Work = append(o.Work, float64(work))
 	}
 	return o
 }
@@ -140,12 +148,12 @@ func (c *Collector) seriesOf(samples []record.Sample) measure.Observations {
 // parts returns where each measured turn was sent: at the start (-1), in the steady
 // part (0) or at the end (1). It returns nil if the steady part does not have most
 // of them: then there is no level that the start differs from.
-func (c *Collector) parts() []int {
+func (c *Collector) parts() []int8 {
 	l, ok := c.steady()
 	if !ok {
 		return nil
 	}
-	var out []int
+	var out []int8
 	steady := 0
 	for i := range c.turns {
 		t := &c.turns[i]
@@ -170,7 +178,7 @@ func intervalsOf(name, window string, s *measure.Series, level float64) Interval
 	mean := s.Mean(level)
 	in := Intervals{
 		Name: name, Window: window, Conversations: s.Clusters(), Needed: mean.Needed(precise),
-		Max: Number(s.Max()), Unseen: Number(s.Unseen()), series: s,
+		Max: Number(s.Max()), Unseen: Number(s.Unseen()), auto: s.Autocorrelation(), n: s.N(),
 	}
 	add := func(name string, e measure.Estimated) {
 		in.Estimates = append(in.Estimates,

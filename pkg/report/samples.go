@@ -12,7 +12,7 @@ import (
 func SamplesJSON(w io.Writer, summaries []*Summary) error {
 	var all []record.Sample
 	for _, s := range summaries {
-		for _, sample := range s.Samples {
+		for _, sample := range s.Samples() {
 			if s.Details != nil && s.Details.FirstEvents.TTFT == RawTTFT {
 				sample.TTFTMS = referenceTTFT(&sample)
 			}

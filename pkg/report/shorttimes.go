@@ -14,7 +14,7 @@ import (
 // and how many conversations would be needed to know them better.
 func (s *Summary) intervalsFact() render.Fact {
 	d := s.Details
-	if len(s.Samples) == 0 {
+	if s.measured == 0 {
 		return answer("Intervals")
 	}
 	in := d.ttftIntervals()

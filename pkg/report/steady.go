@@ -7,7 +7,6 @@ import (
 
 	"multiturn/internal/human"
 	"multiturn/pkg/measure"
-	"multiturn/pkg/record"
 	"multiturn/pkg/render"
 )
 
@@ -44,37 +43,33 @@ func (c *Collector) steadyPart() *Steady {
 	if !ok || !found || !c.o.Window.whole() {
 		return nil
 	}
-	var whole, steady []record.Sample
+	s := &Steady{From: sinceFirst(all, part.from), To: sinceFirst(all, part.to)}
 	for i := range c.turns {
 		t := &c.turns[i]
 		if !t.measured {
 			continue
 		}
-		whole = append(whole, t.sample())
+		s.Of++
 		if part.contains(t.sent) {
-			steady = append(steady, t.sample())
+			s.Turns++
 		}
 	}
-	if len(steady) == 0 {
+	if s.Turns == 0 {
 		return nil
 	}
-	s := &Steady{
-		From: sinceFirst(all, part.from), To: sinceFirst(all, part.to), Turns: len(steady),
-		Of: len(whole),
-	}
-	s.compare(whole, steady)
+	s.compare(c, part)
 	perSecond := func(n int, l limits) Number { return Number(float64(n) / float64(l.to-l.from) * 1e9) }
-	s.Rows = append(s.Rows, SteadyRow{requestsRow, perSecond(len(whole), all),
-		perSecond(len(steady), part)})
+	s.Rows = append(s.Rows, SteadyRow{requestsRow, perSecond(s.Of, all),
+		perSecond(s.Turns, part)})
 	return s
 }
 
 const requestsRow = "requests_per_sec"
 
 // compare adds the rows of times.
-func (s *Steady) compare(whole, steady []record.Sample) {
+func (s *Steady) compare(c *Collector, part limits) {
 	for _, m := range timeMetrics {
-		a, b := measure.New(m.values(whole)), measure.New(m.values(steady))
+		a, b := measure.New(m.values(c, always)), measure.New(m.values(c, part))
 		s.Rows = append(s.Rows,
 			SteadyRow{m.name + " mean", Number(a.Mean()), Number(b.Mean())},
 			SteadyRow{m.name + " 50%", Number(a.Median()), Number(b.Median())},

@@ -19,8 +19,24 @@ type Summary struct {
 	Tables []Table `json:"tables"`
 	// Details is nil for the reference's measurements, which do not have them.
 	Details *Details `json:"details,omitempty"`
-	// Samples are what the tables are of, in the order in which they came.
-	Samples []record.Sample `json:"-"`
+
+	samples  []record.Sample // of the reference's array
+	of       *Collector      // else
+	measured int             // how many samples there are
+}
+
+// Samples returns what the tables are of, in the order in which they came.
+func (s *Summary) Samples() []record.Sample {
+	if s.of == nil {
+		return s.samples
+	}
+	all := make([]record.Sample, 0, s.measured)
+	for i := range s.of.turns {
+		if t := &s.of.turns[i]; t.measured {
+			all = append(all, t.sample())
+		}
+	}
+	return all
 }
 
 // Details are the blocks after the table.
@@ -182,16 +198,17 @@ type Connections struct {
 func (c *Collector) Summary() *Summary {
 	s := &Summary{Name: c.name, Run: c.run}
 	if len(c.samples) > 0 {
-		s.Samples = c.samples
+		s.samples, s.measured = c.samples, len(c.samples)
 		s.Tables = tables(c.samples, c.o, referenceWindow, math.NaN())
 		return s
 	}
 	slices.SortStableFunc(c.turns, func(a, b turn) int { return cmp.Compare(a.sent, b.sent) })
 	c.settle()
 	c.limits, _ = c.clip(c.o.Window)
+	s.of = c
 	for i := range c.turns {
 		if c.turns[i].measured {
-			s.Samples = append(s.Samples, c.turns[i].sample())
+			s.measured++
 		}
 	}
 	warmup := math.NaN()
@@ -201,10 +218,10 @@ func (c *Collector) Summary() *Summary {
 	if c.run != nil {
 		s.Parameters, s.Generation = parameters(c.run)
 	}
-	if len(s.Samples) > 0 {
-		s.Tables = tables(s.Samples, c.o, c.window, warmup)
+	if s.measured > 0 {
+		s.Tables = tables(s.Samples(), c.o, c.window, warmup)
 	}
-	s.Details = c.details(s)
+	s.Details = c.details()
 	return s
 }
 

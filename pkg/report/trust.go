@@ -85,7 +85,7 @@ func (s *Summary) trustOf() (lines []string) {
 	d := s.Details
 	if d.failed > 0 {
 		lines = append(lines, fmt.Sprintf("only of the %s that are ok",
-			human.Count(len(s.Samples), "turn")))
+			human.Count(s.measured, "turn")))
 	}
 	if d.has(promptsNotGrow) {
 		lines = append(lines, "input tokens are not the whole prompts, so that they and throughput are too low")
@@ -101,7 +101,7 @@ const shownReasons = 2
 
 // trustFact says which numbers the client measured well, if there are any.
 func (s *Summary) trustFact() render.Fact {
-	if len(s.Samples) == 0 {
+	if s.measured == 0 {
 		return answer("Trust")
 	}
 	c := &s.Details.Certificate

@@ -9,28 +9,22 @@ import (
 	"multiturn/pkg/record"
 )
 
-// turn is what a summary needs of a record.Turn, in under 200 bytes, since all
+// turn is what a summary needs of a record.Turn, in about 150 bytes, since all
 // turns of a run are kept. What follows from it is a method.
 type turn struct {
 	*talk   // conversation and arm
 	*ending // outcome, connection, verify, replica
+	*rare   // what few turns have
 
 	// sent is when the request went out, as far as that was seen.
 	scheduled, sent, headers, firstToken, firstAnswer, lastToken, end record.Clock
 
-	queueMS   float64 // see queueMS
-	connectMS float64
-	tiers     map[string]int // of usage
-
 	index, client, messages, batch  int32
-	retriedMS                       int32 // see retried
 	asked                           int32 // max_tokens
-	chunks, reasoningChunks         int32
-	reads, merged, readLateUS       int32
-	mergedLate, earlyUS             int32 // see record.Exchange
+	chunks, reads, readLateUS       int32
 	sendUS                          int32 // written - sent
 	prompt, completion              int32 // of usage
-	cached, reasoning               int32 // of usage; -1 is unknown
+	cached                          int32 // of usage; -1 is unknown
 	counted, countedNew, countedOut int32 // input, new input and output by the client's tokenizer
 	countedFirst                    int32 // the first chunk by the client's tokenizer
 
@@ -56,6 +50,58 @@ type ending struct {
 	replica            int // from 1; 0 is the only one
 }
 
+// rare is what most turns do not have. All that have nothing of it share one.
+type rare struct {
+	queueMS             float64 // see queueMS
+	connectMS           float64
+	tiers               map[string]int // of usage
+	retriedMS           int32          // see retried
+	reasoning           int32          // of usage; -1 is unknown
+	reasoningChunks     int32
+	merged              int32
+	mergedLate, earlyUS int32 // see record.Exchange
+}
+
+// nothingRare is what a turn without any of it has.
+var nothingRare = &rare{queueMS: math.NaN(), retriedMS: -1, reasoning: -1}
+
+// rareOf returns what a turn has of it, which went out at sent.
+func rareOf(t *record.Turn, sent record.Clock) *rare {
+	r := *nothingRare
+	r.queueMS, r.connectMS = queueMS(t), t.ConnectMS
+	r.reasoningChunks, r.merged = int32(t.ChunksReasoning), int32(t.Merged)
+	r.mergedLate, r.earlyUS = int32(t.MergedLate), narrow(t.FirstEarlyUS)
+	if t.Attempts > 1 {
+		r.retriedMS = 0
+		if d, ok := sent.Since(t.FirstIssued); ok {
+			r.retriedMS = narrow(d.Milliseconds())
+		}
+	}
+	if u := t.Usage; hasNumbers(t) {
+		r.tiers = u.Tiers
+		if u.Reasoning != nil {
+			r.reasoning = int32(*u.Reasoning)
+		}
+	}
+	if r.isNothing() {
+		return nothingRare
+	}
+	return &r
+}
+
+// isNothing reports whether r is what a turn without any of it has.
+func (r *rare) isNothing() bool {
+	return math.IsNaN(r.queueMS) && r.connectMS == 0 && r.tiers == nil && r.retriedMS == -1 &&
+		r.reasoning == -1 && r.reasoningChunks == 0 && r.merged == 0 && r.mergedLate == 0 &&
+		r.earlyUS == 0
+}
+
+// hasNumbers reports whether the server sent usage with prompt tokens. Records before
+// 1.3 have a usage of zeros as it was sent.
+func hasNumbers(t *record.Turn) bool {
+	return !t.UsageZeros && t.Usage != nil && t.Usage.Prompt > 0
+}
+
 // reduce returns what is kept of a turn.
 func (c *Collector) reduce(t *record.Turn) turn {
 	k := turn{
@@ -64,42 +110,30 @@ func (c *Collector) reduce(t *record.Turn) turn {
 			t.Replica}),
 		scheduled: t.Scheduled, sent: start(t), headers: t.Headers,
 		firstToken: t.FirstToken, firstAnswer: t.FirstAnswer, lastToken: t.LastToken,
-		end:     t.End,
-		queueMS: queueMS(t), connectMS: t.ConnectMS,
+		end:   t.End,
+		rare:  rareOf(t, start(t)),
 		index: int32(t.Turn), client: int32(t.Client), messages: int32(t.Messages),
-		batch: int32(t.Batch),
-		asked: int32(t.MaxTokens), retriedMS: -1,
-		chunks: int32(t.Chunks), reasoningChunks: int32(t.ChunksReasoning),
-		reads: int32(t.Reads), merged: int32(t.Merged), readLateUS: narrow(t.ReadLateUS),
-		mergedLate: int32(t.MergedLate), earlyUS: narrow(t.FirstEarlyUS),
-		cached: -1, reasoning: -1,
+		batch:  int32(t.Batch),
+		asked:  int32(t.MaxTokens),
+		chunks: int32(t.Chunks), reads: int32(t.Reads), readLateUS: narrow(t.ReadLateUS),
+		cached:  -1,
 		counted: int32(t.Counted.Input), countedNew: int32(t.Counted.NewInput),
 		countedOut: int32(t.Counted.Output), countedFirst: int32(t.Counted.FirstChunk),
 		tokenizer: c.o.Tokens == Tokenizer, reference: c.o.TTFT == ReferenceTTFT, warmup: t.Warmup, streamed: t.Stream,
 	}
-	if t.Attempts > 1 {
-		k.retriedMS = 0
-		if d, ok := k.sent.Since(t.FirstIssued); ok {
-			k.retriedMS = narrow(d.Milliseconds())
-		}
-	}
 	if d, ok := t.Written.Since(t.Sent); ok {
 		k.sendUS = narrow(d.Microseconds())
 	}
-	// Records before 1.3 have a usage of zeros as it was sent.
 	switch u := t.Usage; {
-	case t.UsageZeros || u != nil && u.Prompt <= 0:
-		k.prompt = withoutNumbers
-	case u == nil && t.Implausible != "":
-		k.prompt = untrue
-	case u != nil:
-		k.usage, k.prompt, k.completion, k.tiers = true, int32(u.Prompt), int32(u.Completion), u.Tiers
+	case hasNumbers(t):
+		k.usage, k.prompt, k.completion = true, int32(u.Prompt), int32(u.Completion)
 		if u.Cached != nil {
 			k.cached = int32(*u.Cached)
 		}
-		if u.Reasoning != nil {
-			k.reasoning = int32(*u.Reasoning)
-		}
+	case t.UsageZeros || u != nil:
+		k.prompt = withoutNumbers
+	case t.Implausible != "":
+		k.prompt = untrue
 	}
 	_, sent := k.end.Since(k.sent)
 	k.good = t.Outcome.OK() && sent && !t.Warmup

@@ -86,6 +86,9 @@ func (w Window) whole() bool { return w.All || w == Window{} }
 // limits are the ends of a part of the run, from <= time < to.
 type limits struct{ from, to record.Clock }
 
+// always is the limits of the whole run.
+var always = limits{math.MinInt64, math.MaxInt64}
+
 func (l limits) contains(at record.Clock) bool { return l.from <= at && at < l.to }
 
 // load returns when the measured load began and ended; ok is false if there was

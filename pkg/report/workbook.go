@@ -69,7 +69,7 @@ func (s *Summary) referenceBlocks() []render.Block {
 // rawRows returns a row for each sample, in the order of their start.
 func (s *Summary) rawRows(verbose bool) iter.Seq[[]any] {
 	return func(yield func([]any) bool) {
-		for _, r := range inOrder(s.Samples) {
+		for _, r := range inOrder(s.Samples()) {
 			row := []any{
 				r.TTFTMS, r.TPOTMS, r.LatencyMS, r.StartMS, r.InputTurns, r.InputTokens, r.OutputTokens,
 				r.OutputChunks,
