@@ -36,9 +36,9 @@ func (o Observations) only(keep func(i int) bool) Observations {
 	}
 }
 
-// kept returns the n items that keep has; nil of nil.
+// kept returns the n items that keep has; nil if there are none.
 func kept[T any](all []T, n int, keep func(i int) bool) []T {
-	if all == nil {
+	if all == nil || n == 0 {
 		return nil
 	}
 	out := make([]T, 0, n)

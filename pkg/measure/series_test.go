@@ -133,6 +133,8 @@ func TestSeriesOfLittle(t *testing.T) {
 		NewSeries(Observations{
 			Values: []float64{1, math.NaN(), 2}, Clusters: []string{"a", "a", "b"},
 		}),
+		NewSeries(Observations{Values: []float64{math.NaN()}, Clusters: []string{"a"},
+			Work: []float64{1}}),
 		NewSeries(Observations{make([]float64, 50), make([]string, 50), make([]int32, 50), nil, nil}),
 	} {
 		if e := s.Mean(0); e.OK() {
