@@ -73,8 +73,8 @@ const (
 	Text = 1 << 30
 )
 
-// The limits of what the simulator takes of its clients, so that none of them
-// ends it or keeps others out.
+// The limits of what the simulator takes of its clients, in bytes unless a unit
+// is given, so that none of them ends it or keeps others out.
 const (
 	// RequestHead is the longest head of a request: the limit of net/http's server.
 	RequestHead = 1 << 20
