@@ -62,5 +62,6 @@ func readWhole(c *cli.Call, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return limits.ReadAll(r, limits.Settings, name)
+	text, err := limits.ReadAll(r, limits.Settings, name)
+	return text, cli.Exit(cli.Usage, err)
 }
