@@ -47,7 +47,7 @@ const (
 	// in an event and in an answer.
 	Parts = 4096
 	// Metadata is the longest answer to a question beside the measured requests,
-	// such as /v1/models and /tokenize.
+	// such as /v1/models. That of /tokenize may be longer, by the text's length.
 	Metadata = 1 << 20
 	// Metrics is the longest page of a server's metrics.
 	Metrics = 16 << 20
