@@ -25,7 +25,8 @@ type Summary struct {
 	measured int             // how many samples there are
 }
 
-// Samples returns what the tables are of, in the order in which they came.
+// Samples returns what the tables are of, in the order in which they came. It makes them
+// of the collector that made the summary last.
 func (s *Summary) Samples() []record.Sample {
 	if s.of == nil {
 		return s.samples

@@ -100,7 +100,7 @@ func TestWindow(t *testing.T) {
 
 	s := collected(Options{Window: Window{Steady: true}}, burst()...).Summary()
 	d := s.Details
-	if d.Steady != nil || d.Window.Turns != p.Turns || d.Window.Of != 80 || len(s.Samples()) != p.Turns {
+	if d.Steady != nil || d.Window.Turns != p.Turns || d.Window.Of != 80 || s.measured != p.Turns {
 		t.Errorf("%+v", d.Window)
 	}
 	if got := s.Tables[0].Rows[0].Max; math.Abs(float64(got)-50) > 1e-9 {
@@ -115,19 +115,19 @@ func TestWindow(t *testing.T) {
 	}
 
 	part := collected(Options{Window: Window{From: 0.5, To: 1}}, burst()...).Summary()
-	if w := part.Details.Window; w.From != 0.5 || w.To != 1 || len(part.Samples()) != w.Turns ||
+	if w := part.Details.Window; w.From != 0.5 || w.To != 1 || part.measured != w.Turns ||
 		math.Abs(float64(part.Tables[0].RuntimeSec)-0.5) > 1e-9 {
 		t.Errorf("%+v, %v s", w, part.Tables[0].RuntimeSec)
 	}
 	// Without a steady part the numbers are of the whole run, which is said.
 	one := collected(Options{Window: Window{Steady: true}}, burst()[0]).Summary()
-	if len(one.Samples()) != 1 || !strings.Contains(one.windowFact().Lines[0], `no part "steady"`) {
+	if one.measured != 1 || !strings.Contains(one.windowFact().Lines[0], `no part "steady"`) {
 		t.Errorf("%v", one.windowFact())
 	}
 	// A window in which nothing was sent.
 	none := collected(Options{Window: Window{From: 100}}, burst()...).Summary()
-	if len(none.Samples()) != 0 || len(none.Tables) != 0 {
-		t.Errorf("%d turns", len(none.Samples()))
+	if none.measured != 0 || len(none.Tables) != 0 {
+		t.Errorf("%d turns", none.measured)
 	}
 }
 
