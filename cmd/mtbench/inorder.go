@@ -7,9 +7,9 @@ import "context"
 // the tasks that come later in the list, which may go on for a while: their
 // context ends, but one that reads stdin does not notice.
 //
-// It ends early, with the error of stop, when stop is done.
-func inOrder(ctx, stop context.Context, tasks ...func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+// It ends early, with the error of the context, when that is done.
+func inOrder(stop context.Context, tasks ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(stop)
 	defer cancel()
 	done := make([]chan error, len(tasks))
 	for i, task := range tasks {

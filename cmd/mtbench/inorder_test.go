@@ -36,7 +36,7 @@ func TestInOrder(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
-			if err := inOrder(t.Context(), t.Context(), c.tasks...); err != c.want {
+			if err := inOrder(t.Context(), c.tasks...); err != c.want {
 				t.Errorf("%s: error %v, want %v", c.name, err, c.want)
 			}
 			if d := time.Since(start); d != c.took {
@@ -54,7 +54,7 @@ func TestInOrderStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan error, 1)
 		wrong := errors.New("wrong")
-		err := inOrder(t.Context(), t.Context(),
+		err := inOrder(t.Context(),
 			func(context.Context) error { return wrong },
 			func(ctx context.Context) error { <-ctx.Done(); ended <- ctx.Err(); return nil })
 		if err != wrong || <-ended != context.Canceled {
@@ -64,7 +64,7 @@ func TestInOrderStops(t *testing.T) {
 		stop, interrupt := context.WithCancel(t.Context())
 		stdin := make(chan struct{})
 		time.AfterFunc(1, interrupt)
-		err = inOrder(t.Context(), stop, func(context.Context) error { <-stdin; return nil })
+		err = inOrder(stop, func(context.Context) error { <-stdin; return nil })
 		if err != context.Canceled {
 			t.Errorf("interrupted: error %v", err)
 		}

@@ -66,7 +66,7 @@ func (s *setup) learn(ctx context.Context) (*knowledge, error) {
 func (s *setup) gather(ctx context.Context, k *knowledge) error {
 	var waited bool // for the server, before known is closed
 	known := make(chan struct{})
-	err := inOrder(ctx, s.call.Drain(),
+	return inOrder(ctx,
 		func(ctx context.Context) (err error) {
 			defer close(known)
 			if !s.identify {
@@ -105,10 +105,6 @@ func (s *setup) gather(ctx context.Context, k *knowledge) error {
 			k.data, err = openDataset(s.call, s.input)
 			return err
 		})
-	if err != nil && s.call.Drain().Err() != nil {
-		return cli.Exit(cli.Interrupted, errors.New("interrupted before the run began"))
-	}
-	return err
 }
 
 // inexact reports whether a server is not known to support exact lengths.

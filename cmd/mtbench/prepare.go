@@ -62,7 +62,7 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	if err := s.options.Validate(); err != nil {
 		return nil, cli.Exit(cli.Usage, err)
 	}
-	if err := s.stateCache(); err != nil {
+	if err := errors.Join(s.stateCache(), checkFiles(f)); err != nil {
 		return nil, err
 	}
 	if s.out, err = openOutputs(c, f); err != nil {
@@ -82,9 +82,13 @@ func prepare(c *cli.Call, f *runFlags) (s *setup, err error) {
 	return s, nil
 }
 
-// remarkFormat says which format of prompts was chosen.
+// remarkFormat says which format of prompts was chosen, or that none is used.
 func (s *setup) remarkFormat() {
-	if s.runFlags.openai.Endpoint() != openai.Completions || s.promptFormat != "" {
+	api := s.runFlags.openai.Endpoint()
+	if api != openai.Completions && s.call.IsSet("prompt-format") {
+		s.call.Remarkf("--prompt-format is not used: the server makes the prompts of --api %s", api)
+	}
+	if api != openai.Completions || s.promptFormat != "" {
 		return
 	}
 	why := "the model's name does not show another"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"multiturn/pkg/cli"
 )
@@ -20,6 +21,8 @@ func runCommand() *cli.Command {
 					"-p 2 -k 6"},
 			{About: "ShareGPT conversations, at most 200 requests, records kept",
 				Line: "mtbench -i sharegpt.json -m MODEL -n 200 --records run.jsonl"},
+			{About: "two replicas of one server; conversations stay where they began",
+				Line: "mtbench -i sharegpt.json -m MODEL --url A:8000 --url B:8000 --balance sticky"},
 			{About: "what the cache is worth: each conversation with and without it",
 				Line: "mtbench -i generate_multi_turn.json -m MODEL -p 2 -k 4 " +
 					"--control no-reuse --records run.jsonl"},
@@ -37,8 +40,12 @@ func run(ctx context.Context, c *cli.Call, f *runFlags) error {
 		return err
 	}
 	defer s.close()
-	k, err := s.learn(ctx)
-	if err != nil {
+	// There is nothing to drain yet: the first interrupt ends it.
+	k, err := s.learn(c.Drain())
+	switch {
+	case err != nil && c.Drain().Err() != nil:
+		return cli.Exit(cli.Interrupted, errors.New("interrupted before the run began"))
+	case err != nil:
 		return err
 	}
 	p, err := s.play(ctx, k)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 
 	"multiturn/internal/httpclient"
@@ -147,5 +148,9 @@ func (c *Call) act(ctx context.Context, args []string) error {
 		level = slog.LevelError
 	}
 	c.Log = slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
+	// What net/http would print of its own, such as of a server that sends more than
+	// it was asked for.
+	log.SetFlags(0)
+	log.SetOutput(slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug).Writer())
 	return c.wait(ctx)
 }

@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// lock does nothing: parts that were left are not told from others.
+// lock does nothing: parts that were left cannot be recognised.
 func lock(*os.File) (bool, error) { return false, errors.ErrUnsupported }

@@ -19,10 +19,9 @@ import (
 	"multiturn/internal/httpclient"
 	"multiturn/internal/httphead"
 	"multiturn/internal/limits"
+	"multiturn/pkg/openai/reactor"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // doneGrace limits the wait for the end of the body after [DONE]. A connection
@@ -181,33 +180,36 @@ func (t *netHTTP) preconnect(ctx context.Context, n int) error {
 	t.mu.Lock()
 	n -= len(t.spare)
 	t.mu.Unlock()
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(maxDials)
-	for range n {
-		g.Go(func() error {
-			var c net.Conn
-			var err error
-			if t.target.Scheme == "https" {
-				c, err = t.openTLS(ctx, "tcp", httpclient.HostPort(t.target))
-			} else {
-				c, err = t.openPlain(ctx, "tcp", httpclient.HostPort(t.target))
-			}
-			if err != nil {
-				return err
-			}
-			timed(c).spare = true
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			t.spare = append(t.spare, c)
-			return nil
-		})
-	}
-	return g.Wait()
+	return reactor.Ahead(ctx, n, func(ctx context.Context) error {
+		var c net.Conn
+		var err error
+		if t.target.Scheme == "https" {
+			c, err = t.openTLS(ctx, "tcp", httpclient.HostPort(t.target))
+		} else {
+			c, err = t.openPlain(ctx, "tcp", httpclient.HostPort(t.target))
+		}
+		if err != nil {
+			return err
+		}
+		timed(c).spare = true
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.spare = append(t.spare, c)
+		return nil
+	})
 }
 
-// maxDials limits the connections that are opened at the same time before a run:
-// more could fill the server's backlog.
-const maxDials = 64
+// hostPort returns the address to dial.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
 
 // timed returns the timed connection under c, or nil.
 func timed(c net.Conn) *dialled {

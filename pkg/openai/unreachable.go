@@ -63,6 +63,8 @@ func (c *Client) unreachable(err error) error {
 	switch secure := c.address.Secure(); {
 	case errors.Is(err, context.DeadlineExceeded):
 		advice = "is it overloaded, or this not its port?"
+	case errors.Is(err, syscall.EMFILE):
+		text, advice, soon = "this process may open no more files", "raise the limit (ulimit -n)", false
 	case errors.Is(err, syscall.ECONNREFUSED):
 		text, advice = "connection refused", "is the server running, and is this its port?"
 	case errors.As(err, &name) && name.IsNotFound:

@@ -49,7 +49,7 @@ func (d *drawing) add(format string, args ...any) { d.b = fmt.Appendf(d.b, forma
 
 func (d *drawing) text(x, y float64, anchor, s string) {
 	var escaped strings.Builder
-	_ = xml.EscapeText(&escaped, []byte(s)) // a strings.Builder takes everything
+	_ = xml.EscapeText(&escaped, []byte(human.Visible(s))) // a strings.Builder takes everything
 	d.add(`<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x, y, anchor, escaped.String())
 }
 

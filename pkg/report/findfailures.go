@@ -123,7 +123,7 @@ func (f *finder) reasoningOnly() {
 	}
 	if n > 0 {
 		f.add(reasoningOnly, fmt.Sprintf("All %s are reasoning only: their length is used up before an "+
-			"answer begins. Raise the limit of tokens (--limit-max-tokens).", human.Count(n, "answer")),
+			"answer begins. Ask for longer answers.", human.Count(n, "answer")),
 			"every event with text is one of reasoning")
 	}
 }

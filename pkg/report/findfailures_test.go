@@ -73,7 +73,7 @@ func TestFailureFindings(t *testing.T) {
 				t.ChunksReasoning, t.History = t.Chunks, record.HistoryOmitted
 			}
 		})}, historyReplaced, "6 answers could not stay in the history, where strict servers refuse such: " +
-			"reasoning only (6; raise the limit of tokens, --limit-max-tokens).", true},
+			"reasoning only (6; ask for longer answers).", true},
 		{"tool calls that nothing answers", []func([]any){each(func(i int, t *record.Turn) {
 			switch i {
 			case 1, 2:

@@ -96,7 +96,7 @@ func (f *finder) historyReplaced() {
 	}
 	var why []string
 	for _, w := range []counted{
-		{h.ReasoningOnly, "reasoning only (%d; raise the limit of tokens, --limit-max-tokens)"},
+		{h.ReasoningOnly, "reasoning only (%d; ask for longer answers)"},
 		{h.CallsOnly, "tool calls only (%d)"}, {h.Empty, "empty (%d)"},
 		{h.Text, "a text with tool calls that nothing answers (%d)"},
 	} {

@@ -109,7 +109,7 @@ type OutcomeCount struct {
 }
 
 // Failure is one kind of failure and how often it was met. Error is the first
-// one of its kind, whole; a kind is told by the first words.
+// one of its kind, whole; failures with the same first words are of one kind.
 type Failure struct {
 	Outcome record.Outcome `json:"outcome"`
 	Status  int            `json:"status,omitempty"`

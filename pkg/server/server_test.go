@@ -54,8 +54,8 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// Each server is told from the others by what it says. A router wins over the
-// servers behind it, whose owner it lists.
+// Each server is recognised by what it says. A router wins over the servers behind
+// it, whose owner it lists.
 func TestIdentify(t *testing.T) {
 	t.Parallel()
 	models := func(owner string) string { return `{"data":[{"id":"m","owned_by":"` + owner + `"}]}` }

@@ -16,7 +16,6 @@ import (
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,9 +25,6 @@ const (
 	// batchSize is the number of sockets taken from epoll at once. It bounds how long a socket that
 	// becomes ready waits for others.
 	batchSize = 512
-	// maxDials is the number of connections that Preconnect opens at the same time: below the
-	// backlog of a listening socket (128 on many systems), beyond which dialling is slow or fails.
-	maxDials = 64
 )
 
 // Reactor owns the sockets to one server.
@@ -167,26 +163,21 @@ func (r *Reactor) Stats() Stats {
 	}
 }
 
-// Preconnect opens connections until n are idle.
+// Preconnect opens connections until n are idle, as Ahead does.
 func (r *Reactor) Preconnect(ctx context.Context, n int) error {
 	r.mu.Lock()
 	n -= len(r.idle)
 	r.mu.Unlock()
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(maxDials)
-	for range n {
-		g.Go(func() error {
-			c, err := r.connect(ctx)
-			if err != nil {
-				return err
-			}
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.settle()
-			return nil
-		})
-	}
-	return g.Wait()
+	return Ahead(ctx, n, func(ctx context.Context) error {
+		c, err := r.connect(ctx)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.settle()
+		return nil
+	})
 }
 
 // keep returns a connection to the idle ones. The caller holds the connection's
