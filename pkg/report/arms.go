@@ -171,7 +171,7 @@ func (c *Collector) describeArm(name string, turns []*turn) Arm {
 	}
 	s := measure.New(ttft)
 	a.TTFT50, a.TTFTMean = Number(s.Median()), Number(s.Mean())
-	if sec := length(c.stretches(name, 0)).MS() / 1000; sec > 0 {
+	if sec := length(c.stretches(name, 0)) / 1e6 / 1000; sec > 0 {
 		a.Seconds, a.Requests = Number(sec), Number(float64(a.Turns)/sec)
 	}
 	return a

@@ -175,10 +175,10 @@ func (r *Replica) rates(c *Collector, turns []turn) {
 	if time <= 0 {
 		return
 	}
-	of := Throughput{Seconds: Number(time.MS() / 1000)}
+	of := Throughput{Seconds: Number(time / 1e6 / 1000)}
 	of.rates(turns)
 	r.Requests, r.Prompt, r.Output = of.Requests, of.Input, of.Output
-	r.InFlight = Number(inFlight(turns, busy)) / Number(time)
+	r.InFlight = Number(inFlight(turns, busy) / time)
 }
 
 // move counts the turns that went to another replica than the turn before.

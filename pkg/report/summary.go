@@ -230,5 +230,5 @@ func (c *Collector) Summary() *Summary {
 func (c *Collector) window(rows []timed) float64 {
 	// Rounded: a clock of nanoseconds became a float64 of milliseconds.
 	from := record.Clock(math.Round(rows[0].StartMS * 1e6))
-	return length(c.stretches(c.arm, from)).MS()
+	return length(c.stretches(c.arm, from)) / 1e6
 }

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"slices"
+	"sort"
 
 	"multiturn/pkg/record"
 )
@@ -21,25 +23,49 @@ func (c *Collector) throughput() Throughput {
 	if busyTime <= 0 {
 		return p
 	}
-	var drain record.Clock
+	drain := 0.0
 	for i := range busy {
-		drain += busy[i].to - busy[i].lastSent
+		drain += float64(busy[i].to - busy[i].lastSent)
 	}
-	p.Seconds, p.DrainSec = Number(busyTime.MS()/1000), Number(drain.MS()/1000)
-	p.InFlight = Number(inFlight(beside, busy)) / Number(busyTime)
+	p.Seconds, p.DrainSec = Number(busyTime/1e6/1000), Number(drain/1e6/1000)
+	p.InFlight = Number(inFlight(beside, busy) / busyTime)
 	p.rates(c.turns)
 	return p
 }
 
-// inFlight returns how long turns were in flight within stretches, added.
-func inFlight(turns []turn, busy []stretch) (open record.Clock) {
+// inFlight returns how long turns were in flight within stretches, added, in
+// nanoseconds. It takes no more time for many batches than for few.
+func inFlight(turns []turn, busy []stretch) float64 {
+	// The time of stretches up to some time is a sum over their ends before it.
+	type edge struct {
+		at    record.Clock
+		open  int     // stretches that go on from here
+		until float64 // time of stretches up to here
+	}
+	edges := make([]edge, 0, 2*len(busy))
+	for i := range busy {
+		edges = append(edges, edge{at: busy[i].from, open: 1}, edge{at: busy[i].to, open: -1})
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Compare(a.at, b.at) })
+	for i := 1; i < len(edges); i++ {
+		before := &edges[i-1]
+		edges[i].open += before.open
+		edges[i].until = before.until + float64(before.open)*float64(edges[i].at-before.at)
+	}
+	upTo := func(at record.Clock) float64 {
+		i := sort.Search(len(edges), func(i int) bool { return edges[i].at > at }) - 1
+		if i < 0 {
+			return 0
+		}
+		return edges[i].until + float64(edges[i].open)*float64(at-edges[i].at)
+	}
+	sum := 0.0
 	for i := range turns {
-		t := &turns[i]
-		for k := range busy {
-			open += max(0, min(t.end, busy[k].to)-max(t.sent, busy[k].from))
+		if t := &turns[i]; t.end > t.sent {
+			sum += upTo(t.end) - upTo(t.sent)
 		}
 	}
-	return open
+	return sum
 }
 
 // rates sets what went through the server in Seconds.
@@ -114,10 +140,10 @@ func (c *Collector) stretches(arm string, from record.Clock) []stretch {
 	return out
 }
 
-// length returns the length of all stretches.
-func length(of []stretch) (d record.Clock) {
+// length returns the length of all stretches in nanoseconds.
+func length(of []stretch) (ns float64) {
 	for i := range of {
-		d += of[i].to - of[i].from
+		ns += float64(of[i].to - of[i].from)
 	}
-	return d
+	return ns
 }

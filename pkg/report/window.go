@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	most "multiturn/internal/limits"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
 )
@@ -60,7 +61,7 @@ func seconds(s string, to *float64) (ok bool) {
 	}
 	v, err := strconv.ParseFloat(s, 64)
 	*to = v
-	return err == nil && v >= 0 && !math.IsInf(v, 0)
+	return err == nil && v >= 0 && v <= most.Clock/1e9
 }
 
 // String returns the window as ParseWindow reads it.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"slices"
 	"testing"
 
 	"multiturn/pkg/record"
@@ -179,5 +180,29 @@ func TestBurstIsNoSlowness(t *testing.T) {
 				t.Errorf("%s: %s", tc.o.Window, f.Text)
 			}
 		}
+	}
+}
+
+// The time in flight is that within stretches, whether they are many, overlap or
+// have times at which nothing overflows but a sum of theirs.
+func TestInFlight(t *testing.T) {
+	t.Parallel()
+	turns := []turn{{sent: 5, end: 25}, {sent: 12, end: 18}, {sent: 30, end: 40}, {sent: 9, end: 3}}
+	for _, tc := range []struct {
+		busy []stretch
+		want float64
+	}{
+		{nil, 0},
+		{[]stretch{{from: 0, to: 100}}, 36},
+		{[]stretch{{from: 20, to: 35}, {from: 10, to: 20}}, 15 + 6 + 5},
+		{[]stretch{{from: 10, to: 20}, {from: 15, to: 50}}, 10 + 10 + 6 + 3 + 10},
+	} {
+		if got := inFlight(turns, tc.busy); got != tc.want {
+			t.Errorf("in flight in %v: %v, want %v", tc.busy, got, tc.want)
+		}
+	}
+	long := slices.Repeat([]turn{{sent: 1, end: 1 << 53}}, 5000)
+	if got := inFlight(long, []stretch{{from: 1, to: 1 << 53}}); got < 5000*(1<<53)*0.999 {
+		t.Errorf("5000 turns of 104 days were in flight for %v ns", got)
 	}
 }
