@@ -20,7 +20,8 @@ var recordFiles = []string{
 
 // readings are the commands that read records.
 var readings = [][]string{
-	{"report", "--full"}, {"report", "--format", "json"},
+	{"report", "--full"}, {"report", "--format", "json", "--window", "steady"},
+	{"report", "--merge", "--format", "md"},
 	{"plan"}, {"plan", "--gpu-blocks", "50", "--cpu-blocks", "100", "--format", "csv"},
 }
 

@@ -120,11 +120,13 @@ func (p *planner) unsent(
 	if p.stated != nil {
 		stated = *p.stated
 	}
-	stated.BlockSize = w.BlockSize
+	step := max(1, w.Step)
+	stated.BlockSize = w.BlockSize / step
 	s, err := p.shape(&plan.Evidence{}, &stated)
 	if err != nil {
 		return nil, err
 	}
+	s.Coarsen(step)
 	w.Notes = append(w.Notes, s.Notes...)
 	one, err := p.one(w, title, kind, &s)
 	return []*plan.Summary{one}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"multiturn/internal/human"
@@ -91,7 +92,10 @@ func (f *reportFlags) summaries(ctx context.Context, c *cli.Call, names []string
 	if f.merge {
 		l, err := record.Merge(logs...)
 		if err != nil {
-			return nil, 0, fmt.Errorf("--merge: %w", err)
+			for i := range names {
+				names[i] = inputName(names[i])
+			}
+			return nil, 0, fmt.Errorf("--merge of %s: %w", strings.Join(names, ", "), err)
 		}
 		all := report.NewCollector(l.Run.ID, f.options)
 		all.AddLog(l)

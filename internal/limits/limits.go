@@ -73,6 +73,15 @@ const (
 	Text = 1 << 30
 )
 
+// The limits of records, in bytes of a line.
+const (
+	// Turn is the longest record of a turn: one of 100,000 chunks has 1 MB.
+	Turn = 64 << 20
+	// Record is the longest record of another kind: a header has some thousand bytes,
+	// and a model's config.json may be in it.
+	Record = 2 << 20
+)
+
 // The limits of what the simulator takes of its clients, in bytes unless a unit
 // is given, so that none of them ends it or keeps others out.
 const (

@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"multiturn/internal/human"
+	"multiturn/pkg/chat"
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 )
 
@@ -46,6 +48,32 @@ func (f *followed) follow(x *executed, of []visit) {
 		f.different += fresh
 		f.used += prompt + output
 		r.remember(t, kvcache.Turn{Prompt: prompt, Output: output})
+	}
+}
+
+// claim counts what the answers of a play take that are as long as the dataset or the
+// simulation says. Texts are not counted: their blocks take less memory than they do.
+func (f *followed) claim(s *Simulation, p *load.Play, c *chat.Conversation) {
+	before := 0
+	for _, t := range p.Turns {
+		n := 0
+		for _, m := range c.Answer(t) {
+			n += m.OutputTokens
+		}
+		if t.Answer < 0 {
+			n = s.AnswerTokens
+		}
+		if s.LimitMax > 0 {
+			n = min(n, s.LimitMax)
+		}
+		n = max(n, s.LimitMin)
+		f.different += n
+		f.used += before + n
+		f.named += n
+		if s.DatasetHistory {
+			f.named += before
+		}
+		before += n
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"multiturn/pkg/chat"
 	"multiturn/pkg/kvcache"
+	"multiturn/pkg/load"
 	"multiturn/pkg/record"
 )
 
@@ -72,5 +74,31 @@ func TestFromTurnsCoarse(t *testing.T) {
 		!strings.Contains(w.Notes[len(w.Notes)-1], "they are followed 2 at a time, and possible "+
 			"and predicted hits are up to 16 tokens a turn too low") {
 		t.Errorf("blocks of %d tokens, %q", w.BlockSize, w.Notes)
+	}
+}
+
+// Lengths that a dataset asks for are counted; its texts are not.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	c := talk("x", 3, 3, 2)
+	for i := range c.Messages {
+		if c.Messages[i].Role == chat.Assistant {
+			c.Messages[i].OutputTokens = 5
+		}
+	}
+	p := load.Play{Turns: c.Cut(0)}
+	for _, tc := range []struct {
+		s    Simulation
+		want followed
+	}{
+		{Simulation{}, followed{different: 10, named: 10, used: 15}},
+		{Simulation{DatasetHistory: true}, followed{different: 10, named: 15, used: 15}},
+		{Simulation{LimitMax: 2}, followed{different: 4, named: 4, used: 6}},
+		{Simulation{LimitMin: 7}, followed{different: 14, named: 14, used: 21}},
+	} {
+		var got followed
+		if got.claim(&tc.s, &p, &c); got != tc.want {
+			t.Errorf("%+v: %+v, want %+v", tc.s.Options, got, tc.want)
+		}
 	}
 }

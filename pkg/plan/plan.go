@@ -72,6 +72,8 @@ type Request struct {
 // Workload is the requests of a run, real or not.
 type Workload struct {
 	BlockSize int // tokens
+	// Step is how many of the server's blocks are followed as one of these; 0 = 1.
+	Step int
 	// Requests in the order in which they start.
 	Requests []Request
 	// Timed reports whether starts and ends are times. Otherwise they are only an

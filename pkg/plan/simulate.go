@@ -107,7 +107,8 @@ func (s Simulation) Validate() error {
 //
 // With one client and no think times the order is that of a run, to the
 // request. With more it depends on how long requests take, for which Speed
-// stands in.
+// stands in. If the dataset asks for more tokens than can be followed, blocks are
+// larger, as in FromTurns.
 func Simulate(ctx context.Context, conversations []chat.Conversation, tok template.Tokenizer,
 	s Simulation) (*Workload, error) {
 	if err := s.Validate(); err != nil {
@@ -118,14 +119,25 @@ func Simulate(ctx context.Context, conversations []chat.Conversation, tok templa
 	if err != nil {
 		return nil, err
 	}
+	var f followed
+	for i := range scheduler.Plays() {
+		p := &scheduler.Plays()[i]
+		f.claim(&s, p, &conversations[p.Conversation])
+	}
+	size := s.BlockSize
+	step := f.stride(size)
+	s.BlockSize *= step
 	scripts, err := s.scripts(ctx, scheduler.Plays(), conversations, tok)
 	if err != nil {
 		return nil, err
 	}
-	w := &Workload{BlockSize: s.BlockSize, How: s.String()}
+	w := &Workload{BlockSize: s.BlockSize, How: s.String(), Step: step}
 	w.Timed = s.Speed != (Speed{}) || s.Rate > 0 || s.Arrivals != nil ||
 		slices.ContainsFunc(scheduler.Plays(), thinks)
 	w.Notes = s.notes(scripts)
+	if step > 1 {
+		w.Notes = append(w.Notes, coarseNote(step, size))
+	}
 	w.Requests = s.play(scheduler, scripts, nil)
 	return w, nil
 }

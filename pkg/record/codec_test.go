@@ -20,6 +20,8 @@ import (
 	"testing/iotest"
 	"testing/synctest"
 	"time"
+
+	"multiturn/internal/limits"
 )
 
 func TestAppendTurnIsEncodingJSON(t *testing.T) {
@@ -321,12 +323,14 @@ func (r ioReader) Read(p []byte) (int, error) {
 func TestReaderLongLine(t *testing.T) {
 	t.Parallel()
 	long := `{"type":"turn","error":"` + strings.Repeat("x", 1<<20) + `"}` + "\n"
-	tooLong := `{"type":"turn","error":"` + strings.Repeat("x", maxLine) + `"}` + "\n"
+	tooLong := `{"type":"turn","error":"` + strings.Repeat("x", limits.Turn) + `"}` + "\n" +
+		`{"type":"scrape","error":"` + strings.Repeat("x", limits.Record) + `"}` + "\n"
 	r := NewReader(strings.NewReader(long+tooLong+`{"type":"end"}`), "f")
 	if got := read(t, r); len(got) != 2 || len(got[0].(*Turn).Error) != 1<<20 {
 		t.Errorf("%d records, want the turn of 1 MiB and the end", len(got))
 	}
-	if n, first := r.Broken(); n != 1 || first[0].Error() != "f:2: the line is longer than 64 MiB" {
+	if n, first := r.Broken(); n != 2 || first[0].Error() != "f:2: the line is larger than 64 MiB" ||
+		first[1].Error() != "f:3: the line is larger than 2 MiB" {
 		t.Errorf("broken %d %v", n, first)
 	}
 }

@@ -12,12 +12,9 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"multiturn/internal/limits"
 	"multiturn/internal/packed"
 )
-
-// maxLine is the longest line that is read as a record, in bytes. A turn of
-// 100,000 chunks has about 1 MB.
-const maxLine = 64 << 20
 
 // keptErrors is how many errors of broken lines are kept: enough to show what is
 // wrong with a file. All are counted.
@@ -246,13 +243,13 @@ func (r *Reader) readLine() ([]byte, error) {
 		r.long = append(r.long[:0], line...)
 		for err == bufio.ErrBufferFull {
 			line, err = r.in.ReadSlice('\n')
-			if len(r.long) <= maxLine {
+			if len(r.long) <= limits.Turn {
 				r.long = append(r.long, line...)
 			}
 		}
 		line = r.long
-		if len(line) > maxLine {
-			r.broken(fmt.Errorf("the line is longer than %d MiB", maxLine>>20))
+		if len(line) > limits.Turn {
+			r.broken(tooLong(limits.Turn))
 			line = nil
 		}
 	}
@@ -269,6 +266,10 @@ func (r *Reader) readLine() ([]byte, error) {
 		return nil, err
 	}
 	return line, nil
+}
+
+func tooLong(limit int64) error {
+	return &limits.Exceeded{What: "the line", Limit: limit}
 }
 
 // VersionError is an error about a header of another format or a newer version.
@@ -292,8 +293,12 @@ func major(version string) string {
 func decode(line []byte) (any, error) {
 	// In a line that Writer wrote, the type is the first key, so that gjson reads no
 	// further. gjson does not validate, but encoding/json below does.
+	kind := gjson.GetBytes(line, "type")
+	if kind.String() != TypeTurn && len(line) > limits.Record {
+		return nil, tooLong(limits.Record)
+	}
 	var rec any
-	switch kind := gjson.GetBytes(line, "type"); kind.String() {
+	switch kind.String() {
 	case TypeTurn:
 		rec = new(Turn)
 	case TypeScrape:

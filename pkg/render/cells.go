@@ -113,8 +113,17 @@ func Tree(v any) ([]Cell, error) {
 	return branch(nil, dec, "")
 }
 
+// longestPath is the longest name of a cell that has a part of JSON. What is
+// deeper stays JSON: names of any depth could be of any length, for each value.
+const longestPath = 200
+
 // branch reads one JSON value.
 func branch(cells []Cell, dec *json.Decoder, path string) ([]Cell, error) {
+	if len(path) > longestPath {
+		var rest json.RawMessage
+		err := dec.Decode(&rest)
+		return append(cells, Cell{path, string(rest)}), err
+	}
 	token, err := dec.Token()
 	if err != nil {
 		return nil, err

@@ -171,6 +171,11 @@ func TestTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	deep, err := render.Tree(map[string]any{strings.Repeat("k", 150): map[string]any{
+		strings.Repeat("l", 100): map[string]any{"m": []int{1, 2}}}})
+	if err != nil || len(deep) != 1 || deep[0].Value != `{"m":[1,2]}` || len(deep[0].Name) != 251 {
+		t.Errorf("%v, %v", deep, err)
+	}
 	got := fmt.Sprint(cells)
 	if want := "[{a.0 1} {a.1 2.5} {a.2 NaN} {a.3 x} {a.4 true} {b.c 1152921504606846976}]"; got != want {
 		t.Errorf("%s, want %s", got, want)

@@ -3,8 +3,8 @@ package report
 import (
 	"math"
 	"math/rand/v2"
-	"strings"
 	"slices"
+	"strings"
 	"testing"
 
 	"multiturn/pkg/record"
