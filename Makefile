@@ -27,7 +27,7 @@ LDFLAGS := -s -w $(if $(VERSION),-X multiturn/pkg/cli.version=$(VERSION))
 CC_WORKS := $(shell d=$$(mktemp -d) && printf 'int main(void){return 0;}' >$$d/a.c && "$$(go env CC)" -o $$d/a $$d/a.c 2>/dev/null && echo yes; rm -rf $$d)
 RACE := $(if $(CC_WORKS),-race)
 
-.PHONY: help build test golden oracle demo bench fidelity certify calibrate predict fuzz lint clean
+.PHONY: help build test golden oracle demo bench fidelity certify calibrate predict soak fuzz lint clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ calibrate: ## how often the report's intervals hold the truth, in simulated runs
 
 predict: build ## predicted hits beside those of ten simulated servers, with four requests in flight
 	go run ./scripts/predict $(PREDICT)
+
+soak: build ## 200,000 turns under every fault: nothing lost, nothing grows (10 min); SOAK='-turns 20000'
+	go run ./scripts/soak $(SOAK)
 
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@bash scripts/fuzz.sh '$(FUZZTIME)'

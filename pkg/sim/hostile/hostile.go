@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -23,10 +22,6 @@ const (
 	Head                 // its head, not its body
 	Accept               // the connection
 )
-
-func (p Phase) String() string {
-	return [...]string{Request: "request", Head: "head", Accept: "accept"}[p]
-}
 
 // Attack is one thing that a server does to a client.
 type Attack struct {
@@ -86,11 +81,6 @@ func Of(group, path string, phase Phase) []*Attack {
 		}
 	}
 	return list
-}
-
-// IsGroup reports whether there is a group of that name.
-func IsGroup(name string) bool {
-	return slices.ContainsFunc(Groups, func(g Group) bool { return g.Name == name })
 }
 
 // Target is the client under attack.
