@@ -199,18 +199,6 @@ func (t *netHTTP) preconnect(ctx context.Context, n int) error {
 	})
 }
 
-// hostPort returns the address to dial.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = "80"
-		if u.Scheme == "https" {
-			port = "443"
-		}
-	}
-	return net.JoinHostPort(u.Hostname(), port)
-}
-
 // timed returns the timed connection under c, or nil.
 func timed(c net.Conn) *dialled {
 	if secure, ok := c.(*tls.Conn); ok {
