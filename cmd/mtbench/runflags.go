@@ -252,9 +252,10 @@ func (f *runFlags) answerFlags() []cli.Flag {
 // autoAnswer says how the longest answer follows from what is asked for.
 func autoAnswer() string {
 	return fmt.Sprintf("%s, %s more for each token asked for (%s if none is) and %d bytes for "+
-		"each of the request, %s at most", human.Bytes(limits.Answer),
-		human.Bytes(limits.AnswerToken), human.Thousands(limits.AnswerTokens), limits.AnswerEcho,
-		human.Bytes(limits.AnswerMost))
+		"each of the request, %s at most; its text %s, and %d bytes for each token",
+		human.Bytes(limits.Answer), human.Bytes(limits.AnswerToken),
+		human.Thousands(limits.AnswerTokens), limits.AnswerEcho, human.Bytes(limits.AnswerMost),
+		human.Bytes(limits.AnswerText), limits.AnswerTextToken)
 }
 
 func (f *runFlags) cacheFlags() []cli.Flag {

@@ -32,6 +32,13 @@ const (
 	// AnswerEcho is what it may have more for each byte of the request: servers
 	// repeat instructions, tools and the ids of the prompt in their answers.
 	AnswerEcho = 16
+	// AnswerText is the text that an answer may have, its reasoning included, however
+	// little was asked for: more than models write. A text has to be counted, which
+	// takes far longer than to read it.
+	AnswerText = 2 << 20
+	// AnswerTextToken is what that text may have more for each token asked for: no usual
+	// token is longer.
+	AnswerTextToken = 128
 	// AnswerTokens is the number of tokens that an answer may have if no number
 	// was asked for.
 	AnswerTokens = 16 << 10
@@ -162,6 +169,15 @@ func AnswerBytes(tokens int, request int64) int64 {
 	tokens = min(tokens, AnswerMost/AnswerToken)
 	request = min(request, AnswerMost/AnswerEcho)
 	return min(Answer+int64(tokens)*AnswerToken+request*AnswerEcho, AnswerMost)
+}
+
+// TextBytes returns the longest text of an answer in bytes, by the tokens that were
+// asked for, 0 if no number was.
+func TextBytes(tokens int) int64 {
+	if tokens <= 0 {
+		tokens = AnswerTokens
+	}
+	return min(AnswerText+int64(min(tokens, AnswerMost))*AnswerTextToken, AnswerMost)
 }
 
 // Exceeded is the error of what is larger than its limit.

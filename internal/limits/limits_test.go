@@ -63,6 +63,17 @@ func TestAnswerBytes(t *testing.T) {
 	}
 }
 
+func TestTextBytes(t *testing.T) {
+	t.Parallel()
+	for tokens, want := range map[int]int64{
+		1: 2<<20 + 128, 0: 4 << 20, -1: 4 << 20, math.MaxInt: 1 << 30,
+	} {
+		if got := TextBytes(tokens); got != want {
+			t.Errorf("TextBytes(%d) = %d, want %d", tokens, got, want)
+		}
+	}
+}
+
 func words(err error) string {
 	if err == nil {
 		return ""

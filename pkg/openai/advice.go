@@ -17,7 +17,8 @@ func (c *Client) Advise(x *record.Exchange) error {
 	switch {
 	case x.Outcome.OK():
 		return nil
-	case x.Outcome == record.TooLarge && strings.HasPrefix(x.Error, theAnswer+" is"):
+	case x.Outcome == record.TooLarge &&
+		(strings.HasPrefix(x.Error, theAnswer+" is") || strings.HasPrefix(x.Error, theAnswer+"'s")):
 		return &field.Error{Field: "MaxAnswerBytes", Problem: "SIZE allows a longer answer"}
 	case x.Status == http.StatusUnauthorized:
 		return c.unauthorized("requests")

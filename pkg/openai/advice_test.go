@@ -89,6 +89,7 @@ func TestAdvise(t *testing.T) {
 	client := newClient(t, Options{URL: "http://h"})
 	for text, want := range map[string]bool{
 		"the answer is larger than 16 MiB":            true,
+		"the answer's text is larger than 2 MiB":      true,
 		"the answer has more than 4,096 parts":        false,
 		"the head of the answer is larger than 1 MiB": false,
 	} {

@@ -37,6 +37,7 @@ type answer struct {
 	res      *Result
 	maxEvent int
 	most     int64        // bytes of the body
+	mostText int64        // bytes of its text
 	size     int64        // so far
 	deadline record.Clock // 0 = there is none
 	to       *endpoint    // that was asked
@@ -88,6 +89,7 @@ func newAnswer(o *Options, to *endpoint, c *sockclock.Clock) *answer {
 	a.res = &Result{}
 	a.clock, a.to, a.maxEvent, a.keep = c, to, cmp.Or(o.MaxEvent, limits.Line), o.KeepHeaders
 	a.most = cmp.Or(o.MaxAnswerBytes, limits.AnswerMost)
+	a.mostText = a.most
 	a.think.reset(o.Think)
 	a.parser.Limit, a.decoder.api = o.MaxEvent, to.api
 	return a
@@ -199,10 +201,7 @@ func (a *answer) body(b []byte, frame int) error {
 		for a.parser.Next() {
 			a.event(a.parser.Event(), frame)
 		}
-		if a.excess {
-			return errParts
-		}
-		return a.parser.Err()
+		return cmp.Or(a.tooMuch(), a.parser.Err())
 	case formJSON:
 		if len(a.whole)+len(b) > a.maxEvent {
 			return &limits.Exceeded{What: "the JSON of the answer", Limit: int64(a.maxEvent)}
@@ -213,6 +212,18 @@ func (a *answer) body(b []byte, frame int) error {
 		if a.size > limits.Metadata {
 			return &limits.Exceeded{What: "the error", Limit: limits.Metadata}
 		}
+	}
+	return nil
+}
+
+// tooMuch returns the error of an answer that says more than an answer can; nil if
+// it does not.
+func (a *answer) tooMuch() error {
+	switch {
+	case a.excess:
+		return errParts
+	case int64(len(a.text.buf)+len(a.reasoning.buf)) > a.mostText:
+		return &limits.Exceeded{What: theAnswer + "'s text", Limit: a.mostText}
 	}
 	return nil
 }
@@ -466,8 +477,8 @@ func (a *answer) finish(cause error, at record.Clock) *Result {
 	if a.form == formJSON && cause == nil && a.badEvent == "" {
 		a.json(at)
 	}
-	if cause == nil && a.excess {
-		cause = errParts
+	if cause == nil {
+		cause = a.tooMuch()
 	}
 	if r.End == 0 {
 		r.End = at

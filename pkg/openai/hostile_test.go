@@ -44,7 +44,7 @@ func TestHostile(t *testing.T) {
 		return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: " + n + "\r\n\r\n"
 	}
 	stream := func(data string) string { return streamHead + chunked("data: "+data+"\n\n") }
-	deep := strings.Repeat("[", 20<<20)
+	deep := strings.Repeat("[", 4<<20)
 	many := func(n int) string {
 		return `{"choices":[{"delta":{"tool_calls":[` +
 			strings.Repeat(`{"function":{"name":"f"}},`, n) + `{}]}}]}`
@@ -126,10 +126,16 @@ func TestHostile(t *testing.T) {
 		{"deep JSON in an error", says(false, failHead+deep), record.HTTPStatus, "[[[", 0},
 		{"deep JSON in place of an answer", says(false, jsonHead+deep), record.BadEvent,
 			"not an answer in JSON", 0},
-		{"deep JSON at the end of a stream", says(false, untilEOF+roleEvent+deep[:10<<20]+"\n"),
+		{"deep JSON at the end of a stream", says(false, untilEOF+roleEvent+deep+"\n"),
 			record.ErrorInStream, "[[[", 0},
 		{"a text of 16 MB", says(false, stream(`{"choices":[{"delta":{"content":"`+
 			strings.Repeat(`\u0061`, 3<<20)+`"}}]}`)), tooLarge, "is larger than 8 MiB", 8 << 20},
+		{"a text of 5 MiB", says(false, streamHead+chunked(textEvent(strings.Repeat("a", 5<<20)),
+			stopEvent)), tooLarge, "the answer's text is larger than 4 MiB", 0},
+		{"a text of 5 MiB in JSON", says(false, jsonHead+`{"choices":[{"message":{"content":"`+
+			strings.Repeat("a", 5<<20)+`"}}]}`), tooLarge, "the answer's text is larger than 4 MiB", 0},
+		{"a text of 5 MiB, which is allowed", says(false, streamHead+chunked(
+			textEvent(strings.Repeat("a", 5<<20)), stopEvent, doneEvent)+lastChunk), record.OK, "", 8 << 20},
 		{"400,000 tool calls in an event", says(false, stream(many(400_000))), tooLarge,
 			"the answer has more than 4,096 parts", 0},
 		{"100,000 parts of a text", says(false, stream(`{"choices":[{"delta":{"content":[`+
@@ -202,7 +208,7 @@ func allocated() uint64 {
 // length.
 func TestLinear(t *testing.T) {
 	t.Parallel()
-	const n = 1 << 20
+	const n = 1 << 19
 	event := func(s string) string { return "data: {\"choices\":[{\"delta\":{" + s + "}}]}\n\n" }
 	calls := func() string {
 		var b strings.Builder
@@ -214,7 +220,7 @@ func TestLinear(t *testing.T) {
 	usage := `{"prompt_tokens":1,"x":"` + strings.Repeat("x", limits.Object-100) + `"}`
 	nested := strings.Repeat("[", limits.Depth-100)
 	open, end := nested, strings.Repeat("]", limits.Depth-100)
-	text := `"` + strings.Repeat("x", 8<<20) + `"`
+	text := `"` + strings.Repeat("x", 4<<20) + `"`
 	for name, tt := range map[string]struct {
 		pieces []string
 		think  Think

@@ -187,7 +187,8 @@ func (c *Client) Do(ctx context.Context, r *Request) (result *Result) {
 	}
 	body := c.template.body(r)
 	if c.opts.MaxAnswerBytes == 0 {
-		a.most = limits.AnswerBytes(c.template.tokens(r), body.size)
+		tokens := c.template.tokens(r)
+		a.most, a.mostText = limits.AnswerBytes(tokens, body.size), limits.TextBytes(tokens)
 	}
 	var err error
 	if ctx.Err() != nil {

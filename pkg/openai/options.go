@@ -87,8 +87,8 @@ type Options struct {
 	// KeepHeaders names the response headers to return in Result.Header.
 	KeepHeaders []string
 	// MaxAnswerBytes is the longest answer accepted, in bytes of its body; 0 means
-	// limits.AnswerBytes of what the request asks for. A longer one ends with
-	// record.TooLarge.
+	// limits.AnswerBytes of what the request asks for, and for its text
+	// limits.TextBytes. A longer one ends with record.TooLarge.
 	MaxAnswerBytes int64
 	// MaxEvent is the longest line, event or JSON answer accepted, in bytes; 0 means
 	// limits.Line.
