@@ -209,6 +209,26 @@ func TestCreateInPlace(t *testing.T) {
 	equal(t, "after a failed run", read(t, file), "one\n")
 }
 
+// CutBack leaves whole lines, however long the last one is.
+func TestCutBack(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "records.jsonl")
+	line := "one\n" + strings.Repeat("x", 3<<20) + "\n"
+	inCall(t, func(c *Call) error {
+		out, err := c.CreateInPlace(file)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		io.WriteString(out, line+"tw")
+		removed, err := out.CutBack(10)
+		equal(t, "what was removed", strings.ReplaceAll(string(removed), "x", ""), "\ntw")
+		io.WriteString(out, "end\n")
+		return err
+	})
+	equal(t, "what is left", strings.ReplaceAll(read(t, file), "x", ""), "one\nend\n")
+}
+
 func TestFileErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/term"
+
+	"multiturn/internal/limits"
 )
 
 // Output is a file that is being written. The first byte makes a file beside it,
@@ -226,7 +228,6 @@ var errNoReader = errors.New("its reader has ended")
 // write has left, and whole lines before it until there is room again for that many
 // bytes. It returns what it removed. Only files can be cut.
 func (o *Output) CutBack(room int64) ([]byte, error) {
-	const most = 1 << 20 // more than the longest record
 	if !o.inPlace || o.own == nil {
 		return nil, errors.ErrUnsupported
 	}
@@ -234,7 +235,7 @@ func (o *Output) CutBack(room int64) ([]byte, error) {
 	if err != nil || !info.Mode().IsRegular() {
 		return nil, errors.ErrUnsupported
 	}
-	from := max(0, info.Size()-room-most)
+	from := max(0, info.Size()-room-limits.Turn) // a line is no longer
 	end := make([]byte, info.Size()-from)
 	if _, err := o.own.ReadAt(end, from); err != nil {
 		return nil, err
