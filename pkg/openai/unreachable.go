@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptrace"
+	"net/url"
 	"sync/atomic"
 	"syscall"
 
@@ -48,12 +49,17 @@ func (c *contact) heard(secure bool) bool {
 }
 
 // unreachable is the error of a server that gives no answer. It says what to do,
-// as far as the cause shows that. It is about the field URL.
+// as far as the cause shows that. It is about the field URL, or about Proxy if the
+// proxy does not answer.
 func (c *Client) unreachable(err error) error {
 	soon := true // it may only need time
-	text, advice := masked(c.mask, err.Error()), "is the server running?"
+	name, place, who := "URL", c.address.Base(), "server"
+	if proxy := c.silentProxy(err); proxy != nil {
+		name, place, who = "Proxy", httpclient.Shown(proxy), "proxy"
+	}
+	text, advice := masked(c.mask, err.Error()), "is the "+who+" running?"
 	var (
-		name   *net.DNSError
+		lookup *net.DNSError
 		record tls.RecordHeaderError
 		cert   *tls.CertificateVerificationError
 		moved  *httpclient.RedirectError
@@ -66,8 +72,8 @@ func (c *Client) unreachable(err error) error {
 	case errors.Is(err, syscall.EMFILE):
 		text, advice, soon = "this process may open no more files", "raise the limit (ulimit -n)", false
 	case errors.Is(err, syscall.ECONNREFUSED):
-		text, advice = "connection refused", "is the server running, and is this its port?"
-	case errors.As(err, &name) && name.IsNotFound:
+		text, advice = "connection refused", "is the "+who+" running, and is this its port?"
+	case errors.As(err, &lookup) && lookup.IsNotFound:
 		text, advice = "there is no such host", "is its name right?"
 	case errors.As(err, &record):
 		text, advice, soon = "it does not speak TLS", "use http:// in place of https://", false
@@ -85,9 +91,20 @@ func (c *Client) unreachable(err error) error {
 		text = "it closed the connection at once"
 		advice = "does it want https://, and is this the server's port?"
 	}
-	problem := fmt.Sprintf("%s cannot be reached: %s; %s", c.address.Base(), text, advice)
-	if err = (&field.Error{Field: "URL", Problem: problem}); soon {
+	problem := fmt.Sprintf("%s cannot be reached: %s; %s", place, text, advice)
+	if err = (&field.Error{Field: name, Problem: problem}); soon {
 		err = &NotReadyError{Err: err}
 	}
 	return err
+}
+
+// silentProxy returns the proxy that a connection to the server could not be opened
+// through; nil if it is not the proxy that failed.
+func (c *Client) silentProxy(err error) *url.URL {
+	op := (*net.OpError)(nil)
+	if !errors.As(err, &op) || op.Op != "proxyconnect" { // net/http's word
+		return nil
+	}
+	proxy, _ := c.opts.ProxyOf(c.endpoint.url)
+	return proxy
 }
