@@ -542,6 +542,8 @@ func (a *answer) outcome(cause error) (record.Outcome, string) {
 		cause = nil // the answer is complete, whatever happens to the connection
 	}
 	switch {
+	case cause == errTimeout && r.Status == 0:
+		return record.Timeout, "no answer before the request's timeout"
 	case cause == errTimeout:
 		return record.Timeout, "no end of the answer before the request's timeout"
 	case cause == errIdle:

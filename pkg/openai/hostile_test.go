@@ -286,8 +286,12 @@ func TestDeadline(t *testing.T) {
 		}
 	}
 	if r := a.finish(errTimeout, record.Clock(time.Second)); r.Outcome != record.Timeout ||
-		r.Text != "a" {
-		t.Errorf("%s, text %q", r.Outcome, r.Text)
+		r.Text != "a" || r.Error != "no end of the answer before the request's timeout" {
+		t.Errorf("%s, %s, text %q", r.Outcome, r.Error, r.Text)
+	}
+	a = newAnswer(&Options{}, &endpoint{api: &chatCompletions}, sockclock.New(time.Now()))
+	if r := a.finish(errTimeout, 1); r.Error != "no answer before the request's timeout" {
+		t.Errorf("without a head: %s", r.Error)
 	}
 }
 
