@@ -84,18 +84,12 @@ func (c *Collector) replicaNumbers() []int {
 		}
 	}
 	for i := range c.turns {
-		if len(had) == maxReplicas {
-			break
-		}
 		if n := c.turns[i].replica; n > 0 {
 			had[n] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(had))
 }
-
-// maxReplicas bounds the numbers that are believed: a broken record may have any.
-const maxReplicas = 1000
 
 func (c *Collector) replica(number int, p *CachePlan) Replica {
 	r := Replica{Number: number}
