@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"multiturn/internal/human"
+	"multiturn/internal/limits"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/cli"
 	"multiturn/pkg/kvcache"
@@ -49,8 +51,9 @@ func simCommand() *cli.Command {
 			"happened to every request. There are two engines: fixed (each stream on its own " +
 			"schedule: --ttft-base, --ttft-per-token, --itl) and batch (continuous batching: " +
 			"queue, chunked prefill, preemption). Faults come from --fault, or from a request's " +
-			"header X-Sim-Fault. It takes heads of 1 MiB and bodies of 64 MiB; a client that " +
-			"takes a minute to send a request, or takes none of its answer for a minute, is dropped.",
+			"header X-Sim-Fault. It takes heads of " + human.Bytes(limits.RequestHead) +
+			" and bodies of " + human.Bytes(limits.RequestBody) + "; a client that takes a minute " +
+			"to send a request, or takes none of its answer for a minute, is dropped.",
 		Groups:  append(groups, f.outputGroup()),
 		Options: []any{&f.options, &f.machine},
 		Examples: []cli.Example{
