@@ -60,8 +60,10 @@ after=$(number with table ttft_ms mean)
 worth=$(number with tier_worth cpu 'ttft_ms_per_turn value')
 low=$(number with tier_worth cpu 'ttft_ms_per_turn low')
 high=$(number with tier_worth cpu 'ttft_ms_per_turn high')
-difference=$(awk -v a="$before" -v b="$after" 'BEGIN { printf "%.1f", a - b }')
+change=$(awk -v a="$before" -v b="$after" 'BEGIN {
+  if (a >= b) printf "The CPU tier took %.1f ms off the mean TTFT", a - b
+  else printf "The mean TTFT was %.1f ms longer with the CPU tier (was the machine busy?)", b - a }')
 said="worth $worth ms [$low, $high], queueing not counted"
 [[ -n $worth ]] || said="nothing; its findings say why"
-say "The CPU tier took $difference ms off the mean TTFT ($before to $after ms). The run with it said alone: $said."
+say "$change ($before to $after ms). The run with it said alone: $said."
 echo "In $out/: conversations.json, without.jsonl, with.jsonl. Try: $bin/mtbench report --full $out/with.jsonl" >&2
