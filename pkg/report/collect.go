@@ -30,7 +30,7 @@ type Collector struct {
 	talks   map[talk]*talk
 	endings map[ending]*ending
 	arm     string // the one that is measured; see settle
-	limits  limits // of the window; 0 is the whole run
+	period  period // of the window; 0 is the whole run
 }
 
 // gaps are the times between the chunks of an arm's answers.

@@ -20,7 +20,7 @@ type timeMetric struct {
 }
 
 // values returns the times of the measured turns that are in a part of the run.
-func (m *timeMetric) values(c *Collector, part limits) []float64 {
+func (m *timeMetric) values(c *Collector, part period) []float64 {
 	values := make([]float64, 0, len(c.turns))
 	for i := range c.turns {
 		if t := &c.turns[i]; t.measured && part.contains(t.sent) {

@@ -58,7 +58,7 @@ func (c *Collector) steadyPart() *Steady {
 		return nil
 	}
 	s.compare(c, part)
-	perSecond := func(n int, l limits) Number { return Number(float64(n) / float64(l.to-l.from) * 1e9) }
+	perSecond := func(n int, l period) Number { return Number(float64(n) / float64(l.to-l.from) * 1e9) }
 	s.Rows = append(s.Rows, SteadyRow{requestsRow, perSecond(s.Of, all),
 		perSecond(s.Turns, part)})
 	return s
@@ -67,7 +67,7 @@ func (c *Collector) steadyPart() *Steady {
 const requestsRow = "requests_per_sec"
 
 // compare adds the rows of times.
-func (s *Steady) compare(c *Collector, part limits) {
+func (s *Steady) compare(c *Collector, part period) {
 	for _, m := range timeMetrics {
 		a, b := measure.New(m.values(c, always)), measure.New(m.values(c, part))
 		s.Rows = append(s.Rows,

@@ -205,7 +205,7 @@ func (c *Collector) Summary() *Summary {
 	}
 	slices.SortStableFunc(c.turns, func(a, b turn) int { return cmp.Compare(a.sent, b.sent) })
 	c.settle()
-	c.limits, _ = c.clip(c.o.Window)
+	c.period, _ = c.clip(c.o.Window)
 	s.of = c
 	for i := range c.turns {
 		if c.turns[i].measured {

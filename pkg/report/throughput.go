@@ -112,7 +112,7 @@ type stretch struct{ from, lastSent, to record.Clock }
 func (c *Collector) stretches(arm string, from record.Clock) []stretch {
 	var out []stretch
 	at := make(map[int32]int)
-	first := c.limits.from
+	first := c.period.from
 	for i := range c.turns {
 		t := &c.turns[i]
 		if !t.beside(arm) || t.outside {
@@ -134,8 +134,8 @@ func (c *Collector) stretches(arm string, from record.Clock) []stretch {
 		out[k].from = min(out[k].from, begun)
 		out[k].lastSent, out[k].to = t.sent, max(out[k].to, t.end, t.sent)
 	}
-	if c.limits != (limits{}) && len(out) == 1 {
-		out[0].from, out[0].to = first, c.limits.to
+	if c.period != (period{}) && len(out) == 1 {
+		out[0].from, out[0].to = first, c.period.to
 	}
 	return out
 }

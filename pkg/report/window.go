@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	most "multiturn/internal/limits"
+	"multiturn/internal/limits"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/record"
 )
@@ -61,7 +61,7 @@ func seconds(s string, to *float64) (ok bool) {
 	}
 	v, err := strconv.ParseFloat(s, 64)
 	*to = v
-	return err == nil && v >= 0 && v <= most.Clock/1e9
+	return err == nil && v >= 0 && v <= limits.Clock/1e9
 }
 
 // String returns the window as ParseWindow reads it.
@@ -84,17 +84,17 @@ func (w Window) String() string {
 // whole reports whether the table is of the whole run.
 func (w Window) whole() bool { return w.All || w == Window{} }
 
-// limits are the ends of a part of the run, from <= time < to.
-type limits struct{ from, to record.Clock }
+// period is a part of the run, from <= time < to.
+type period struct{ from, to record.Clock }
 
-// always is the limits of the whole run.
-var always = limits{math.MinInt64, math.MaxInt64}
+// always is the whole run.
+var always = period{math.MinInt64, math.MaxInt64}
 
-func (l limits) contains(at record.Clock) bool { return l.from <= at && at < l.to }
+func (p period) contains(at record.Clock) bool { return p.from <= at && at < p.to }
 
 // load returns when the measured load began and ended; ok is false if there was
 // none. The turns are in the order of their sending.
-func (c *Collector) load() (all limits, ok bool) {
+func (c *Collector) load() (all period, ok bool) {
 	for i := range c.turns {
 		t := &c.turns[i]
 		if t.warmup || !t.sent.OK() {
@@ -109,18 +109,18 @@ func (c *Collector) load() (all limits, ok bool) {
 }
 
 // clip leaves the turns outside of the window out of what is measured. It returns
-// the window's limits; ok is false if it is the whole run, or empty.
-func (c *Collector) clip(w Window) (l limits, ok bool) {
+// the window's part of the run; ok is false if it is the whole run, or empty.
+func (c *Collector) clip(w Window) (l period, ok bool) {
 	all, ok := c.load()
 	switch {
 	case !ok || w.whole():
-		return limits{}, false
+		return period{}, false
 	case w.Steady:
 		if l, ok = c.steady(); !ok {
-			return limits{}, false
+			return period{}, false
 		}
 	default:
-		l = limits{all.from + record.Clock(w.From*1e9), all.to}
+		l = period{all.from + record.Clock(w.From*1e9), all.to}
 		if w.To > 0 {
 			l.to = min(all.to, all.from+record.Clock(w.To*1e9))
 		}
@@ -133,14 +133,14 @@ func (c *Collector) clip(w Window) (l limits, ok bool) {
 	return l, l.from < l.to
 }
 
-// steady returns the limits of the steady part. A run that plays its arms in
+// steady returns the steady part. A run that plays its arms in
 // batches has none: each batch has a start and an end.
-func (c *Collector) steady() (limits, bool) {
+func (c *Collector) steady() (period, bool) {
 	var spans []measure.Span
 	for i := range c.turns {
 		t := &c.turns[i]
 		if t.batch > 0 {
-			return limits{}, false
+			return period{}, false
 		}
 		if !t.warmup && t.sent.OK() && t.end > t.sent {
 			spans = append(spans, measure.Span{
@@ -149,5 +149,5 @@ func (c *Collector) steady() (limits, bool) {
 		}
 	}
 	from, to, ok := measure.Steady(spans)
-	return limits{record.Clock(from), record.Clock(to)}, ok
+	return period{record.Clock(from), record.Clock(to)}, ok
 }

@@ -27,8 +27,8 @@ func (c *Collector) windowUsed() *WindowUsed {
 		return nil
 	}
 	w := &WindowUsed{Window: c.o.Window.String(), From: unknown, To: unknown}
-	if all, ok := c.load(); ok && c.limits != (limits{}) {
-		w.From, w.To = sinceFirst(all, c.limits.from), sinceFirst(all, c.limits.to)
+	if all, ok := c.load(); ok && c.period != (period{}) {
+		w.From, w.To = sinceFirst(all, c.period.from), sinceFirst(all, c.period.to)
 	}
 	for i := range c.turns {
 		t := &c.turns[i]
@@ -42,7 +42,7 @@ func (c *Collector) windowUsed() *WindowUsed {
 	return w
 }
 
-func sinceFirst(all limits, at record.Clock) Number { return Number((at - all.from).MS() / 1000) }
+func sinceFirst(all period, at record.Clock) Number { return Number((at - all.from).MS() / 1000) }
 
 // windowPart is the part of the run that was measured.
 func (d *Details) windowPart() []render.Section {
