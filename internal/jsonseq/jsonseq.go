@@ -22,11 +22,6 @@ import (
 	"multiturn/internal/limits"
 )
 
-// MaxItem is the default limit for the size of an item in bytes. It is far
-// above a conversation of a million tokens, and stops a stream that is not JSON
-// before it fills the memory.
-const MaxItem = 256 << 20
-
 // Item is a value of a stream.
 type Item struct {
 	// Data is the text of the value, without white space around it, valid until
@@ -122,7 +117,7 @@ func (k Kind) String() string { return kinds[k] }
 // other item. If an array is one line, nothing behind the error can be trusted,
 // and the stream ends there.
 type Scanner struct {
-	// Max is the largest allowed item in bytes; 0 means MaxItem. Set it before
+	// Max is the largest allowed item in bytes; 0 means limits.Item. Set it before
 	// the first Scan.
 	Max int
 	// Single makes it an error (ExtraData) if anything follows the first
@@ -395,7 +390,7 @@ func (s *Scanner) measure(from int) (n int, kind Kind, at int) {
 	s.stack = s.stack[:0]
 	limit := s.Max
 	if limit <= 0 {
-		limit = MaxItem
+		limit = limits.Item
 	}
 	// before is the last byte outside strings that is not white space. It is
 	// ':' at the beginning, and 'v' behind a string or within a number.
@@ -522,7 +517,7 @@ func (s *Scanner) closeQuote(i int) (int, Kind) {
 		i = to
 		limit := s.Max
 		if limit <= 0 {
-			limit = MaxItem
+			limit = limits.Item
 		}
 		if i > limit {
 			return 0, TooLarge

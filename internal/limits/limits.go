@@ -114,11 +114,21 @@ const (
 	Connections = 1 << 15
 )
 
-// The limits of text that may be of anybody.
+// The limits of text that may be of anybody, in bytes unless a unit is given.
 const (
 	// Depth is how deep brackets of JSON may be nested: far deeper than in real
 	// data, and not so deep that reading it overflows the stack.
 	Depth = 1000
+	// Item is the longest item of a stream of JSON, such as a conversation: far above
+	// one of a million tokens, and it stops a stream that is not JSON before it fills
+	// the memory.
+	Item = 256 << 20
+	// TraceLine is the longest line of a trace: room for more than a million ids, a
+	// prompt of 500 million tokens.
+	TraceLine = 16 << 20
+	// Window is the largest window of packed data, which is the memory that unpacking
+	// it takes: that of the zstd command.
+	Window = 128 << 20
 )
 
 // The limits of numbers in answers, metrics, records and traces. A number beyond

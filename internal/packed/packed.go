@@ -16,11 +16,10 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
-)
 
-// maxWindow is the largest zstd window that is accepted. It is that of the zstd
-// command, and bounds the memory that a file can ask for.
-const maxWindow = 128 << 20
+	"multiturn/internal/human"
+	"multiturn/internal/limits"
+)
 
 // maxLayers is how often a stream may be packed: a packed file that a web server
 // packed again is packed twice.
@@ -90,7 +89,7 @@ func unpacker(head []byte) (string, func(io.Reader) (io.Reader, error)) {
 		return "zstd", func(r io.Reader) (io.Reader, error) {
 			// One goroutine, the caller's: nobody has to close the reader.
 			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-				zstd.WithDecoderMaxWindow(maxWindow))
+				zstd.WithDecoderMaxWindow(limits.Window))
 		}
 	}
 	return "", nil
@@ -142,7 +141,7 @@ func (s *source) explain(name string, err error) error {
 		return s.err
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return &KindError{
-			What:   fmt.Sprintf("zstd data with a window above %d MiB", maxWindow>>20),
+			What:   "zstd data with a window above " + human.Bytes(limits.Window),
 			Advice: "unpack it first: zstd -d --long=31 FILE",
 		}
 	}

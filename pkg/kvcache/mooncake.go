@@ -42,10 +42,6 @@ type Trace struct {
 	err     error
 }
 
-// maxTraceLine is the longest line accepted, in bytes: room for more than a
-// million ids, a prompt of 500 million tokens.
-const maxTraceLine = 16 << 20
-
 // NewTrace returns a reader of a trace with blocks of blockSize tokens
 // (MooncakeBlock for Mooncake's own traces). It panics if blockSize is below 1.
 func NewTrace(r io.Reader, blockSize int) *Trace {
@@ -53,7 +49,7 @@ func NewTrace(r io.Reader, blockSize int) *Trace {
 		panic("kvcache: block size below 1")
 	}
 	t := &Trace{lines: bufio.NewScanner(r), size: blockSize}
-	t.lines.Buffer(make([]byte, 0, 64<<10), maxTraceLine)
+	t.lines.Buffer(make([]byte, 0, 64<<10), limits.TraceLine)
 	return t
 }
 
@@ -74,7 +70,7 @@ func (t *Trace) Scan() bool {
 	}
 	if err := t.lines.Err(); t.err == nil && err != nil {
 		if errors.Is(err, bufio.ErrTooLong) {
-			err = fmt.Errorf("longer than %d MiB", maxTraceLine>>20)
+			err = fmt.Errorf("longer than %d MiB", limits.TraceLine>>20)
 		}
 		t.err = fmt.Errorf("line %d: %w", t.number+1, err)
 	}

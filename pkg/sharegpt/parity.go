@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 	"multiturn/internal/pandas"
 	"multiturn/pkg/chat"
 )
@@ -241,7 +242,7 @@ func pythonSyntaxError(src *Source, kind jsonseq.Kind, offset int64) error {
 	if err := src.flush(); err != nil {
 		return err
 	}
-	rest, err := io.ReadAll(io.NewSectionReader(src.again, offset, jsonseq.MaxItem))
+	rest, err := io.ReadAll(io.NewSectionReader(src.again, offset, limits.Item))
 	if err != nil {
 		return fmt.Errorf("reading %s again: %w", src.name, err)
 	}
