@@ -20,8 +20,8 @@
 // first token of a request that failed, is absent and never 0.
 //
 // A number that cannot be true, such as -5 tokens or a time of a century, is
-// unknown: readers drop it, and note the first of a record in "implausible". So does
-// who writes a record of what a server says.
+// unknown: readers drop it, and note the first of a record in "implausible".
+// Writers of what a server says do the same.
 //
 // Readers ignore unknown fields and unknown types. They refuse a newer major
 // version. A missing last newline is fine. A broken line is reported with its

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"multiturn/internal/crash"
 	"multiturn/internal/limits"
 	"multiturn/pkg/sim/hostile"
 	"multiturn/pkg/sockclock"
@@ -123,8 +124,8 @@ func (c *conn) limitReads(d time.Duration) {
 // broken off, and the server goes on.
 func (c *conn) guarded(hr *http.Request) (keepAlive bool) {
 	defer func() {
-		if v := recover(); v != nil {
-			c.srv.panicked(v)
+		if f := crash.Caught(recover()); f != nil {
+			c.srv.panicked(f)
 			if keepAlive = false; c.running != nil {
 				reset(c.sink.conn)
 				return

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"multiturn/internal/crash"
 	"multiturn/pkg/sim/engine"
 	"multiturn/pkg/sockclock"
 )
@@ -173,8 +174,8 @@ func (l *loop) emit(s *engine.Sequence, at time.Duration, n int) {
 // guard calls f. If it panics, the stream is broken off, and the others go on.
 func (l *loop) guard(st *stream, f func()) {
 	defer func() {
-		if v := recover(); v != nil {
-			st.srv.panicked(v)
+		if f := crash.Caught(recover()); f != nil {
+			st.srv.panicked(f)
 			l.encoder = encoder{}
 			st.over = true
 			st.truth.setOutcome("cut")

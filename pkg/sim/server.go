@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"multiturn/internal/crash"
 	"multiturn/internal/limits"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/sim/engine"
@@ -248,14 +249,14 @@ func (s *Server) isClosed() bool {
 }
 
 // panicked counts a panic, and remembers the first.
-func (s *Server) panicked(v any) {
+func (s *Server) panicked(f *crash.Error) {
 	s.panics.Add(1)
-	text := fmt.Sprint(v)
+	text := fmt.Sprintf("%v at %s", f.Value, f.Place)
 	s.firstPanic.CompareAndSwap(nil, &text)
 }
 
 // Panics returns how many requests ended in a fault of the simulator's own, and
-// what the first was.
+// what the first was, and where.
 func (s *Server) Panics() (n int, first string) {
 	if p := s.firstPanic.Load(); p != nil {
 		first = *p
