@@ -95,7 +95,7 @@ func (p *planner) run(
 	}.Of(run.header)
 	e.BlockSize = shape.BlockSize
 	texts.add(&e)
-	w := plan.FromTurnsAt(run.turns.Len(), run.turns.At(), e)
+	w := plan.FromTurns(run.turns.Len(), run.turns.At(), e)
 	if len(w.Requests) == 0 {
 		return nil, fmt.Errorf("%s: no turn of %d has reached a server and has its tokens counted",
 			name, run.turns.Len())

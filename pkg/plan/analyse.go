@@ -60,7 +60,7 @@ func Compare(turns []*record.Turn, config *kvcache.Config, o Executed) (out []*T
 		o.BlockSize = config.BlockSize
 		caches = Caches{*config}
 	}
-	w := FromTurns(turns, o)
+	w := FromTurns(len(turns), func(i int) *record.Turn { return turns[i] }, o)
 	if config != nil {
 		caches = caches.Coarse(w.BlockSize / config.BlockSize)
 	}

@@ -69,7 +69,7 @@ func TestFromTurnsCoarse(t *testing.T) {
 			Outcome: record.OK, Usage: &record.Usage{Prompt: 1 << 24, Completion: 1 << 24},
 		}})
 	}
-	w := FromTurns(turns, Executed{BlockSize: 16})
+	w := fromTurns(turns, Executed{BlockSize: 16})
 	if w.BlockSize != 32 || len(w.Requests[2].Hashes) != 1<<25/32 ||
 		!strings.Contains(w.Notes[len(w.Notes)-1], "they are followed 2 at a time, and possible "+
 			"and predicted hits are up to 16 tokens a turn too low") {

@@ -55,8 +55,8 @@ func TestTurnsKeepWhatAPlanNeeds(t *testing.T) {
 	for _, turn := range turns {
 		kept.Add(turn)
 	}
-	want := FromTurns(turns, Executed{})
-	if got := FromTurnsAt(kept.Len(), kept.At(), Executed{}); !reflect.DeepEqual(got, want) {
+	want := fromTurns(turns, Executed{})
+	if got := FromTurns(kept.Len(), kept.At(), Executed{}); !reflect.DeepEqual(got, want) {
 		t.Errorf("the workload of kept turns differs:\n%+v\n%+v", got.Notes, want.Notes)
 	}
 	if len(want.Notes) < 6 {
@@ -99,7 +99,7 @@ func TestMemoryOfATurn(t *testing.T) {
 		t.Errorf("%d bytes are kept of a turn, want at most 160", b)
 	}
 	analyse := func() any {
-		w := FromTurnsAt(kept.Len(), kept.At(), Executed{})
+		w := FromTurns(kept.Len(), kept.At(), Executed{})
 		a, err := Analyse(w, nil, kvcache.PromptAndOutput)
 		if err != nil {
 			t.Fatal(err)

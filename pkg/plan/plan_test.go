@@ -62,6 +62,11 @@ func simulate(t *testing.T, conversations []chat.Conversation, l Simulation) *Wo
 	return w
 }
 
+// fromTurns returns the workload of turns that are all in memory.
+func fromTurns(turns []*record.Turn, o Executed) *Workload {
+	return FromTurns(len(turns), func(i int) *record.Turn { return turns[i] }, o)
+}
+
 func analyse(t *testing.T, w *Workload, c *kvcache.Config) *Analysis {
 	t.Helper()
 	var caches Caches
@@ -262,7 +267,7 @@ func TestCountsAlone(t *testing.T) {
 			last[name] = now
 			number[name]++
 		}
-		w := FromTurns(turns, o)
+		w := fromTurns(turns, o)
 		a := analyse(t, w, nil)
 		for i := range want {
 			if int(a.Turns[i].Possible) != want[i] {
@@ -456,7 +461,7 @@ func TestTurnsThatNobodySaw(t *testing.T) {
 			t.Errorf("note %q, want %q", notes[i], n)
 		}
 	}
-	s := Summarise(analyse(t, FromTurns(turns, Executed{}), gpu(16, 1000)),
+	s := Summarise(analyse(t, fromTurns(turns, Executed{}), gpu(16, 1000)),
 		View{Name: "x", Kind: Records})
 	if s.Requests != 12 || s.Conversations != 6 || s.All.Prompt != s.PromptTokens ||
 		s.All.Possible != s.Possible.HitTokens {
@@ -720,7 +725,7 @@ func FuzzFromTurns(f *testing.F) {
 					t.Errorf("turn %d: %+v", i, *x)
 				}
 			}
-			w := FromTurns(turns, o)
+			w := fromTurns(turns, o)
 			s := Summarise(analyse(t, w, gpu(4, 40)), View{})
 			if err := render.WriteText(io.Discard, []render.Document{s.Document()}, false); err != nil {
 				t.Fatal(err)

@@ -46,8 +46,9 @@ func (o Executed) Of(h *record.Run) Executed {
 	return o
 }
 
-// FromTurns returns the workload of the turns of one run, as they were sent and
-// ended. Turns may come in any order.
+// FromTurns returns the workload of the n turns of one run, as they were sent and
+// ended. At returns turn i, in any order of time. It is made when it is needed, so
+// that a large run is not in memory twice, and is used only until the next call.
 //
 // Token counts are the server's usage; without usage, the client's counts and
 // Template. The blocks of a conversation are its own, named by their places,
@@ -70,14 +71,7 @@ func (o Executed) Of(h *record.Run) Executed {
 //
 // If the turns use more blocks than can be followed, the workload's blocks are larger
 // than those of o, by a power of two, and a note says so.
-func FromTurns(turns []*record.Turn, o Executed) *Workload {
-	return FromTurnsAt(len(turns), func(i int) *record.Turn { return turns[i] }, o)
-}
-
-// FromTurnsAt is FromTurns for n turns that are made when they are needed, so
-// that a large run is not in memory twice. At returns turn i; the turn is used
-// only until the next call.
-func FromTurnsAt(n int, at func(i int) *record.Turn, o Executed) *Workload {
+func FromTurns(n int, at func(i int) *record.Turn, o Executed) *Workload {
 	o.BlockSize = cmp.Or(o.BlockSize, server.AssumedBlock)
 	o.Template = cmp.Or(o.Template, template.ChatML)
 	x := executed{

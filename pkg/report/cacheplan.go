@@ -78,7 +78,7 @@ func (c *Collector) cachePlan() *CachePlan {
 	p.shape(c)
 	e := c.executed(p)
 	var scratch planned
-	w := plan.FromTurnsAt(len(c.turns), func(i int) *record.Turn {
+	w := plan.FromTurns(len(c.turns), func(i int) *record.Turn {
 		return scratch.of(&c.turns[i])
 	}, e)
 	if len(w.Requests) == 0 {
