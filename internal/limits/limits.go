@@ -54,8 +54,13 @@ const (
 	// in an event and in an answer.
 	Parts = 4096
 	// Metadata is the longest answer to a question beside the measured requests,
-	// such as /v1/models. That of /tokenize may be longer, by the text's length.
+	// such as /v1/models.
 	Metadata = 1 << 20
+	// TokenID is what the answer of /tokenize may have more for each byte of the text,
+	// which is a token at most: the id of one, and what stands between two.
+	TokenID = 32
+	// TokenText is what the answer of /detokenize may have more for each token: its text.
+	TokenText = 1 << 10
 	// Metrics is the longest page of a server's metrics.
 	Metrics = 16 << 20
 	// Series is the most text of such a page about metrics that are read; the

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"multiturn/internal/human"
 	"multiturn/internal/limits"
 )
 
@@ -110,9 +111,9 @@ func (t *Trace) parse(line []byte) error {
 	case row.Timestamp == nil || *row.Timestamp < 0 || !(*row.Timestamp <= limits.Clock/1e6):
 		return errors.New("timestamp must be in milliseconds, 0 or more, of at most 104 days")
 	case row.Input == nil || !limits.PlausiblePrompt(*row.Input, 0):
-		return fmt.Errorf("input_length must be a number of tokens, at most %d", limits.Tokens)
+		return fmt.Errorf("input_length must be a number of tokens, at most %s", human.Thousands(limits.Tokens))
 	case !limits.PlausiblePrompt(row.Output, 0):
-		return fmt.Errorf("output_length must be a number of tokens, at most %d", limits.Tokens)
+		return fmt.Errorf("output_length must be a number of tokens, at most %s", human.Thousands(limits.Tokens))
 	}
 	// Missing ids would count as misses that never happened, surplus ids as hits.
 	full, part := int(*row.Input)/t.size, (int(*row.Input)+t.size-1)/t.size

@@ -17,13 +17,6 @@ import (
 // tokenizeTimeout limits one question about tokens.
 const tokenizeTimeout = 60 * time.Second
 
-// What an answer may have beside limits.Metadata: for each byte of a text, which is
-// a token at most, the id of one, and for each id the text of one.
-const (
-	bytesOfID    = 32
-	bytesOfToken = 1 << 10
-)
-
 // Tokenize asks the server for the tokens of the prompt that its chat template,
 // or Options.Format, makes of messages. opening adds what begins an answer, as in
 // a request for one. Not every server has this; see server.Server.
@@ -82,7 +75,7 @@ func (c *Client) CountText(ctx context.Context, form server.Tokenize, text strin
 func (c *Client) tokens(ctx context.Context, body []byte) ([]int, error) {
 	a, err := c.ask(ctx, question{
 		method: http.MethodPost, path: "/tokenize", body: body, limit: tokenizeTimeout,
-		longest: limits.Metadata + int64(len(body))*bytesOfID,
+		longest: limits.Metadata + int64(len(body))*limits.TokenID,
 	})
 	switch list := a.json.Get("tokens"); {
 	case err != nil:
@@ -120,7 +113,7 @@ func (c *Client) Detokenize(ctx context.Context, ids []int) (string, error) {
 	body = append(body, "]}"...)
 	a, err := c.ask(ctx, question{
 		method: http.MethodPost, path: "/detokenize", body: body, limit: tokenizeTimeout,
-		longest: limits.Metadata + int64(len(ids))*bytesOfToken,
+		longest: limits.Metadata + int64(len(ids))*limits.TokenText,
 	})
 	switch text := a.json.Get("prompt"); {
 	case err != nil:
