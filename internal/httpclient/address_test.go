@@ -90,6 +90,22 @@ func TestMask(t *testing.T) {
 	}
 }
 
+// A secret is masked wherever a text is cut: before it, in it, and behind it.
+func TestMaskBeginning(t *testing.T) {
+	t.Parallel()
+	mask := NewMask("hunter2", "team")
+	const text = "the hunter2 of team"
+	for n := range len(text) + 1 {
+		got, want := mask.Beginning(text, n), "the *** of ***"
+		if len(got) > len(want) || got != want[:len(got)] {
+			t.Errorf("the first %d bytes are shown as %q", n, got)
+		}
+		if n == len(text) && got != want {
+			t.Errorf("the whole text is shown as %q", got)
+		}
+	}
+}
+
 // The error of a variable that names no proxy has nothing of it.
 func TestEnvironmentProxy(t *testing.T) {
 	t.Parallel()

@@ -148,6 +148,19 @@ func (m Mask) Remove(text string) string {
 	return text
 }
 
+// Beginning is Remove of the first n bytes of a text, without what may be the
+// beginning of a secret where it is cut.
+func (m Mask) Beginning(text string, n int) string {
+	if len(text) <= n {
+		return m.Remove(text)
+	}
+	text = m.Remove(text[:n])
+	if len(m) > 0 { // the first is the longest
+		text = text[:max(0, len(text)-len(m[0]))]
+	}
+	return text
+}
+
 // Quotable returns what an error may show of a text that ParseURL refused: not
 // what may be a user, a password or a query.
 func Quotable(text string) string {

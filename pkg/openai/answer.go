@@ -294,12 +294,21 @@ func (a *answer) event(e sse.Event, frame int) {
 	a.chunk(c, e.Data, frame)
 }
 
-// clip returns the beginning of b for an error. Secrets are removed first: half
-// of a secret would not be found.
+// clip returns the beginning of b for an error.
 func (a *answer) clip(b []byte) string {
 	const most = 80
-	return clipped(a.to.mask.Remove(string(b[:min(len(b), 4096)])), most)
+	return a.masked(string(b[:min(len(b), maskedBytes+1)]), most)
 }
+
+// masked returns at most n bytes of s. Secrets are masked first: half of a secret
+// would not be found.
+func (a *answer) masked(s string, n int) string {
+	return clipped(a.to.mask.Beginning(s, maskedBytes), n)
+}
+
+// maskedBytes is how much of a text that is clipped is looked at, in bytes: more than
+// is kept of it, since secrets may be long.
+const maskedBytes = 16 << 10
 
 // clipped returns s, at most n bytes of it.
 func clipped(s string, n int) string {
@@ -350,7 +359,7 @@ func (a *answer) chunk(c *chunk, data []byte, frame int) {
 	}
 	if c.finish != nil {
 		a.finished = true
-		a.res.Finish = clipped(finishText(c.finish), maxFinish)
+		a.res.Finish = a.masked(finishText(c.finish), maxFinish)
 	}
 	switch {
 	case len(c.usage) > limits.Object: // whatever it is

@@ -200,17 +200,9 @@ func oneLine(s string) string {
 	return s
 }
 
-// masked returns text in one line without secrets; see oneLine. Where a long text is
-// cut, there may be the beginning of a secret.
+// masked returns text in one line without secrets; see oneLine.
 func masked(m httpclient.Mask, text string) string {
-	if len(text) > limits.Message {
-		text = m.Remove(text[:limits.Message])
-		if len(m) > 0 { // the first is the longest
-			text = text[:max(0, len(text)-len(m[0]))]
-		}
-		return oneLine(text)
-	}
-	return oneLine(m.Remove(text))
+	return oneLine(m.Beginning(text, limits.Message))
 }
 
 // retryAfter returns how long the server asks to wait before another try: by

@@ -3,6 +3,7 @@ package openai
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"multiturn/internal/crash"
+	"multiturn/internal/httpclient"
 	"multiturn/internal/limits"
 	"multiturn/pkg/record"
 	"multiturn/pkg/sockclock"
@@ -292,6 +294,32 @@ func TestDeadline(t *testing.T) {
 	a = newAnswer(&Options{}, &endpoint{api: &chatCompletions}, sockclock.New(time.Now()))
 	if r := a.finish(errTimeout, 1); r.Error != "no answer before the request's timeout" {
 		t.Errorf("without a head: %s", r.Error)
+	}
+}
+
+// What is kept of a text is cut after its secrets are masked: the beginning of one
+// would not be found.
+func TestClippedSecrets(t *testing.T) {
+	t.Parallel()
+	key := "sk-" + strings.Repeat("hunter2", 600)
+	for filler := range 210 {
+		a := newAnswer(&Options{}, &endpoint{
+			api: &chatCompletions, mask: httpclient.NewMask("hunter2-short", key),
+		}, sockclock.New(time.Now()))
+		if err := a.head(http.StatusOK, nil, 1); err != nil {
+			t.Fatal(err)
+		}
+		secret := []string{"hunter2-short", strings.Repeat(key+" ", 3)}[filler%2]
+		said := strings.Repeat("x", filler) + secret
+		event := fmt.Sprintf(`data: {"choices":[{"delta":{},"finish_reason":%q}]}`+"\n\n"+
+			"data: %s\n\n", said, said)
+		if err := a.body([]byte(event), 0); err != nil {
+			t.Fatal(err)
+		}
+		r := a.finish(nil, 2)
+		if r.Error == "" || strings.Contains(r.Finish+r.Error, "hunt") || strings.Contains(r.Finish, "sk-") {
+			t.Errorf("behind %d bytes: finish %q, error %q", filler, r.Finish, r.Error)
+		}
 	}
 }
 

@@ -29,7 +29,6 @@ type Result struct {
 // without secrets. The text of the answer stays as it is: it is what was measured.
 func (r *Result) hide(m httpclient.Mask) {
 	r.Error = masked(m, r.Error)
-	r.Finish = m.Remove(r.Finish)
 	if text := string(r.ServerTimings); m.Remove(text) != text {
 		r.ServerTimings = nil // what is left need not be JSON
 	}
