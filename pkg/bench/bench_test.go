@@ -449,7 +449,7 @@ func TestNoTimerOutlivesTheRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.ledger = newLedger(&r.opt, len(r.plays), nil)
+			r.ledger = newLedger(t.Context(), &r.opt, len(r.plays), nil)
 			go func() {
 				<-drain
 				r.stop(record.WhyInterrupted)

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -58,5 +59,32 @@ func TestCrash(t *testing.T) {
 		if !crashed && counted == (turn.Conversation == "c2") {
 			t.Errorf("%s turn %d: counted %+v", turn.Conversation, turn.Turn, turn.Counted)
 		}
+	}
+}
+
+// TestCancelledIsNotCounted checks that the texts of a run that was cancelled are
+// not counted, which may take longer than its end may, and that its records are
+// still handed on.
+func TestCancelledIsNotCounted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	o := of(load.Options{Clients: 1, Active: 1})
+	o.Counter = fragile{}
+	o.OnCrash = func(c *crash.Error) { t.Errorf("a text was counted: %v", c) }
+	f := &fake{reply: func(_ int, _ *Request, rep *Reply) {
+		rep.Text = "of glass"
+		cancel()
+	}}
+	var turns []record.Turn
+	o.OnFinished = func(e *Finished) error {
+		turns = append(turns, *e.Turn)
+		return nil
+	}
+	end, err := Run(ctx, o, f, conversations(1, 2), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end.Turns.Started != 1 || len(turns) != 1 || turns[0].Counted != (record.Counted{}) {
+		t.Errorf("turns %+v, records %+v; want one without counts", end.Turns, turns)
 	}
 }

@@ -20,7 +20,8 @@ import (
 type ledger struct {
 	opt    *Options
 	fail   func(error)
-	giveUp func() // sends no more requests
+	giveUp func()      // sends no more requests
+	hurry  func() bool // nothing is counted any more: the run was cancelled
 
 	mu      sync.Mutex
 	more    sync.Cond
@@ -68,8 +69,9 @@ type entry struct {
 	finished *chat.Conversation // after its last turn, if somebody wants it
 }
 
-func newLedger(o *Options, plays int, fail func(error)) *ledger {
+func newLedger(ctx context.Context, o *Options, plays int, fail func(error)) *ledger {
 	l := &ledger{opt: o, fail: fail, input: make([]int, plays), stopped: make(chan struct{})}
+	l.hurry = func() bool { return ctx.Err() != nil }
 	l.more.L = &l.mu
 	go l.run()
 	return l
@@ -180,7 +182,8 @@ func (l *ledger) note(t *record.Turn) {
 
 func (l *ledger) enter(e *entry) error {
 	t := e.turn
-	if f, ok := l.opt.Counter.(Fetcher); ok && !e.isKnown(f) {
+	f, fetched := l.opt.Counter.(Fetcher)
+	if fetched && !e.isKnown(f) || !fetched && l.hurry() {
 		l.input[e.play] = -1 // and for the turns after it
 	}
 	if l.input[e.play] < 0 || !l.tokens(e) {

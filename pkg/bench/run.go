@@ -25,6 +25,7 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 		return nil, err
 	}
 	o = o.withDefaults()
+	asked := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r, err := newRun(o, s, conversations)
@@ -36,7 +37,7 @@ func Run(ctx context.Context, o Options, s Sender, conversations []chat.Conversa
 		r.stop(record.WhyFailed)
 		cancel(err)
 	}
-	r.ledger = newLedger(&r.opt, len(r.plays), r.fail)
+	r.ledger = newLedger(asked, &r.opt, len(r.plays), r.fail)
 	r.ledger.giveUp = func() { r.stop(record.WhyFailed) }
 	self := watch()
 	stopWatching := context.AfterFunc(ctx, func() { r.stop(record.WhyCancelled) })

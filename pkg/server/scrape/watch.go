@@ -11,6 +11,10 @@ import (
 // request just after they have answered it.
 const settle = 200 * time.Millisecond
 
+// hurry is the longest that the last reading may take once the run is cancelled,
+// which has to end within a second: ample for a server that answers.
+const hurry = 300 * time.Millisecond
+
 // Watch reads metrics beside a run: before it, at an interval, and after it.
 type Watch struct {
 	scraper *Scraper
@@ -39,13 +43,19 @@ func (s *Scraper) Begin(
 	return w
 }
 
-// End reads the metrics after the last turn, even if ctx is cancelled. No
-// reading reaches the sink after it.
+// End reads the metrics after the last turn, even if ctx is cancelled, but then in
+// a hurry. No reading reaches the sink after it.
 func (w *Watch) End(ctx context.Context) {
 	w.stop()
 	<-w.done
-	time.Sleep(settle)
-	for _, r := range w.scraper.Scrape(context.WithoutCancel(ctx), record.After) {
+	select {
+	case <-time.After(settle):
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(hurry, cancel) })()
+	for _, r := range w.scraper.Scrape(last, record.After) {
 		w.sink(r)
 	}
 }

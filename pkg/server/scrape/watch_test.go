@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +39,28 @@ func TestWatch(t *testing.T) {
 	}
 	if last.When != record.After || last.Error != "" {
 		t.Errorf("last reading %+v, after the run was cancelled", last)
+	}
+}
+
+// A page that never comes does not hold up the end of a run that was cancelled.
+func TestWatchHurries(t *testing.T) {
+	t.Parallel()
+	var read atomic.Bool
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if read.Swap(true) {
+			<-r.Context().Done()
+		}
+		fmt.Fprint(w, "vllm:prompt_tokens_total 3\n")
+	}))
+	defer srv.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var last record.Scrape
+	w := New([]string{srv.URL}, httpclient.Config{}, time.Now()).
+		Begin(ctx, 0, func(r record.Scrape) { last = r })
+	time.AfterFunc(2*settle, cancel) // during the last reading
+	w.End(ctx)
+	if last.When != record.After || !strings.Contains(last.Error, context.Canceled.Error()) {
+		t.Errorf("last reading %+v, want one that was cancelled before its own limit", last)
 	}
 }
 
