@@ -60,7 +60,8 @@ const (
 	// which is a token at most: the id of one, and what stands between two.
 	TokenID = 32
 	// TokenText is what the answer of /detokenize may have more for each token: its text.
-	TokenText = 1 << 10
+	// An answer of /tokenize has room for half a million tokens.
+	TokenText = 128
 	// Metrics is the longest page of a server's metrics.
 	Metrics = 16 << 20
 	// Series is the most text of such a page about metrics that are read; the

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"multiturn/internal/crash"
 	"multiturn/pkg/load"
@@ -59,6 +60,35 @@ func TestCrash(t *testing.T) {
 		if !crashed && counted == (turn.Conversation == "c2") {
 			t.Errorf("%s turn %d: counted %+v", turn.Conversation, turn.Turn, turn.Counted)
 		}
+	}
+}
+
+// slow counts a long text once it is closed.
+type slow chan struct{}
+
+func (s slow) Count(text string) int {
+	if len(text) > 1<<20 {
+		<-s
+	}
+	return 1
+}
+
+// TestCancelledDuringCount checks that the end of a run that is cancelled does not
+// wait for a long text that is being counted.
+func TestCancelledDuringCount(t *testing.T) {
+	t.Parallel()
+	counter := make(slow)
+	defer close(counter)
+	ctx, cancel := context.WithCancel(t.Context())
+	o := of(load.Options{Clients: 1, Active: 1})
+	o.LimitMin, o.LimitMax = -1, -1
+	o.Counter = counter
+	o.OnEnded = func(*record.Turn) { time.AfterFunc(10*time.Millisecond, cancel) }
+	cs := conversations(1, 2)
+	cs[0].Messages[0].Text = strings.Repeat("a ", 1<<20)
+	end, err := Run(ctx, o, &fake{}, cs, nil)
+	if err != nil || end.Turns.Finished != 1 {
+		t.Errorf("error %v, turns %+v", err, end.Turns)
 	}
 }
 

@@ -20,8 +20,10 @@ import (
 type ledger struct {
 	opt    *Options
 	fail   func(error)
-	giveUp func()      // sends no more requests
-	hurry  func() bool // nothing is counted any more: the run was cancelled
+	giveUp func() // sends no more requests
+	// over is done once the run was cancelled: nothing is counted any more.
+	over context.Context
+	cut  bool // a count was not waited for
 
 	mu      sync.Mutex
 	more    sync.Cond
@@ -70,8 +72,9 @@ type entry struct {
 }
 
 func newLedger(ctx context.Context, o *Options, plays int, fail func(error)) *ledger {
-	l := &ledger{opt: o, fail: fail, input: make([]int, plays), stopped: make(chan struct{})}
-	l.hurry = func() bool { return ctx.Err() != nil }
+	l := &ledger{
+		opt: o, fail: fail, over: ctx, input: make([]int, plays), stopped: make(chan struct{}),
+	}
 	l.more.L = &l.mu
 	go l.run()
 	return l
@@ -183,7 +186,7 @@ func (l *ledger) note(t *record.Turn) {
 func (l *ledger) enter(e *entry) error {
 	t := e.turn
 	f, fetched := l.opt.Counter.(Fetcher)
-	if fetched && !e.isKnown(f) || !fetched && l.hurry() {
+	if fetched && !e.isKnown(f) || !fetched && l.over.Err() != nil {
 		l.input[e.play] = -1 // and for the turns after it
 	}
 	if l.input[e.play] < 0 || !l.tokens(e) {
@@ -215,20 +218,24 @@ func (l *ledger) tokens(e *entry) (ok bool) {
 	fresh := e.marked
 	if c != nil {
 		for i := range e.asked {
-			fresh += c.Count(e.asked[i].AllText())
+			fresh += l.size(e.asked[i].AllText())
 		}
 	}
 	input := l.input[e.play] + fresh
 	counted := record.Counted{Input: input, NewInput: fresh}
 	if c != nil {
-		counted.Output = c.Count(e.reply.Text)
+		counted.Output = l.size(e.reply.Text)
 		counted.FirstChunk = counted.Output
 		if len(e.reply.First) < len(e.reply.Text) {
-			counted.FirstChunk = c.Count(e.reply.First)
+			counted.FirstChunk = l.size(e.reply.First)
 		}
 	}
 	e.turn.Counted = counted
 	l.input[e.play] = input + l.kept(e)
+	if l.cut {
+		e.turn.Counted, l.input[e.play] = record.Counted{}, -1
+		return false
+	}
 	return true
 }
 
@@ -241,10 +248,37 @@ func (l *ledger) kept(e *entry) (tokens int) {
 		if text := e.history[i].AllText(); text == e.reply.Text {
 			tokens += e.turn.Counted.Output
 		} else {
-			tokens += l.opt.Counter.Count(text)
+			tokens += l.size(text)
 		}
 	}
 	return tokens
+}
+
+// size returns the tokens of a text. A long one may take longer than the end of a
+// run that was cancelled: its count is not waited for then, and the result is 0.
+func (l *ledger) size(text string) int {
+	const long = 64 << 10
+	if len(text) <= long {
+		return l.opt.Counter.Count(text)
+	}
+	var n int
+	var failed *crash.Error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { failed = crash.Caught(recover()) }()
+		n = l.opt.Counter.Count(text)
+	}()
+	select {
+	case <-l.over.Done():
+		l.cut = true
+		return 0
+	case <-done:
+	}
+	if failed != nil {
+		panic(failed)
+	}
+	return n
 }
 
 // judge gives the run up if nothing has succeeded so far.
