@@ -42,43 +42,48 @@ func (l PlayList) Len() int { return len(l) }
 // Play returns play i.
 func (l PlayList) Play(i int) *Play { return &l[i] }
 
-// moment is the start or the end of a play.
-type moment struct {
-	at time.Duration
-	// code orders the moments of one time. Its bits are, from the highest: 0 for an
-	// end, 1 for a start and for the end of a play of no length; the play; 1 for an end.
-	code uint32
-}
-
-// maxPlays is how many plays a moment's code has bits for.
-const maxPlays = 1 << 30
-
 // Timeline yields the starts and ends of plays in order of time, as the index
 // of the play and whether it is an end. At equal times ends come first, because
-// a client sends its next turn when it has the answer.
+// a client sends its next turn when it has the answer. A play of no length ends
+// right after its start.
 func Timeline(plays Plays) iter.Seq2[int, bool] {
-	n := plays.Len()
-	if n > maxPlays {
-		panic("kvcache: too many plays")
-	}
-	moments := make([]moment, 0, 2*n)
-	for i := range n {
-		p := plays.Play(i)
-		const late = 1 << 31
-		start, end := uint32(late|i<<1), uint32(i<<1|1)
-		if p.End <= p.Start {
-			end |= late
+	starts := make([]int32, plays.Len())
+	ends := make([]int32, 0, len(starts)) // of plays that have a length
+	for i := range starts {
+		starts[i] = int32(i)
+		if p := plays.Play(i); p.End > p.Start {
+			ends = append(ends, int32(i))
 		}
-		moments = append(moments, moment{p.Start, start}, moment{max(p.Start, p.End), end})
 	}
-	slices.SortFunc(moments, func(a, b moment) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.code, b.code))
-	})
+	start := func(i int32) time.Duration { return plays.Play(int(i)).Start }
+	end := func(i int32) time.Duration { return plays.Play(int(i)).End }
+	sortBy(starts, start)
+	sortBy(ends, end)
 	return func(yield func(int, bool) bool) {
-		for _, m := range moments {
-			if !yield(int(m.code>>1)&(maxPlays-1), m.code&1 != 0) {
+		ends := ends
+		for _, i := range starts {
+			at := start(i)
+			for len(ends) > 0 && end(ends[0]) <= at {
+				if !yield(int(ends[0]), true) {
+					return
+				}
+				ends = ends[1:]
+			}
+			if !yield(int(i), false) || end(i) <= at && !yield(int(i), true) {
+				return
+			}
+		}
+		for _, i := range ends {
+			if !yield(int(i), true) {
 				return
 			}
 		}
 	}
+}
+
+// sortBy sorts plays by a time, those of one time by their index.
+func sortBy(plays []int32, at func(i int32) time.Duration) {
+	slices.SortFunc(plays, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a, b))
+	})
 }

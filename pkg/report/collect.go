@@ -17,6 +17,7 @@ type Collector struct {
 	o        Options
 	run      *record.Run
 	end      *record.End
+	added    [][]turn // those that settle has not joined to turns yet
 	turns    []turn
 	samples  []record.Sample // of the reference's array
 	scrapes  []*record.Scrape
@@ -117,13 +118,39 @@ func (c *Collector) addTurn(t *record.Turn) {
 	case t.Attempts > 1: // records before version 1.3
 		c.pausedMS = math.NaN()
 	}
-	c.turns = append(c.turns, k)
+	if n := len(c.added); n == 0 || len(c.added[n-1]) == cap(c.added[n-1]) {
+		c.added = append(c.added, make([]turn, 0, addedAtOnce))
+	}
+	last := &c.added[len(c.added)-1]
+	*last = append(*last, k)
 }
 
-// settle marks the turns that the tables describe: in a run with control arms,
-// those of the measured one. If the preflight found that the server leaves out a
-// 0, it sets missing cached tokens to 0.
+// addedAtOnce is how many turns are added to one slice: one for all would leave
+// several times its size behind as it grows.
+const addedAtOnce = 1024
+
+// join moves the turns that were added to turns.
+func (c *Collector) join() {
+	n := len(c.turns)
+	for _, part := range c.added {
+		n += len(part)
+	}
+	if n == len(c.turns) {
+		return
+	}
+	all := append(make([]turn, 0, n), c.turns...)
+	c.turns = nil
+	for i, part := range c.added {
+		all, c.added[i] = append(all, part...), nil
+	}
+	c.turns, c.added = all, nil
+}
+
+// settle joins the turns and marks those that the tables describe: in a run with
+// control arms, those of the measured one. If the preflight found that the server
+// leaves out a 0, it sets missing cached tokens to 0.
 func (c *Collector) settle() {
+	c.join()
 	c.arm = primaryArm(c.turns)
 	zero := c.run != nil && c.run.Preflight != nil && c.run.Preflight.ZeroOmitted
 	for i := range c.turns {

@@ -23,12 +23,13 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files of this package's own formats")
 
-// collected is the collector of records.
+// collected is the collector of records, whose turns are joined.
 func collected(o Options, recs ...any) *Collector {
 	c := NewCollector("example", o)
 	for _, r := range recs {
 		c.Add(r)
 	}
+	c.join()
 	return c
 }
 

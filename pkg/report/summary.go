@@ -203,8 +203,8 @@ func (c *Collector) Summary() *Summary {
 		s.Tables = tables(c.samples, c.o, referenceWindow, math.NaN())
 		return s
 	}
-	slices.SortStableFunc(c.turns, func(a, b turn) int { return cmp.Compare(a.sent, b.sent) })
 	c.settle()
+	slices.SortStableFunc(c.turns, func(a, b turn) int { return cmp.Compare(a.sent, b.sent) })
 	c.period, _ = c.clip(c.o.Window)
 	s.of = c
 	for i := range c.turns {
