@@ -22,6 +22,10 @@ import (
 	"multiturn/internal/limits"
 )
 
+// maxSpace is how much white space is kept to see what follows a value or a bracket,
+// in bytes. More of it follows nothing that matters.
+const maxSpace = 64 << 10
+
 // Item is a value of a stream.
 type Item struct {
 	// Data is the text of the value, without white space around it, valid until
@@ -226,7 +230,7 @@ func (s *Scanner) next() (byte, bool) {
 				s.line++
 				s.lead, s.fresh = s.lead[:0], true
 			case ' ', '\t', '\r':
-				if s.fresh {
+				if s.fresh = s.fresh && len(s.lead) < maxSpace; s.fresh {
 					s.lead = append(s.lead, c)
 				}
 			default:
@@ -368,7 +372,7 @@ func (s *Scanner) whole() bool {
 		return false
 	}
 	first := 1 // relative to pos, which fill may move
-	for ; s.pos+first < s.end || s.fill(s.pos); first++ {
+	for ; first < maxSpace && (s.pos+first < s.end || s.fill(s.pos)); first++ {
 		switch s.buf[s.pos+first] {
 		case ' ', '\t', '\r', '\n':
 			continue

@@ -69,7 +69,7 @@ func (s *Scanner) isValue(n int) bool {
 	case c != '"' && !isNumber(text) && !words[string(text)]:
 		return false
 	}
-	for i := n; ; i++ {
+	for i := n; i < n+maxSpace; i++ {
 		if s.pos+i == s.end && !s.fill(s.pos) {
 			return true
 		}
@@ -81,6 +81,7 @@ func (s *Scanner) isValue(n int) bool {
 			return c < 'a' || c > 'z' || c == 't' || c == 'f' || c == 'n'
 		}
 	}
+	return true
 }
 
 // words are the values that are words, Python's among them.
