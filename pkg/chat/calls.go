@@ -16,6 +16,14 @@ func (m *Message) AllText() string {
 	}
 	var all strings.Builder
 	all.WriteString(m.Text)
+	for call := range m.eachCall {
+		appendCall(&all, call)
+	}
+	return all.String()
+}
+
+// eachCall yields the tool calls, to be read from the cursor. Some are not objects.
+func (m *Message) eachCall(yield func(*jsonseq.Cursor) bool) {
 	cur := jsonseq.Cursor{Text: m.Raw}
 	for key := range cur.Object {
 		switch string(key) {
@@ -25,13 +33,16 @@ func (m *Message) AllText() string {
 				continue
 			}
 			for range cur.Array {
-				appendCall(&all, &cur)
+				if !yield(&cur) {
+					return
+				}
 			}
 		case "function_call":
-			appendCall(&all, &cur)
+			if cur.Peek() == '{' && !yield(&cur) {
+				return
+			}
 		}
 	}
-	return all.String()
 }
 
 // appendCall adds the texts of a tool call, or of its function.
@@ -61,24 +72,10 @@ func (m *Message) Calls() bool {
 	if m.Raw == nil || m.Role != Assistant {
 		return false
 	}
-	calls := false
-	cur := jsonseq.Cursor{Text: m.Raw}
-	for key := range cur.Object {
-		switch string(key) {
-		case "tool_calls":
-			if cur.Peek() != '[' {
-				cur.Skip()
-				continue
-			}
-			for range cur.Array {
-				calls = true
-				cur.Skip()
-			}
-		case "function_call":
-			calls = calls || cur.Peek() == '{'
-		}
+	for range m.eachCall {
+		return true
 	}
-	return calls
+	return false
 }
 
 // WithoutCalls returns the message without its tool calls.
