@@ -55,6 +55,9 @@ func (f *describeFlags) run(ctx context.Context, c *cli.Call) error {
 
 // write writes the descriptions.
 func (f *describeFlags) write(c *cli.Call, docs []render.Document) error {
+	if err := c.TokenizerErr(); err != nil {
+		return err
+	}
 	if f.output == "-" && f.format == render.Text {
 		return render.Write(c.TextOut(), f.format, docs)
 	}

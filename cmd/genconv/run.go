@@ -193,5 +193,8 @@ func (w *writer) write(ctx context.Context, g *synth.Generator, to io.Writer) er
 		w.messages += m.messages
 		bar.Add(1)
 	}
+	if err := w.call.TokenizerErr(); err != nil {
+		return err
+	}
 	return out.Close()
 }

@@ -140,6 +140,9 @@ func (p *planner) one(
 	if err != nil {
 		return nil, err
 	}
+	if err := p.call.TokenizerErr(); err != nil {
+		return nil, err
+	}
 	return plan.Summarise(a, plan.View{
 		Name: title, Kind: kind, Sizes: s.Sizes, Capacities: p.capacities,
 	}), nil

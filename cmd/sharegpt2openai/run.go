@@ -168,6 +168,9 @@ func (v *conversion) failed(res *sharegpt.Result, err error) error {
 // conclude saves the outputs and prints what became of the input.
 func (v *conversion) conclude(res *sharegpt.Result) error {
 	v.remark(res)
+	if err := v.call.TokenizerErr(); err != nil {
+		return err
+	}
 	if err := errors.Join(v.out.Commit(), v.rejects.save()); err != nil {
 		return err
 	}

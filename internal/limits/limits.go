@@ -95,6 +95,31 @@ const (
 	Record = 2 << 20
 )
 
+// The limits of what the file of a tokenizer makes of a text. Whoever made the file
+// decides it, and no known tokenizer comes near them.
+const (
+	// Match is the longest time in which a regular expression finds its next match,
+	// in nanoseconds, the second time that it tries to: real ones take microseconds,
+	// and one that tries every way to match takes years.
+	Match = 10e9
+	// Backtrack is the most places to go back to that a match may keep, which is its
+	// memory: four bytes each.
+	Backtrack = 16 << 20
+	// Normalized is how many times as long a text may become in normalization: a
+	// character becomes at most 18, and a space three bytes.
+	Normalized = 64
+	// NormalizedMore is how many bytes it may become longer beside that.
+	NormalizedMore = 64 << 10
+	// AddedToken is the longest added token in bytes, since every place of a text is
+	// compared with it: those of real tokenizers have some 50.
+	AddedToken = 4 << 10
+	// AddedTokens is the most bytes of all added tokens: real ones have some 50,000.
+	AddedTokens = 4 << 20
+	// Steps is the most normalizers, pre-tokenizers, and decoders of each kind: real
+	// tokenizers have up to 12.
+	Steps = 256
+)
+
 // The limits of what the simulator takes of its clients, in bytes unless a unit
 // is given, so that none of them ends it or keeps others out.
 const (

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"multiturn/internal/httpclient"
+	"multiturn/pkg/tokenizer"
 
 	urfave "github.com/urfave/cli/v2"
 )
@@ -34,6 +35,7 @@ type Call struct {
 	bad        error // of the first value on the command line that was refused
 	files      files
 	interrupt  *interrupt
+	tokenizers []*tokenizer.Tokenizer // that were opened
 }
 
 // Getenv returns an environment variable that is not a flag's (HF_HOME), or "".

@@ -114,7 +114,11 @@ func (c *Call) wait(ctx context.Context) error {
 				panic(p)
 			}
 		}()
-		done <- c.leaf.Run(ctx, c)
+		err := c.leaf.Run(ctx, c)
+		if broken := c.TokenizerErr(); broken != nil {
+			err = broken // whatever else is wrong follows from that
+		}
+		done <- err
 	}()
 	defer c.files.giveUp()
 	select {

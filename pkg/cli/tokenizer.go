@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -76,6 +77,7 @@ func (c *Call) Tokenizer(ctx context.Context, name, model string) (
 	t, where, err = hub.Open(ctx, name, o)
 	switch {
 	case err == nil:
+		c.tokenizers = append(c.tokenizers, t)
 		c.Log.Debug("tokenizer", "name", t.Name(), "source", t.Source(), "found", where)
 		return t, where, nil
 	case errors.Is(err, context.Canceled):
@@ -90,7 +92,22 @@ func (c *Call) LocalTokenizer(ctx context.Context, name string) (*tokenizer.Toke
 	o := c.hub()
 	o.Offline = true
 	t, _, err := hub.Open(ctx, name, o)
+	if err == nil {
+		c.tokenizers = append(c.tokenizers, t)
+	}
 	return t, err
+}
+
+// TokenizerErr returns the error of a text that the file of a tokenizer makes too much
+// work of: see tokenizer.Tokenizer.Err. A command whose output consists of such counts
+// asks for it before it writes; after the others it is asked for anyway.
+func (c *Call) TokenizerErr() error {
+	for _, t := range c.tokenizers {
+		if err := t.Err(); err != nil {
+			return fmt.Errorf("--tokenizer %s: %w", t.Source(), err)
+		}
+	}
+	return nil
 }
 
 // hub returns the hub's options by the environment.

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -42,17 +43,20 @@ func (t *Tokenizer) addDecoders(d *decoder) error {
 		t.decodings = append(t.decodings,
 			func(tokens []string) []string { return []string{strings.Join(tokens, "")} })
 	case "Replace":
-		replace, err := d.Pattern.replacer(d.Content)
+		replace, err := d.Pattern.replacer(d.Content, &t.trouble)
 		if err != nil {
 			return fmt.Errorf("decoder Replace: %w", err)
 		}
 		t.decodings = append(t.decodings, func(tokens []string) []string {
 			for i, s := range tokens {
-				tokens[i] = replace(s)
+				tokens[i] = replace(s, normalizedMost(len(s)))
 			}
 			return tokens
 		})
 	case "Strip":
+		if d.Content == "" {
+			return errors.New("decoder Strip: content is empty")
+		}
 		t.decodings = append(t.decodings, func(tokens []string) []string {
 			for i, s := range tokens {
 				for k := 0; k < d.Start && strings.HasPrefix(s, d.Content); k++ {

@@ -175,7 +175,7 @@ func FuzzSplitters(f *testing.F) {
 		if tiktokenSplitters[expr] != nil {
 			d = rust
 		}
-		find, err := compile(expr, d)
+		find, err := new(trouble).compile(expr, d)
 		if err != nil {
 			f.Fatal(err)
 		}

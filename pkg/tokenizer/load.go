@@ -5,12 +5,12 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
+	"multiturn/internal/limits"
 	"multiturn/internal/packed"
 )
 
@@ -98,15 +98,15 @@ func folderName(dir string) string {
 }
 
 func readFile(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
+	b, err := limits.ReadFile(path, limits.HubFile)
 	if err != nil || !strings.HasSuffix(path, ".gz") {
 		return b, err
 	}
 	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err == nil {
-		b, err = io.ReadAll(z)
-	}
 	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if b, err = limits.ReadAll(z, limits.HubFile, path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil

@@ -18,6 +18,14 @@ type normalizer struct {
 	StripRight  *bool        `json:"strip_right"`
 }
 
+// normalization changes a text. It may fail if the result is longer than most bytes.
+type normalization func(s string, most int) string
+
+// plain is a normalization whose result cannot be much longer than the text.
+func plain(f func(string) string) normalization {
+	return func(s string, _ int) string { return f(s) }
+}
+
 func (t *Tokenizer) addNormalizers(n *normalizer) error {
 	switch n.Type {
 	case "Sequence":
@@ -27,36 +35,36 @@ func (t *Tokenizer) addNormalizers(n *normalizer) error {
 			}
 		}
 	case "NFC":
-		t.normalizers = append(t.normalizers, nfc)
+		t.normalizers = append(t.normalizers, plain(nfc))
 	case "NFD":
-		t.normalizers = append(t.normalizers, nfd)
+		t.normalizers = append(t.normalizers, plain(nfd))
 	case "NFKC":
-		t.normalizers = append(t.normalizers, nfkc)
+		t.normalizers = append(t.normalizers, plain(nfkc))
 	case "NFKD":
-		t.normalizers = append(t.normalizers, nfkd)
+		t.normalizers = append(t.normalizers, plain(nfkd))
 	case "Prepend":
-		t.normalizers = append(t.normalizers, func(s string) string {
+		t.normalizers = append(t.normalizers, plain(func(s string) string {
 			if s == "" {
 				return s
 			}
 			return n.Prepend + s
-		})
+		}))
 	case "Replace":
-		replace, err := n.Pattern.replacer(n.Content)
+		replace, err := n.Pattern.replacer(n.Content, &t.trouble)
 		if err != nil {
 			return fmt.Errorf("normalizer Replace: %w", err)
 		}
 		t.normalizers = append(t.normalizers, replace)
 	case "Lowercase":
-		t.normalizers = append(t.normalizers, lowercase)
+		t.normalizers = append(t.normalizers, plain(lowercase))
 	case "Strip":
 		if n.StripLeft == nil || *n.StripLeft {
 			t.normalizers = append(t.normalizers,
-				func(s string) string { return strings.TrimLeftFunc(s, isSpace) })
+				plain(func(s string) string { return strings.TrimLeftFunc(s, isSpace) }))
 		}
 		if n.StripRight == nil || *n.StripRight {
 			t.normalizers = append(t.normalizers,
-				func(s string) string { return strings.TrimRightFunc(s, isSpace) })
+				plain(func(s string) string { return strings.TrimRightFunc(s, isSpace) }))
 		}
 	default:
 		return fmt.Errorf("normalizer %q is not supported", n.Type)
@@ -66,25 +74,36 @@ func (t *Tokenizer) addNormalizers(n *normalizer) error {
 
 // replacer returns a function that replaces the matches of the pattern by
 // content.
-func (p *pattern) replacer(content string) (func(string) string, error) {
+func (p *pattern) replacer(content string, t *trouble) (normalization, error) {
 	switch {
 	case p.String != nil:
 		old := *p.String
 		if old == "" {
 			return nil, errors.New("pattern is empty")
 		}
-		return func(s string) string { return strings.ReplaceAll(s, old, content) }, nil
+		return func(s string, most int) string {
+			more := len(content) - len(old)
+			if more > 0 && len(s)+strings.Count(s, old)*more > most {
+				t.fail(errLong)
+				return ""
+			}
+			return strings.ReplaceAll(s, old, content)
+		}, nil
 	case p.Regex == nil:
 		return nil, errors.New("pattern is missing")
 	}
-	find, err := compile(*p.Regex, oniguruma)
+	find, err := t.compile(*p.Regex, oniguruma)
 	if err != nil {
 		return nil, err
 	}
-	return func(s string) string {
+	return func(s string, most int) string {
 		var b strings.Builder
 		end := 0
 		find(s, func(from, to int) {
+			if b.Len()+from-end+len(content) > most {
+				t.fail(errLong)
+				return
+			}
 			b.WriteString(s[end:from])
 			b.WriteString(content)
 			end = to
@@ -98,8 +117,14 @@ func (p *pattern) replacer(content string) (func(string) string, error) {
 }
 
 func (t *Tokenizer) normalize(s string) string {
+	most := normalizedMost(len(s))
 	for _, f := range t.normalizers {
-		s = f(s)
+		if s = f(s, most); len(s) > most {
+			t.fail(errLong)
+		}
+		if t.failed() {
+			return ""
+		}
 	}
 	return s
 }

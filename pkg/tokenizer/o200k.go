@@ -51,7 +51,10 @@ func parseRanks(packed []byte) (*Tokenizer, error) {
 	if _, err := io.Copy(text, z); err != nil {
 		return nil, err
 	}
-	t := newRanked(splitters[patternO200k], o200kCount)
+	t, err := newRanked(patternO200k, o200kCount)
+	if err != nil {
+		return nil, err
+	}
 	m := &t.model
 	m.text = text.Bytes()
 	for i := 0; i < len(m.text); {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"unicode/utf8"
+
+	"multiturn/internal/limits"
 )
 
 // Parse reads a tokenizer.json or a tekken.json. It returns an error that names the component if
@@ -95,15 +97,24 @@ func parseJSON(parts layout) (*Tokenizer, error) {
 		if err := t.addNormalizers(norm); err != nil {
 			return nil, err
 		}
+		if err := checkSteps("normalizer", len(t.normalizers)); err != nil {
+			return nil, err
+		}
 	}
 	if pre != nil {
 		if err := t.addSteps(pre); err != nil {
+			return nil, err
+		}
+		if err := checkSteps("pre_tokenizer", len(t.steps)); err != nil {
 			return nil, err
 		}
 		t.finishSteps()
 	}
 	if dec != nil {
 		if err := t.addDecoders(dec); err != nil {
+			return nil, err
+		}
+		if err := checkSteps("decoder", len(t.decodings)); err != nil {
 			return nil, err
 		}
 		t.plainBytes = dec.Type == "ByteLevel" && t.model.byteLevel
@@ -184,10 +195,17 @@ func (t *Tokenizer) addTokens(added []addedToken) error {
 	}
 	next := uint32(m.n + len(known))
 	var buf []byte
+	size := 0
 	for i := range added {
 		a := &added[i]
 		if a.Content == "" {
 			continue
+		}
+		switch size += len(a.Content); {
+		case len(a.Content) > limits.AddedToken:
+			return &limits.Exceeded{What: fmt.Sprintf("%.20q...", a.Content), Limit: limits.AddedToken}
+		case size > limits.AddedTokens:
+			return &limits.Exceeded{What: "the text of all of them", Limit: limits.AddedTokens}
 		}
 		token, inAlphabet := t.bytesOf(buf, []byte(a.Content))
 		id, ok := known[a.Content]
@@ -212,7 +230,9 @@ func (t *Tokenizer) addTokens(added []addedToken) error {
 		}
 		content := a.Content
 		if a.Normalized { // it is decoded in this form, too
-			content = t.normalize(content)
+			if content = t.normalize(content); t.failed() {
+				return t.Err()
+			}
 			token, _ = t.bytesOf(buf, []byte(content))
 			t.normalized.add(content, a)
 		} else {

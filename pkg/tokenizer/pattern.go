@@ -1,14 +1,18 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2/v2"
+
+	"multiturn/internal/limits"
 )
 
 // coversText holds the known patterns whose matches cover all text.
@@ -31,25 +35,41 @@ const (
 
 // compile returns a matcher for a regular expression that has no splitter. What
 // regexp2 understands differently is rewritten, or is an error if that is
-// impossible.
-func compile(expr string, d dialect) (matcher, error) {
+// impossible. A match that exceeds a limit is the tokenizer's trouble, and nothing
+// more matches.
+func (t *trouble) compile(expr string, d dialect) (matcher, error) {
 	loadClasses()
 	r := rewriter{in: expr, dialect: d}
 	if err := r.rewrite(); err != nil {
 		return nil, fmt.Errorf("regular expression %q: %w", expr, err)
 	}
-	re, err := regexp2.Compile(r.out.String(), regexp2.None)
+	re, err := regexp2.Compile(r.out.String(), regexp2.None,
+		regexp2.OptionMaxBacktrackingStackSize(limits.Backtrack))
 	if err != nil {
 		return nil, fmt.Errorf("regular expression %q: %w", expr, err)
 	}
+	re.MatchTimeout = matchTime
 	return func(s string, match func(from, to int)) {
-		// The only error is a time-out, and none is set.
-		all, _ := re.FindAllStringIndex(s, -1)
+		if t.failed() {
+			return
+		}
+		all, err := re.FindAllStringIndex(s, -1)
+		if err != nil && !errors.Is(err, regexp2.ErrBacktrackingStackLimit) {
+			// The process may have been stopped meanwhile: time passes then, too.
+			all, err = re.FindAllStringIndex(s, -1)
+		}
+		if err != nil {
+			t.fail(tooSlow(expr, len(s), err))
+			return
+		}
 		for _, m := range all {
 			match(m[0], m[1])
 		}
 	}, nil
 }
+
+// matchTime is limits.Match; tests have less patience.
+var matchTime = time.Duration(limits.Match)
 
 // rewriter rewrites a regular expression for regexp2.
 type rewriter struct {

@@ -317,7 +317,7 @@ func (t *Tokenizer) addSplit(p *preTokenizer) error {
 			t.steps = append(t.steps, f)
 			return nil
 		}
-		if d.find, err = compile(*p.Pattern.Regex, oniguruma); err != nil {
+		if d.find, err = t.compile(*p.Pattern.Regex, oniguruma); err != nil {
 			return fmt.Errorf("pre-tokenizer Split: %w", err)
 		}
 	default:

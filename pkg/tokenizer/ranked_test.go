@@ -334,7 +334,7 @@ func TestEncodings(t *testing.T) {
 			}
 			seen[mark] = e.name
 		}
-		if f, err := tiktokenStep(e.pattern); err != nil {
+		if f, err := new(Tokenizer).tiktokenStep(e.pattern); err != nil {
 			t.Errorf("%s: %v", e.name, err)
 		} else if _, ok := f.(splitter); !ok {
 			t.Errorf("%s: no splitter", e.name)

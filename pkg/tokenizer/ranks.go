@@ -8,16 +8,21 @@ import (
 // newRanked starts a tokenizer whose tokens are made of bytes and merge in the
 // order of their ids: those of o200k_base, tekken.json and tiktoken files. tokens
 // is about how many there are.
-func newRanked(pre step, tokens int) *Tokenizer {
+func newRanked(pattern string, tokens int) (*Tokenizer, error) {
 	loadClasses()
 	t := &Tokenizer{
-		steps: []step{pre}, plainBytes: true, spelled: map[uint32]string{},
+		plainBytes: true, spelled: map[uint32]string{},
 		raw: newAddedTokens(), normalized: newAddedTokens(),
 	}
+	pre, err := t.tiktokenStep(pattern)
+	if err != nil {
+		return nil, err
+	}
+	t.steps = []step{pre}
 	m := &t.model
 	m.byteLevel, m.ranked, m.ignoreMerges, m.unk = true, true, true, none
 	m.vocabulary = newVocabulary(tokens)
-	return t
+	return t, nil
 }
 
 // addRanked adds a token. Two tokens with one id, or two ids of one token, are an
@@ -53,14 +58,14 @@ func (t *Tokenizer) finishRanked() error {
 
 // tiktokenStep returns the step that splits text by a pattern of tiktoken, which
 // leaves out the text that the pattern does not match.
-func tiktokenStep(pattern string) (step, error) {
+func (t *Tokenizer) tiktokenStep(pattern string) (step, error) {
 	if f := tiktokenSplitters[pattern]; f != nil {
 		return f, nil
 	}
 	if coversText[pattern] {
 		return splitters[pattern], nil
 	}
-	find, err := compile(pattern, rust)
+	find, err := t.compile(pattern, rust)
 	if err != nil {
 		return nil, err
 	}

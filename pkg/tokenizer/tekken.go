@@ -59,11 +59,10 @@ func parseTekken(file map[string][]byte) (*Tokenizer, error) {
 		return nil, fmt.Errorf("config: default_vocab_size is %d, want more than the %d special "+
 			"tokens and at most %d", c.Size, c.Specials, maxIDs)
 	}
-	pre, err := tiktokenStep(c.Pattern)
+	t, err := newRanked(c.Pattern, len(file["vocab"])/tekkenEntry)
 	if err != nil {
 		return nil, fmt.Errorf("config: pattern: %w", err)
 	}
-	t := newRanked(pre, len(file["vocab"])/tekkenEntry)
 	if err := t.addTekkenSpecials(file["special_tokens"], c.Specials); err != nil {
 		return nil, fmt.Errorf("special_tokens: %w", err)
 	}

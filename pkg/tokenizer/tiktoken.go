@@ -45,11 +45,10 @@ func parseTiktoken(b []byte, beside *folder) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	pre, err := tiktokenStep(e.pattern)
+	t, err := newRanked(e.pattern, bytes.Count(b, []byte("\n"))+1)
 	if err != nil {
 		return nil, err
 	}
-	t := newRanked(pre, bytes.Count(b, []byte("\n"))+1)
 	var token []byte
 	ranks := 0
 	for n := 1; len(b) > 0; n++ {

@@ -11,7 +11,7 @@ type Tokenizer struct {
 	name, source, digest string
 
 	raw, normalized *addedTokens // found in the text as it came, and after the normalizers
-	normalizers     []func(string) string
+	normalizers     []normalization
 	steps           []step
 	model           model
 
@@ -26,6 +26,7 @@ type Tokenizer struct {
 	cleanUp bool // clean_up_tokenization_spaces
 
 	workers sync.Pool
+	trouble
 }
 
 // ready is the last step of making a Tokenizer.
@@ -105,6 +106,9 @@ type worker struct {
 // encode appends the ids of text to w.out. Added tokens cut the text; the rest
 // is normalized, cut by the added tokens of normalized text, and pre-tokenized.
 func (w *worker) encode(text string) {
+	if w.failed() {
+		return
+	}
 	if !utf8.ValidString(text) {
 		text = validUTF8(text)
 	}
