@@ -22,6 +22,9 @@ func runPlan(ctx context.Context, c *cli.Call, f *planFlags) error {
 		return cli.UsageErrorf("--no-tokenizer and --conversations: " +
 			"texts cannot be compared without a tokenizer; give one of the two")
 	}
+	if err := cli.Apart(f.svg, f.output); err != nil {
+		return err
+	}
 	slices.Sort(f.capacities)
 	p := &planner{planFlags: f, call: c}
 	p.sent = sent{

@@ -27,6 +27,9 @@ func runReport(ctx context.Context, c *cli.Call, f *reportFlags) (err error) {
 	if err := f.view.check(); err != nil {
 		return err
 	}
+	if err := cli.Apart(f.files.statsJSON, f.files.excelFile, f.output); err != nil {
+		return err
+	}
 	f.view.adapt(c, &f.options)
 	summaries, broken, err := f.summaries(ctx, c, inputs(c))
 	if err != nil {

@@ -42,6 +42,7 @@ func (c *Call) applyConfig(name string) error {
 	if err != nil {
 		return UsageErrorf("flag --config: %w", plainOpenError(name, err))
 	}
+	c.files.noteInput(name)
 	top, err := readConfig(name, data)
 	if err != nil {
 		return err

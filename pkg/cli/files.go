@@ -105,6 +105,16 @@ func (f *files) addInput(name string, file *os.File) error {
 	return nil
 }
 
+// noteInput notes an input that was read by its name, so that no output replaces
+// it.
+func (f *files) noteInput(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if info, err := os.Stat(name); err == nil {
+		f.inputs = append(f.inputs, opened{name: name, info: info})
+	}
+}
+
 // plainOpenError returns an error that says what is wrong with a file's name and
 // what to do about it.
 func plainOpenError(name string, err error) error {

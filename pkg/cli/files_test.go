@@ -129,6 +129,31 @@ func TestCreateThroughLink(t *testing.T) {
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Error("the link was replaced")
 	}
+	if err := os.Symlink("sub/../fresh", filepath.Join(dir, "dangling")); err != nil {
+		t.Skip(err)
+	}
+	os.Mkdir(filepath.Join(dir, "sub"), 0o777)
+	dangling := filepath.Join(dir, "dangling")
+	wantOK(t, inCall(t, func(c *Call) error { return put(c, dangling, "new", true) }))
+	equal(t, "the file that did not exist", read(t, filepath.Join(dir, "fresh")), "new")
+	if info, err := os.Lstat(dangling); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Error("the link to nothing was replaced")
+	}
+}
+
+// Two names of one file that is still to be made are one output.
+func TestOutputsThroughLinkedFolder(t *testing.T) {
+	t.Parallel()
+	dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "folder")
+	if err := os.Symlink(dir, folder); err != nil {
+		t.Skip(err)
+	}
+	again := filepath.Join(folder, "fresh")
+	wantUsage(t, inCall(t, func(c *Call) error {
+		c.Create(filepath.Join(dir, "fresh"))
+		_, err := c.Create(again)
+		return err
+	}), "demo: "+again+" is named for two outputs")
 }
 
 func TestOutputIsInput(t *testing.T) {

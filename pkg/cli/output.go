@@ -86,6 +86,23 @@ func Unused(name string) error {
 		name)
 }
 
+// Apart returns a usage error if two names are of one file that is to be written,
+// so that it is found before the first of them is. Empty names are of no output.
+func Apart(names ...string) error {
+	seen := map[string]bool{}
+	for _, name := range names {
+		if info, err := os.Stat(name); name == "" || name == "-" || err == nil && !info.Mode().IsRegular() {
+			continue
+		}
+		path, err := target(name)
+		if err == nil && seen[path] {
+			return UsageErrorf("%s is named for two outputs", name)
+		}
+		seen[path] = true
+	}
+	return nil
+}
+
 // open opens a device or a pipe. A pipe waits for its reader.
 func (o *Output) open(flags int) error {
 	f, err := os.OpenFile(o.path, os.O_WRONLY|flags, o.mode)
@@ -133,11 +150,7 @@ func (f *files) addOutput(name string) (*Output, error) {
 	if name == "" {
 		return nil, UsageErrorf("an output file's name is empty")
 	}
-	path := name
-	if p, err := filepath.EvalSymlinks(name); err == nil {
-		path = p // the file that a link leads to is replaced, not the link
-	}
-	path, err := filepath.Abs(path)
+	path, err := target(name) // the file that a link leads to is replaced, not the link
 	if err != nil {
 		return nil, Exit(Usage, err)
 	}
