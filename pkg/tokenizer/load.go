@@ -97,12 +97,18 @@ func folderName(dir string) string {
 	return filepath.Base(dir)
 }
 
-func readFile(path string) ([]byte, error) {
-	b, err := limits.ReadFile(path, limits.HubFile)
+func readFile(path string) ([]byte, error) { return readUpTo(limits.HubFile, path) }
+
+// readUpTo returns the bytes of a file, unpacked if its name ends in .gz.
+func readUpTo(limit int64, path string) ([]byte, error) {
+	b, err := limits.ReadFile(path, limit)
 	if err != nil || !strings.HasSuffix(path, ".gz") {
 		return b, err
 	}
 	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err == nil {
+		b, err = limits.ReadAll(z, limit, "it")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
