@@ -131,14 +131,15 @@ func regular(f *os.File) bool {
 }
 
 // conversations reports whether a stream is one of conversations, by its first
-// item that is JSON, and returns the whole stream, unpacked.
+// item that is JSON, which ends within jsonseq.MaxItem bytes, and returns the whole
+// stream, unpacked.
 func conversations(in io.Reader) (bool, io.Reader, error) {
 	in, err := packed.NewJSONReader(in)
 	if err != nil {
 		return false, nil, err
 	}
 	var head bytes.Buffer
-	scan := jsonseq.NewScanner(io.TeeReader(in, &head))
+	scan := jsonseq.NewScanner(io.TeeReader(io.LimitReader(in, jsonseq.MaxItem), &head))
 	scan.Whole = chat.IsMessage
 	whole := false
 	for scan.Scan() {

@@ -36,8 +36,8 @@ var (
 		"of ShareGPT's), nor records of a run, nor a trace (timestamp, input_length, hash_ids)")
 )
 
-// Detect returns the kind of a stream's content, by its first items, and a reader
-// of the whole stream. If the stream is packed with gzip or zstd, the reader
+// Detect returns the kind of a stream's content, by its first items, which end
+// within jsonseq.MaxItem bytes, and a reader of the whole stream. If the stream is packed with gzip or zstd, the reader
 // unpacks it.
 func Detect(r io.Reader) (Kind, io.Reader, error) {
 	r, err := packed.NewJSONReader(r)
@@ -45,7 +45,7 @@ func Detect(r io.Reader) (Kind, io.Reader, error) {
 		return "", nil, err
 	}
 	var head bytes.Buffer
-	s := jsonseq.NewScanner(io.TeeReader(r, &head))
+	s := jsonseq.NewScanner(io.TeeReader(io.LimitReader(r, jsonseq.MaxItem), &head))
 	s.Whole = chat.IsMessage
 	kind := Kind("")
 	unknown := ErrEmpty

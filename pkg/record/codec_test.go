@@ -335,6 +335,41 @@ func TestReaderLongLine(t *testing.T) {
 	}
 }
 
+// An item without end is not read to its end.
+func TestReaderLongItem(t *testing.T) {
+	t.Parallel()
+	one := `[{"ttft_ms": 50.0, "latency_ms": 150.0, "start_time_ms": 1000.0}, {"ttft_ms": "`
+	in := &endless{head: strings.NewReader(one)}
+	r := NewReader(in, "stats.json")
+	n := 0
+	for r.Scan() {
+		n++
+	}
+	broken, first := r.Broken()
+	if n != 1 || r.Err() != nil || broken != 1 || in.n > 4*limits.Record {
+		t.Fatalf("%d items, %d broken, %d bytes read, %v", n, broken, in.n, r.Err())
+	}
+	want := "stats.json: item 2: it is larger than 2 MiB, so the rest of the array is skipped"
+	if got := first[0].Error(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// endless is a text that goes on for ever.
+type endless struct {
+	head io.Reader
+	n    int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n, _ := e.head.Read(p)
+	for i := n; i < len(p); i++ {
+		p[i] = 'a'
+	}
+	e.n += len(p)
+	return len(p), nil
+}
+
 func TestReaderArrays(t *testing.T) {
 	t.Parallel()
 	const (

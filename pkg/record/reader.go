@@ -149,20 +149,27 @@ func (r *Reader) broken(err error) {
 	r.bad = append(r.bad, bad)
 }
 
-// lineBreaks counts the line breaks that it hands on.
+// lineBreaks counts the line breaks that it hands on, and hands on no more than
+// limits.Record bytes for one item.
 type lineBreaks struct {
-	in io.Reader
-	n  int
+	in   io.Reader
+	n    int
+	item int // bytes since the item began
 }
 
 func (l *lineBreaks) Read(p []byte) (int, error) {
+	if l.item > limits.Record {
+		return 0, &limits.Exceeded{What: "it", Limit: limits.Record}
+	}
 	n, err := l.in.Read(p)
 	l.n += bytes.Count(p[:n], []byte("\n"))
+	l.item += n
 	return n, err
 }
 
 // scanItem reads the next item of an array.
 func (r *Reader) scanItem() {
+	r.breaks.item = 0
 	if !r.array.More() {
 		if _, err := r.array.Token(); err != nil {
 			r.item++
@@ -203,6 +210,9 @@ func (r *Reader) cut(err error) {
 			err = errors.New("the array ends in the middle")
 		}
 		r.broken(err)
+		r.finish = true
+	case errors.As(err, new(*limits.Exceeded)):
+		r.broken(fmt.Errorf("%w, so the rest of the array is skipped", err))
 		r.finish = true
 	default:
 		r.fail(err)
