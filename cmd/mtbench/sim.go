@@ -174,7 +174,9 @@ func serveSim(ctx context.Context, c *cli.Call, s *sim.Server, listen string, se
 	if warning := openTo(l.Addr(), s.NeedsKey()); warning != "" {
 		c.Remarkf("%s", warning)
 	}
-	fmt.Fprintf(c.TextOut(), "%s://%s\n", scheme, l.Addr())
+	if _, err := fmt.Fprintf(c.TextOut(), "%s://%s\n", scheme, l.Addr()); err != nil {
+		return err // nobody would learn the address
+	}
 	select {
 	case err = <-failed:
 		return err

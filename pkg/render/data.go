@@ -28,8 +28,8 @@ func writeJSON(w io.Writer, docs []Document) error {
 // writeCSV writes one cell a line: run, section, row, column, value. The rows of a
 // list are its cells, and the column is empty. Texts are no formulas.
 func writeCSV(w io.Writer, docs []Document) error {
-	out := csv.NewWriter(w)
-	// the error is kept for Error
+	var b bytes.Buffer // which takes everything; w may look at characters, and gets whole ones
+	out := csv.NewWriter(&b)
 	_ = out.Write([]string{"run", "section", "row", "column", "value"})
 	for _, d := range visibleAll(docs) {
 		for _, s := range d.Sections {
@@ -49,7 +49,8 @@ func writeCSV(w io.Writer, docs []Document) error {
 		}
 	}
 	out.Flush()
-	return out.Error()
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 // full writes a value so that it reads back the same; an unknown number is empty.

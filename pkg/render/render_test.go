@@ -144,6 +144,27 @@ func ExampleWrite() {
 	// - done
 }
 
+// A writer that looks at characters, as that of a terminal does, is given whole ones.
+func TestWrittenAtOnce(t *testing.T) {
+	t.Parallel()
+	doc := render.Document{Name: strings.Repeat("日本語", 2000), Value: 1,
+		Sections: []render.Section{render.List("numbers", render.Value("n", 3))}}
+	for _, f := range render.Formats() {
+		var w counting
+		if err := render.Write(&w, f, []render.Document{doc}); err != nil || w > 1 {
+			t.Errorf("%s: %d writes, %v", f, w, err)
+		}
+	}
+}
+
+// counting counts writes.
+type counting int
+
+func (c *counting) Write(p []byte) (int, error) {
+	*c++
+	return len(p), nil
+}
+
 func TestUnknownFormat(t *testing.T) {
 	t.Parallel()
 	err := render.Write(os.Stderr, "yaml", nil)
