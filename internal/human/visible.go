@@ -10,7 +10,8 @@ import (
 // Visible returns s as one line with everything escaped that a terminal would
 // obey or hide instead of showing it: control characters, line breaks and tabs
 // too, marks of the direction of writing, characters without a width, and bytes
-// that are not UTF-8. Texts of servers and of files are printed so.
+// that are not UTF-8. Texts of servers and of files are printed so. Joiners stay
+// between the characters that they are for, see joins.
 func Visible(s string) string { return visible(s, func(rune) bool { return false }) }
 
 // VisibleText is Visible for text of several lines: it keeps line breaks and tabs.
@@ -35,13 +36,31 @@ func VisibleHeadings(s string) string { return headings.Replace(VisibleText(s)) 
 
 // Hidden reports whether a terminal would obey or hide the character.
 func Hidden(r rune) bool {
-	return r < ' ' || r >= 0x7f && (r < 0xa0 || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
+	return r < ' ' || r >= 0x7f && (r < 0xa0 || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)) &&
+		!unicode.Is(unicode.Prepended_Concatenation_Mark, r) // which has a width
+}
+
+// joins reports whether r, which begins at s[i], is a joiner or non-joiner between
+// two characters of a script or of emoji: words of Persian, conjuncts of Hindi and
+// families of emoji are spelt with them.
+func joins(s string, i int, r rune) bool {
+	if r != '\u200c' && r != '\u200d' {
+		return false
+	}
+	before, _ := utf8.DecodeLastRuneInString(s[:i])
+	after, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
+	return joinable(before) && joinable(after)
+}
+
+func joinable(r rune) bool {
+	const beyondLatin = 0x300 // where joiners change nothing, and could only hide
+	return r >= beyondLatin && r != utf8.RuneError && unicode.In(r, unicode.L, unicode.M, unicode.S)
 }
 
 func visible(s string, keep func(rune) bool) string {
 	next := func(s string) int {
 		for i, r := range s {
-			if Hidden(r) && !keep(r) || r == utf8.RuneError {
+			if Hidden(r) && !keep(r) && !joins(s, i, r) || r == utf8.RuneError {
 				return i
 			}
 		}

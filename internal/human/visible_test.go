@@ -17,6 +17,8 @@ func TestVisible(t *testing.T) {
 		{"user\u202etxt.exe\u2066\u2069", `user\u202etxt.exe\u2066\u2069`},
 		{"\ufeffa\u200bb\u2060\u2028", `\ufeffa\u200bb\u2060\u2028`},
 		{"\U000e0041", `\U000e0041`},
+		{"می\u200cخواهم क्\u200dष 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 \u0600١", "می\u200cخواهم क्\u200dष 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 \u0600١"},
+		{"pay\u200dpal \u200d🙂 🙂\u200d\u200d🙂", `pay\u200dpal \u200d🙂 🙂\u200d\u200d🙂`},
 		{"a\xffb\xc3", `a\xffb\xc3`},
 		{"\xed\xa0\x80", `\xed\xa0\x80`}, // half of a pair
 	} {
@@ -34,13 +36,14 @@ func TestVisible(t *testing.T) {
 
 func FuzzVisible(f *testing.F) {
 	f.Add("a\x1b[0m\u202e\xff\n")
+	f.Add("🙂\u200d🙂\u200d\u202e🙂\u200c\xff")
 	f.Fuzz(func(t *testing.T, s string) {
 		got := Visible(s)
 		if !utf8.ValidString(got) {
 			t.Errorf("%q: %q is no UTF-8", s, got)
 		}
-		for _, r := range got {
-			if Hidden(r) {
+		for i, r := range got {
+			if Hidden(r) && !joins(got, i, r) {
 				t.Errorf("%q: %q has %U", s, got, r)
 			}
 		}
