@@ -278,16 +278,16 @@ func meet(t *testing.T, a *arena, transport Transport, name string) {
 		timeout = 200 * time.Millisecond
 	}
 	begin := time.Now()
-	turns := playAgainst(t, c, timeout, "hostile="+name, harmless)
+	attacked := playAgainst(t, c, timeout, "hostile="+name)
 	took := time.Since(begin)
+	next := playAgainst(t, c, time.Minute, harmless)
 	if err := c.Close(); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
-	if len(turns) < 3 {
-		t.Errorf("%s: only %d turns", name, len(turns))
+	if len(attacked) == 0 || len(next) != 2 {
+		t.Errorf("%s: only %d turns, and %d after them", name, len(attacked), len(next))
 		return
 	}
-	attacked, next := turns[:len(turns)-2], turns[len(turns)-2:]
 	for _, turn := range attacked {
 		t.Logf("%-8s %-22s %5.2f s %s %s", transport, name, took.Seconds(), turn.Outcome, turn.Error)
 		if !slices.Contains(want, string(turn.Outcome)) {

@@ -107,12 +107,9 @@ func readUpTo(limit int64, path string) ([]byte, error) {
 	}
 	z, err := gzip.NewReader(bytes.NewReader(b))
 	if err == nil {
-		b, err = limits.ReadAll(z, limit, "it")
+		b, err = limits.ReadAll(z, limit, "the unpacked file")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if b, err = limits.ReadAll(z, limits.HubFile, path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil
