@@ -12,6 +12,7 @@ import (
 
 	"multiturn/internal/human"
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 	"multiturn/internal/packed"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/describe"
@@ -131,7 +132,7 @@ func regular(f *os.File) bool {
 }
 
 // conversations reports whether a stream is one of conversations, by its first
-// item that is JSON, which ends within jsonseq.MaxItem bytes, and returns the whole
+// item that is JSON, which ends within limits.Item bytes, and returns the whole
 // stream, unpacked.
 func conversations(in io.Reader) (bool, io.Reader, error) {
 	in, err := packed.NewJSONReader(in)
@@ -139,7 +140,7 @@ func conversations(in io.Reader) (bool, io.Reader, error) {
 		return false, nil, err
 	}
 	var head bytes.Buffer
-	scan := jsonseq.NewScanner(io.TeeReader(io.LimitReader(in, jsonseq.MaxItem), &head))
+	scan := jsonseq.NewScanner(io.TeeReader(io.LimitReader(in, limits.Item), &head))
 	scan.Whole = chat.IsMessage
 	whole := false
 	for scan.Scan() {

@@ -17,7 +17,10 @@ func TestVisible(t *testing.T) {
 		{"user\u202etxt.exe\u2066\u2069", `user\u202etxt.exe\u2066\u2069`},
 		{"\ufeffa\u200bb\u2060\u2028", `\ufeffa\u200bb\u2060\u2028`},
 		{"\U000e0041", `\U000e0041`},
-		{"می\u200cخواهم क्\u200dष 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 \u0600١", "می\u200cخواهم क्\u200dष 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 \u0600١"},
+		{
+			"می\u200cخواهم क्\u200dष 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 \u0600١",
+			"می\u200cخواهم क्\u200dष 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 \u0600١",
+		},
 		{"pay\u200dpal \u200d🙂 🙂\u200d\u200d🙂", `pay\u200dpal \u200d🙂 🙂\u200d\u200d🙂`},
 		{"a\xffb\xc3", `a\xffb\xc3`},
 		{"\xed\xa0\x80", `\xed\xa0\x80`}, // half of a pair

@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"multiturn/internal/jsonseq"
+	"multiturn/internal/limits"
 	"multiturn/internal/packed"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/record"
@@ -37,15 +38,15 @@ var (
 )
 
 // Detect returns the kind of a stream's content, by its first items, which end
-// within jsonseq.MaxItem bytes, and a reader of the whole stream. If the stream is packed with gzip or zstd, the reader
-// unpacks it.
+// within limits.Item bytes, and a reader of the whole stream. If the stream is
+// packed with gzip or zstd, the reader unpacks it.
 func Detect(r io.Reader) (Kind, io.Reader, error) {
 	r, err := packed.NewJSONReader(r)
 	if err != nil {
 		return "", nil, err
 	}
 	var head bytes.Buffer
-	s := jsonseq.NewScanner(io.TeeReader(io.LimitReader(r, jsonseq.MaxItem), &head))
+	s := jsonseq.NewScanner(io.TeeReader(io.LimitReader(r, limits.Item), &head))
 	s.Whole = chat.IsMessage
 	kind := Kind("")
 	unknown := ErrEmpty
