@@ -152,6 +152,8 @@ func (r *run) prepare(p *play) { p.prepare(r.opt.Counter, r.opt.needsLengths()) 
 
 // end returns what was planned and what came of it.
 func (r *run) end() *record.End {
+	r.mu.Lock() // a cancelled context may stop the run at any time
+	defer r.mu.Unlock()
 	e := &record.End{
 		Type: record.TypeEnd, At: r.now(), Why: r.load.Why(), WarmupMS: r.warmupMS,
 		Conversations: r.load.Conversations(),
