@@ -184,8 +184,10 @@ func Main(root *Command, p Process) int {
 	case errors.Is(err, errNoReader):
 		return int(code)
 	}
-	if err != nil {
-		call.last(func() { printError(call.Stderr, root.Name, call.leaf.flagged(err)) })
-	}
+	call.last(func() {
+		if err != nil {
+			printError(call.Stderr, root.Name, call.leaf.flagged(err))
+		}
+	})
 	return int(code)
 }
