@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"multiturn/internal/compact"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
 )
@@ -178,7 +179,7 @@ func analyseOne(w *Workload, replica int, caches Caches, store kvcache.Store) (*
 	plays := w.plays()
 	for i := range w.Requests {
 		r := &w.Requests[i]
-		a.Turns[i] = Turn{Prompt: narrow(r.Prompt), New: r.New}
+		a.Turns[i] = Turn{Prompt: compact.Narrow(r.Prompt), New: r.New}
 	}
 	if config != nil { // first, since what measure keeps takes memory
 		if err := a.predict(plays, *config); err != nil {
@@ -199,7 +200,7 @@ func (a *Analysis) predict(plays kvcache.Plays, config kvcache.Config) error {
 		t := &a.Turns[i]
 		t.Waited, t.TooLarge = p.Waited, p.TooLarge
 		for tier, n := range p.Hits {
-			t.Hit[tier] = narrow(n * config.BlockSize)
+			t.Hit[tier] = compact.Narrow(n * config.BlockSize)
 		}
 	}
 	return nil
@@ -319,7 +320,7 @@ func (s *sweep) start(play int, alone bool) {
 	s.Pinned = max(s.Pinned, s.running)
 	if !q.Warmup {
 		n := s.reuse.Lookup(keep, q.Prompt) * s.Workload.BlockSize
-		s.Turns[play].Possible = narrow(max(0, min(n, q.Prompt-1)))
+		s.Turns[play].Possible = compact.Narrow(max(0, min(n, q.Prompt-1)))
 	}
 	if !alone {
 		s.reuse.Use(keep[:min(len(keep), q.Prompt/s.Workload.BlockSize)])
@@ -333,7 +334,7 @@ func (s *sweep) end(play int) {
 	s.reuse.Use(s.keep(q))
 	s.ends = append(s.ends, int32(s.calls))
 	s.calls++
-	s.WorkingSet = append(s.WorkingSet, Use{At: q.End, Running: narrow(s.running)})
+	s.WorkingSet = append(s.WorkingSet, Use{At: q.End, Running: compact.Narrow(s.running)})
 	s.running -= s.need(q)
 }
 

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 
+	"multiturn/internal/compact"
 	"multiturn/pkg/record"
 )
 
@@ -11,8 +12,8 @@ import (
 type Turns struct {
 	rows []keptTurn
 	// What turns share, once each.
-	dialogues map[Dialogue]*Dialogue
-	endings   map[keptEnding]*keptEnding
+	dialogues compact.Pool[Dialogue]
+	endings   compact.Pool[keptEnding]
 }
 
 // keptTurn is one turn, as record.Turn has it.
@@ -37,32 +38,19 @@ type keptEnding struct {
 // Add takes a turn. It keeps no part of t.
 func (k *Turns) Add(t *record.Turn) {
 	r := keptTurn{
-		Dialogue: shared(&k.dialogues, Dialogue{t.Conversation, t.Arm}),
-		keptEnding: shared(&k.endings, keptEnding{
+		Dialogue: k.dialogues.Share(Dialogue{t.Conversation, t.Arm}),
+		keptEnding: k.endings.Share(keptEnding{
 			t.Outcome, t.History, t.Implausible, t.Replica,
 		}),
 		start: cmp.Or(t.Sent, t.Issued), firstToken: t.FirstToken, end: cmp.Or(t.LastToken, t.End),
-		turn: narrow(t.Turn), messages: narrow(t.Messages), chunks: narrow(t.Chunks),
-		counted: narrow(t.Counted.Input), countedOut: narrow(t.Counted.Output),
+		turn: compact.Narrow(t.Turn), messages: compact.Narrow(t.Messages), chunks: compact.Narrow(t.Chunks),
+		counted: compact.Narrow(t.Counted.Input), countedOut: compact.Narrow(t.Counted.Output),
 		reasoned: reasoned(t), warmup: t.Warmup,
 	}
 	if u := t.Usage; u != nil {
-		r.usage, r.prompt, r.completion = true, narrow(u.Prompt), narrow(u.Completion)
+		r.usage, r.prompt, r.completion = true, compact.Narrow(u.Prompt), compact.Narrow(u.Completion)
 	}
 	k.rows = append(k.rows, r)
-}
-
-// shared returns the one copy of v.
-func shared[T comparable](all *map[T]*T, v T) *T {
-	kept, ok := (*all)[v]
-	if !ok {
-		if *all == nil {
-			*all = map[T]*T{}
-		}
-		kept = &v
-		(*all)[v] = kept
-	}
-	return kept
 }
 
 // Len returns the number of turns.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"multiturn/internal/compact"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/kvcache"
 	"multiturn/pkg/record"
@@ -50,22 +51,22 @@ func newRetelling(o *Executed, number int, alone bool) *retelling {
 
 // add returns the request of the next turn.
 func (c *retelling) add(t *record.Turn) Request {
-	r := Request{Index: narrow(t.Turn), Warmup: t.Warmup}
+	r := Request{Index: compact.Narrow(t.Turn), Warmup: t.Warmup}
 	r.Prompt, r.Output, _ = c.tokens(t)
 	r.Start = time.Duration(cmp.Or(t.Sent, t.Issued))
 	r.End = max(r.Start, time.Duration(cmp.Or(t.LastToken, t.End)))
 	if t.Chunks != 1 { // an answer in one piece was generated before it came
 		r.First = time.Duration(t.FirstToken)
 	}
-	r.New = narrow(max(0, r.Prompt-c.last.Prompt-c.last.Output))
+	r.New = compact.Narrow(max(0, r.Prompt-c.last.Prompt-c.last.Output))
 	switch kept, why := c.kept(r.Prompt); kept {
 	case keptNothing:
 		c.chain = kvcache.NewChain(c.BlockSize, "")
-		r.New = narrow(r.Prompt)
+		r.New = compact.Narrow(r.Prompt)
 		c.count(why)
 	case keptPrompt:
 		c.chain = c.chain.At(c.asked)
-		r.New = narrow(r.Prompt - c.last.Prompt)
+		r.New = compact.Narrow(r.Prompt - c.last.Prompt)
 		c.count(why)
 	}
 	c.fill(t, r.Prompt-c.chain.Tokens())

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 
+	"multiturn/internal/compact"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
 	"multiturn/pkg/kvcache"
@@ -55,7 +56,7 @@ func (w *writer) write() {
 	for i := range w.play.Turns {
 		w.ask(&w.play.Turns[i])
 		r := Request{Dialogue: dialogue, Index: int32(i)}
-		r.New = narrow(max(0, w.chain.Tokens()-w.known))
+		r.New = compact.Narrow(max(0, w.chain.Tokens()-w.known))
 		r.Prompt, r.Output = w.chain.Tokens(), w.length(&w.play.Turns[i])
 		w.reply(i, &r)
 		w.chain.Append(w.Template.AppendClose(w.ids[:0])...)
@@ -188,7 +189,7 @@ func (w *writer) share() {
 		computed := r.Prompt
 		switch {
 		case alone:
-			r.New = narrow(r.Prompt)
+			r.New = compact.Narrow(r.Prompt)
 			r.Hashes = w.unshared(i, len(r.Hashes))
 		case i > 0:
 			store := kvcache.PromptAndOutput

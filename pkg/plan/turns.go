@@ -3,9 +3,9 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
+	"multiturn/internal/compact"
 	"multiturn/internal/human"
 	"multiturn/pkg/chat"
 	"multiturn/pkg/chat/template"
@@ -171,11 +171,8 @@ func (x *executed) visit(i int, t *record.Turn) {
 		x.numbers[d] = n
 		x.dialogues = append(x.dialogues, &d)
 	}
-	x.visits = append(x.visits, visit{n, narrow(t.Turn), int32(i)})
+	x.visits = append(x.visits, visit{n, compact.Narrow(t.Turn), int32(i)})
 }
-
-// narrow is n within 32 bits: a larger number is a broken record's.
-func narrow(n int) int32 { return int32(max(math.MinInt32, min(n, math.MaxInt32))) }
 
 // appendRequests appends the requests of one dialogue.
 func (x *executed) appendRequests(requests []Request, of []visit) []Request {
@@ -193,7 +190,7 @@ func (x *executed) appendRequests(requests []Request, of []visit) []Request {
 	for _, v := range of {
 		t := x.at(int(v.source))
 		q := r.add(t)
-		q.Dialogue, q.Source, q.Replica = d, v.source, narrow(t.Replica)
+		q.Dialogue, q.Source, q.Replica = d, v.source, compact.Narrow(t.Replica)
 		x.replicas[q.Replica] = true
 		requests = append(requests, q)
 	}

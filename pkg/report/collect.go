@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"multiturn/internal/compact"
 	"multiturn/pkg/measure"
 	"multiturn/pkg/plan"
 	"multiturn/pkg/record"
@@ -28,8 +29,8 @@ type Collector struct {
 	pausedMS float64 // before retries; NaN if some are unknown
 	untrue   untrueNumbers
 	// What turns share, once each.
-	talks   map[talk]*talk
-	endings map[ending]*ending
+	talks   compact.Pool[talk]
+	endings compact.Pool[ending]
 	arm     string // the one that is measured; see settle
 	period  period // of the window; 0 is the whole run
 }
@@ -42,7 +43,6 @@ type gaps struct{ chunk, token *measure.Histogram }
 func NewCollector(name string, o Options) *Collector {
 	return &Collector{
 		name: name, o: o, gaps: make(map[string]*gaps), errors: make(map[failure]*Failure),
-		talks: make(map[talk]*talk), endings: make(map[ending]*ending),
 	}
 }
 

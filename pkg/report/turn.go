@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"multiturn/internal/compact"
 	"multiturn/pkg/record"
 )
 
@@ -70,11 +71,11 @@ func rareOf(t *record.Turn, sent record.Clock) *rare {
 	r := *nothingRare
 	r.queueMS, r.connectMS = queueMS(t), t.ConnectMS
 	r.reasoningChunks, r.merged = int32(t.ChunksReasoning), int32(t.Merged)
-	r.mergedLate, r.earlyUS = int32(t.MergedLate), narrow(t.FirstEarlyUS)
+	r.mergedLate, r.earlyUS = int32(t.MergedLate), compact.Narrow(t.FirstEarlyUS)
 	if t.Attempts > 1 {
 		r.retriedMS = 0
 		if d, ok := sent.Since(t.FirstIssued); ok {
-			r.retriedMS = narrow(d.Milliseconds())
+			r.retriedMS = compact.Narrow(d.Milliseconds())
 		}
 	}
 	if u := t.Usage; hasNumbers(t) {
@@ -105,8 +106,8 @@ func hasNumbers(t *record.Turn) bool {
 // reduce returns what is kept of a turn.
 func (c *Collector) reduce(t *record.Turn) turn {
 	k := turn{
-		talk: shared(c.talks, talk{t.Conversation, t.Arm}),
-		ending: shared(c.endings, ending{t.Outcome, t.Connection, t.Verify, t.History,
+		talk: c.talks.Share(talk{t.Conversation, t.Arm}),
+		ending: c.endings.Share(ending{t.Outcome, t.Connection, t.Verify, t.History,
 			t.Replica}),
 		scheduled: t.Scheduled, sent: start(t), headers: t.Headers,
 		firstToken: t.FirstToken, firstAnswer: t.FirstAnswer, lastToken: t.LastToken,
@@ -115,14 +116,14 @@ func (c *Collector) reduce(t *record.Turn) turn {
 		index: int32(t.Turn), client: int32(t.Client), messages: int32(t.Messages),
 		batch:  int32(t.Batch),
 		asked:  int32(t.MaxTokens),
-		chunks: int32(t.Chunks), reads: int32(t.Reads), readLateUS: narrow(t.ReadLateUS),
+		chunks: int32(t.Chunks), reads: int32(t.Reads), readLateUS: compact.Narrow(t.ReadLateUS),
 		cached:  -1,
 		counted: int32(t.Counted.Input), countedNew: int32(t.Counted.NewInput),
 		countedOut: int32(t.Counted.Output), countedFirst: int32(t.Counted.FirstChunk),
 		tokenizer: c.o.Tokens == Tokenizer, reference: c.o.TTFT == ReferenceTTFT, warmup: t.Warmup, streamed: t.Stream,
 	}
 	if d, ok := t.Written.Since(t.Sent); ok {
-		k.sendUS = narrow(d.Microseconds())
+		k.sendUS = compact.Narrow(d.Microseconds())
 	}
 	switch u := t.Usage; {
 	case hasNumbers(t):
@@ -148,19 +149,6 @@ const (
 
 // usageZeros reports whether the server sent usage without prompt tokens.
 func (t *turn) usageZeros() bool { return !t.usage && t.prompt == withoutNumbers }
-
-// shared returns the one copy of v.
-func shared[T comparable](all map[T]*T, v T) *T {
-	kept, ok := all[v]
-	if !ok {
-		kept = &v
-		all[v] = kept
-	}
-	return kept
-}
-
-// narrow is a time within 32 bits: the longest of them, if it is longer.
-func narrow(n int64) int32 { return int32(max(math.MinInt32, min(n, math.MaxInt32))) }
 
 // start is when the turn's request went out, as far as that was seen.
 func start(t *record.Turn) record.Clock {
