@@ -129,7 +129,7 @@ const (
 	// longest contexts, about 4 MB for a million tokens.
 	RequestBody = 64 << 20
 	// RequestBodies is the most bytes of bodies that are being read and parsed at
-	// the same time. Further requests are told that the server is busy.
+	// the same time. Further requests are refused: the server is busy.
 	RequestBodies = 1 << 30
 	// RequestTime is the longest time from the first byte of a request to its last
 	// one, in nanoseconds: a minute, since clients send requests at once.

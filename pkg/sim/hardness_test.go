@@ -49,7 +49,7 @@ func TestDeepBodies(t *testing.T) {
 	}
 }
 
-// A client that sends too slowly is told so and dropped, whichever part of its
+// A client that sends too slowly gets a 408 and is dropped, whichever part of its
 // request it is slow with.
 func TestSlowRequests(t *testing.T) {
 	t.Parallel()
